@@ -1,0 +1,109 @@
+/**
+ * Owns the error table: the one vocabulary of reasons that HTTP answers, JSON-RPC errors, logs,
+ * metrics and the CLI share. Families say who can act: `request.*` the client, `limit.*` wait,
+ * `server.*` whoever owns the stdio server, `cluster.*` the operator, `internal` us.
+ *
+ * Invariants: an error of ours never wears a client's code; `executed` is a promise ("no" means the
+ * stdio server has certainly not seen the call). Rendering lives in edge/http, never here.
+ */
+
+/** Whether the stdio server may have run the call that failed. */
+export type Executed = 'no' | 'unknown';
+
+interface ErrorRow {
+  /** HTTP status when the call was refused before it was dispatched. */
+  readonly http: number;
+  /** JSON-RPC error code. Ours lie outside -32768..-32000 (2026-07-28 basic/index, error codes). */
+  readonly rpc: number;
+  readonly executed: Executed;
+  readonly retryable: boolean;
+  /** Default text for people; says what to change where something can be changed. */
+  readonly message: string;
+}
+
+const row = (http: number, rpc: number, executed: Executed, retryable: boolean, message: string): ErrorRow => ({
+  http,
+  rpc,
+  executed,
+  retryable,
+  message,
+});
+
+/** Codes of the 2025 revisions follow the official SDK server, so that clients read them as they expect. */
+export const ERRORS = {
+  'request.host': row(403, -32000, 'no', false, 'Host not allowed. Add it with --allowed-hosts.'),
+  'request.origin': row(403, -32000, 'no', false, 'Origin not allowed. Add it with --allowed-origins.'),
+  'request.unauthorized': row(401, -32000, 'no', false, 'A valid API key is required.'),
+  'request.method': row(405, -32000, 'no', false, 'Method not allowed.'),
+  'request.path': row(404, -32000, 'no', false, 'Nothing is served here. MCP servers are at /servers/{name}/mcp.'),
+  'request.accept': row(406, -32000, 'no', false, 'Not Acceptable: the Accept header does not list what this endpoint answers.'),
+  'request.content_type': row(415, -32000, 'no', false, 'Unsupported Media Type: Content-Type must be application/json.'),
+  'request.too_large': row(413, -32000, 'no', false, 'The request body is too large. The limit is set by --max-body.'),
+  'request.header': row(400, -32000, 'no', false, 'A header that may occur once was sent several times or is malformed.'),
+  'request.version': row(400, -32000, 'no', false, 'Unsupported MCP-Protocol-Version.'),
+  'request.malformed': row(400, -32700, 'no', false, 'Parse error: the body is not valid JSON.'),
+  'request.invalid': row(400, -32600, 'no', false, 'Invalid Request: the body is not a JSON-RPC message of this revision.'),
+  'request.session_missing': row(400, -32000, 'no', false, 'Bad Request: Mcp-Session-Id header is required.'),
+  'request.session_unknown': row(404, -32001, 'no', false, 'Session not found'),
+  'request.event_id': row(400, -32000, 'no', false, 'Last-Event-ID is unknown in this session or no longer kept.'),
+  'request.timeout': row(408, -32000, 'no', true, 'The request did not arrive in time.'),
+  'limit.worker': row(503, -31503, 'no', true, 'Every worker is full.'),
+  'limit.calls': row(429, -31429, 'no', true, 'Too many calls of this session are in flight.'),
+  'server.unknown': row(404, -32000, 'no', false, 'No server of that name is configured.'),
+  'server.start_failed': row(503, -31520, 'no', true, 'The MCP server could not be started.'),
+  'server.start_timeout': row(504, -31521, 'no', true, 'The MCP server did not answer initialize in time.'),
+  'server.crash_loop': row(503, -31522, 'no', true, 'The MCP server keeps failing to start; starts are paused.'),
+  'server.busy': row(503, -31529, 'no', true, 'The MCP server does not read its input.'),
+  'server.exited': row(200, -31502, 'unknown', true, 'The MCP server ended while the call was running.'),
+  'server.broken': row(200, -31502, 'unknown', true, 'The MCP server broke the stdio protocol and was stopped.'),
+  'server.deadline': row(200, -31504, 'unknown', true, 'The call did not finish before its deadline.'),
+  'server.reply_too_large': row(200, -31413, 'unknown', false, 'The answer is larger than the configured limit.'),
+  'session.ended': row(200, -31502, 'unknown', true, 'The session was ended while the call was running.'),
+  'cluster.no_worker': row(503, -31503, 'no', true, 'No worker serves this server at the moment.'),
+  'cluster.unavailable': row(503, -31503, 'no', true, 'The message bus is not connected.'),
+  'cluster.owner_silent': row(503, -31503, 'no', true, 'The owner of this session did not answer.'),
+  'cluster.owner_lost': row(200, -31502, 'unknown', true, 'The owner of this session was lost while the call was running.'),
+  'cluster.draining': row(503, -31503, 'no', true, 'This instance is shutting down.'),
+  internal: row(500, -32603, 'unknown', false, 'Internal error.'),
+} as const satisfies Record<string, ErrorRow>;
+
+export type Reason = keyof typeof ERRORS;
+
+/** Facts that may accompany an error to the client: never a path, a command, a stack or a subject. */
+export type ErrorFacts = Readonly<Record<string, string | number | boolean | readonly string[]>>;
+
+export interface ErrorDetail {
+  /** Replaces the table's text. */
+  readonly message?: string;
+  readonly facts?: ErrorFacts;
+  /** Seconds for `Retry-After`. */
+  readonly retryAfter?: number;
+  readonly cause?: unknown;
+}
+
+/** An expected failure. A broken invariant is an assertion instead and ends the process. */
+export class CausewayError extends Error {
+  readonly reason: Reason;
+  readonly facts: ErrorFacts;
+  readonly retryAfter: number | undefined;
+
+  constructor(reason: Reason, detail: ErrorDetail = {}) {
+    super(detail.message ?? ERRORS[reason].message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.name = 'CausewayError';
+    this.reason = reason;
+    this.facts = detail.facts ?? {};
+    this.retryAfter = detail.retryAfter;
+  }
+}
+
+/** Whether a string received from the bus is one of our reasons. */
+export function isReason(value: unknown): value is Reason {
+  return typeof value === 'string' && Object.hasOwn(ERRORS, value);
+}
+
+/** The JSON-RPC `error` member for a failure: `{code, message, data: {source, reason, executed, retryable, …}}`. */
+export function errorObject(error: CausewayError): Record<string, unknown> {
+  const { rpc, executed, retryable } = ERRORS[error.reason];
+  const data = { source: 'causeway', reason: error.reason, executed, retryable, ...error.facts };
+  return { code: rpc, message: error.message, data: error.retryAfter === undefined ? data : { ...data, retryAfter: error.retryAfter } };
+}

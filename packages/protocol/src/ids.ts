@@ -1,0 +1,82 @@
+/**
+ * Owns the ids that Causeway mints and the proof that a session id is ours. Pure (crypto only).
+ *
+ * A session id is `1<owner:12><issued:7><token:22><mac:22>`: the owner hint names the worker that opened
+ * it, `issued` is seconds since 1970 in base 36, the token is 132 random bits, the MAC covers all of it
+ * together with the server's name and the identity that opened it. So an id is refused before anything
+ * is published unless it was minted here, for this server and for this identity (DECISIONS 6, BAR S02, S03).
+ * Only the token travels on the bus: subjects and logs never show an id that would be accepted.
+ */
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+
+declare const brand: unique symbol;
+type Branded<Name extends string> = string & { readonly [brand]: Name };
+
+/** One life of a worker process: 12 characters `[A-Za-z0-9]`, made anew at every start. */
+export type WorkerId = Branded<'WorkerId'>;
+/** One life of an edge process; same form as a worker's. */
+export type EdgeId = Branded<'EdgeId'>;
+/** What a client holds: 64 visible ASCII characters. */
+export type SessionId = Branded<'SessionId'>;
+/** The session's name inside the cluster: the random part of its id, `[A-Za-z0-9_-]{22}`. */
+export type SessionToken = Branded<'SessionToken'>;
+/** Issuer and subject, hashed: 22 characters `[A-Za-z0-9_-]`. Never token bytes. */
+export type Identity = Branded<'Identity'>;
+
+const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+function randomName(length: number): string {
+  let name = '';
+  while (name.length < length) {
+    for (const byte of randomBytes(length)) {
+      if (byte < 248 && name.length < length) name += ALPHABET[byte % 62];
+    }
+  }
+  return name;
+}
+
+export const newWorkerId = (): WorkerId => randomName(12) as WorkerId;
+export const newEdgeId = (): EdgeId => randomName(12) as EdgeId;
+
+/** The identity of `subject` as vouched for by `issuer`, e.g. `identityOf('api-key', 'team-a')`. */
+export function identityOf(issuer: string, subject: string): Identity {
+  return createHash('sha256').update(`${issuer.length}:${issuer}${subject}`).digest('base64url').slice(0, 22) as Identity;
+}
+
+export const ANONYMOUS: Identity = identityOf('anonymous', '');
+
+export interface SessionClaims {
+  readonly owner: WorkerId;
+  readonly token: SessionToken;
+  /** Seconds since 1970. */
+  readonly issued: number;
+}
+
+/** For whom an id is valid. */
+export interface SessionAudience {
+  readonly server: string;
+  readonly identity: Identity;
+}
+
+const FORM = /^1([0-9A-Za-z]{12})([0-9a-z]{7})([\w-]{22})([\w-]{22})$/;
+
+function mac(key: Uint8Array, body: string, audience: SessionAudience): Buffer {
+  return createHmac('sha256', key).update(`${body} ${audience.identity} ${audience.server}`).digest().subarray(0, 16);
+}
+
+/** A new session of `owner`. `now` in milliseconds since 1970. */
+export function mintSession(key: Uint8Array, owner: WorkerId, audience: SessionAudience, now: number): { id: SessionId; token: SessionToken } {
+  const token = randomBytes(17).toString('base64url').slice(0, 22) as SessionToken;
+  const body = `1${owner}${Math.floor(now / 1000).toString(36).padStart(7, '0')}${token}`;
+  return { id: (body + mac(key, body, audience).toString('base64url')) as SessionId, token };
+}
+
+/** What the id says, or `undefined` if we did not mint it for this audience. Constant-time in the MAC. */
+export function verifySession(key: Uint8Array, id: string, audience: SessionAudience): SessionClaims | undefined {
+  const match = FORM.exec(id);
+  if (!match) return undefined;
+  const given = Buffer.from(match[4]!, 'base64url');
+  if (given.toString('base64url') !== match[4]) return undefined;
+  if (!timingSafeEqual(given, mac(key, id.slice(0, 42), audience))) return undefined;
+  return { owner: match[1] as WorkerId, token: match[3] as SessionToken, issued: Number.parseInt(match[2]!, 36) };
+}

@@ -1,0 +1,256 @@
+/**
+ * Owns the byte scanner: one strict pass over raw JSON that finds where values lie without building
+ * them. It accepts exactly the JSON grammar (RFC 8259) within bounds on depth and keys. Pure.
+ *
+ * Invariants: linear in the input; never throws anything but JsonFault; positions are byte offsets.
+ * What the members mean is left to jsonrpc.ts.
+ */
+import type { Span } from './splice.ts';
+
+export interface ScanLimits {
+  /** Nesting of arrays and objects. */
+  readonly depth: number;
+  /** Keys in the whole text. */
+  readonly keys: number;
+  /** Refuse keys that would reach a prototype (`__proto__`, `constructor.prototype`). */
+  readonly prototypeKeys: 'refuse' | 'pass';
+}
+
+/** Why a text was refused: not JSON at all, or JSON that we do not carry. */
+export class JsonFault extends Error {
+  readonly kind: 'malformed' | 'forbidden';
+  constructor(kind: 'malformed' | 'forbidden', message: string) {
+    super(message);
+    this.name = 'JsonFault';
+    this.kind = kind;
+  }
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+
+const PROTO = Buffer.from('"__proto__"');
+const CONSTRUCTOR = Buffer.from('"constructor"');
+const PROTOTYPE = Buffer.from('"prototype"');
+const LITERALS: Readonly<Record<number, Buffer>> = { 0x74: Buffer.from('true'), 0x66: Buffer.from('false'), 0x6e: Buffer.from('null') };
+
+const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x30 && byte <= 0x39;
+const isHex = (byte: number | undefined): boolean =>
+  isDigit(byte) || (byte !== undefined && ((byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66)));
+
+/** Called at each member of an object with the scanner at its value; must consume exactly that value. */
+export type MemberVisitor = (key: string, scanner: JsonScanner, depth: number) => void;
+
+export class JsonScanner {
+  readonly #bytes: Buffer;
+  readonly #limits: ScanLimits;
+  #at: number;
+  #keys = 0;
+  #escaped = false;
+  /** Depth of the object that is the value of a key `constructor`; -1 when there is none. */
+  #constructorDepth = -1;
+
+  constructor(bytes: Buffer, limits: ScanLimits, start = 0) {
+    this.#bytes = bytes;
+    this.#limits = limits;
+    this.#at = start;
+  }
+
+  get position(): number {
+    return this.#at;
+  }
+
+  /** The first byte of the next value; 0 at the end of the text. */
+  peek(): number {
+    this.#space();
+    return this.#bytes[this.#at] ?? 0;
+  }
+
+  /** Asserts that nothing but white space is left. */
+  end(): void {
+    this.#space();
+    if (this.#at < this.#bytes.length) throw this.#malformed();
+  }
+
+  /** Consumes any value and says where it lay. */
+  value(depth: number): Span {
+    const first = this.peek();
+    const start = this.#at;
+    if (first === QUOTE) this.#string();
+    else if (first === OPEN_OBJECT) this.object(depth);
+    else if (first === OPEN_ARRAY) this.array(depth);
+    else if (first === 0x2d || isDigit(first)) this.#number();
+    else this.#literal(first);
+    return { start, end: this.#at };
+  }
+
+  /** Consumes a string and decodes it. */
+  string(): string {
+    this.peek();
+    const start = this.#at;
+    this.#string();
+    return this.#decode(start);
+  }
+
+  /**
+   * Consumes an object. With a visitor, keys are decoded, must differ from each other, and the visitor
+   * consumes each value; without one everything below is only validated.
+   */
+  object(depth: number, visit?: MemberVisitor): void {
+    this.#open(OPEN_OBJECT, depth);
+    const seen = visit ? new Set<string>() : undefined;
+    if (this.peek() === CLOSE_OBJECT) {
+      this.#at++;
+      return;
+    }
+    for (;;) {
+      this.peek();
+      const start = this.#at;
+      this.#string();
+      this.#countKey(start, depth);
+      const key = seen ? this.#decode(start) : undefined;
+      if (this.peek() !== COLON) throw this.#malformed();
+      this.#at++;
+      if (visit && seen && key !== undefined) {
+        if (seen.has(key)) throw new JsonFault('forbidden', 'a key occurs twice in one object');
+        seen.add(key);
+        visit(key, this, depth + 1);
+      } else {
+        this.value(depth + 1);
+      }
+      const next = this.peek();
+      this.#at++;
+      if (next === CLOSE_OBJECT) return;
+      if (next !== COMMA) throw this.#malformed();
+    }
+  }
+
+  /** Consumes an array and says where its elements lay. */
+  array(depth: number): Span[] {
+    this.#open(OPEN_ARRAY, depth);
+    const elements: Span[] = [];
+    if (this.peek() === CLOSE_ARRAY) {
+      this.#at++;
+      return elements;
+    }
+    for (;;) {
+      const element = this.value(depth + 1);
+      if (depth === 0) elements.push(element);
+      const next = this.peek();
+      this.#at++;
+      if (next === CLOSE_ARRAY) return elements;
+      if (next !== COMMA) throw this.#malformed();
+    }
+  }
+
+  #malformed(): JsonFault {
+    return new JsonFault('malformed', `not JSON at byte ${this.#at}`);
+  }
+
+  #space(): void {
+    const bytes = this.#bytes;
+    for (;;) {
+      const byte = bytes[this.#at];
+      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return;
+      this.#at++;
+    }
+  }
+
+  #open(bracket: number, depth: number): void {
+    if (depth >= this.#limits.depth) throw new JsonFault('forbidden', `nested deeper than ${this.#limits.depth}`);
+    if (this.peek() !== bracket) throw this.#malformed();
+    this.#at++;
+  }
+
+  #countKey(start: number, depth: number): void {
+    if (++this.#keys > this.#limits.keys) throw new JsonFault('forbidden', `more than ${this.#limits.keys} keys`);
+    if (this.#limits.prototypeKeys === 'pass') return;
+    if (this.#isKey(start, PROTO)) throw new JsonFault('forbidden', 'the key __proto__ is not carried');
+    if (depth === this.#constructorDepth && this.#isKey(start, PROTOTYPE)) {
+      throw new JsonFault('forbidden', 'the key constructor.prototype is not carried');
+    }
+    if (this.#isKey(start, CONSTRUCTOR)) this.#constructorDepth = depth + 1;
+    else if (depth < this.#constructorDepth) this.#constructorDepth = -1;
+  }
+
+  /** Whether the string just read, which began at `start`, is `quoted`, escapes undone. */
+  #isKey(start: number, quoted: Buffer): boolean {
+    return this.#escaped ? JSON.stringify(this.#decode(start)) === quoted.toString() : this.#matches(start, quoted);
+  }
+
+  #matches(start: number, expected: Buffer): boolean {
+    return this.#at - start === expected.length && this.#bytes.compare(expected, 0, expected.length, start, this.#at) === 0;
+  }
+
+  #decode(start: number): string {
+    const raw = this.#bytes.toString('utf8', start, this.#at);
+    return this.#escaped ? (JSON.parse(raw) as string) : raw.slice(1, -1);
+  }
+
+  #string(): void {
+    const bytes = this.#bytes;
+    let at = this.#at;
+    if (bytes[at] !== QUOTE) throw this.#malformed();
+    at++;
+    this.#escaped = false;
+    for (;;) {
+      let byte = bytes[at];
+      while (byte !== undefined && byte !== QUOTE && byte !== BACKSLASH && byte >= 0x20) byte = bytes[++at];
+      if (byte === QUOTE) break;
+      if (byte !== BACKSLASH) {
+        this.#at = at;
+        throw this.#malformed();
+      }
+      this.#escaped = true;
+      at = this.#escape(at + 1);
+    }
+    this.#at = at + 1;
+  }
+
+  #escape(at: number): number {
+    const bytes = this.#bytes;
+    const kind = bytes[at];
+    if (kind === 0x75) {
+      if (isHex(bytes[at + 1]) && isHex(bytes[at + 2]) && isHex(bytes[at + 3]) && isHex(bytes[at + 4])) return at + 5;
+    } else if (kind !== undefined && '"\\/bfnrt'.includes(String.fromCharCode(kind))) {
+      return at + 1;
+    }
+    this.#at = at;
+    throw this.#malformed();
+  }
+
+  #digits(): void {
+    if (!isDigit(this.#bytes[this.#at])) throw this.#malformed();
+    while (isDigit(this.#bytes[this.#at])) this.#at++;
+  }
+
+  #number(): void {
+    const bytes = this.#bytes;
+    if (bytes[this.#at] === 0x2d) this.#at++;
+    if (bytes[this.#at] === 0x30) this.#at++;
+    else this.#digits();
+    if (bytes[this.#at] === 0x2e) {
+      this.#at++;
+      this.#digits();
+    }
+    if (bytes[this.#at] === 0x65 || bytes[this.#at] === 0x45) {
+      this.#at++;
+      if (bytes[this.#at] === 0x2b || bytes[this.#at] === 0x2d) this.#at++;
+      this.#digits();
+    }
+  }
+
+  #literal(first: number): void {
+    const word = LITERALS[first];
+    if (!word || this.#bytes.compare(word, 0, word.length, this.#at, Math.min(this.#at + word.length, this.#bytes.length)) !== 0) {
+      throw this.#malformed();
+    }
+    this.#at += word.length;
+  }
+}

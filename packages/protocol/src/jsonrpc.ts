@@ -1,0 +1,238 @@
+/**
+ * Owns reading JSON-RPC messages from raw bytes: what kind each is and where its id, its method and the
+ * ids inside its params lie. Nothing is built and nothing re-serialised; splice.ts changes the spans. Pure.
+ *
+ * Two readers share one scanner. `readClientBody` is strict, because what a client sends must mean the
+ * same to every parser behind us (BAR S13-S16): only the envelope's own keys, no key twice, no look-alike
+ * of a known key, no prototype keys, bounded depth and keys. `readServerLine` is lenient about extra keys.
+ */
+import { isUtf8 } from 'node:buffer';
+import { JsonFault, JsonScanner, type ScanLimits } from './json.ts';
+import { splice, type Span } from './splice.ts';
+
+export interface Frame {
+  readonly kind: 'request' | 'notification' | 'response';
+  /** One JSON object, without line breaks outside of strings. */
+  readonly bytes: Buffer;
+  /** The id's raw JSON, quotes included. A response to an unreadable request has `null`. */
+  readonly id?: Span;
+  readonly method?: string;
+  /** `params._meta.progressToken` of a request, `params.progressToken` of `notifications/progress`. */
+  readonly progressToken?: Span;
+  /** `params.requestId` of `notifications/cancelled`. */
+  readonly requestId?: Span;
+}
+
+export type Body = { readonly kind: 'single'; readonly frame: Frame } | { readonly kind: 'batch'; readonly frames: readonly Frame[] };
+
+/** Why a message was refused. `id` is the request's raw id where it could be read. */
+export class FrameFault extends Error {
+  readonly kind: 'malformed' | 'invalid';
+  readonly id: string | undefined;
+  constructor(kind: 'malformed' | 'invalid', message: string, id?: string) {
+    super(message);
+    this.name = 'FrameFault';
+    this.kind = kind;
+    this.id = id;
+  }
+}
+
+/** BAR S13. */
+export const CLIENT_SCAN: ScanLimits = { depth: 64, keys: 10_000, prototypeKeys: 'refuse' };
+export const MAX_BATCH = 100;
+/** A result may be large; only its nesting is bounded (BAR B13). */
+export const SERVER_SCAN: ScanLimits = { depth: 128, keys: 5_000_000, prototypeKeys: 'pass' };
+
+const PARAMS_KEYS = ['_meta', 'name', 'uri', 'arguments', 'requestId', 'progressToken', 'protocolVersion', 'capabilities', 'clientInfo'];
+
+interface Draft {
+  version: boolean;
+  id?: Span;
+  idIsNull?: boolean;
+  method?: string;
+  params: boolean;
+  result: boolean;
+  error: boolean;
+  metaToken?: Span;
+  paramsToken?: Span;
+  requestId?: Span;
+}
+
+/** The body of a POST: one message or an array of them. Throws FrameFault. */
+export function readClientBody(body: Buffer): Body {
+  if (!isUtf8(body)) throw new FrameFault('malformed', 'the body is not valid UTF-8');
+  try {
+    return readBody(body);
+  } catch (error) {
+    // A text that is no JSON at all is called that, whatever else is wrong with its beginning.
+    const scanner = new JsonScanner(body, CLIENT_SCAN);
+    faults(() => {
+      scanner.value(0);
+      scanner.end();
+    }, () => (error instanceof FrameFault ? error.id : undefined));
+    throw error;
+  }
+}
+
+function readBody(body: Buffer): Body {
+  const scanner = new JsonScanner(body, CLIENT_SCAN);
+  if (scanner.peek() !== 0x5b) return { kind: 'single', frame: readFrame(body, CLIENT_SCAN, true) };
+  const elements = faults(() => {
+    const found = scanner.array(0);
+    scanner.end();
+    return found;
+  });
+  if (elements.length === 0) throw new FrameFault('invalid', 'the batch is empty');
+  if (elements.length > MAX_BATCH) throw new FrameFault('invalid', `the batch has more than ${MAX_BATCH} messages`);
+  return { kind: 'batch', frames: elements.map(({ start, end }) => readFrame(body.subarray(start, end), CLIENT_SCAN, true)) };
+}
+
+/** One line of a stdio server. Throws FrameFault for noise. */
+export function readServerLine(line: Buffer): Frame {
+  if (!isUtf8(line)) throw new FrameFault('malformed', 'the line is not valid UTF-8');
+  return readFrame(line, SERVER_SCAN, false);
+}
+
+/** An array of messages that a 2025-03-26 server may print, as its elements' bytes; `undefined` for anything else. */
+export function splitServerBatch(line: Buffer): Buffer[] | undefined {
+  const scanner = new JsonScanner(line, SERVER_SCAN);
+  if (scanner.peek() !== 0x5b) return undefined;
+  return faults(() => scanner.array(0)).map(({ start, end }) => line.subarray(start, end));
+}
+
+function faults<T>(read: () => T, id?: () => string | undefined): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof JsonFault)) throw error;
+    throw new FrameFault(error.kind === 'malformed' ? 'malformed' : 'invalid', error.message, id?.());
+  }
+}
+
+function readFrame(bytes: Buffer, limits: ScanLimits, strict: boolean): Frame {
+  const scanner = new JsonScanner(bytes, limits);
+  if (scanner.peek() !== 0x7b) {
+    faults(() => {
+      scanner.value(0);
+      scanner.end();
+    });
+    throw new FrameFault('invalid', 'a JSON-RPC message is an object');
+  }
+  const draft: Draft = { version: false, params: false, result: false, error: false };
+  const idText = (): string | undefined => (draft.id ? bytes.toString('utf8', draft.id.start, draft.id.end) : undefined);
+  faults(() => {
+    scanner.object(0, (key, at, depth) => readMember(draft, bytes, key, at, depth, strict));
+    scanner.end();
+  }, idText);
+  return settle(draft, bytes, strict, idText());
+}
+
+function readMember(draft: Draft, bytes: Buffer, key: string, scanner: JsonScanner, depth: number, strict: boolean): void {
+  switch (key) {
+    case 'jsonrpc':
+      draft.version = scanner.peek() === 0x22 && scanner.string() === '2.0';
+      if (!draft.version) throw new JsonFault('forbidden', 'jsonrpc must be "2.0"');
+      return;
+    case 'id':
+      draft.id = readId(scanner, depth);
+      draft.idIsNull = bytes[draft.id.start] === 0x6e;
+      return;
+    case 'method':
+      if (scanner.peek() !== 0x22) throw new JsonFault('forbidden', 'method must be a string');
+      draft.method = scanner.string();
+      return;
+    case 'params':
+      draft.params = true;
+      if (scanner.peek() !== 0x7b) {
+        if (strict) throw new JsonFault('forbidden', 'params must be an object');
+        scanner.value(depth);
+        return;
+      }
+      scanner.object(depth, (name, at, deeper) => readParam(draft, name, at, deeper, strict));
+      return;
+    case 'result':
+      draft.result = true;
+      scanner.value(depth);
+      return;
+    case 'error':
+      draft.error = true;
+      scanner.value(depth);
+      return;
+    default:
+      if (strict) throw new JsonFault('forbidden', `a JSON-RPC message has no member ${printable(key)}`);
+      scanner.value(depth);
+  }
+}
+
+function readParam(draft: Draft, key: string, scanner: JsonScanner, depth: number, strict: boolean): void {
+  if (strict) refuseLookalike(key, PARAMS_KEYS);
+  if (key === '_meta' && scanner.peek() === 0x7b) {
+    scanner.object(depth, (name, at, deeper) => {
+      if (name === 'progressToken') draft.metaToken = readId(at, deeper);
+      else at.value(deeper);
+    });
+  } else if (key === 'progressToken') {
+    draft.paramsToken = scanner.value(depth);
+  } else if (key === 'requestId') {
+    draft.requestId = scanner.value(depth);
+  } else {
+    scanner.value(depth);
+  }
+}
+
+/** A string or a number, or null; anything else names nothing. */
+function readId(scanner: JsonScanner, depth: number): Span {
+  const first = scanner.peek();
+  if (first === 0x7b || first === 0x5b || first === 0x74 || first === 0x66) throw new JsonFault('forbidden', 'an id is a string or a number');
+  const span = scanner.value(depth);
+  if (span.end - span.start > 4096) throw new JsonFault('forbidden', 'an id is longer than 4096 bytes');
+  return span;
+}
+
+/** Other parsers fold case, compatibility forms or NUL: a key that they would take for a known one is refused. */
+function refuseLookalike(key: string, known: readonly string[]): void {
+  if (known.includes(key)) return;
+  const folded = key.normalize('NFKC').replaceAll('\0', '').toLowerCase();
+  if (key.includes('\0') || known.some((name) => name.toLowerCase() === folded)) {
+    throw new JsonFault('forbidden', `the member ${printable(key)} looks like another one`);
+  }
+}
+
+function printable(key: string): string {
+  return JSON.stringify(key.slice(0, 40));
+}
+
+function settle(draft: Draft, bytes: Buffer, strict: boolean, id: string | undefined): Frame {
+  const invalid = (message: string): FrameFault => new FrameFault('invalid', message, id);
+  if (!draft.version) throw invalid('jsonrpc must be "2.0"');
+  const base = { bytes, ...(draft.id ? { id: draft.id } : {}) };
+  if (draft.method !== undefined) {
+    if (draft.result || draft.error) throw invalid('a message is either a request or a response');
+    if (draft.idIsNull) throw invalid('the id of a request must not be null');
+    const { method, requestId } = draft;
+    const progressToken = draft.id ? draft.metaToken : method === 'notifications/progress' ? draft.paramsToken : undefined;
+    return {
+      ...base,
+      kind: draft.id ? 'request' : 'notification',
+      method,
+      ...(progressToken ? { progressToken } : {}),
+      ...(requestId && method === 'notifications/cancelled' ? { requestId } : {}),
+    };
+  }
+  if (!draft.id || draft.result === draft.error) throw invalid('a response has an id and either a result or an error');
+  if (strict && draft.idIsNull) throw invalid('a response names the request that it answers');
+  return { ...base, kind: 'response' };
+}
+
+/** The message as one line: line breaks between tokens become spaces. Inside strings JSON has none. */
+export function oneLine(bytes: Buffer): Buffer {
+  if (!bytes.includes(0x0a) && !bytes.includes(0x0d)) return bytes;
+  const line = Buffer.from(bytes);
+  for (let at = 0; at < line.length; at++) if (line[at] === 0x0a || line[at] === 0x0d) line[at] = 0x20;
+  return line;
+}
+
+/** The message with another id. */
+export function withId(frame: Frame, id: Uint8Array): Buffer {
+  return frame.id ? splice(frame.bytes, [{ span: frame.id, bytes: id }]) : frame.bytes;
+}

@@ -1,0 +1,33 @@
+/**
+ * Owns what each MCP revision allows, as one table: a rule that differs between revisions is a cell
+ * here, never an `if` elsewhere. Pure.
+ * Source: the specification's pages of each revision (basic/transports, basic/lifecycle, changelog).
+ */
+
+/** Revisions with the initialize handshake, oldest first. The stateless era has its own table when it is served. */
+export const LEGACY_REVISIONS = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'] as const;
+
+export type Revision = (typeof LEGACY_REVISIONS)[number];
+
+interface RevisionRules {
+  /** Arrays of messages may be posted (2025-03-26 only). */
+  readonly batches: boolean;
+  /** A stream may begin with an event that has an id and empty data (SEP-1699); older clients fail on it. */
+  readonly primingEvent: boolean;
+  /** What the client's leaving does: ends the session, or nothing. */
+  readonly disconnect: 'ends-session' | 'nothing';
+}
+
+export const REVISIONS: Readonly<Record<Revision, RevisionRules>> = {
+  '2024-11-05': { batches: false, primingEvent: false, disconnect: 'ends-session' },
+  '2025-03-26': { batches: true, primingEvent: false, disconnect: 'nothing' },
+  '2025-06-18': { batches: false, primingEvent: false, disconnect: 'nothing' },
+  '2025-11-25': { batches: false, primingEvent: true, disconnect: 'nothing' },
+};
+
+/** The revision assumed when no version header is sent (2025-06-18 basic/transports, Protocol Version Header). */
+export const ASSUMED_REVISION: Revision = '2025-03-26';
+
+export function isRevision(value: string | undefined): value is Revision {
+  return value !== undefined && Object.hasOwn(REVISIONS, value);
+}

@@ -1,0 +1,39 @@
+/**
+ * Owns changing a part of raw JSON bytes without touching the rest: numbers beyond 2^53, key order,
+ * escapes and schemas survive to the byte. Pure.
+ */
+
+/** Half-open byte range of one JSON value. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Edit {
+  readonly span: Span;
+  readonly bytes: Uint8Array;
+}
+
+/** Replaces every span by its bytes, in one copy. Edits must not overlap; their order is free. */
+export function splice(bytes: Uint8Array, edits: readonly Edit[]): Buffer {
+  const ordered = edits.length > 1 ? edits.toSorted((a, b) => a.span.start - b.span.start || a.span.end - b.span.end) : edits;
+  let size = bytes.length;
+  for (const { span, bytes: added } of ordered) size += added.length - (span.end - span.start);
+  const out = Buffer.allocUnsafe(size);
+  let from = 0;
+  let to = 0;
+  for (const { span, bytes: added } of ordered) {
+    out.set(bytes.subarray(from, span.start), to);
+    to += span.start - from;
+    out.set(added, to);
+    to += added.length;
+    from = span.end;
+  }
+  out.set(bytes.subarray(from), to);
+  return out;
+}
+
+/** The raw bytes of a span, unchanged. */
+export function slice(bytes: Uint8Array, span: Span): Uint8Array {
+  return bytes.subarray(span.start, span.end);
+}

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { FrameFault, oneLine, readClientBody, readServerLine, slice, splice, splitServerBatch, withId, type Frame } from '../src/index.ts';
+
+const single = (text: string): Frame => {
+  const body = readClientBody(Buffer.from(text));
+  assert.equal(body.kind, 'single');
+  return (body as { frame: Frame }).frame;
+};
+const at = (frame: Frame, key: 'id' | 'progressToken' | 'requestId'): string | undefined =>
+  frame[key] && Buffer.from(slice(frame.bytes, frame[key])).toString();
+const refused = (text: string | Buffer, kind: 'malformed' | 'invalid'): FrameFault => {
+  try {
+    readClientBody(Buffer.from(text as string));
+  } catch (error) {
+    assert.ok(error instanceof FrameFault, String(error));
+    assert.equal(error.kind, kind, `${String(text).slice(0, 80)}: ${error.message}`);
+    return error;
+  }
+  throw new assert.AssertionError({ message: `accepted: ${String(text).slice(0, 80)}` });
+};
+
+test('ids keep their type and their bytes', () => {
+  for (const id of ['0', '""', '"1"', '1', '9007199254740993', '-1.50e3', '"\\u0031"', '"é"']) {
+    const frame = single(`{"jsonrpc":"2.0", "id" : ${id} ,"method":"tools/list"}`);
+    assert.equal(frame.kind, 'request');
+    assert.equal(at(frame, 'id'), id);
+    assert.equal(withId(frame, Buffer.from('7')).toString(), `{"jsonrpc":"2.0", "id" : 7 ,"method":"tools/list"}`);
+  }
+});
+
+test('the ids inside params are found', () => {
+  const call = single('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"arguments":{"_meta":{"progressToken":"no"}},"_meta":{"x":[1],"progressToken":"yes"}}}');
+  assert.equal(at(call, 'progressToken'), '"yes"');
+  const cancel = single('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"a","reason":"x"}}');
+  assert.deepEqual([cancel.kind, at(cancel, 'requestId')], ['notification', '"a"']);
+  const progress = readServerLine(Buffer.from('{"method":"notifications/progress","params":{"progress":1,"progressToken":5},"jsonrpc":"2.0"}'));
+  assert.equal(at(progress, 'progressToken'), '5');
+});
+
+test('responses of both kinds are read, with id 0 and extra members from servers', () => {
+  assert.equal(single('{"jsonrpc":"2.0","id":0,"result":{}}').kind, 'response');
+  assert.equal(readServerLine(Buffer.from('{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"x"},"extra":1}')).kind, 'response');
+});
+
+test('what is not JSON is malformed', () => {
+  for (const text of ['', ' ', '{', '{"a":1,}', '[1,]', '01', '{"jsonrpc":"2.0"}x', '{"a":"\u0001"}', '{"a":tru}', "{'a':1}", '{"a":"\\x"}', '{"a":1e}', 'nul', '\ufeff{}']) {
+    refused(text, 'malformed');
+  }
+  for (const bytes of [[0x22, 0xff, 0x22], [0x22, 0xc0, 0x80, 0x22], [0x22, 0xed, 0xa0, 0x80, 0x22]]) refused(Buffer.from(bytes), 'malformed');
+});
+
+test('what is JSON but no message is invalid', () => {
+  for (const text of ['42', '"x"', 'null', '[]', '[[]]', '[1]', '{}', '{"jsonrpc":"1.0","id":1,"method":"a"}', '{"jsonrpc":"2.0","id":1}']) refused(text, 'invalid');
+  for (const rest of ['"id":{},"method":"a"', '"id":[1],"method":"a"', '"id":true,"method":"a"', '"id":null,"method":"a"', '"id":1,"method":5', '"id":1,"method":"a","params":[1]', '"id":1,"method":"a","result":{}', '"id":1,"result":{},"error":{}']) {
+    refused(`{"jsonrpc":"2.0",${rest}}`, 'invalid');
+  }
+});
+
+test('smuggled keys are refused and the id is still told', () => {
+  for (const rest of [
+    '"method":"tools/list","Method":"tools/call"',
+    '"method":"tools/list","method":"tools/call"',
+    '"method":"tools/list","meth\\u006fd":"tools/call"',
+    '"method":"tools/call","params":{"name":"a","Name":"b"}',
+    '"method":"tools/call","params":{"name":"a","name\\u0000":"b"}',
+    '"method":"tools/call","param\u017f":{}',
+    '"method":"tools/call","params":{"argument\u017f":{}}',
+    '"method":"a","params":{"x":{"__proto__":{}}}',
+    '"method":"a","params":{"x":{"\\u005f_proto__":{}}}',
+    '"method":"a","params":{"x":{"constructor":{"a":1,"prototype":{}}}}',
+  ]) {
+    assert.equal(refused(`{"jsonrpc":"2.0","id":"q",${rest}}`, 'invalid').id, '"q"');
+  }
+  single('{"jsonrpc":"2.0","id":1,"method":"a","params":{"x":{"constructor":"Robert","prototype":1}}}');
+});
+
+test('depth, keys and batch length are bounded', () => {
+  const nested = (depth: number): string => `{"jsonrpc":"2.0","id":1,"method":"a","params":{"x":${'['.repeat(depth)}${']'.repeat(depth)}}}`;
+  single(nested(60));
+  refused(nested(70), 'invalid');
+  refused('['.repeat(100_000), 'invalid');
+  refused(`{"jsonrpc":"2.0","id":1,"method":"a","params":{${Array.from({ length: 10_001 }, (_, key) => `"${key}":1`).join()}}}`, 'invalid');
+  const ping = '{"jsonrpc":"2.0","id":1,"method":"ping"}';
+  assert.equal((readClientBody(Buffer.from(`[${Array(100).fill(ping).join()}]`)) as unknown as { frames: unknown[] }).frames.length, 100);
+  refused(`[${Array(101).fill(ping).join()}]`, 'invalid');
+});
+
+test('the scanner accepts exactly what JSON.parse accepts', () => {
+  const json = fc.json({ maxDepth: 5 });
+  const damaged = fc.tuple(json, fc.nat(), fc.string({ minLength: 0, maxLength: 2 })).map(([text, where, junk]) => {
+    const cut = where % (text.length + 1);
+    return text.slice(0, cut) + junk + text.slice(cut + (where % 2));
+  });
+  fc.assert(
+    fc.property(fc.oneof(json, damaged), (value) => {
+      const line = `{"jsonrpc":"2.0","id":1,"result":${value}}`;
+      let expected = line.isWellFormed();
+      try {
+        const keys = JSON.parse(line) as Record<string, unknown>;
+        expected &&= Object.hasOwn(keys, 'result') && keys['jsonrpc'] === '2.0' && Object.keys(keys).length === 3;
+      } catch {
+        expected = false;
+      }
+      let found = true;
+      try {
+        readServerLine(Buffer.from(line));
+      } catch (error) {
+        assert.ok(error instanceof FrameFault);
+        found = false;
+      }
+      assert.equal(found, expected, line);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('splice replaces spans of any order and leaves the rest alone', () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.uint8Array({ maxLength: 9 }), fc.uint8Array({ maxLength: 9 }), fc.uint8Array({ maxLength: 9 })), { maxLength: 6 }), (pieces) => {
+      const before: Uint8Array[] = [];
+      const after: Uint8Array[] = [];
+      const edits: { span: { start: number; end: number }; bytes: Uint8Array }[] = [];
+      let offset = 0;
+      for (const [keep, old, fresh] of pieces) {
+        edits.unshift({ span: { start: offset + keep.length, end: offset + keep.length + old.length }, bytes: fresh });
+        offset += keep.length + old.length;
+        before.push(keep, old);
+        after.push(keep, fresh);
+      }
+      assert.deepEqual(splice(Buffer.concat(before), edits), Buffer.concat(after));
+    }),
+  );
+});
+
+test('a message becomes one line, and server batches fall apart into messages', () => {
+  assert.equal(oneLine(Buffer.from('{"a":\r1,\n"b":"\\n"}')).toString(), '{"a": 1, "b":"\\n"}');
+  assert.deepEqual(splitServerBatch(Buffer.from('[{"a":1}, {"b":[2]}]'))?.map(String), ['{"a":1}', '{"b":[2]}']);
+  assert.equal(splitServerBatch(Buffer.from('{}')), undefined);
+});
