@@ -1,0 +1,50 @@
+/**
+ * The only spelling of subjects. `docs/subjects.md` says who publishes and who listens.
+ * Every process subscribes to one wildcard of its own at start, so that a missing subscriber always
+ * means a missing process (a subscription per session answered 15 % false "no responders").
+ */
+import type { EdgeId, SessionToken, WorkerId } from '@causeway/protocol';
+
+export interface Subjects {
+  /** Everything addressed to a worker. */
+  workerAll(worker: WorkerId): string;
+  /** Opens a session on this worker. */
+  open(worker: WorkerId): string;
+  /** Ping, list, drain. */
+  control(worker: WorkerId): string;
+  /** JSON-RPC messages of a session's client. */
+  sessionIn(worker: WorkerId, session: SessionToken): string;
+  /** Attach, detach, credit, cancel of streams; info; close. */
+  sessionControl(worker: WorkerId, session: SessionToken): string;
+  /** Reply address of stream frames: only the bus's `undelivered` arrives here. */
+  streamLost(worker: WorkerId, session: SessionToken, stream: string, seq: number): string;
+  /** Inbox of a worker's own requests. */
+  workerInbox(worker: WorkerId): string;
+  /** Everything addressed to an edge. */
+  edgeAll(edge: EdgeId): string;
+  /** Frames of one stream, a call's or a GET's, on its way to a client of this edge. */
+  stream(edge: EdgeId, stream: string): string;
+  /** Inbox of an edge's own requests. */
+  edgeInbox(edge: EdgeId): string;
+}
+
+/** Subjects under `prefix`, one or more tokens, default `cw`. */
+export function subjects(prefix = 'cw'): Subjects {
+  return {
+    workerAll: (worker) => `${prefix}.w.${worker}.>`,
+    open: (worker) => `${prefix}.w.${worker}.open`,
+    control: (worker) => `${prefix}.w.${worker}.ctl`,
+    sessionIn: (worker, session) => `${prefix}.w.${worker}.s.${session}.in`,
+    sessionControl: (worker, session) => `${prefix}.w.${worker}.s.${session}.ctl`,
+    streamLost: (worker, session, stream, seq) => `${prefix}.w.${worker}.s.${session}.lost.${stream}.${seq}`,
+    workerInbox: (worker) => `${prefix}.w.${worker}.r`,
+    edgeAll: (edge) => `${prefix}.e.${edge}.>`,
+    stream: (edge, stream) => `${prefix}.e.${edge}.g.${stream}`,
+    edgeInbox: (edge) => `${prefix}.e.${edge}.r`,
+  };
+}
+
+/** The part of a subject below a process's own wildcard, e.g. `['s', token, 'in']`. */
+export function tail(subject: string, all: string): string[] {
+  return subject.slice(all.length - 1).split('.');
+}
