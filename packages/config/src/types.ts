@@ -1,0 +1,154 @@
+/**
+ * Owns the shape of a checked configuration: every unit resolved (milliseconds, bytes), every default
+ * filled in, frozen. Each part of the program receives only its own group.
+ */
+
+/** Everything, as `loadConfig` returns it. */
+export interface Config {
+  readonly listen: ListenConfig;
+  readonly diagnostics: DiagnosticsConfig;
+  readonly http: HttpConfig;
+  readonly auth: AuthConfig;
+  /** Absent: the in-memory bus, one process. */
+  readonly nats?: NatsConfig;
+  readonly worker: WorkerConfig;
+  readonly streams: StreamsConfig;
+  readonly drain: DrainConfig;
+  readonly log: LogConfig;
+  /** By name; a null-prototype object, so that any name is only a name. */
+  readonly servers: Readonly<Record<string, ServerConfig>>;
+}
+
+export interface ListenConfig {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+}
+
+export interface DiagnosticsConfig {
+  readonly host: string;
+  /** `false`: no listener of its own. When it is taken a free one is used, and logged. */
+  readonly port: number | false;
+}
+
+export interface HttpConfig {
+  /** Public URL in front of this bridge, for the addresses that it announces. */
+  readonly baseUrl?: string;
+  /** Host names accepted besides the loopback ones and the address listened on. */
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
+  readonly cors: false | CorsConfig;
+  /** Bytes of one request body. */
+  readonly maxBody: number;
+  /** Set on every answer. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Further paths that answer as /livez does. */
+  readonly healthPaths: readonly string[];
+  /** Further paths of the default server. */
+  readonly paths: HttpPaths;
+}
+
+export interface CorsConfig {
+  /** Exact origins, `*`, or regular expressions written `/…/`. */
+  readonly origins: readonly string[];
+  /** Request headers allowed besides those of MCP. */
+  readonly headers: readonly string[];
+}
+
+export interface HttpPaths {
+  readonly mcp?: string;
+  readonly sse?: string;
+  readonly message?: string;
+}
+
+export interface AuthConfig {
+  /** Empty: nobody is asked. `sha256` in lower-case hex; the key itself is not kept. */
+  readonly apiKeys: readonly ApiKey[];
+}
+
+export interface ApiKey {
+  readonly id: string;
+  readonly sha256: string;
+}
+
+export interface NatsConfig {
+  readonly servers: readonly string[];
+  /** First token or tokens of every subject, and of bucket names. */
+  readonly prefix: string;
+  readonly user?: string;
+  readonly password?: string;
+  readonly token?: string;
+  readonly credsFile?: string;
+  readonly nkeyFile?: string;
+  /** Copies of each bucket; absent: 3 in a cluster of three or more, else 1. */
+  readonly replicas?: number;
+}
+
+export interface WorkerConfig {
+  /** Sessions held at once. */
+  readonly capacity: number;
+  /** Children starting at once. */
+  readonly spawnConcurrency: number;
+  /** Starts waiting for their turn; beyond it they are refused. */
+  readonly spawnQueue: number;
+  /** Bytes of one line of a child. */
+  readonly lineBytes: number;
+  /** What may wait for a child that does not read: bytes, and frames. */
+  readonly stdinBytes: number;
+  readonly stdinFrames: number;
+}
+
+export interface StreamsConfig {
+  /** Milliseconds between comments on a quiet stream. */
+  readonly heartbeat: number;
+  /** What is kept of each stream for replay: frames, bytes, milliseconds. */
+  readonly journalFrames: number;
+  readonly journalBytes: number;
+  readonly journalAge: number;
+  /** Bytes of all journals of a worker together. */
+  readonly workerJournalBytes: number;
+  /** What may be on its way to a client unread: frames, bytes. */
+  readonly creditFrames: number;
+  readonly creditBytes: number;
+  /** Milliseconds: the `retry` field of SSE. */
+  readonly retry: number;
+  /** Bytes of one JSON-RPC message between the services. */
+  readonly maxMessage: number;
+}
+
+export interface DrainConfig {
+  /** Milliseconds that running calls are given. */
+  readonly timeout: number;
+  /** Milliseconds between turning unready and refusing. */
+  readonly delay: number;
+}
+
+export interface LogConfig {
+  readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  readonly format: 'json' | 'pretty' | 'auto';
+}
+
+export interface ServerConfig {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Set for the child, besides the minimal environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** `true`: all of ours; a list: these variables of ours; `false`: only PATH, HOME and the like. */
+  readonly passEnvironment: boolean | readonly string[];
+  readonly cwd?: string;
+  /** The command is a line for the shell. */
+  readonly shell: boolean;
+  /** Milliseconds until the child must have answered initialize. */
+  readonly startTimeout: number;
+  /** Milliseconds of one call. */
+  readonly requestTimeout: number;
+  /** Milliseconds without streams and calls after which a session ends. */
+  readonly idle: number;
+  /** Own path beside /servers/{name}, e.g. `/git`. */
+  readonly path?: string;
+  /** Served at /mcp, /sse and /message too. */
+  readonly default: boolean;
+  /** What becomes of a session whose owner died. */
+  readonly recovery: 'restart' | 'end';
+}

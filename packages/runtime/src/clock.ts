@@ -1,0 +1,191 @@
+/**
+ * Owns time: the two clocks and the wheel that holds very many deadlines on one timer.
+ *
+ * Invariants of a wheel:
+ *  1. A deadline never fires early, and at most once; after its cancel it never fires.
+ *  2. Adding and cancelling take constant time, however many deadlines there are.
+ *  3. It has one timer, never more, and none while nothing is scheduled; the timer keeps no process alive.
+ *  4. It wakes every tick only for deadlines that are near; for distant ones it wakes about once a second.
+ *
+ * A test's clock and wheel are in `fake-time.ts`.
+ */
+
+export interface Clock {
+  /** Milliseconds since 1970; may jump when the machine's clock is set. */
+  now(): number;
+  /** Milliseconds from an arbitrary start; never goes back. Fractions are possible. */
+  monotonic(): number;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+};
+
+export interface Wheel extends Disposable {
+  /**
+   * Calls `fn` once, `ms` milliseconds from now or up to two ticks later. Returns the cancel, which may be called
+   * at any time and more than once. What `fn` throws becomes an uncaught exception, as with `setTimeout`,
+   * and delays no other deadline.
+   */
+  after(ms: number, fn: () => void): () => void;
+  /** Deadlines that are scheduled. */
+  readonly size: number;
+}
+
+export interface WheelOptions {
+  /** Milliseconds between wake-ups while a deadline is near. Default 10. */
+  readonly tick?: number;
+  /** Default the system's. */
+  readonly clock?: Clock;
+}
+
+interface Entry {
+  readonly fn: () => void;
+  /** Tick at which it fires. */
+  readonly due: number;
+  bucket: Set<Entry> | undefined;
+}
+
+/** Ticks that one distant bucket spans: with the default tick, about a second. */
+const SPAN = 128;
+
+export function createWheel(options: WheelOptions = {}): Wheel {
+  return new TimerWheel(options.tick ?? 10, options.clock ?? systemClock);
+}
+
+class TimerWheel implements Wheel {
+  readonly #tick: number;
+  readonly #clock: Clock;
+  readonly #start: number;
+  /** Entries by the tick at which they fire: everything due before the end of the present span. */
+  readonly #near = new Map<number, Set<Entry>>();
+  /** Entries by span (tick / SPAN): they move to `near` when their span begins. */
+  readonly #far = new Map<number, Set<Entry>>();
+  #nearCount = 0;
+  #farCount = 0;
+  /** The last tick that was handled. */
+  #at = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #wake = Infinity;
+
+  constructor(tick: number, clock: Clock) {
+    this.#tick = tick;
+    this.#clock = clock;
+    this.#start = clock.monotonic();
+  }
+
+  get size(): number {
+    return this.#nearCount + this.#farCount;
+  }
+
+  after(ms: number, fn: () => void): () => void {
+    const elapsed = this.#clock.monotonic() - this.#start;
+    // With nothing scheduled the wheel stood still: it takes up from the present.
+    if (this.size === 0 && this.#timer === undefined) this.#at = Math.floor(elapsed / this.#tick);
+    const due = Math.max(Math.ceil((elapsed + Math.max(0, ms)) / this.#tick), this.#at + 1);
+    const entry: Entry = { fn, due, bucket: undefined };
+    this.#place(entry);
+    this.#arm(elapsed);
+    return () => this.#cancel(entry);
+  }
+
+  #place(entry: Entry): void {
+    const span = Math.floor(entry.due / SPAN);
+    const near = span <= Math.floor(this.#at / SPAN);
+    const map = near ? this.#near : this.#far;
+    const key = near ? entry.due : span;
+    let bucket = map.get(key);
+    if (bucket === undefined) map.set(key, (bucket = new Set()));
+    bucket.add(entry);
+    entry.bucket = bucket;
+    if (near) this.#nearCount += 1;
+    else this.#farCount += 1;
+  }
+
+  #cancel(entry: Entry): void {
+    if (entry.bucket === undefined) return;
+    entry.bucket.delete(entry);
+    entry.bucket = undefined;
+    if (Math.floor(entry.due / SPAN) <= Math.floor(this.#at / SPAN)) this.#nearCount -= 1;
+    else this.#farCount -= 1;
+  }
+
+  /** Sees to it that the timer fires at the next tick that matters: the next one, or the next span's first. */
+  #arm(elapsed: number): void {
+    if (this.size === 0) return;
+    const now = Math.floor(elapsed / this.#tick);
+    const next = this.#nearCount > 0 ? Math.max(this.#at, now) + 1 : (Math.floor(this.#at / SPAN) + 1) * SPAN;
+    if (this.#timer !== undefined && this.#wake <= next) return;
+    clearTimeout(this.#timer);
+    this.#wake = next;
+    this.#timer = setTimeout(this.#turn, Math.max(1, Math.ceil(next * this.#tick - elapsed)));
+    this.#timer.unref();
+  }
+
+  readonly #turn = (): void => {
+    this.#timer = undefined;
+    const target = Math.floor((this.#clock.monotonic() - this.#start) / this.#tick);
+    try {
+      while (this.#at < target && this.size > 0) {
+        // Without near deadlines whole spans pass at once, however long the process was held up.
+        const last = Math.floor(this.#at / SPAN) * SPAN + SPAN - 1;
+        if (this.#nearCount === 0 && this.#at < last) this.#at = Math.min(last, target);
+        else this.#step();
+      }
+    } finally {
+      if (this.size === 0) this.#clear();
+      else this.#arm(this.#clock.monotonic() - this.#start);
+    }
+  };
+
+  #step(): void {
+    this.#at += 1;
+    if (this.#at % SPAN === 0) this.#begin(this.#at / SPAN);
+    const bucket = this.#near.get(this.#at);
+    if (bucket === undefined) return;
+    for (const entry of bucket) {
+      bucket.delete(entry);
+      entry.bucket = undefined;
+      this.#nearCount -= 1;
+      fire(entry);
+    }
+    this.#near.delete(this.#at);
+  }
+
+  /** A span begins: its entries are near now. */
+  #begin(span: number): void {
+    this.#near.clear();
+    const bucket = this.#far.get(span);
+    if (bucket === undefined) return;
+    this.#far.delete(span);
+    this.#farCount -= bucket.size;
+    for (const entry of bucket) this.#place(entry);
+  }
+
+  #clear(): void {
+    this.#near.clear();
+    this.#far.clear();
+    this.#nearCount = 0;
+    this.#farCount = 0;
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const map of [this.#near, this.#far]) {
+      for (const bucket of map.values()) for (const entry of bucket) entry.bucket = undefined;
+    }
+    this.#clear();
+  }
+}
+
+function fire(entry: Entry): void {
+  try {
+    entry.fn();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}

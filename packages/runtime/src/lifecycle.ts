@@ -1,0 +1,149 @@
+/**
+ * Owns a process's life: the only code that touches signals, uncaught errors and the exit code.
+ *
+ * Invariants:
+ *  1. First signal: unready, then drain with a deadline, then release, exit 0. Second signal: exit 1 at once.
+ *  2. Before it is ready a signal abandons the start and exits 128 + signal number.
+ *  3. Equal signals within 250 ms are one: a terminal, npm and systemd each deliver to parent and child, and the
+ *     parent passes it on.
+ *  4. After an uncaught error nothing of the process is trusted: one fatal line, exit 70. Others take over by lease.
+ *  5. The end of the process that started this one through an IPC channel (the launcher for older Nodes) counts
+ *     as SIGTERM, so that killing the launcher leaves nothing behind.
+ *
+ * It leaves to `Running` what draining and releasing mean.
+ */
+import { withDeadline } from './async.ts';
+import type { Log } from './log.ts';
+
+type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+
+const NUMBER: Readonly<Record<StopSignal, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
+const ONE_PRESS_MS = 250;
+/** What releasing may take when all else has gone wrong. */
+const RELEASE_MS = 10_000;
+
+/** What was started, as its process sees it. */
+export interface Running extends AsyncDisposable {
+  /** Readiness turns false; nothing else changes yet. */
+  unready?(): void;
+  /** Takes nothing new and finishes what runs, within `ms` milliseconds. */
+  drain(ms: number): Promise<void>;
+  /** Resolves when the thing ends by itself; the process then ends with that code. */
+  readonly ended?: Promise<number>;
+}
+
+/** The parts of `process` that are touched; a test gives its own. */
+export interface ProcessDoor {
+  on(event: string, listener: (...args: never[]) => void): unknown;
+  off(event: string, listener: (...args: never[]) => void): unknown;
+  exit(code: number): void;
+}
+
+export interface ProcessOptions {
+  readonly log: Log & { flush?(): void };
+  /** Milliseconds: how long draining may take, and how long it waits after turning unready. */
+  readonly drain: { readonly timeout: number; readonly delay: number };
+  /** Starts it. The signal fires when the process is told to stop before it is ready. */
+  readonly start: (abandon: AbortSignal) => Promise<Running>;
+  /** Turns a failed start into an exit code, having told the user. */
+  readonly failed: (error: unknown) => number;
+  readonly door?: ProcessDoor;
+}
+
+/** Runs `start` for as long as the process lives; resolves with the exit code after asking the door to exit. */
+export async function runProcess(options: ProcessOptions): Promise<number> {
+  const door: ProcessDoor = options.door ?? (process as unknown as ProcessDoor);
+  const { log } = options;
+  const exit = (code: number): number => {
+    log.flush?.();
+    door.exit(code);
+    return code;
+  };
+  const stops = listen(door, (signal) => {
+    log.warn({ reason: signal }, 'second signal, ending at once');
+    exit(1);
+  });
+  const crash = (err: unknown): void => {
+    log.fatal({ err }, 'uncaught error');
+    exit(70);
+  };
+  door.on('uncaughtException', crash);
+  door.on('unhandledRejection', crash);
+  try {
+    return exit(await live(options, stops));
+  } finally {
+    stops.release();
+    door.off('uncaughtException', crash);
+    door.off('unhandledRejection', crash);
+  }
+}
+
+async function live(options: ProcessOptions, stops: Stops): Promise<number> {
+  const { log, drain } = options;
+  const abandon = new AbortController();
+  void stops.first.then((signal) => abandon.abort(new Error(`stopped by ${signal}`)));
+  const starting = options.start(abandon.signal);
+  const begun = await Promise.race([starting.then((running) => ({ running }), (error: unknown) => ({ error })), stops.first]);
+  if (typeof begun === 'string') {
+    const release = starting.then(async (running) => running[Symbol.asyncDispose](), () => undefined);
+    await withDeadline(release, RELEASE_MS).catch((err: unknown) => log.warn({ err }, 'start could not be abandoned in time'));
+    return 128 + NUMBER[begun];
+  }
+  if ('error' in begun) return options.failed(begun.error);
+  const { running } = begun;
+  const why = await Promise.race([stops.first, running.ended ?? new Promise<never>(() => undefined)]);
+  let code = 0;
+  if (typeof why === 'number') code = why;
+  else {
+    log.info({ reason: why }, 'stopping');
+    running.unready?.();
+    if (drain.delay > 0) await new Promise((resolve) => setTimeout(resolve, drain.delay));
+    await withDeadline(running.drain(drain.timeout), drain.timeout + 1_000, { what: 'draining' }).catch((err: unknown) => log.warn({ err }, 'drain was cut short'));
+  }
+  try {
+    await withDeadline(Promise.resolve(running[Symbol.asyncDispose]()), RELEASE_MS, { what: 'releasing' });
+  } catch (err) {
+    log.error({ err }, 'release failed');
+    code = 1;
+  }
+  log.info('stopped');
+  return code;
+}
+
+interface Stops {
+  readonly first: Promise<StopSignal>;
+  release(): void;
+}
+
+function listen(door: ProcessDoor, second: (signal: StopSignal) => void): Stops {
+  const { promise, resolve } = Promise.withResolvers<StopSignal>();
+  let told: { readonly signal: StopSignal; readonly at: number } | undefined;
+  const hear = (signal: StopSignal): void => {
+    const at = performance.now();
+    if (told === undefined) {
+      told = { signal, at };
+      resolve(signal);
+    } else if (told.signal !== signal || at - told.at > ONE_PRESS_MS) second(signal);
+  };
+  const listeners = (Object.keys(NUMBER) as StopSignal[]).map((signal) => [signal, () => hear(signal)] as const);
+  for (const [signal, listener] of listeners) door.on(signal, listener);
+  const orphaned = (): void => {
+    if (told === undefined) hear('SIGTERM');
+  };
+  door.on('disconnect', orphaned);
+  // The channel must not keep the process alive once everything else has ended.
+  if (door === (process as unknown as ProcessDoor)) process.channel?.unref();
+  return {
+    first: promise,
+    release: () => {
+      for (const [signal, listener] of listeners) door.off(signal, listener);
+      door.off('disconnect', orphaned);
+    },
+  };
+}
+
+/** Runs `fn` when the process exits, in whatever way it can still notice; synchronous. Returns the way to remove it. */
+export function atExit(fn: () => void): () => void {
+  process.on('exit', fn);
+  return () => void process.off('exit', fn);
+}
