@@ -38,6 +38,8 @@ export interface WheelOptions {
   readonly tick?: number;
   /** Default the system's. */
   readonly clock?: Clock;
+  /** Calls back once after so many milliseconds; returns the cancel. Default an unref'd `setTimeout`; a test gives its own. */
+  readonly timer?: (fn: () => void, ms: number) => () => void;
 }
 
 interface Entry {
@@ -51,12 +53,18 @@ interface Entry {
 const SPAN = 128;
 
 export function createWheel(options: WheelOptions = {}): Wheel {
-  return new TimerWheel(options.tick ?? 10, options.clock ?? systemClock);
+  return new TimerWheel(options);
+}
+
+function systemTimer(fn: () => void, ms: number): () => void {
+  const timer = setTimeout(fn, ms).unref();
+  return () => clearTimeout(timer);
 }
 
 class TimerWheel implements Wheel {
   readonly #tick: number;
   readonly #clock: Clock;
+  readonly #setTimer: (fn: () => void, ms: number) => () => void;
   readonly #start: number;
   /** Entries by the tick at which they fire: everything due before the end of the present span. */
   readonly #near = new Map<number, Set<Entry>>();
@@ -66,13 +74,15 @@ class TimerWheel implements Wheel {
   #farCount = 0;
   /** The last tick that was handled. */
   #at = 0;
-  #timer: NodeJS.Timeout | undefined;
+  /** Cancels the timer that is set. */
+  #timer: (() => void) | undefined;
   #wake = Infinity;
 
-  constructor(tick: number, clock: Clock) {
-    this.#tick = tick;
-    this.#clock = clock;
-    this.#start = clock.monotonic();
+  constructor(options: WheelOptions) {
+    this.#tick = options.tick ?? 10;
+    this.#clock = options.clock ?? systemClock;
+    this.#setTimer = options.timer ?? systemTimer;
+    this.#start = this.#clock.monotonic();
   }
 
   get size(): number {
@@ -117,10 +127,9 @@ class TimerWheel implements Wheel {
     const now = Math.floor(elapsed / this.#tick);
     const next = this.#nearCount > 0 ? Math.max(this.#at, now) + 1 : (Math.floor(this.#at / SPAN) + 1) * SPAN;
     if (this.#timer !== undefined && this.#wake <= next) return;
-    clearTimeout(this.#timer);
+    this.#timer?.();
     this.#wake = next;
-    this.#timer = setTimeout(this.#turn, Math.max(1, Math.ceil(next * this.#tick - elapsed)));
-    this.#timer.unref();
+    this.#timer = this.#setTimer(this.#turn, Math.max(1, Math.ceil(next * this.#tick - elapsed)));
   }
 
   readonly #turn = (): void => {
@@ -171,7 +180,7 @@ class TimerWheel implements Wheel {
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer);
+    this.#timer?.();
     this.#timer = undefined;
     for (const map of [this.#near, this.#far]) {
       for (const bucket of map.values()) for (const entry of bucket) entry.bucket = undefined;

@@ -13,6 +13,7 @@
  * It leaves to `Running` what draining and releasing mean.
  */
 import { withDeadline } from './async.ts';
+import { systemClock, type Clock } from './clock.ts';
 import type { Log } from './log.ts';
 
 type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
@@ -34,8 +35,8 @@ export interface Running extends AsyncDisposable {
 
 /** The parts of `process` that are touched; a test gives its own. */
 export interface ProcessDoor {
-  on(event: string, listener: (...args: never[]) => void): unknown;
-  off(event: string, listener: (...args: never[]) => void): unknown;
+  on(event: string, listener: (first: unknown) => void): unknown;
+  off(event: string, listener: (first: unknown) => void): unknown;
   exit(code: number): void;
 }
 
@@ -48,6 +49,7 @@ export interface ProcessOptions {
   /** Turns a failed start into an exit code, having told the user. */
   readonly failed: (error: unknown) => number;
   readonly door?: ProcessDoor;
+  readonly clock?: Clock;
 }
 
 /** Runs `start` for as long as the process lives; resolves with the exit code after asking the door to exit. */
@@ -59,7 +61,7 @@ export async function runProcess(options: ProcessOptions): Promise<number> {
     door.exit(code);
     return code;
   };
-  const stops = listen(door, (signal) => {
+  const stops = listen(door, options.clock ?? systemClock, (signal) => {
     log.warn({ reason: signal }, 'second signal, ending at once');
     exit(1);
   });
@@ -115,11 +117,11 @@ interface Stops {
   release(): void;
 }
 
-function listen(door: ProcessDoor, second: (signal: StopSignal) => void): Stops {
+function listen(door: ProcessDoor, clock: Clock, second: (signal: StopSignal) => void): Stops {
   const { promise, resolve } = Promise.withResolvers<StopSignal>();
   let told: { readonly signal: StopSignal; readonly at: number } | undefined;
   const hear = (signal: StopSignal): void => {
-    const at = performance.now();
+    const at = clock.monotonic();
     if (told === undefined) {
       told = { signal, at };
       resolve(signal);
