@@ -1,0 +1,105 @@
+/**
+ * Owns the view of who lives. Two sources: a lifeline, which is a socket that fixture processes hold open so
+ * that the kernel reports the moment of their death as an event; and one scan of /proc by an environment
+ * variable, for programs that know nothing of lifelines. Kills nothing.
+ */
+import { randomUUID } from 'node:crypto';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Inbox, within } from './within.ts';
+
+export interface Lifeline extends AsyncDisposable {
+  /** To be passed to fixtures, e.g. `{ LIFELINE: '/tmp/…' }`. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Process ids that hold the line now. */
+  readonly alive: ReadonlySet<number>;
+  /** Every birth and death, in order; `at` is `performance.now()`. */
+  readonly events: Inbox<LifeEvent>;
+  /** Resolves when nobody is left; rejects after `ms` milliseconds naming the survivors. */
+  none(ms: number): Promise<void>;
+  /** Resolves when `pid` has died, with the time of it. */
+  died(pid: number, ms: number): Promise<LifeEvent>;
+}
+
+export interface LifeEvent {
+  readonly kind: 'born' | 'died';
+  readonly pid: number;
+  readonly at: number;
+}
+
+export async function openLifeline(): Promise<Lifeline> {
+  const path = join(tmpdir(), `lifeline-${randomUUID().slice(0, 8)}.sock`);
+  const alive = new Set<number>();
+  const sockets = new Set<Socket>();
+  const events = new Inbox<LifeEvent>();
+  const emptied = new Set<() => void>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    let pid = 0;
+    socket.once('data', (data) => {
+      pid = Number(data.toString());
+      alive.add(pid);
+      events.push({ kind: 'born', pid, at: performance.now() });
+    });
+    socket.on('error', () => {});
+    socket.on('close', () => {
+      sockets.delete(socket);
+      alive.delete(pid);
+      if (pid !== 0) events.push({ kind: 'died', pid, at: performance.now() });
+      if (alive.size === 0) for (const resolve of emptied) resolve();
+    });
+  });
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve));
+  return {
+    env: { LIFELINE: path },
+    alive,
+    events,
+    async none(ms) {
+      if (alive.size === 0) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      emptied.add(resolve);
+      try {
+        await within(ms, 'death of the last process', promise);
+      } catch (error) {
+        throw new Error(`still alive: ${[...alive].join(', ')}`, { cause: error });
+      } finally {
+        emptied.delete(resolve);
+      }
+    },
+    died: (pid, ms) => events.next(`death of ${pid}`, (event) => event.kind === 'died' && event.pid === pid, ms),
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+      await rm(path, { force: true });
+    },
+  };
+}
+
+export interface Living {
+  readonly pid: number;
+  readonly ppid: number;
+  readonly command: string;
+}
+
+/** Processes whose initial environment holds `NAME=value`; zombies have none and are not counted. */
+export async function livingWith(name: string, value: string): Promise<readonly Living[]> {
+  const mark = `${name}=${value}`;
+  const found = await Promise.all(
+    (await readdir('/proc'))
+      .filter((entry) => /^\d+$/.test(entry))
+      .map(async (pid): Promise<Living | undefined> => {
+        try {
+          const environment = await readFile(`/proc/${pid}/environ`, 'utf8');
+          if (!environment.split('\0').includes(mark)) return undefined;
+          const status = await readFile(`/proc/${pid}/stat`, 'utf8');
+          const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' ').trim();
+          return { pid: Number(pid), ppid: Number(status.slice(status.lastIndexOf(')') + 2).split(' ')[1]), command };
+        } catch {
+          return undefined;
+        }
+      }),
+  );
+  return found.filter((living) => living !== undefined);
+}

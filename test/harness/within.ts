@@ -1,0 +1,54 @@
+/**
+ * Owns deadlines in tests: nothing in the outer suite waits for a peer without one, and a missed one says
+ * what was waited for. Leaves the events themselves to the callers.
+ */
+
+/** The promise's outcome, or an error naming `what` after `ms` milliseconds. The timer never outlives the wait. */
+export async function within<T>(ms: number, what: string, promise: Promise<T>): Promise<T> {
+  const { promise: late, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`not within ${ms} ms: ${what}`)), ms);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Milliseconds that `work` took, and its outcome. */
+export async function timed<T>(work: () => Promise<T>): Promise<{ readonly ms: number; readonly value: T }> {
+  const began = performance.now();
+  const value = await work();
+  return { ms: performance.now() - began, value };
+}
+
+/** A list that grows and can be awaited: resolves once an item satisfies `test`, past items included. */
+export class Inbox<T> {
+  readonly items: T[] = [];
+  readonly #waiting = new Set<{ readonly test: (item: T) => boolean; readonly resolve: (item: T) => void }>();
+
+  push(item: T): void {
+    this.items.push(item);
+    for (const waiter of this.#waiting) {
+      if (!waiter.test(item)) continue;
+      this.#waiting.delete(waiter);
+      waiter.resolve(item);
+    }
+  }
+
+  /** Rejects after `ms` milliseconds with `what` and the last items seen. */
+  async next(what: string, test: (item: T) => boolean, ms = 10_000): Promise<T> {
+    const seen = this.items.find(test);
+    if (seen !== undefined) return seen;
+    const { promise, resolve } = Promise.withResolvers<T>();
+    const waiter = { test, resolve };
+    this.#waiting.add(waiter);
+    try {
+      return await within(ms, what, promise);
+    } catch (error) {
+      const tail = JSON.stringify(this.items.slice(-5))?.slice(0, 2_000);
+      throw new Error(`${(error as Error).message}; last of ${this.items.length}: ${tail}`, { cause: error });
+    } finally {
+      this.#waiting.delete(waiter);
+    }
+  }
+}
