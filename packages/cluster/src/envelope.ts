@@ -82,7 +82,7 @@ export interface VerdictHead {
 /** Worker to edge: a stream is over without a further message. */
 export interface EndHead {
   readonly t: 'end';
-  readonly why: 'taken_over' | 'session_ended' | 'cancelled' | 'stalled';
+  readonly why: 'complete' | 'taken_over' | 'session_ended' | 'cancelled' | 'stalled';
 }
 
 export type UpHead = OpenHead | ClientHead | ControlHead;

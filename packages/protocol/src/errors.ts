@@ -107,3 +107,8 @@ export function errorObject(error: CausewayError): Record<string, unknown> {
   const data = { source: 'causeway', reason: error.reason, executed, retryable, ...error.facts };
   return { code: rpc, message: error.message, data: error.retryAfter === undefined ? data : { ...data, retryAfter: error.retryAfter } };
 }
+
+/** A whole JSON-RPC error response. `id` is the request's raw JSON id; without one it is null. */
+export function errorResponse(id: string | undefined, error: CausewayError): Buffer {
+  return Buffer.from(`{"jsonrpc":"2.0","id":${id ?? 'null'},"error":${JSON.stringify(errorObject(error))}}`);
+}

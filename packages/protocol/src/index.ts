@@ -1,6 +1,7 @@
 /** The public names of @causeway/protocol. */
-export { CausewayError, ERRORS, errorObject, isReason, type ErrorDetail, type ErrorFacts, type Executed, type Reason } from './errors.ts';
+export { CausewayError, ERRORS, errorObject, errorResponse, isReason, type ErrorDetail, type ErrorFacts, type Executed, type Reason } from './errors.ts';
 export { formatEventId, parseEventId, type EventId } from './event-id.ts';
+export { memberText, readHandshake, type Handshake } from './handshake.ts';
 export {
   ANONYMOUS,
   identityOf,

@@ -1,0 +1,54 @@
+/**
+ * Owns the child's questions to the client (sampling, elicitation, roots, ping): the id that the client
+ * sees, and the way back to the child's. The answer may arrive through any edge.
+ *
+ * Invariants: an id given to a client is used once in the life of the session, whatever ids the child
+ * uses (0 and "" included); an answer is delivered at most once; questions are bounded in number.
+ */
+import { slice, splice, withId, type Frame, type Span } from '@causeway/protocol';
+
+export const MAX_QUESTIONS = 256;
+
+export class Callbacks {
+  /** The child's raw id by the number that the client was given. */
+  readonly #asked = new Map<number, Buffer>();
+  #next = 1;
+
+  get size(): number {
+    return this.#asked.size;
+  }
+
+  /** The question with an id of ours; `undefined` when too many are open. */
+  ask(frame: Frame): Buffer | undefined {
+    if (!frame.id || this.#asked.size >= MAX_QUESTIONS) return undefined;
+    const minted = this.#next++;
+    this.#asked.set(minted, Buffer.from(slice(frame.bytes, frame.id)));
+    return withId(frame, Buffer.from(String(minted)));
+  }
+
+  /** The client's answer with the child's id; `undefined` if nothing was asked under this id. */
+  answer(body: Buffer, id: Span): Buffer | undefined {
+    const minted = this.#number(slice(body, id));
+    const childId = this.#asked.get(minted);
+    if (!childId) return undefined;
+    this.#asked.delete(minted);
+    return splice(body, [{ span: id, bytes: childId }]);
+  }
+
+  /** The child takes a question back: the notification with our id, or `undefined` if it was answered. */
+  withdraw(frame: Frame): Buffer | undefined {
+    if (!frame.requestId) return undefined;
+    const childId = slice(frame.bytes, frame.requestId);
+    for (const [minted, id] of this.#asked) {
+      if (!id.equals(childId)) continue;
+      this.#asked.delete(minted);
+      return splice(frame.bytes, [{ span: frame.requestId, bytes: Buffer.from(String(minted)) }]);
+    }
+    return undefined;
+  }
+
+  #number(raw: Uint8Array): number {
+    const text = raw.length > 15 ? '' : Buffer.from(raw).toString('latin1');
+    return /^[1-9][0-9]*$/.test(text) ? Number(text) : -1;
+  }
+}

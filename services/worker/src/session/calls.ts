@@ -1,0 +1,101 @@
+/**
+ * Owns the client's requests that the child has not answered: the id that the child sees, and the way
+ * back to the id, the token and the stream of the client.
+ *
+ * Invariants: an internal id is used once in the life of a child; a client's id routes nothing, so two
+ * requests with the same id each get their own answer; a call settles exactly once, and what comes for it
+ * afterwards is dropped.
+ */
+import type { FrameHead } from '@causeway/cluster';
+import { slice, splice, type Edit, type Frame } from '@causeway/protocol';
+import type { Stream } from './stream.ts';
+
+export interface Call {
+  readonly internal: number;
+  /** The client's id as raw JSON. */
+  readonly clientId: Buffer;
+  readonly progressToken: Buffer | undefined;
+  readonly method: string;
+  readonly stream: Stream;
+  readonly index: number | undefined;
+  readonly started: number;
+  /** Stops the call's deadline. */
+  cancelDeadline: () => void;
+}
+
+export interface NewCall {
+  readonly head: FrameHead;
+  readonly body: Buffer;
+  readonly stream: Stream;
+  readonly index: number | undefined;
+  readonly now: number;
+}
+
+const copy = (bytes: Uint8Array): Buffer => Buffer.from(bytes);
+
+export class Calls {
+  readonly #byInternal = new Map<number, Call>();
+  #next = 1;
+
+  get size(): number {
+    return this.#byInternal.size;
+  }
+
+  /** Registers a request and gives the bytes for the child. Spans were found at the edge; they are checked to lie inside. */
+  begin({ head, body, stream, index, now }: NewCall): { call: Call; bytes: Buffer } {
+    if (!head.id || head.id.end > body.length) throw new Error('a request envelope names its id');
+    const internal = this.#next++;
+    const token = head.progressToken;
+    const call: Call = {
+      internal,
+      clientId: copy(slice(body, head.id)),
+      progressToken: token && copy(slice(body, token)),
+      method: head.method ?? '',
+      stream,
+      index,
+      started: now,
+      cancelDeadline: () => undefined,
+    };
+    this.#byInternal.set(internal, call);
+    const id = Buffer.from(String(internal));
+    const edits: Edit[] = [{ span: head.id, bytes: id }];
+    if (token) edits.push({ span: token, bytes: id });
+    return { call, bytes: splice(body, edits) };
+  }
+
+  /** The call that a response of the child answers; it is settled with this. */
+  settle(frame: Frame): Call | undefined {
+    const call = frame.id && this.#find(slice(frame.bytes, frame.id));
+    if (call) this.end(call);
+    return call;
+  }
+
+  /** Ends a call without an answer of the child. */
+  end(call: Call): void {
+    call.cancelDeadline();
+    this.#byInternal.delete(call.internal);
+  }
+
+  /** The call that a progress notification belongs to. */
+  byProgress(frame: Frame): Call | undefined {
+    const call = frame.progressToken && this.#find(slice(frame.bytes, frame.progressToken));
+    return call?.progressToken ? call : undefined;
+  }
+
+  /** The newest running call with this client id, for a cancellation. */
+  byClientId(id: Uint8Array): Call | undefined {
+    let found: Call | undefined;
+    for (const call of this.#byInternal.values()) if (call.clientId.equals(id)) found = call;
+    return found;
+  }
+
+  [Symbol.iterator](): Iterator<Call> {
+    return this.#byInternal.values();
+  }
+
+  #find(raw: Uint8Array): Call | undefined {
+    if (raw.length > 15) return undefined;
+    const text = Buffer.from(raw.buffer, raw.byteOffset, raw.length).toString('latin1');
+    return /^[1-9][0-9]*$/.test(text) ? this.#byInternal.get(Number(text)) : undefined;
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Owns the way from the child to its client: each line is read once and rides exactly one stream.
+ *
+ * Invariants: a response reaches only the call that it answers; progress only the call whose token it
+ * bears, and nothing after that call's answer; what is no JSON-RPC is counted as noise and dropped; a
+ * message too large for the bus becomes a definite error, never silence.
+ */
+import { CausewayError, FrameFault, oneLine, readServerLine, splice, splitServerBatch, withId, type Frame } from '@causeway/protocol';
+import type { SessionParts } from './parts.ts';
+
+/** One line of the child's stdout. */
+export function receive(session: SessionParts, line: Buffer): void {
+  let frame: Frame;
+  try {
+    frame = readServerLine(line);
+  } catch (error) {
+    if (!(error instanceof FrameFault)) throw error;
+    const batch = error.kind === 'invalid' && session.revision() === '2025-03-26' ? splitServerBatch(line) : undefined;
+    if (batch) for (const message of batch) receive(session, message);
+    else session.child()?.noise(line);
+    return;
+  }
+  switch (frame.kind) {
+    case 'response':
+      return response(session, frame);
+    case 'request':
+      return question(session, frame);
+    case 'notification':
+      return notification(session, frame);
+  }
+}
+
+function response(session: SessionParts, frame: Frame): void {
+  const call = session.calls.settle(frame);
+  if (!call) {
+    session.log.debug({}, 'answer to no running call dropped');
+    return;
+  }
+  session.idle.release(call);
+  const bytes = oneLine(withId(frame, call.clientId));
+  if (call.method !== 'initialize' || !session.starting()) return session.answer(call, bytes);
+  session.initialized(bytes).then(
+    () => session.answer(call, bytes, { opened: true }),
+    (error: unknown) => {
+      const refusal = error instanceof CausewayError ? error : new CausewayError('internal', { cause: error });
+      session.fail(call, refusal);
+      session.close('start_failed', refusal);
+    },
+  );
+}
+
+function question(session: SessionParts, frame: Frame): void {
+  const bytes = session.callbacks.ask(frame);
+  if (bytes) return send(session, bytes);
+  const refusal = { code: -32000, message: 'Too many questions to the client are open.' };
+  const id = frame.id ? frame.bytes.toString('utf8', frame.id.start, frame.id.end) : 'null';
+  session.child()?.write(Buffer.from(`{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(refusal)}}`));
+}
+
+function notification(session: SessionParts, frame: Frame): void {
+  if (frame.method === 'notifications/progress') {
+    const call = session.calls.byProgress(frame);
+    if (!call?.progressToken || !frame.progressToken) {
+      session.log.debug({}, 'progress of no running call dropped');
+      return;
+    }
+    const bytes = oneLine(splice(frame.bytes, [{ span: frame.progressToken, bytes: call.progressToken }]));
+    if (fits(session, bytes)) call.stream.append(bytes, false);
+    return;
+  }
+  if (frame.method === 'notifications/cancelled') {
+    const bytes = session.callbacks.withdraw(frame);
+    if (bytes) send(session, bytes);
+    return;
+  }
+  send(session, frame.bytes);
+}
+
+function send(session: SessionParts, bytes: Buffer): void {
+  if (!fits(session, bytes)) return;
+  const stream = session.starting() ? session.streams.standalone : session.streams.home();
+  stream.append(oneLine(bytes), false);
+}
+
+function fits(session: SessionParts, bytes: Buffer): boolean {
+  if (bytes.length <= session.maxMessage) return true;
+  session.log.warn({ bytes: bytes.length, reason: 'server.reply_too_large' }, 'message of the server dropped');
+  return false;
+}

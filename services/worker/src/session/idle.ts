@@ -1,0 +1,53 @@
+/**
+ * Owns the only definition of activity: a session is idle while nothing holds it and nothing has happened.
+ * Open streams and running calls hold it; every message of the client is something happening.
+ *
+ * Invariants: what holds is a set of things that exist, never a count; the deadline is checked when it is
+ * due, not in between.
+ */
+import type { Clock, Wheel } from '@causeway/runtime';
+
+export class Idle {
+  readonly #held = new Set<object>();
+  readonly #clock: Clock;
+  readonly #wheel: Wheel;
+  readonly #limit: number;
+  readonly #expired: () => void;
+  #since: number;
+  #cancel: () => void;
+
+  /** `limit` in milliseconds; `expired` is called once. */
+  constructor(clock: Clock, wheel: Wheel, limit: number, expired: () => void) {
+    this.#clock = clock;
+    this.#wheel = wheel;
+    this.#limit = limit;
+    this.#expired = expired;
+    this.#since = clock.monotonic();
+    this.#cancel = wheel.after(limit, () => this.#due());
+  }
+
+  /** Something happened. */
+  touch(): void {
+    this.#since = this.#clock.monotonic();
+  }
+
+  /** `thing` exists now and keeps the session from being idle. */
+  hold(thing: object): void {
+    this.#held.add(thing);
+  }
+
+  /** `thing` is gone; idleness counts from now. */
+  release(thing: object): void {
+    if (this.#held.delete(thing)) this.touch();
+  }
+
+  stop(): void {
+    this.#cancel();
+  }
+
+  #due(): void {
+    const left = this.#held.size > 0 ? this.#limit : this.#since + this.#limit - this.#clock.monotonic();
+    if (left <= 0) this.#expired();
+    else this.#cancel = this.#wheel.after(left, () => this.#due());
+  }
+}

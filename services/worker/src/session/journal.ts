@@ -1,0 +1,93 @@
+/**
+ * Owns the bounded memory of one stream: its frames by position, so that a client that lost its
+ * connection can be given what it missed, through any edge. Pure.
+ *
+ * Invariants: positions are 1, 2, 3, … without a gap; the newest frame is never dropped; what was dropped
+ * is known to be missing, so that a replay has no hole that nobody notices.
+ */
+
+export interface Entry {
+  readonly seq: number;
+  readonly bytes: Buffer;
+  /** The stream is complete with this frame. */
+  readonly last: boolean;
+  readonly index?: number;
+  readonly opened?: true;
+}
+
+export interface JournalLimits {
+  readonly frames: number;
+  readonly bytes: number;
+}
+
+export class Journal {
+  /** Entries from `#first` on; the ones before are undefined until the array is cut. */
+  #entries: Entry[] = [];
+  #newest = 0;
+  #bytes = 0;
+
+  /** Position of the newest frame; 0 before the first. */
+  get newest(): number {
+    return this.#newest;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get frames(): number {
+    return this.#entries.length;
+  }
+
+  append(frame: Omit<Entry, 'seq'>): Entry {
+    const entry = { ...frame, seq: ++this.#newest };
+    this.#entries.push(entry);
+    this.#bytes += entry.bytes.length;
+    return entry;
+  }
+
+  /** The frame at a position, if it is still kept. */
+  at(seq: number): Entry | undefined {
+    const oldest = this.#entries[0]?.seq ?? this.#newest + 1;
+    return this.#entries[seq - oldest];
+  }
+
+  /** Whether everything after `seq` is still kept, and `seq` itself was once given out. */
+  covers(seq: number): boolean {
+    return seq <= this.#newest && (seq === this.#newest || this.at(seq + 1) !== undefined);
+  }
+
+  /** Drops frames from the oldest on, up to position `upTo`, until the limits hold; the newest one stays. */
+  trim(limits: JournalLimits, upTo: number): void {
+    let dropped = 0;
+    while (this.#entries.length - dropped > 1) {
+      const oldest = this.#entries[dropped]!;
+      if (oldest.seq > upTo) break;
+      if (this.#entries.length - dropped <= limits.frames && this.#bytes <= limits.bytes) break;
+      this.#bytes -= oldest.bytes.length;
+      dropped += 1;
+    }
+    if (dropped > 0) this.#entries = this.#entries.slice(dropped);
+  }
+
+  /** Gives up everything up to `seq`. */
+  forget(seq: number): void {
+    let dropped = 0;
+    for (const entry of this.#entries) {
+      if (entry.seq > seq) break;
+      this.#bytes -= entry.bytes.length;
+      dropped += 1;
+    }
+    if (dropped > 0) this.#entries.splice(0, dropped);
+  }
+
+  /** Takes out the frames after `seq`, for another stream to carry on with. */
+  takeAfter(seq: number): Entry[] {
+    const from = this.#entries.findIndex((entry) => entry.seq > seq);
+    if (from < 0) return [];
+    const taken = this.#entries.splice(from);
+    for (const entry of taken) this.#bytes -= entry.bytes.length;
+    this.#newest = taken[0]!.seq - 1;
+    return taken;
+  }
+}

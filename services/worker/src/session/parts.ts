@@ -1,0 +1,46 @@
+/**
+ * Owns the shape of a session's insides as its two directions see them: `upstream.ts` (client to child)
+ * and `downstream.ts` (child to client). `session.ts` builds them and decides when they end.
+ */
+import type { DownHead } from '@causeway/cluster';
+import type { ServerConfig } from '@causeway/config';
+import type { CausewayError, Identity, SessionToken } from '@causeway/protocol';
+import type { Clock, Log, Wheel } from '@causeway/runtime';
+import type { Child } from '../child/child.ts';
+import type { Call, Calls } from './calls.ts';
+import type { Callbacks } from './callbacks.ts';
+import type { Idle } from './idle.ts';
+import type { EndReason } from './states.ts';
+import type { Streams } from './streams.ts';
+
+export interface SessionParts {
+  readonly token: SessionToken;
+  readonly identity: Identity;
+  readonly server: ServerConfig;
+  readonly transport: 'streamable' | 'sse';
+  readonly clock: Clock;
+  readonly wheel: Wheel;
+  readonly log: Log;
+  readonly calls: Calls;
+  readonly callbacks: Callbacks;
+  readonly streams: Streams;
+  readonly idle: Idle;
+  /** Largest message that the bus carries, less room for the head; bytes. */
+  readonly maxMessage: number;
+  /** The running child; `undefined` before its start and after its end. */
+  child(): Child | undefined;
+  /** Negotiated revision; `''` until the child has answered initialize. */
+  revision(): string;
+  /** Until the child has answered initialize: what it says has no listener yet. */
+  starting(): boolean;
+  /** The child answered initialize; `answer` is its message. Resolves when the session may be used. */
+  initialized(answer: Buffer): Promise<void>;
+  /** Answers one message of an edge; a lost answer is the edge's deadline's business. */
+  reply(to: string | undefined, head: DownHead): void;
+  /** The session ends; the first reason counts. `error` is what running calls are told. */
+  close(reason: EndReason, error?: CausewayError): void;
+  /** Gives a call its one answer and completes its stream if it was the last. */
+  answer(call: Call, bytes: Buffer, more?: { readonly opened?: true }): void;
+  /** Ends a call with an error of ours. */
+  fail(call: Call, error: CausewayError): void;
+}

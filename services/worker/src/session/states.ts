@@ -1,0 +1,50 @@
+/**
+ * Owns the states of a session and the pure transition between them. Numbered invariants, and who keeps
+ * them, stand in docs/session-states.md.
+ *
+ * Every way to end is one event with a reason; the first reason is kept.
+ */
+
+export type EndReason =
+  /** The client said DELETE. */
+  | 'delete'
+  /** The 2024-11-05 stream ended, or its edge is gone. */
+  | 'client_gone'
+  | 'idle'
+  | 'child_exit'
+  /** The child broke the stdio protocol. */
+  | 'child_broken'
+  | 'start_failed'
+  | 'start_timeout'
+  | 'drain'
+  | 'lease_lost';
+
+export type SessionState =
+  /** The child starts or has not answered initialize yet. */
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'open' }
+  /** Calls are answered, streams ended; the child is being stopped. */
+  | { readonly kind: 'closing'; readonly reason: EndReason }
+  /** Nothing is left. */
+  | { readonly kind: 'ended'; readonly reason: EndReason };
+
+export type SessionEvent =
+  | { readonly kind: 'opened' }
+  | { readonly kind: 'close'; readonly reason: EndReason }
+  /** The child and its whole group are gone, the record is deleted. */
+  | { readonly kind: 'gone' };
+
+/** The state after an event; the same object if the event changes nothing. */
+export function transition(state: SessionState, event: SessionEvent): SessionState {
+  switch (state.kind) {
+    case 'starting':
+      if (event.kind === 'opened') return { kind: 'open' };
+      return event.kind === 'close' ? { kind: 'closing', reason: event.reason } : state;
+    case 'open':
+      return event.kind === 'close' ? { kind: 'closing', reason: event.reason } : state;
+    case 'closing':
+      return event.kind === 'gone' ? { kind: 'ended', reason: state.reason } : state;
+    case 'ended':
+      return state;
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * Owns one ordered server-to-client channel of a session: its journal, where it is being sent, and how
+ * far. A call's answer rides one, a GET rides one, a 2024-11-05 session has exactly one.
+ *
+ * Invariants: frames leave in order, each at its own position, at most once per attachment; what is not
+ * sent is never dropped while somebody is attached; a frame that could not be handed to the bus is not
+ * counted as sent.
+ */
+import { BusError, type EndHead, type ServerHead } from '@causeway/cluster';
+import { Flow, type FlowLimits } from './flow.ts';
+import { Journal, type Entry, type JournalLimits } from './journal.ts';
+
+export interface StreamPorts {
+  /** Hands a frame or an end to the bus; throws BusError. `seq` lets an undelivered frame be told. */
+  publish(to: string, head: ServerHead | EndHead, bytes: Buffer | undefined, stream: Stream, seq: number): void;
+}
+
+export interface StreamLimits extends JournalLimits {
+  readonly credit: FlowLimits;
+}
+
+export type StreamKind = 'call' | 'standalone' | 'sse';
+
+export class Stream {
+  readonly name: string;
+  readonly kind: StreamKind;
+  readonly #ports: StreamPorts;
+  readonly #limits: StreamLimits;
+  readonly #journal = new Journal();
+  readonly #flow: Flow;
+  /** Answers that are still to come on a call's stream; a batch has several. */
+  answersLeft = 1;
+  #to: string | undefined;
+  #sent = 0;
+  #complete = false;
+
+  constructor(name: string, kind: StreamKind, ports: StreamPorts, limits: StreamLimits) {
+    this.name = name;
+    this.kind = kind;
+    this.#ports = ports;
+    this.#limits = limits;
+    this.#flow = new Flow(limits.credit);
+  }
+
+  /** Where it is being sent; `undefined` while nobody is attached. */
+  get to(): string | undefined {
+    return this.#to;
+  }
+
+  /** Its last frame is in the journal. */
+  get complete(): boolean {
+    return this.#complete;
+  }
+
+  /** Somebody is attached who does not keep up. */
+  get blocked(): boolean {
+    return this.#to !== undefined && this.#sent < this.#journal.newest && !this.#flow.open;
+  }
+
+  get frames(): number {
+    return this.#journal.frames;
+  }
+
+  get bytes(): number {
+    return this.#journal.bytes;
+  }
+
+  /** Position of the newest frame. */
+  get newest(): number {
+    return this.#journal.newest;
+  }
+
+  /** Whether a client that has seen `after` can be given everything that follows. */
+  covers(after: number): boolean {
+    return after <= this.#sent && this.#journal.covers(after);
+  }
+
+  /** Sends it to `to` from the frame after `after` on. Whoever was attached is told. */
+  attach(to: string, after: number): void {
+    this.release('taken_over');
+    this.#to = to;
+    this.#sent = after;
+    if (this.#complete && after === this.#journal.newest) this.release('complete');
+    else this.pump();
+  }
+
+  /** Nothing more will come on it; whoever is attached is told why. */
+  finish(why: EndHead['why']): void {
+    this.#complete = true;
+    this.release(why);
+  }
+
+  /** Nobody receives it any more; it is kept for a replay. */
+  detach(): void {
+    this.#to = undefined;
+    this.#flow.reset();
+    this.#trim();
+  }
+
+  /** Tells whoever is attached that nothing more comes, and detaches. */
+  release(why: EndHead['why']): void {
+    const to = this.#to;
+    this.detach();
+    if (to === undefined) return;
+    try {
+      this.#ports.publish(to, { t: 'end', why }, undefined, this, this.#sent);
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error;
+    }
+  }
+
+  /** Adds a frame and sends it as soon as there is credit. */
+  append(bytes: Buffer, last: boolean, more: { readonly index?: number; readonly opened?: true } = {}): void {
+    this.#complete ||= last;
+    this.#journal.append({ bytes, last, ...more });
+    this.pump();
+    this.#trim();
+  }
+
+  /** The client's socket has taken everything up to `seq`. */
+  credit(seq: number): void {
+    this.#flow.credit(seq);
+    this.pump();
+    this.#trim();
+  }
+
+  /** The frame at `seq` reached nobody: it counts as not sent. */
+  undelivered(seq: number): void {
+    this.#sent = Math.min(this.#sent, seq - 1);
+    this.detach();
+  }
+
+  /** Takes out what was never sent. */
+  takeUnsent(): Entry[] {
+    return this.#journal.takeAfter(this.#sent);
+  }
+
+  /** Sends what may be sent. Called again when the bus is back. */
+  pump(): void {
+    while (this.#to !== undefined && this.#sent < this.#journal.newest && this.#flow.open) {
+      const entry = this.#journal.at(this.#sent + 1);
+      if (!entry) throw new Error(`stream ${this.name}: frame ${this.#sent + 1} was dropped before it was sent`);
+      if (!this.#send(this.#to, entry)) return;
+    }
+    // A complete stream has nobody attached: whoever asks for it again attaches anew.
+    if (this.#complete && this.#sent === this.#journal.newest) this.#to = undefined;
+  }
+
+  #send(to: string, entry: Entry): boolean {
+    const head: ServerHead = {
+      t: 'server',
+      seq: entry.seq,
+      ...(entry.last ? { last: true as const } : {}),
+      ...(entry.index === undefined ? {} : { index: entry.index }),
+      ...(entry.opened ? { opened: true as const } : {}),
+    };
+    try {
+      this.#ports.publish(to, head, entry.bytes, this, entry.seq);
+    } catch (error) {
+      if (error instanceof BusError && error.failure === 'disconnected') return false;
+      throw error;
+    }
+    this.#sent = entry.seq;
+    this.#flow.sent(entry.seq, entry.bytes.length);
+    return true;
+  }
+
+  #trim(): void {
+    if (this.kind === 'sse') this.#journal.forget(this.#sent);
+    else this.#journal.trim(this.#limits, this.#to === undefined ? this.#journal.newest : this.#sent);
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * Owns all streams of one session: which of them a message of the server rides, which one a client
+ * resumes, and how many finished ones are remembered.
+ *
+ * Invariants: every message rides exactly one stream; a message without a home waits in the standalone
+ * stream; finished streams are bounded in frames, bytes and age together.
+ */
+import { CausewayError } from '@causeway/protocol';
+import type { Clock } from '@causeway/runtime';
+import { Stream, type StreamLimits, type StreamPorts } from './stream.ts';
+
+export interface StreamsLimits extends StreamLimits {
+  /** Milliseconds that a finished stream is kept. */
+  readonly age: number;
+}
+
+interface Finished {
+  readonly stream: Stream;
+  readonly at: number;
+}
+
+export class Streams {
+  readonly #ports: StreamPorts;
+  readonly #limits: StreamsLimits;
+  readonly #clock: Clock;
+  readonly #byName = new Map<string, Stream>();
+  /** Calls that are not answered yet, in the order of their arrival. */
+  readonly #running = new Set<Stream>();
+  #finished: Finished[] = [];
+  #finishedFrames = 0;
+  #finishedBytes = 0;
+  #standalone: Stream;
+
+  constructor(ports: StreamPorts, limits: StreamsLimits, clock: Clock) {
+    this.#ports = ports;
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#standalone = this.#add('-', 'standalone');
+  }
+
+  /** The stream of a call, or of the batch that the call belongs to; attached to `to`. */
+  call(name: string, to: string, answers: number): Stream {
+    const known = this.#byName.get(name);
+    if (known) return known;
+    const stream = this.#add(name, 'call');
+    stream.answersLeft = answers;
+    this.#running.add(stream);
+    stream.attach(to, 0);
+    return stream;
+  }
+
+  /** The one stream of a 2024-11-05 session. */
+  openSse(name: string, to: string): Stream {
+    const stream = this.#add(name, 'sse');
+    this.#byName.delete(this.#standalone.name);
+    this.#standalone = stream;
+    stream.attach(to, 0);
+    return stream;
+  }
+
+  /** A fresh GET: takes over from the one before, and carries on with what nobody was sent. */
+  openStandalone(name: string, to: string): Stream {
+    const before = this.#standalone;
+    before.release('taken_over');
+    const stream = this.#add(name, 'standalone');
+    this.#standalone = stream;
+    for (const { bytes, last } of before.takeUnsent()) stream.append(bytes, last);
+    this.#finish(before);
+    stream.attach(to, 0);
+    return stream;
+  }
+
+  /** A GET with `Last-Event-ID`. Throws CausewayError `request.event_id`. */
+  resume(name: string, to: string, after: number): Stream {
+    const stream = this.#byName.get(name);
+    if (!stream?.covers(after)) throw new CausewayError('request.event_id');
+    if (stream.kind === 'standalone' && stream !== this.#standalone) {
+      const before = this.#standalone;
+      before.release('taken_over');
+      this.#standalone = stream;
+      for (const { bytes, last } of before.takeUnsent()) stream.append(bytes, last);
+      this.#finish(before);
+    }
+    stream.attach(to, after);
+    return stream;
+  }
+
+  find(name: string): Stream | undefined {
+    return this.#byName.get(name);
+  }
+
+  /**
+   * Where a message goes that stdio ties to no request: the newest call that somebody waits for, else the
+   * standalone stream. Calls come first because some clients read nothing else while they wait for one.
+   */
+  home(): Stream {
+    let newest: Stream | undefined;
+    for (const stream of this.#running) if (stream.to !== undefined) newest = stream;
+    return newest ?? this.#standalone;
+  }
+
+  /** The standalone stream, also for what is said before anybody can listen. */
+  get standalone(): Stream {
+    return this.#standalone;
+  }
+
+  /** The call's stream has its last frame, or will never have one. */
+  done(stream: Stream): void {
+    this.#running.delete(stream);
+    this.#finish(stream);
+  }
+
+  get blocked(): boolean {
+    if (this.#standalone.blocked) return true;
+    for (const stream of this.#running) if (stream.blocked) return true;
+    return this.#finished.some(({ stream }) => stream.blocked);
+  }
+
+  /** Streams whose reader does not keep up. */
+  stalled(): Stream[] {
+    return [...this.#byName.values()].filter((stream) => stream.blocked);
+  }
+
+  /** Somebody listens besides the callers who wait for an answer. */
+  get attached(): boolean {
+    return this.#standalone.to !== undefined;
+  }
+
+  all(): Iterable<Stream> {
+    return this.#byName.values();
+  }
+
+  #add(name: string, kind: Stream['kind']): Stream {
+    const stream = new Stream(name, kind, this.#ports, this.#limits);
+    this.#byName.set(name, stream);
+    return stream;
+  }
+
+  #finish(stream: Stream): void {
+    if (stream.newest === 0) {
+      this.#byName.delete(stream.name);
+      return;
+    }
+    this.#finished.push({ stream, at: this.#clock.monotonic() });
+    this.#finishedFrames += stream.frames;
+    this.#finishedBytes += stream.bytes;
+    const oldest = this.#clock.monotonic() - this.#limits.age;
+    let dropped = 0;
+    for (const { stream: old, at } of this.#finished) {
+      const over = this.#finishedFrames > this.#limits.frames || this.#finishedBytes > this.#limits.bytes;
+      if (old === stream || (!over && at >= oldest) || old.blocked) break;
+      this.#finishedFrames -= old.frames;
+      this.#finishedBytes -= old.bytes;
+      if (old !== this.#standalone) this.#byName.delete(old.name);
+      dropped += 1;
+    }
+    if (dropped > 0) this.#finished = this.#finished.slice(dropped);
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Owns the way from a client to the child: requests get an internal id and a deadline, answers find the
+ * child's question, everything else passes unchanged.
+ *
+ * Invariants: a message that is refused here was not written to the child, and its sender is told; a
+ * message is written at most once.
+ */
+import { verdictOf, type ClientHead } from '@causeway/cluster';
+import { CausewayError, slice, splice } from '@causeway/protocol';
+import type { SessionParts } from './parts.ts';
+import type { Stream } from './stream.ts';
+
+/** Calls of one session that may be in flight. */
+export const MAX_CALLS = 256;
+
+/** One message of the session's client; `reply` is where its edge listens. */
+export function deliver(session: SessionParts, head: ClientHead, body: Buffer, reply: string | undefined): void {
+  session.idle.touch();
+  try {
+    if (head.batch && session.revision() !== '2025-03-26') {
+      throw new CausewayError('request.invalid', { message: 'Batches exist in revision 2025-03-26 only.' });
+    }
+    switch (head.frame.kind) {
+      case 'request':
+        return request(session, head, body, reply);
+      case 'response':
+        answer(session, head, body);
+        break;
+      case 'notification':
+        notify(session, head, body);
+    }
+    session.reply(reply, { t: 'ok' });
+  } catch (error) {
+    if (!(error instanceof CausewayError)) throw error;
+    session.reply(reply, verdictOf(error));
+  }
+}
+
+function write(session: SessionParts, bytes: Buffer): void {
+  const child = session.child();
+  if (!child) throw new CausewayError('request.session_unknown');
+  if (!child.write(bytes)) throw new CausewayError('server.busy', { retryAfter: 1 });
+}
+
+function request(session: SessionParts, head: ClientHead, body: Buffer, reply: string | undefined): void {
+  const { calls, streams } = session;
+  if (calls.size >= MAX_CALLS) throw new CausewayError('limit.calls', { retryAfter: 1 });
+  const stream = session.transport === 'sse' ? streams.standalone : callStream(session, head, reply);
+  beginCall(session, head, body, stream);
+  if (session.transport === 'sse') session.reply(reply, { t: 'ok' });
+}
+
+function callStream(session: SessionParts, head: ClientHead, reply: string | undefined): Stream {
+  if (head.stream === undefined || reply === undefined) throw new Error('a request over Streamable HTTP names its stream');
+  return session.streams.call(head.stream, reply, head.batch?.requests ?? 1);
+}
+
+/** Writes a request to the child and lets its deadline run. Throws CausewayError if it could not be written. */
+export function beginCall(session: SessionParts, head: Pick<ClientHead, 'frame' | 'batch'>, body: Buffer, stream: Stream): void {
+  const { calls, idle, wheel, server } = session;
+  const { call, bytes } = calls.begin({ head: head.frame, body, stream, index: head.batch?.index, now: session.clock.monotonic() });
+  try {
+    write(session, bytes);
+  } catch (error) {
+    calls.end(call);
+    if (stream.kind === 'call' && --stream.answersLeft <= 0) session.streams.done(stream);
+    throw error;
+  }
+  idle.hold(call);
+  const first = call.method === 'initialize';
+  call.cancelDeadline = wheel.after(first ? server.startTimeout : server.requestTimeout, () => {
+    if (first) return session.close('start_timeout', new CausewayError('server.start_timeout'));
+    session.child()?.write(cancellation(call.internal));
+    session.fail(call, new CausewayError('server.deadline'));
+  });
+}
+
+function cancellation(internal: number): Buffer {
+  return Buffer.from(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${internal},"reason":"deadline"}}`);
+}
+
+/** An answer that nobody waits for is accepted and dropped (the child may have withdrawn its question). */
+function answer(session: SessionParts, head: ClientHead, body: Buffer): void {
+  const id = head.frame.id;
+  const bytes = id && session.callbacks.answer(body, id);
+  if (bytes) write(session, bytes);
+  else session.log.debug({}, 'answer to no open question dropped');
+}
+
+function notify(session: SessionParts, head: ClientHead, body: Buffer): void {
+  const { requestId, method } = head.frame;
+  if (method !== 'notifications/cancelled') return write(session, body);
+  const call = requestId && session.calls.byClientId(slice(body, requestId));
+  if (!call || call.method === 'initialize') return;
+  write(session, splice(body, [{ span: requestId, bytes: Buffer.from(String(call.internal)) }]));
+  session.calls.end(call);
+  session.idle.release(call);
+  if (call.stream.kind !== 'call' || --call.stream.answersLeft > 0) return;
+  call.stream.finish('cancelled');
+  session.streams.done(call.stream);
+}
