@@ -2,6 +2,7 @@
  * The only spelling of subjects. `docs/subjects.md` says who publishes and who listens.
  * Every process subscribes to one wildcard of its own at start, so that a missing subscriber always
  * means a missing process (a subscription per session answered 15 % false "no responders").
+ * Inboxes stand beside those wildcards, never below: an answer below one would be delivered twice.
  */
 import type { EdgeId, SessionToken, WorkerId } from '@causeway/protocol';
 
@@ -18,13 +19,13 @@ export interface Subjects {
   sessionControl(worker: WorkerId, session: SessionToken): string;
   /** Reply address of stream frames: only the bus's `undelivered` arrives here. */
   streamLost(worker: WorkerId, session: SessionToken, stream: string, seq: number): string;
-  /** Inbox of a worker's own requests. */
+  /** Inbox of a worker: below it arrive answers to its own requests and acknowledgements of its parts. */
   workerInbox(worker: WorkerId): string;
   /** Everything addressed to an edge. */
   edgeAll(edge: EdgeId): string;
   /** Frames of one stream, a call's or a GET's, on its way to a client of this edge. */
   stream(edge: EdgeId, stream: string): string;
-  /** Inbox of an edge's own requests. */
+  /** Inbox of an edge, as a worker's. */
   edgeInbox(edge: EdgeId): string;
 }
 
@@ -37,10 +38,10 @@ export function subjects(prefix = 'cw'): Subjects {
     sessionIn: (worker, session) => `${prefix}.w.${worker}.s.${session}.in`,
     sessionControl: (worker, session) => `${prefix}.w.${worker}.s.${session}.ctl`,
     streamLost: (worker, session, stream, seq) => `${prefix}.w.${worker}.s.${session}.lost.${stream}.${seq}`,
-    workerInbox: (worker) => `${prefix}.w.${worker}.r`,
+    workerInbox: (worker) => `${prefix}.wr.${worker}`,
     edgeAll: (edge) => `${prefix}.e.${edge}.>`,
     stream: (edge, stream) => `${prefix}.e.${edge}.g.${stream}`,
-    edgeInbox: (edge) => `${prefix}.e.${edge}.r`,
+    edgeInbox: (edge) => `${prefix}.er.${edge}`,
   };
 }
 

@@ -1,0 +1,85 @@
+/**
+ * Owns the bus contract: how edges and workers talk. Two implementations, `memory/bus.ts` and
+ * `nats/bus.ts`, pass one public suite (`contract/bus.ts`); a third party's may too.
+ *
+ * Guarantees:
+ *  1. Order: messages of one sender on one subject arrive in the order of publishing, large ones included.
+ *  2. At most once: a message is delivered once or not at all, never twice.
+ *  3. No void: `publish` throws while the bus is not connected; a message that carries a reply address
+ *     to which its sender subscribes, and that reaches no subscriber, is answered there with
+ *     `kind: 'undelivered'`. Silence means that it was delivered, or that the connection failed meanwhile.
+ *  4. Size: anything up to `maxMessageBytes` is delivered whole (large ones travel in parts, within a
+ *     window, and do not hold up other subjects); anything above it throws `too_large` at the sender.
+ *  5. Definite: a request ends in a message, or in a BusError before its deadline plus one second.
+ * Bytes handed to the bus, and bytes it hands out, are never modified afterwards by either side.
+ */
+
+export type BusFailure =
+  /** Nobody subscribes to the subject: the message was certainly not delivered. */
+  | 'no_responders'
+  /** The deadline passed; the message may have been delivered. */
+  | 'timeout'
+  /** Not connected: nothing was sent. */
+  | 'disconnected'
+  /** Above `maxMessageBytes`, or more than may wait behind large messages: nothing was sent. */
+  | 'too_large'
+  /** The bus was closed, or the caller's signal fired. */
+  | 'aborted';
+
+export class BusError extends Error {
+  readonly failure: BusFailure;
+  constructor(failure: BusFailure, subject: string, cause?: unknown) {
+    super(`bus: ${failure} (${subject})`, cause === undefined ? undefined : { cause });
+    this.name = 'BusError';
+    this.failure = failure;
+  }
+}
+
+export interface BusMessage {
+  /** `undelivered`: the bus's own word that the message which named this reply address reached nobody. */
+  readonly kind: 'data' | 'undelivered';
+  readonly subject: string;
+  /** Where an answer may be published; `undefined` if none is wanted. */
+  readonly reply: string | undefined;
+  /** May be a view into a larger buffer: copy what is kept for long. */
+  readonly data: Buffer;
+}
+
+export interface Subscription {
+  /** Stops delivery at once; idempotent. */
+  unsubscribe(): void;
+}
+
+export interface RequestOptions {
+  /** Milliseconds until the request fails with `timeout`. */
+  readonly deadline: number;
+  readonly signal?: AbortSignal;
+}
+
+export type BusStatus = 'connected' | 'disconnected' | 'closed';
+
+export interface Bus extends AsyncDisposable {
+  readonly status: BusStatus;
+  /** Sends and forgets; throws `BusError` (`disconnected`, `too_large`, `aborted`). Flushed once per event-loop turn. */
+  publish(subject: string, data: Uint8Array, reply?: string): void;
+  /** One answer from one subscriber; rejects with `BusError`. */
+  request(subject: string, data: Uint8Array, options: RequestOptions): Promise<BusMessage>;
+  /**
+   * Calls `listener` synchronously, in order, for each message on `subject`; `*` stands for one token and a
+   * final `>` for one or more. A listener must not throw. Resolves once the bus routes the subject here.
+   */
+  subscribe(subject: string, listener: (message: BusMessage) => void): Promise<Subscription>;
+  /** Calls back on every change of `status`; returns the way to stop. */
+  onStatus(listener: (status: BusStatus) => void): () => void;
+}
+
+export interface BusLimits {
+  /** Largest message, in bytes. Default 32 MiB. */
+  readonly maxMessageBytes: number;
+  /** Above this a message travels in parts, in bytes. Default 256 KiB. */
+  readonly partBytes: number;
+  /** Parts on their way without an acknowledgement. Default 8. */
+  readonly partWindow: number;
+}
+
+export const BUS_LIMITS: BusLimits = { maxMessageBytes: 32 * 1024 * 1024, partBytes: 256 * 1024, partWindow: 8 };

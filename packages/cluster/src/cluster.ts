@@ -1,0 +1,97 @@
+/**
+ * Owns what a service is given: one cluster, whose parts share their connections and their end.
+ * Invariant: the NATS client is loaded only when a NATS cluster is opened; the embedded default starts without it.
+ */
+import type { Bus, BusLimits } from './bus.ts';
+import type { LeaseTimes, Ledger } from './ledger.ts';
+import { MemoryBus } from './memory/bus.ts';
+import { MemoryHub } from './memory/hub.ts';
+import { MemoryLedger } from './memory/ledger.ts';
+import { MemorySessions } from './memory/sessions.ts';
+import type { SessionRecords } from './sessions.ts';
+import { subjects, type Subjects } from './subjects.ts';
+
+export interface Cluster extends AsyncDisposable {
+  readonly kind: 'memory' | 'nats';
+  readonly bus: Bus;
+  readonly ledger: Ledger;
+  readonly sessions: SessionRecords;
+  readonly subjects: Subjects;
+}
+
+export interface MemoryClusterOptions {
+  /** Shared by clusters that are to meet; default a hub of its own. */
+  readonly hub?: MemoryHub;
+  /** First token or tokens of every subject. Default `cw`. */
+  readonly prefix?: string;
+  readonly limits?: Partial<BusLimits>;
+  readonly leaseTimes?: LeaseTimes;
+}
+
+export interface MemoryCluster extends Cluster {
+  readonly kind: 'memory';
+  readonly bus: MemoryBus;
+  /** Cuts this cluster off from its hub, or joins it again: bus, ledger and session records together. */
+  setConnected(connected: boolean): void;
+}
+
+/** How one process proves to NATS who it is; at most one way. Files are read at every (re)connection. */
+export type NatsCredentials =
+  | { readonly user: string; readonly password: string }
+  | { readonly token: string }
+  | { readonly credsFile: string }
+  | { readonly nkeyFile: string };
+
+export interface NatsClusterOptions {
+  /** `host:port` or `nats://` URLs; one that answers is enough. */
+  readonly servers: readonly string[];
+  /** Shown by NATS's monitoring, e.g. `causeway-edge-<id>`. */
+  readonly name: string;
+  /** First token or tokens of every subject; buckets are named after it. Default `cw`. */
+  readonly prefix?: string;
+  /** `Subjects.workerInbox` or `Subjects.edgeInbox` of this process. */
+  readonly inbox: string;
+  readonly credentials?: NatsCredentials;
+  /** PEM files. Without, a server that asks for TLS is met with the system's authorities. */
+  readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
+  /** Milliseconds until opening gives up. Default 30,000. */
+  readonly connectDeadline?: number;
+  /** Copies of each bucket; default as many as the cluster has servers, at most 3. */
+  readonly replicas?: number;
+  readonly leaseTimes?: LeaseTimes;
+  readonly limits?: Partial<BusLimits>;
+  /** Whether to follow the addresses that servers tell of each other. Default true; false behind a load balancer. */
+  readonly gossip?: boolean;
+}
+
+/** A cluster within this process, which needs nothing and keeps nothing. */
+export async function openMemoryCluster(options: MemoryClusterOptions = {}): Promise<MemoryCluster> {
+  const hub = options.hub ?? new MemoryHub();
+  const prefix = options.prefix ?? 'cw';
+  const bus = new MemoryBus(hub, `${prefix}.mr.${(hub.revision += 1)}`, options.limits);
+  const ledger = new MemoryLedger(hub, options.leaseTimes);
+  const sessions = new MemorySessions(hub);
+  return {
+    kind: 'memory',
+    bus,
+    ledger,
+    sessions,
+    subjects: subjects(prefix),
+    setConnected(connected) {
+      bus.setConnected(connected);
+      ledger.setConnected(connected);
+      sessions.setConnected(connected);
+    },
+    async [Symbol.asyncDispose]() {
+      await ledger[Symbol.asyncDispose]();
+      await sessions[Symbol.asyncDispose]();
+      await bus[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** A cluster over NATS 2.11 or newer with JetStream. Rejects with a CausewayError `cluster.unavailable` that says what to change. */
+export async function openNatsCluster(options: NatsClusterOptions): Promise<Cluster> {
+  const { openNats } = await import('./nats/open.ts');
+  return openNats(options);
+}

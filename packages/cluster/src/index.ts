@@ -1,0 +1,43 @@
+/** The public names of @causeway/cluster. The contract suites are `@causeway/cluster/contract`. */
+export {
+  BUS_LIMITS,
+  BusError,
+  type Bus,
+  type BusFailure,
+  type BusLimits,
+  type BusMessage,
+  type BusStatus,
+  type RequestOptions,
+  type Subscription,
+} from './bus.ts';
+export {
+  openMemoryCluster,
+  openNatsCluster,
+  type Cluster,
+  type MemoryCluster,
+  type MemoryClusterOptions,
+  type NatsClusterOptions,
+  type NatsCredentials,
+} from './cluster.ts';
+export {
+  decode,
+  encode,
+  errorOf,
+  verdictOf,
+  type ClientHead,
+  type ControlHead,
+  type DownHead,
+  type EndHead,
+  type Envelope,
+  type FrameHead,
+  type Head,
+  type OpenHead,
+  type ServerHead,
+  type UpHead,
+  type VerdictHead,
+} from './envelope.ts';
+export { LEASE_TIMES, type Lease, type LeaseTimes, type Ledger, type ServedServer, type WorkerRecord } from './ledger.ts';
+export { MemoryHub } from './memory/hub.ts';
+export { place, type PlacementQuestion } from './placement.ts';
+export { SESSION_RECORD_BYTES, type SessionRecord, type SessionRecords, type StoredSession } from './sessions.ts';
+export { subjects, tail, type Subjects } from './subjects.ts';

@@ -1,0 +1,86 @@
+/**
+ * Owns the embedded bus: the guarantees of `bus.ts` within one process. Messages pass by reference and
+ * whole, on a later event-loop turn, never within `publish`.
+ * Invariants: what a disconnected bus had queued and not delivered is bounced, not delivered later.
+ */
+import { BUS_LIMITS, BusError, type Bus, type BusLimits, type BusMessage, type BusStatus, type RequestOptions, type Subscription } from '../bus.ts';
+import { Requests } from '../requests.ts';
+import { Routes, undelivered, type Listener } from '../routes.ts';
+import type { HubMember, MemoryHub } from './hub.ts';
+
+export class MemoryBus implements Bus {
+  readonly #hub: MemoryHub;
+  readonly #limits: BusLimits;
+  readonly #routes = new Routes();
+  readonly #requests: Requests;
+  readonly #watchers = new Set<(status: BusStatus) => void>();
+  readonly #member: HubMember;
+  #status: BusStatus = 'connected';
+
+  /** `inbox`: a subject below which no other bus of the hub listens. */
+  constructor(hub: MemoryHub, inbox: string, limits: Partial<BusLimits> = {}) {
+    this.#hub = hub;
+    this.#limits = { ...BUS_LIMITS, ...limits };
+    this.#requests = new Requests(inbox);
+    const bus = this;
+    this.#member = {
+      get connected() {
+        return bus.#status === 'connected';
+      },
+      deliver: (message) => this.#requests.settle(message) || this.#routes.deliver(message),
+      bounce: (reply) => this.#bounce(reply),
+    };
+    hub.members.add(this.#member);
+  }
+
+  get status(): BusStatus {
+    return this.#status;
+  }
+
+  publish(subject: string, data: Uint8Array, reply?: string): void {
+    if (this.#status === 'closed') throw new BusError('aborted', subject);
+    if (data.length > this.#limits.maxMessageBytes) throw new BusError('too_large', subject);
+    if (this.#status !== 'connected') throw new BusError('disconnected', subject);
+    const bytes = Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    this.#hub.post({ from: this.#member, message: { kind: 'data', subject, reply, data: bytes } });
+  }
+
+  request(subject: string, data: Uint8Array, options: RequestOptions): Promise<BusMessage> {
+    return this.#requests.ask(subject, options, (reply) => this.publish(subject, data, reply));
+  }
+
+  async subscribe(subject: string, listener: Listener): Promise<Subscription> {
+    if (this.#status === 'closed') throw new BusError('aborted', subject);
+    return this.#routes.add(subject, listener);
+  }
+
+  onStatus(listener: (status: BusStatus) => void): () => void {
+    this.#watchers.add(listener);
+    return () => void this.#watchers.delete(listener);
+  }
+
+  /** Cuts this bus off, or joins it again: how a test takes the network away. */
+  setConnected(connected: boolean): void {
+    if (this.#status !== 'closed') this.#become(connected ? 'connected' : 'disconnected');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#status === 'closed') return;
+    this.#become('closed');
+    this.#hub.members.delete(this.#member);
+    this.#routes.clear();
+    this.#requests.close();
+    this.#watchers.clear();
+  }
+
+  #become(status: BusStatus): void {
+    if (status === this.#status) return;
+    this.#status = status;
+    for (const watcher of [...this.#watchers]) watcher(status);
+  }
+
+  #bounce(reply: string): void {
+    if (this.#requests.fail(reply, this.#status === 'connected' ? 'no_responders' : 'disconnected')) return;
+    this.#routes.deliver(undelivered(reply));
+  }
+}

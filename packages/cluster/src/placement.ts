@@ -1,0 +1,40 @@
+/**
+ * Owns the choice of worker for a new session: power of two choices by (held + own unconfirmed) / capacity
+ * over the watched records, which keeps the fullest worker within a few percent of the mean without any
+ * coordination. Pure; the random source is passed in.
+ */
+import type { WorkerId } from '@causeway/protocol';
+import type { WorkerRecord } from './ledger.ts';
+
+export interface PlacementQuestion {
+  readonly server: string;
+  readonly workers: Iterable<WorkerRecord>;
+  /** Opens that this edge has sent to a worker and that its record cannot show yet. */
+  readonly pending: (worker: WorkerId) => number;
+  /** Workers that already refused this open. */
+  readonly except: ReadonlySet<WorkerId>;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+/** The worker to ask, or why there is none: `unknown` server, `none` that serves it now, or all `full`. */
+export function place(question: PlacementQuestion): WorkerRecord | 'unknown' | 'none' | 'full' {
+  let known = false;
+  let serving = false;
+  const candidates: WorkerRecord[] = [];
+  for (const record of question.workers) {
+    if (!Object.hasOwn(record.servers, question.server)) continue;
+    known = true;
+    if (record.draining) continue;
+    serving = true;
+    if (!question.except.has(record.worker) && load(record, question) < 1) candidates.push(record);
+  }
+  if (candidates.length === 0) return serving ? 'full' : known ? 'none' : 'unknown';
+  const first = candidates[Math.floor(question.random() * candidates.length)]!;
+  const second = candidates[Math.floor(question.random() * candidates.length)]!;
+  return load(second, question) < load(first, question) ? second : first;
+}
+
+function load(record: WorkerRecord, question: PlacementQuestion): number {
+  return (record.sessions + question.pending(record.worker)) / Math.max(record.capacity, 1);
+}
