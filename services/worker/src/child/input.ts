@@ -1,0 +1,140 @@
+/**
+ * Owns a child's stdin: frames wait here, not in the stream, so that what waits can be counted.
+ *
+ * Invariants:
+ *  1. Frames reach the child whole and in order, each followed by a line feed.
+ *  2. At most `bytes` and `frames` wait (a single frame larger than `bytes` is let in when nothing else waits).
+ *  3. Frames of one turn of the event loop leave in one write, and one write is under way at a time.
+ *  4. `broken` is told at most once, and never after `end` or `close`.
+ */
+import type { Writable } from 'node:stream';
+
+export interface InputLimits {
+  readonly bytes: number;
+  readonly frames: number;
+  /** Longest time in milliseconds that one write may take while the child's own output is being read. */
+  readonly stall: number;
+}
+
+export interface Input {
+  /** False: full or closed; nothing was taken. The bytes belong to the input until they are written. */
+  write(frame: Uint8Array): boolean;
+  /** A child that may not write its output cannot be blamed for not reading: the stall clock stands still while held. */
+  hold(held: boolean): void;
+  /** What waits is still written, then the child sees the end of its stdin. */
+  end(): void;
+  /** The child is gone: nothing is written or told any more. */
+  close(): void;
+}
+
+/** How long a failed write waits for the news that the child has ended, which explains it better. */
+const GRACE = 100;
+const LINE_FEED = Buffer.from('\n');
+
+export function openInput(stdin: Writable, limits: InputLimits, broken: (why: 'stdin_stalled' | 'stdin_closed') => void): Input {
+  return new StdinQueue(stdin, limits, broken);
+}
+
+class StdinQueue implements Input {
+  readonly #stdin: Writable;
+  readonly #limits: InputLimits;
+  readonly #broken: (why: 'stdin_stalled' | 'stdin_closed') => void;
+  #waiting: Uint8Array[] = [];
+  /** Counts what waits and what is being written. */
+  #bytes = 0;
+  #frames = 0;
+  #writing = false;
+  #scheduled: NodeJS.Immediate | undefined;
+  #stall: NodeJS.Timeout | undefined;
+  #grace: NodeJS.Timeout | undefined;
+  #held = false;
+  #state: 'open' | 'ending' | 'failed' | 'closed' = 'open';
+
+  constructor(stdin: Writable, limits: InputLimits, broken: (why: 'stdin_stalled' | 'stdin_closed') => void) {
+    this.#stdin = stdin;
+    this.#limits = limits;
+    this.#broken = broken;
+    // Without a listener a child that closes its stdin would take the whole worker down.
+    stdin.on('error', () => this.#failed());
+  }
+
+  write(frame: Uint8Array): boolean {
+    if (this.#state !== 'open' || this.#grace !== undefined) return false;
+    const bytes = frame.length + 1;
+    const full = this.#frames >= this.#limits.frames || this.#bytes + bytes > this.#limits.bytes;
+    if (full && this.#frames > 0) return false;
+    this.#waiting.push(frame);
+    this.#bytes += bytes;
+    this.#frames += 1;
+    if (!this.#writing) this.#scheduled ??= setImmediate(() => this.#flush());
+    return true;
+  }
+
+  hold(held: boolean): void {
+    this.#held = held;
+    this.#watch();
+  }
+
+  end(): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'ending';
+    this.#watch();
+    if (!this.#writing) this.#flush();
+  }
+
+  close(): void {
+    this.#state = 'closed';
+    clearTimeout(this.#stall);
+    clearTimeout(this.#grace);
+    clearImmediate(this.#scheduled);
+    this.#waiting = [];
+    this.#stdin.destroy();
+  }
+
+  #flush(): void {
+    clearImmediate(this.#scheduled);
+    this.#scheduled = undefined;
+    if (this.#waiting.length === 0) {
+      if (this.#state === 'ending') this.#stdin.end();
+      return;
+    }
+    const frames = this.#waiting;
+    const bytes = frames.reduce((sum, frame) => sum + frame.length + 1, 0);
+    this.#waiting = [];
+    this.#writing = true;
+    this.#stdin.write(Buffer.concat(frames.flatMap((frame) => [frame, LINE_FEED]), bytes), (error) => this.#written(frames.length, bytes, error));
+    this.#watch();
+  }
+
+  #written(frames: number, bytes: number, error: Error | null | undefined): void {
+    this.#writing = false;
+    this.#frames -= frames;
+    this.#bytes -= bytes;
+    if (error) {
+      this.#failed();
+    } else if (this.#state === 'open' || this.#state === 'ending') {
+      this.#watch();
+      this.#flush();
+    }
+  }
+
+  /** Runs the stall clock exactly while a write is under way that the child could finish. */
+  #watch(): void {
+    clearTimeout(this.#stall);
+    this.#stall = undefined;
+    if (!this.#writing || this.#held || this.#state !== 'open') return;
+    this.#stall = setTimeout(() => this.#fail('stdin_stalled'), this.#limits.stall);
+  }
+
+  #failed(): void {
+    if (this.#state !== 'open' || this.#grace !== undefined) return;
+    this.#grace = setTimeout(() => this.#fail('stdin_closed'), GRACE);
+  }
+
+  #fail(why: 'stdin_stalled' | 'stdin_closed'): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'failed';
+    clearTimeout(this.#stall);
+    this.#broken(why);
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Owns the question what exactly is executed. Everything that can be wrong with a command is found here,
+ * before a process exists: the prefix that ties a child's life to the worker's would otherwise turn
+ * "no such command" into the exit of a process that did start.
+ *
+ * Errors name a class only; a path or an argument never leaves the worker.
+ */
+import { access, constants, stat } from 'node:fs/promises';
+import { delimiter, resolve } from 'node:path';
+import { CausewayError } from '@causeway/protocol';
+import { execa } from 'execa';
+import type { ChildCommand } from './child.ts';
+import type { Variables } from './environment.ts';
+
+export type StartFault = 'not_found' | 'not_executable' | 'bad_cwd' | 'too_many_processes' | 'arguments' | 'other';
+
+/** A process that does not start for want of anything of the machine's is worth another try elsewhere or later. */
+const FULL_SECONDS = 10;
+
+export function startFailed(fault: StartFault, cause?: unknown): CausewayError {
+  const detail = { facts: { class: fault }, cause };
+  return new CausewayError('server.start_failed', fault === 'too_many_processes' ? { ...detail, retryAfter: FULL_SECONDS } : detail);
+}
+
+export interface Launch {
+  /** Absolute path. */
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly cwd: string;
+}
+
+/** Finds the command on the child's own PATH. Throws `server.start_failed`. */
+export async function resolveLaunch(command: ChildCommand, variables: Variables): Promise<Launch> {
+  const texts = [command.command, ...command.args, command.cwd ?? '', ...Object.entries(variables).flat()];
+  if (texts.some((text) => text.includes('\0')) || Object.keys(variables).some((name) => name === '' || name.includes('='))) {
+    throw startFailed('arguments');
+  }
+  const cwd = resolve(command.cwd ?? '.');
+  const isDirectory = await stat(cwd).then((found) => found.isDirectory(), () => false);
+  if (!isDirectory || !(await mayExecute(cwd))) throw startFailed('bad_cwd');
+  if (command.shell === true) return { file: '/bin/sh', args: ['-c', [command.command, ...command.args].join(' ')], cwd };
+  return { file: await find(command.command, cwd, variables['PATH']), args: command.args, cwd };
+}
+
+/** What the C library searches when there is no PATH. */
+const DEFAULT_PATH = '/usr/local/bin:/bin:/usr/bin';
+
+async function find(name: string, cwd: string, path = DEFAULT_PATH): Promise<string> {
+  if (name === '') throw startFailed('not_found');
+  const candidates = name.includes('/') ? [resolve(cwd, name)] : path.split(delimiter).map((directory) => resolve(cwd, directory, name));
+  let fault: StartFault = 'not_found';
+  for (const candidate of candidates) {
+    const found = await stat(candidate).catch((error: NodeJS.ErrnoException) => error.code);
+    if (typeof found === 'object' && found.isFile() && (await mayExecute(candidate))) return candidate;
+    if (typeof found === 'object' || found === 'EACCES') fault = 'not_executable';
+  }
+  throw startFailed(fault);
+}
+
+function mayExecute(path: string): Promise<boolean> {
+  return access(path, constants.X_OK).then(() => true, () => false);
+}
+
+/** What a failed system call says about the start. */
+export function faultOf(error: unknown): StartFault {
+  switch ((error as NodeJS.ErrnoException | undefined)?.code) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return 'not_found';
+    case 'EACCES':
+    case 'EPERM':
+      return 'not_executable';
+    case 'EAGAIN':
+    case 'EMFILE':
+    case 'ENFILE':
+    case 'ENOMEM':
+      return 'too_many_processes';
+    case 'E2BIG':
+    case 'EINVAL':
+    case 'ERR_INVALID_ARG_VALUE':
+      return 'arguments';
+    default:
+      return 'other';
+  }
+}
+
+/**
+ * The words to put before a command so that the kernel kills the child when this process ends, however it
+ * ends; empty where the machine has no such program. Asked once at start. Good only for children started
+ * from the main thread, and lost when the child executes a set-user-id program.
+ */
+export async function deathSignalPrefix(): Promise<readonly string[]> {
+  if (process.platform !== 'linux') return [];
+  const file = await find('setpriv', '/', process.env['PATH']).catch(() => undefined);
+  if (file === undefined) return [];
+  const prefix = [file, '--pdeathsig', 'KILL', '--'];
+  // Busybox has a setpriv that knows no death signal.
+  const { failed } = await execa(file, [...prefix.slice(1), '/bin/sh', '-c', ':'], { reject: false, stdio: 'ignore', timeout: 5000 });
+  return failed ? [] : prefix;
+}

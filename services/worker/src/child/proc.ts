@@ -1,0 +1,74 @@
+/**
+ * Owns what is read from /proc: who a process is, what group it is in, what its environment says.
+ * A process is identified by its number and its start time, since numbers are used again. Everything
+ * here is about Linux; elsewhere the readers find nothing.
+ */
+import { readFileSync, readlinkSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+
+/** One life of a process. */
+export interface ProcessStat {
+  readonly pid: number;
+  /** Process group. */
+  readonly group: number;
+  /** Clock ticks after the machine's start, in decimal. */
+  readonly started: string;
+  /** Ended but not yet collected by its parent. */
+  readonly dead: boolean;
+}
+
+/** The line of /proc/<pid>/stat; the name in it may hold blanks and parentheses, so it is read from the last one. */
+export function parseStat(text: string): ProcessStat | undefined {
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  const [state, , group] = fields;
+  const started = fields[19];
+  if (state === undefined || started === undefined) return undefined;
+  return { pid: Number.parseInt(text, 10), group: Number(group), started, dead: state === 'Z' || state === 'X' };
+}
+
+/** The present life of process `pid`, or undefined when there is none. Does not wait for any disk. */
+export function readStat(pid: number): ProcessStat | undefined {
+  try {
+    return parseStat(readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return undefined;
+  }
+}
+
+async function readStatAsync(pid: number): Promise<ProcessStat | undefined> {
+  try {
+    return parseStat(await readFile(`/proc/${pid}/stat`, 'latin1'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Every process that can be seen from here, a few at a time; those that end meanwhile are left out. */
+export async function* processes(): AsyncGenerator<ProcessStat> {
+  const names = await readdir('/proc').catch(() => []);
+  const pids = names.filter((name) => /^[0-9]+$/.test(name)).map(Number);
+  for (let at = 0; at < pids.length; at += BATCH) {
+    for (const stat of await Promise.all(pids.slice(at, at + BATCH).map(readStatAsync))) if (stat !== undefined) yield stat;
+  }
+}
+
+const BATCH = 16;
+
+/** The value of `name` in the environment that the process was started with; undefined when it has none or may not be read. */
+export async function readVariable(pid: number, name: string): Promise<string | undefined> {
+  const bytes = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
+  const start = `\0${bytes}`.indexOf(`\0${name}=`);
+  if (start === -1) return undefined;
+  const from = start + name.length + 1;
+  const end = bytes.indexOf('\0', from);
+  return bytes.slice(from, end === -1 ? undefined : end);
+}
+
+/** Number of the PID namespace that this process lives in: process numbers mean nothing outside it. */
+export function processSpace(): string {
+  try {
+    return /[0-9]+/.exec(readlinkSync('/proc/self/ns/pid'))?.[0] ?? '0';
+  } catch {
+    return '0';
+  }
+}
