@@ -63,6 +63,12 @@ export default defineConfig({
     'unicorn/consistent-function-scoping': 'off',
     // `_meta` is MCP's own name.
     'no-underscore-dangle': 'off',
+    // `[...live]` in a loop is a snapshot of a collection that the loop changes.
+    'unicorn/no-useless-spread': 'off',
+    'no-unmodified-loop-condition': 'off',
+    'typescript/no-this-alias': 'off',
+    'typescript/no-unnecessary-type-arguments': 'off',
+    'promise/always-return': 'off',
   },
   overrides: [
     {
@@ -81,6 +87,8 @@ export default defineConfig({
     {
       files: ['packages/*/test/**', 'services/*/test/**', 'test/**'],
       rules: {
+        'typescript/unbound-method': 'off',
+        'unicorn/no-thenable': 'off',
         'typescript/no-floating-promises': [
           'error',
           { allowForKnownSafeCalls: [{ from: 'package', name: ['test', 'it', 'describe', 'suite'], package: 'node:test' }] },
