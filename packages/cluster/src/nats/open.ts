@@ -1,7 +1,45 @@
-/** Owns the opening of a cluster over NATS. */
-import { CausewayError } from '@causeway/protocol';
+/**
+ * Owns the opening of a cluster over NATS: connections, buckets, then the parts, released in reverse.
+ * Invariant: whatever fails, nothing is left open, and the error says what an operator can change.
+ */
 import type { Cluster, NatsClusterOptions } from '../cluster.ts';
+import { subjects } from '../subjects.ts';
+import { ensureBucket } from './buckets.ts';
+import { openNatsBus } from './bus.ts';
+import { connectNats } from './connect.ts';
+import { openNatsLedger } from './ledger.ts';
+import { openNatsSessions } from './sessions.ts';
 
-export async function openNats(_options: NatsClusterOptions): Promise<Cluster> {
-  throw new CausewayError('cluster.unavailable');
+/** Copies of a bucket beyond which another server adds nothing. */
+const MOST_REPLICAS = 3;
+
+export async function openNats(options: NatsClusterOptions): Promise<Cluster> {
+  const prefix = options.prefix ?? 'cw';
+  await using stack = new AsyncDisposableStack();
+  const connections = stack.use(await connectNats(options));
+  const { control, data, manager } = connections;
+  const replicas = options.replicas ?? Math.min(MOST_REPLICAS, connections.nodes);
+  const deadline = connections.remaining();
+  const [workers, sessionBucket, cluster] = await Promise.all(
+    (['workers', 'sessions', 'cluster'] as const).map((bucket) => ensureBucket(manager, prefix, bucket, { replicas, deadline })),
+  );
+  const bus = stack.use(
+    await openNatsBus(data, {
+      inbox: `${options.inbox}.bus`,
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
+    }),
+  );
+  const sessions = stack.use(await openNatsSessions({ control, sessions: sessionBucket!, cluster: cluster! }));
+  const ledger = stack.use(
+    await openNatsLedger({
+      control,
+      manager,
+      bucket: workers!,
+      inbox: `${options.inbox}.control`,
+      times: options.leaseTimes,
+      deadline: Math.max(connections.remaining(), 1_000),
+    }),
+  );
+  const owned = stack.move();
+  return { kind: 'nats', bus, ledger, sessions, subjects: subjects(prefix), [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

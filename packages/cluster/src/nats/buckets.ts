@@ -1,0 +1,89 @@
+/**
+ * Owns the buckets: which exist, how they are kept, and their creation by whichever process comes first.
+ * A bucket is a stream in the form that `nats kv` reads.
+ * Invariants: creation is idempotent and survives a cluster that is electing; a bucket that would ignore
+ * message TTL is refused; reads are always answered by the leader.
+ */
+import { CausewayError } from '@causeway/protocol';
+import { DiscardPolicy, JetStreamApiError, RetentionPolicy, StorageType, type JetStreamManager, type StreamInfo } from '@nats-io/jetstream';
+import { nanos } from '@nats-io/transport-node';
+import { SESSION_RECORD_BYTES } from '../sessions.ts';
+import { patiently, unavailable } from './patience.ts';
+
+/** Milliseconds for which the mark of an ended record is kept: long enough for every watcher to see it. */
+export const MARKER_TTL = 5 * 60_000;
+/** Milliseconds after which a session's record goes although nobody ended the session: what crashed owners leave. */
+const SESSION_AGE = 7 * 24 * 3_600_000;
+const DESCRIPTIONS = { workers: 'Causeway: leases of workers', sessions: 'Causeway: owners of sessions', cluster: 'Causeway: shared secrets' };
+
+export type Bucket = keyof typeof DESCRIPTIONS;
+
+/** `cw` and `workers` make `cw_workers`; characters that a bucket may not have become `_`. */
+export function bucketName(prefix: string, bucket: Bucket): string {
+  return `${prefix.replaceAll(/[^-\w]/g, '_')}_${bucket}`;
+}
+
+export const streamOf = (name: string): string => `KV_${name}`;
+export const subjectOf = (name: string, key: string): string => `$KV.${name}.${key}`;
+
+export interface BucketOptions {
+  readonly replicas: number;
+  /** Milliseconds until giving up. */
+  readonly deadline: number;
+}
+
+/** Makes sure of one bucket and returns its name. Rejects with a CausewayError `cluster.unavailable`. */
+export async function ensureBucket(manager: JetStreamManager, prefix: string, bucket: Bucket, options: BucketOptions): Promise<string> {
+  const name = bucketName(prefix, bucket);
+  let info: StreamInfo;
+  try {
+    info = await patiently(options.deadline, () => findOrAdd(manager, name, bucket, options.replicas));
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    throw unavailable(error, `The NATS bucket ${name} could not be opened with ${options.replicas} replicas (${why}). Check JetStream's state, storage and permissions, or ask for fewer replicas.`);
+  }
+  const { allow_msg_ttl: ttl, allow_direct: direct, max_msgs_per_subject: history } = info.config;
+  if (ttl !== true || direct || history !== 1) {
+    throw new CausewayError('cluster.unavailable', {
+      message: `The NATS bucket ${name} exists, but was not made by Causeway: it needs message TTL, no direct reads and a history of 1. Remove it, or choose another subject prefix.`,
+    });
+  }
+  return name;
+}
+
+async function findOrAdd(manager: JetStreamManager, name: string, bucket: Bucket, replicas: number): Promise<StreamInfo> {
+  const find = async (): Promise<StreamInfo | undefined> => {
+    try {
+      return await manager.streams.info(streamOf(name));
+    } catch (error) {
+      if (error instanceof JetStreamApiError && error.status === 404) return undefined;
+      throw error;
+    }
+  };
+  const found = await find();
+  if (found !== undefined) return found;
+  try {
+    return await manager.streams.add({
+      name: streamOf(name),
+      description: DESCRIPTIONS[bucket],
+      subjects: [subjectOf(name, '>')],
+      retention: RetentionPolicy.Limits,
+      discard: DiscardPolicy.New,
+      storage: StorageType.File,
+      num_replicas: replicas,
+      max_msgs_per_subject: 1,
+      max_msg_size: SESSION_RECORD_BYTES + 4_096,
+      max_age: bucket === 'sessions' ? nanos(SESSION_AGE) : 0,
+      allow_rollup_hdrs: true,
+      allow_direct: false,
+      deny_delete: true,
+      allow_msg_ttl: true,
+      subject_delete_marker_ttl: nanos(MARKER_TTL),
+    });
+  } catch (error) {
+    // another process was first, with other replicas or another version's settings
+    const made = error instanceof JetStreamApiError && error.status === 400 ? await find() : undefined;
+    if (made === undefined) throw error;
+    return made;
+  }
+}

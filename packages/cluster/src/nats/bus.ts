@@ -1,0 +1,241 @@
+/**
+ * Owns the bus over one NATS connection.
+ * Invariants: one standing subscription takes answers and acknowledgements, so a request subscribes to
+ * nothing; payloads carry no NATS headers; publications of one event-loop turn go out together at its end;
+ * nothing is handed to the client while it is not connected, for it would drop that without a word.
+ * Leaves reconnecting to the client, parts to `chunks.ts` and `reassembly.ts`.
+ */
+import { CausewayError } from '@causeway/protocol';
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import { BUS_LIMITS, BusError, type Bus, type BusLimits, type BusMessage, type BusStatus, type RequestOptions, type Subscription } from '../bus.ts';
+import { LAST_MARK, MARK, PartSender, whole } from '../chunks.ts';
+import { PartReceiver, type Budget } from '../reassembly.ts';
+import { Requests } from '../requests.ts';
+import { call, Routes, undelivered, type Listener } from '../routes.ts';
+import { isLive, within } from './connect.ts';
+
+/** Bytes that a part adds to its data: preface and the longest reply address that we make. */
+const PART_OVERHEAD = 1024;
+/** Milliseconds that a subscription, or the last flush, may wait for the server. */
+const FLUSH_DEADLINE = 5_000;
+
+interface Post {
+  readonly subject: string;
+  readonly payload: Uint8Array;
+  readonly reply: string | undefined;
+}
+
+export interface NatsBusOptions {
+  /** Subject below which this process alone listens. */
+  readonly inbox: string;
+  readonly limits?: Partial<BusLimits>;
+}
+
+export async function openNatsBus(nc: NatsConnection, options: NatsBusOptions): Promise<Bus> {
+  const bus = new NatsBus(nc, options);
+  await bus.open();
+  return bus;
+}
+
+class NatsBus implements Bus {
+  readonly #nc: NatsConnection;
+  readonly #limits: BusLimits;
+  readonly #inbox: string;
+  /** Who here is concerned by an `undelivered`: the server would tell us, unless it was decided here. */
+  readonly #routes = new Routes();
+  readonly #requests: Requests;
+  readonly #parts: PartSender;
+  readonly #budget: Budget;
+  readonly #receivers = new Set<PartReceiver>();
+  readonly #watchers = new Set<(status: BusStatus) => void>();
+  #outbox: Post[] = [];
+  #told: BusStatus = 'connected';
+  #closed = false;
+
+  constructor(nc: NatsConnection, options: NatsBusOptions) {
+    const limits = { ...BUS_LIMITS, ...options.limits };
+    this.#nc = nc;
+    this.#limits = { ...limits, partBytes: Math.min(limits.partBytes, (nc.info?.max_payload ?? Infinity) - PART_OVERHEAD) };
+    this.#inbox = options.inbox;
+    this.#budget = { left: 8 * limits.maxMessageBytes };
+    this.#requests = new Requests(`${options.inbox}.q`);
+    this.#parts = new PartSender({
+      inbox: `${options.inbox}.a`,
+      limits: this.#limits,
+      send: (subject, payload, reply) => this.#post(subject, payload, reply),
+      bounce: (reply, failure) => {
+        if (!this.#requests.fail(reply, failure)) queueMicrotask(() => this.#routes.deliver(undelivered(reply)));
+      },
+    });
+  }
+
+  /** Takes up the standing subscription and follows the connection. */
+  async open(): Promise<void> {
+    void this.#follow();
+    const transfers = `${this.#inbox}.a.`;
+    const { receive } = this.#receiver((message) => void this.#requests.settle(message));
+    await this.#sub(`${this.#inbox}.>`, (msg) => {
+      if (!msg.subject.startsWith(transfers)) return receive(msg);
+      this.#parts.settle(msg.subject, isNoResponders(msg) ? 'undelivered' : bytesOf(msg));
+    });
+  }
+
+  get status(): BusStatus {
+    if (this.#closed || this.#nc.isClosed()) return 'closed';
+    return isLive(this.#nc) ? 'connected' : 'disconnected';
+  }
+
+  publish(subject: string, data: Uint8Array, reply?: string): void {
+    const { status } = this;
+    if (status === 'closed') throw new BusError('aborted', subject);
+    if (data.length > this.#limits.maxMessageBytes) throw new BusError('too_large', subject);
+    if (status !== 'connected') throw new BusError('disconnected', subject);
+    if (data.length > this.#limits.partBytes || this.#parts.holds(subject)) this.#parts.send(subject, data, reply);
+    else this.#post(subject, whole(data), reply);
+  }
+
+  request(subject: string, data: Uint8Array, options: RequestOptions): Promise<BusMessage> {
+    return this.#requests.ask(subject, options, (reply) => this.publish(subject, data, reply));
+  }
+
+  async subscribe(subject: string, listener: Listener): Promise<Subscription> {
+    if (this.status === 'closed') throw new BusError('aborted', subject);
+    if (this.status === 'disconnected') throw new BusError('disconnected', subject);
+    const route = this.#routes.add(subject, listener);
+    const { receive, close } = this.#receiver((message) => call(listener, message));
+    let unsubscribe: (() => void) | undefined;
+    try {
+      unsubscribe = await this.#sub(subject, receive);
+    } catch (error) {
+      route.unsubscribe();
+      close();
+      throw error;
+    }
+    return {
+      unsubscribe: () => {
+        route.unsubscribe();
+        unsubscribe();
+        close();
+      },
+    };
+  }
+
+  onStatus(listener: (status: BusStatus) => void): () => void {
+    this.#watchers.add(listener);
+    return () => void this.#watchers.delete(listener);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#flush();
+    if (isLive(this.#nc)) await within(FLUSH_DEADLINE, this.#nc.flush()).catch(() => undefined);
+    this.#closed = true;
+    this.#tell();
+    this.#parts.drop('aborted');
+    this.#requests.close();
+    this.#routes.clear();
+    for (const receiver of this.#receivers) receiver.close();
+    this.#watchers.clear();
+  }
+
+  #post(subject: string, payload: Uint8Array, reply: string | undefined): void {
+    if (this.#closed) return;
+    if (this.#outbox.push({ subject, payload, reply }) === 1) setImmediate(() => this.#flush());
+  }
+
+  #flush(): void {
+    const posts = this.#outbox;
+    this.#outbox = [];
+    for (const post of posts) {
+      try {
+        if (!isLive(this.#nc)) throw new BusError('disconnected', post.subject);
+        this.#nc.publish(post.subject, post.payload, post.reply === undefined ? {} : { reply: post.reply });
+      } catch {
+        this.#bounce(post);
+      }
+    }
+  }
+
+  /** This post has certainly not been sent. */
+  #bounce({ reply }: Post): void {
+    if (reply === undefined || this.#parts.settle(reply, 'undelivered') || this.#requests.fail(reply, 'disconnected')) return;
+    this.#routes.deliver(undelivered(reply));
+  }
+
+  async #sub(subject: string, receive: (msg: Msg) => void): Promise<() => void> {
+    let refused: Error | undefined;
+    const sub = this.#nc.subscribe(subject, {
+      callback: (error, msg) => {
+        if (error === null) receive(msg);
+        else refused = error;
+      },
+    });
+    try {
+      await within(FLUSH_DEADLINE, this.#nc.flush());
+    } catch (error) {
+      sub.unsubscribe();
+      throw new BusError('disconnected', subject, error);
+    }
+    if (refused !== undefined) {
+      const message = `NATS does not permit this role to subscribe to ${subject}: grant it as docs/subjects.md lists.`;
+      throw new CausewayError('cluster.unavailable', { message, cause: refused });
+    }
+    return () => sub.unsubscribe();
+  }
+
+  /** Turns what arrives for one subscription into messages. */
+  #receiver(deliver: Listener): { receive: (msg: Msg) => void; close: () => void } {
+    const parts = new PartReceiver({
+      maxMessageBytes: this.#limits.maxMessageBytes,
+      budget: this.#budget,
+      answer: (address, payload) => this.#post(address, payload, undefined),
+      deliver,
+    });
+    this.#receivers.add(parts);
+    const receive = (msg: Msg): void => {
+      const payload = bytesOf(msg);
+      const { subject } = msg;
+      const reply = msg.reply || undefined;
+      const mark = payload[0];
+      if (mark === undefined && isNoResponders(msg)) deliver(undelivered(subject));
+      else if (mark === undefined || mark > LAST_MARK) deliver({ kind: 'data', subject, reply, data: payload });
+      else if (mark === MARK.escaped) deliver({ kind: 'data', subject, reply, data: payload.subarray(1) });
+      else if (mark === MARK.part && reply !== undefined) parts.take(subject, reply, payload);
+    };
+    const close = (): void => {
+      parts.close();
+      this.#receivers.delete(parts);
+    };
+    return { receive, close };
+  }
+
+  async #follow(): Promise<void> {
+    for await (const { type } of this.#nc.status()) {
+      if (type !== 'disconnect' && type !== 'reconnect' && type !== 'close') continue;
+      if (type !== 'reconnect') {
+        // what is still here was not sent; what was sent may have arrived, and is left to deadlines
+        this.#flush();
+        this.#parts.drop('disconnected');
+      }
+      if (type === 'close') this.#requests.close();
+      this.#tell();
+    }
+  }
+
+  #tell(): void {
+    const { status } = this;
+    if (status === this.#told) return;
+    this.#told = status;
+    for (const watcher of [...this.#watchers]) watcher(status);
+  }
+}
+
+/** The server's own word that the message with this reply address reached nobody. */
+function isNoResponders(msg: Msg): boolean {
+  return msg.data.length === 0 && msg.headers?.code === 503;
+}
+
+function bytesOf(msg: Msg): Buffer {
+  const { data } = msg;
+  return Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+}

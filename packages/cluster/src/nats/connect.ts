@@ -1,0 +1,176 @@
+/**
+ * Owns the connections of one process to NATS: one for control (ledger, session records), one for data, so
+ * that a data connection which the server cuts off does not cost the lease. Sets every option whose default
+ * would hurt: ten reconnect attempts, pings every two minutes, a stack trace per request.
+ * Invariant: what is returned speaks to a server of 2.11 or newer with JetStream; an older one would ignore
+ * message TTL without a word, and no lease would ever end.
+ */
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CausewayError } from '@causeway/protocol';
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import {
+  AuthorizationError,
+  connect,
+  credsAuthenticator,
+  nkeyAuthenticator,
+  type Authenticator,
+  type NatsConnection,
+  type NodeConnectionOptions,
+} from '@nats-io/transport-node';
+import type { NatsClusterOptions, NatsCredentials } from '../cluster.ts';
+import { patiently } from './patience.ts';
+
+const CONNECT_DEADLINE = 30_000;
+/** Milliseconds between attempts, and the most that chance adds. */
+const RETRY = 250;
+/** Milliseconds that one server may take to greet us. */
+const HANDSHAKE = 5_000;
+
+export interface NatsConnections extends AsyncDisposable {
+  readonly control: NatsConnection;
+  readonly data: NatsConnection;
+  readonly manager: JetStreamManager;
+  /** Servers of the NATS cluster as far as known, at least 1. */
+  readonly nodes: number;
+  /** Milliseconds of `connectDeadline` that are left. */
+  remaining(): number;
+}
+
+/** Whether what is published now is put on the wire. The client itself would take it either way. */
+export function isLive(nc: NatsConnection): boolean {
+  return (nc as unknown as { readonly protocol: { readonly connected: boolean } }).protocol.connected && !nc.isClosed();
+}
+
+/** Rejects when `work` takes longer than `ms`. */
+export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+export async function connectNats(options: NatsClusterOptions): Promise<NatsConnections> {
+  const ends = performance.now() + (options.connectDeadline ?? CONNECT_DEADLINE);
+  const remaining = (): number => Math.max(0, ends - performance.now());
+  await using stack = new AsyncDisposableStack();
+  const open = async (role: string): Promise<NatsConnection> => {
+    const nc = await dial(connectionOptions(options, role), options, ends);
+    stack.defer(() => nc.close());
+    return nc;
+  };
+  const control = await open('control');
+  const manager = await jetstreamManager(control, { checkAPI: false, timeout: 3_000 });
+  await checkServer(control, manager, remaining());
+  const data = await open('data');
+  const owned = stack.move();
+  return {
+    control,
+    data,
+    manager,
+    nodes: control.info?.cluster === undefined ? 1 : Math.max(options.servers.length, control.info.connect_urls?.length ?? 1),
+    remaining,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function connectionOptions(options: NatsClusterOptions, role: string): NodeConnectionOptions {
+  const urls = options.servers.map((server) => new URL(server.includes('://') ? server : `nats://${server}`));
+  const named = urls.find((url) => url.username !== '');
+  const tls = options.tls ?? (urls.some((url) => url.protocol === 'tls:') ? {} : undefined);
+  return {
+    servers: urls.map((url) => url.host),
+    name: `${options.name}:${role}`,
+    inboxPrefix: `${options.inbox}.${role}`,
+    noAsyncTraces: true,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: RETRY,
+    reconnectJitter: RETRY,
+    reconnectJitterTLS: RETRY,
+    pingInterval: 5_000,
+    maxPingOut: 2,
+    ignoreAuthErrorAbort: true,
+    ignoreClusterUpdates: options.gossip === false,
+    ...(tls === undefined ? {} : { tls }),
+    ...(options.credentials !== undefined ? authentication(options.credentials) : named === undefined ? {} : inUrl(named)),
+  };
+}
+
+function inUrl(url: URL): NodeConnectionOptions {
+  const user = decodeURIComponent(url.username);
+  return url.password === '' ? { token: user } : { user, pass: decodeURIComponent(url.password) };
+}
+
+function authentication(credentials: NatsCredentials): NodeConnectionOptions {
+  if ('user' in credentials) return { user: credentials.user, pass: credentials.password };
+  if ('token' in credentials) return { token: credentials.token };
+  if ('credsFile' in credentials) return { authenticator: fromFile(credentials.credsFile, (bytes) => credsAuthenticator(bytes)) };
+  return { authenticator: fromFile(credentials.nkeyFile, (bytes) => nkeyAuthenticator(Buffer.from(bytes.toString('utf8').trim()))) };
+}
+
+/** Reads the file at every connection, so that new credentials are taken up; keeps the last that could be read. */
+function fromFile(path: string, make: (bytes: Buffer) => Authenticator): Authenticator {
+  let last: Buffer;
+  try {
+    last = readFileSync(path);
+  } catch (cause) {
+    throw new CausewayError('cluster.unavailable', { message: `The NATS credentials file ${path} cannot be read.`, cause });
+  }
+  return (nonce) => {
+    try {
+      last = readFileSync(path);
+    } catch {
+      // a file that is being replaced may be missing for a moment; the server has the last word
+    }
+    return make(last)(nonce);
+  };
+}
+
+/** Waits for a first server to answer, until the deadline; a refusal of the credentials ends the wait. */
+async function dial(connection: NodeConnectionOptions, options: NatsClusterOptions, ends: number): Promise<NatsConnection> {
+  for (;;) {
+    const left = ends - performance.now();
+    try {
+      const nc = await connect({ ...connection, timeout: Math.max(RETRY, Math.min(left, HANDSHAKE)) });
+      // the client forgets servers that were down at its first attempt
+      const given = Array.isArray(connection.servers) ? connection.servers : [];
+      nc.setServers([...new Set([...given, ...nc.getServers().map((server) => server.listen)])]);
+      return nc;
+    } catch (error) {
+      const wait = RETRY + Math.random() * RETRY;
+      if (error instanceof AuthorizationError || left < wait) throw unreachable(error, options);
+      await sleep(wait);
+    }
+  }
+}
+
+function unreachable(cause: unknown, options: NatsClusterOptions): CausewayError {
+  const where = options.servers.map((server) => server.replace(/\/\/[^@/]*@/, '//')).join(', ');
+  const why = cause instanceof Error ? cause.message : String(cause);
+  const message =
+    cause instanceof AuthorizationError
+      ? `NATS at ${where} refused the credentials (${why}). Check the NATS user, password, token or credentials file.`
+      : `No NATS server answered at ${where} (${why}). Start one there, or correct the NATS address.`;
+  return new CausewayError('cluster.unavailable', { message, cause });
+}
+
+async function checkServer(nc: NatsConnection, manager: JetStreamManager, deadline: number): Promise<void> {
+  const { version = '0.0.0', jetstream } = nc.info ?? {};
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const where = nc.getServer();
+  const refuse = (message: string, cause?: unknown): never => {
+    throw new CausewayError('cluster.unavailable', { message, cause });
+  };
+  const old = `The NATS server at ${where} is version ${version}; 2.11 or newer is needed, as older ones never end a lease. Upgrade it.`;
+  if (major < 2 || (major === 2 && minor < 11)) refuse(old);
+  const off = `JetStream is off at the NATS server at ${where}. Start it with -js, or enable JetStream for this account.`;
+  // a server without JetStream may still reach others that have it; one that has it may be electing
+  const patience = jetstream === true ? deadline : 0;
+  const info = await patiently(patience, () => manager.getAccountInfo()).catch((error: unknown) => refuse(off, error));
+  if ((info.api.level ?? 0) < 1) refuse(old);
+}

@@ -1,0 +1,145 @@
+/**
+ * Owns one view of a bucket that never falls behind for long: the latest of every key, then every change.
+ * Invariants: a gap in the numbering, silence beyond two heartbeats, or a new connection start the view
+ * again from a complete snapshot, so that an end that was missed shows as absence; at most one consumer
+ * of this watch is listened to. Nothing scans.
+ */
+import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
+import { createInbox, nanos, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { streamOf, subjectOf } from './buckets.ts';
+import { isLive } from './connect.ts';
+import { readDelivery } from './delivery.ts';
+
+/** Milliseconds between the server's signs of life when nothing changes. */
+const HEARTBEAT = 2_000;
+const RETRY = 250;
+
+export interface Entry {
+  readonly key: string;
+  /** Its sequence in the stream. */
+  readonly revision: number;
+  /** `undefined`: removed or expired. */
+  readonly value: Buffer | undefined;
+}
+
+export interface WatchOptions {
+  readonly bucket: string;
+  /** Prefix of the inboxes of this process. */
+  readonly inbox: string;
+  /** The whole bucket: keys that are not in it are gone. */
+  readonly snapshot: (entries: readonly Entry[]) => void;
+  readonly change: (entry: Entry) => void;
+}
+
+export class BucketWatch implements AsyncDisposable {
+  readonly #nc: NatsConnection;
+  readonly #manager: JetStreamManager;
+  readonly #options: WatchOptions;
+  readonly #ready = Promise.withResolvers<void>();
+  #sub: Subscription | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  /** Entries of the snapshot that is being received; `undefined` once it is complete. */
+  #gathering: Entry[] | undefined;
+  #delivered = 0;
+  #closed = false;
+
+  constructor(nc: NatsConnection, manager: JetStreamManager, options: WatchOptions) {
+    this.#nc = nc;
+    this.#manager = manager;
+    this.#options = options;
+  }
+
+  /** Resolves with the first snapshot; the caller sets the deadline. */
+  async open(): Promise<void> {
+    void this.#follow();
+    void this.#start();
+    await this.#ready.promise;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#stop();
+    this.#ready.resolve();
+  }
+
+  #stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#sub?.unsubscribe();
+    this.#sub = undefined;
+  }
+
+  /** Listens to a new consumer. Whatever the former one still sends goes nowhere. */
+  async #start(): Promise<void> {
+    this.#stop();
+    if (this.#closed || !isLive(this.#nc)) return;
+    const address = createInbox(this.#options.inbox);
+    const sub = this.#nc.subscribe(address, { callback: (error, msg) => error === null && this.#sub === sub && this.#take(msg) });
+    this.#sub = sub;
+    this.#gathering = [];
+    this.#delivered = 0;
+    try {
+      const info = await this.#manager.consumers.add(streamOf(this.#options.bucket), {
+        deliver_subject: address,
+        deliver_policy: DeliverPolicy.LastPerSubject,
+        filter_subject: subjectOf(this.#options.bucket, '>'),
+        ack_policy: AckPolicy.None,
+        idle_heartbeat: nanos(HEARTBEAT),
+        inactive_threshold: nanos(30_000),
+        mem_storage: true,
+        num_replicas: 1,
+      });
+      if (this.#sub !== sub) return;
+      if (info.num_pending === 0 && this.#delivered === 0) this.#complete();
+      this.#expect(HEARTBEAT * 2.5);
+    } catch {
+      if (this.#sub === sub) this.#expect(RETRY + Math.random() * RETRY);
+    }
+  }
+
+  /** Starts again unless a message comes within `ms`. */
+  #expect(ms: number): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => void this.#start(), ms);
+  }
+
+  #take(msg: Msg): void {
+    this.#timer?.refresh();
+    if (msg.headers?.code === 100) {
+      // a heartbeat names the last delivery that it follows, and comes when nothing waits to be delivered
+      if (Number(msg.headers.get('Nats-Last-Consumer') || this.#delivered) !== this.#delivered) void this.#start();
+      else if (this.#gathering !== undefined) this.#complete();
+      return;
+    }
+    const place = readDelivery(msg.reply ?? '');
+    if (place === undefined || place.delivery !== this.#delivered + 1) {
+      void this.#start();
+      return;
+    }
+    this.#delivered = place.delivery;
+    const gone = msg.headers !== undefined && (msg.headers.has('KV-Operation') || msg.headers.has('Nats-Marker-Reason'));
+    const entry: Entry = {
+      key: msg.subject.slice(subjectOf(this.#options.bucket, '').length),
+      revision: place.sequence,
+      value: gone ? undefined : Buffer.from(msg.data),
+    };
+    if (this.#gathering === undefined) return this.#options.change(entry);
+    this.#gathering.push(entry);
+    if (place.pending === 0) this.#complete();
+  }
+
+  #complete(): void {
+    const entries = this.#gathering ?? [];
+    this.#gathering = undefined;
+    this.#options.snapshot(entries);
+    this.#ready.resolve();
+  }
+
+  async #follow(): Promise<void> {
+    for await (const { type } of this.#nc.status()) {
+      if (this.#closed) return;
+      if (type === 'reconnect') void this.#start();
+      else if (type === 'disconnect') this.#stop();
+    }
+  }
+}
