@@ -35,6 +35,7 @@ const copy = (bytes: Uint8Array): Buffer => Buffer.from(bytes);
 
 export class Calls {
   readonly #byInternal = new Map<number, Call>();
+  readonly #emptied = new Set<() => void>();
   #next = 1;
 
   get size(): number {
@@ -74,6 +75,15 @@ export class Calls {
   end(call: Call): void {
     call.cancelDeadline();
     this.#byInternal.delete(call.internal);
+    if (this.#byInternal.size > 0) return;
+    for (const emptied of this.#emptied) emptied();
+    this.#emptied.clear();
+  }
+
+  /** Resolves as soon as no call is in flight. */
+  async none(): Promise<void> {
+    if (this.#byInternal.size === 0) return;
+    await new Promise<void>((resolve) => this.#emptied.add(resolve));
   }
 
   /** The call that a progress notification belongs to. */

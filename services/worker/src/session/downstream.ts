@@ -6,6 +6,7 @@
  * message too large for the bus becomes a definite error, never silence.
  */
 import { CausewayError, FrameFault, oneLine, readServerLine, splice, splitServerBatch, withId, type Frame } from '@causeway/protocol';
+import { answerCall, failCall } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
 
 /** One line of the child's stdout. */
@@ -38,12 +39,12 @@ function response(session: SessionParts, frame: Frame): void {
   }
   session.idle.release(call);
   const bytes = oneLine(withId(frame, call.clientId));
-  if (call.method !== 'initialize' || !session.starting()) return session.answer(call, bytes);
+  if (call.method !== 'initialize' || !session.starting()) return answerCall(session, call, bytes);
   session.initialized(bytes).then(
-    () => session.answer(call, bytes, { opened: true }),
+    () => answerCall(session, call, bytes, true),
     (error: unknown) => {
       const refusal = error instanceof CausewayError ? error : new CausewayError('internal', { cause: error });
-      session.fail(call, refusal);
+      failCall(session, call, refusal);
       session.close('start_failed', refusal);
     },
   );

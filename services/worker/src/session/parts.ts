@@ -7,7 +7,7 @@ import type { ServerConfig } from '@causeway/config';
 import type { CausewayError, Identity, SessionToken } from '@causeway/protocol';
 import type { Clock, Log, Wheel } from '@causeway/runtime';
 import type { Child } from '../child/child.ts';
-import type { Call, Calls } from './calls.ts';
+import type { Calls } from './calls.ts';
 import type { Callbacks } from './callbacks.ts';
 import type { Idle } from './idle.ts';
 import type { EndReason } from './states.ts';
@@ -39,8 +39,4 @@ export interface SessionParts {
   reply(to: string | undefined, head: DownHead): void;
   /** The session ends; the first reason counts. `error` is what running calls are told. */
   close(reason: EndReason, error?: CausewayError): void;
-  /** Gives a call its one answer and completes its stream if it was the last. */
-  answer(call: Call, bytes: Buffer, more?: { readonly opened?: true }): void;
-  /** Ends a call with an error of ours. */
-  fail(call: Call, error: CausewayError): void;
 }

@@ -52,8 +52,10 @@ export class Streams {
   /** The one stream of a 2024-11-05 session. */
   openSse(name: string, to: string): Stream {
     const stream = this.#add(name, 'sse');
-    this.#byName.delete(this.#standalone.name);
+    const before = this.#standalone;
+    this.#byName.delete(before.name);
     this.#standalone = stream;
+    for (const { bytes, last } of before.takeUnsent()) stream.append(bytes, last);
     stream.attach(to, 0);
     return stream;
   }

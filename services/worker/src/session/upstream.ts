@@ -7,6 +7,7 @@
  */
 import { verdictOf, type ClientHead } from '@causeway/cluster';
 import { CausewayError, slice, splice } from '@causeway/protocol';
+import { failCall } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
 import type { Stream } from './stream.ts';
 
@@ -71,7 +72,7 @@ export function beginCall(session: SessionParts, head: Pick<ClientHead, 'frame' 
   call.cancelDeadline = wheel.after(first ? server.startTimeout : server.requestTimeout, () => {
     if (first) return session.close('start_timeout', new CausewayError('server.start_timeout'));
     session.child()?.write(cancellation(call.internal));
-    session.fail(call, new CausewayError('server.deadline'));
+    failCall(session, call, new CausewayError('server.deadline'));
   });
 }
 

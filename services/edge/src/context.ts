@@ -1,0 +1,44 @@
+/**
+ * Owns what the parts of an edge share: made once in app.ts, handed down, never stored elsewhere.
+ */
+import type { Cluster } from '@causeway/cluster';
+import type { Config } from '@causeway/config';
+import type { EdgeId, Identity, SessionClaims } from '@causeway/protocol';
+import type { Clock, Log, Wheel } from '@causeway/runtime';
+import type { Servers } from './servers.ts';
+import type { Exchanges } from './session/exchanges.ts';
+import type { PendingOpens } from './session/open.ts';
+
+/** The groups of the configuration that an edge is given. */
+export interface EdgeOptions {
+  readonly listen: Config['listen'];
+  readonly diagnostics: Config['diagnostics'];
+  readonly http: Config['http'];
+  readonly auth: Config['auth'];
+  readonly streams: Config['streams'];
+  readonly drain: Config['drain'];
+  /** Milliseconds after which a call is given up whatever its worker says. Default 10 minutes. */
+  readonly requestTimeout?: number;
+}
+
+export interface EdgeContext {
+  readonly id: EdgeId;
+  readonly cluster: Cluster;
+  readonly exchanges: Exchanges;
+  readonly servers: Servers;
+  readonly opens: PendingOpens;
+  /** Signs and verifies session ids. */
+  readonly key: Buffer;
+  readonly clock: Clock;
+  readonly wheel: Wheel;
+  readonly log: Log;
+  readonly options: EdgeOptions;
+  /** Milliseconds: the last deadline of every exchange. */
+  readonly deadline: number;
+}
+
+/** A session as its id describes it, verified for this server and this client. */
+export interface KnownSession extends SessionClaims {
+  readonly server: string;
+  readonly identity: Identity;
+}

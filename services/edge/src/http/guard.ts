@@ -1,0 +1,104 @@
+/**
+ * Owns what is refused from a request's head alone, before its body is read and anything is published:
+ * Host, Origin, repeated headers, identity, method, Accept, Content-Type (BAR S05-S10, S20, S32).
+ * Pure but for the clock-free crypto; answers by throwing CausewayError.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
+import type { AuthConfig, HttpConfig } from '@causeway/config';
+import { ANONYMOUS, CausewayError, identityOf, type Identity } from '@causeway/protocol';
+
+/** Headers that mean something else when they come twice; Node would join or drop them. */
+const SINGLE = /^(host|origin|authorization|content-type|content-length|x-api-key|last-event-id|mcp-.+)$/i;
+
+export interface Guard {
+  /** Host, Origin, repeated headers. */
+  origin(req: IncomingMessage): void;
+  /** Who asks; throws `request.unauthorized` where keys are configured and none fits. */
+  identity(req: IncomingMessage): Identity;
+}
+
+export function createGuard(http: HttpConfig, auth: AuthConfig): Guard {
+  const hosts = new Set([hostname().toLowerCase(), ...http.allowedHosts.map((host) => host.toLowerCase())]);
+  const origins = new Set([...http.allowedOrigins, ...(http.cors === false ? [] : http.cors.origins)].map((origin) => origin.toLowerCase()));
+  const keys = auth.apiKeys.map(({ id, sha256 }) => ({ identity: identityOf('api-key', id), digest: Buffer.from(sha256, 'hex') }));
+  return {
+    origin(req) {
+      refuseRepeated(req.rawHeaders);
+      if (!hostAllowed(req.headers.host, hosts)) throw new CausewayError('request.host');
+      const { origin } = req.headers;
+      if (origin !== undefined && !originAllowed(origin, origins)) throw new CausewayError('request.origin');
+    },
+    identity(req) {
+      if (keys.length === 0) return ANONYMOUS;
+      const given = createHash('sha256').update(presentedKey(req) ?? '').digest();
+      const found = keys.filter(({ digest }) => digest.length === given.length && timingSafeEqual(digest, given));
+      if (found[0]) return found[0].identity;
+      throw new CausewayError('request.unauthorized');
+    },
+  };
+}
+
+function refuseRepeated(rawHeaders: readonly string[]): void {
+  const seen = new Set<string>();
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!.toLowerCase();
+    if (!SINGLE.test(name)) continue;
+    if (seen.has(name)) throw new CausewayError('request.header', { facts: { header: name } });
+    seen.add(name);
+  }
+}
+
+/** A name can be made to resolve to us by anybody (DNS rebinding); an address cannot. */
+function hostAllowed(header: string | undefined, allowed: ReadonlySet<string>): boolean {
+  const match = /^(\[[0-9a-f:.]+\]|[^:/@\s]+)(?::[0-9]{1,5})?$/.exec(header?.toLowerCase() ?? '');
+  if (!match) return false;
+  const host = match[1]!;
+  if (isIP(host.replace(/^\[|\]$/g, '')) !== 0) return true;
+  return host === 'localhost' || host.endsWith('.localhost') || allowed.has(host) || allowed.has('*') || allowed.has(match[0]);
+}
+
+function originAllowed(origin: string, allowed: ReadonlySet<string>): boolean {
+  const lower = origin.toLowerCase();
+  if (allowed.has('*') || allowed.has(lower)) return true;
+  for (const pattern of allowed) {
+    if (pattern.length > 2 && pattern.startsWith('/') && pattern.endsWith('/') && new RegExp(pattern.slice(1, -1), 'i').test(origin)) return true;
+  }
+  if (!URL.canParse(lower)) return false;
+  const { protocol, hostname: host } = new URL(lower);
+  return /^https?:$/.test(protocol) && ['localhost', '127.0.0.1', '[::1]'].includes(host);
+}
+
+function presentedKey(req: IncomingMessage): string | undefined {
+  const header = req.headers['x-api-key'];
+  if (typeof header === 'string') return header;
+  return /^Bearer +(\S+)$/i.exec(req.headers.authorization ?? '')?.[1];
+}
+
+/** Media ranges of an Accept header that are not refused by `q=0`. */
+function accepts(req: IncomingMessage, type: string): boolean {
+  const [major] = type.split('/');
+  return (req.headers.accept ?? '').split(',').some((range) => {
+    const [name, ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
+    return (name === type || name === '*/*' || name === `${major}/*`) && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+  });
+}
+
+/** Asserts that the client takes every one of `types`. */
+export function requireAccept(req: IncomingMessage, ...types: readonly string[]): void {
+  if (types.every((type) => accepts(req, type))) return;
+  throw new CausewayError('request.accept', { message: `Not Acceptable: Client must accept ${types.join(' and ')}` });
+}
+
+/** Asserts a JSON body in plain UTF-8. */
+export function requireJson(req: IncomingMessage): void {
+  const [type, ...parameters] = (req.headers['content-type'] ?? '').split(';').map((part) => part.trim().toLowerCase());
+  const plain = parameters.every((parameter) => parameter === '' || /^charset="?utf-?8"?$/.test(parameter));
+  if (type !== 'application/json' || !plain) throw new CausewayError('request.content_type');
+  const encoding = req.headers['content-encoding'];
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    throw new CausewayError('request.content_type', { message: 'Unsupported Media Type: bodies are taken uncompressed only.' });
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * Owns the transport of 2024-11-05: a GET that carries everything to the client, and a POST for each of
+ * its messages. Source: 2024-11-05 basic/transports, HTTP with SSE.
+ *
+ * Invariants: the session lives exactly as long as its stream; the address for messages is announced
+ * relative to the request's path, so that it survives a path prefix in front of us.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { errorOf } from '@causeway/cluster';
+import { CausewayError, oneLine, readClientBody, slice } from '@causeway/protocol';
+import type { EdgeContext } from '../context.ts';
+import { notify, tell } from '../session/call.ts';
+import { SessionOpening } from '../session/open.ts';
+import { EventStream } from './event-stream.ts';
+import { asRefusal, refuse } from './refusal.ts';
+import { findSession, type Visit } from './visit.ts';
+
+export function openSse(edge: EdgeContext, visit: Visit, res: ServerResponse): void {
+  let events: EventStream | undefined;
+  const word = (): { stream: string; to: string } => ({ stream: opening.exchange.name, to: opening.exchange.to });
+  const opening = new SessionOpening(
+    edge,
+    { ...visit, transport: 'sse' },
+    {
+      receive: (head, bytes) => {
+        if (head.t === 'ok') begin();
+        else if (head.t === 'no') refuse(res, errorOf(head));
+        else if (head.t === 'server') events?.message(bytes, { seq: head.seq });
+        else leave();
+      },
+      undelivered: () => leave(),
+      lost: () => leave(),
+      refused: (error) => refuse(res, error),
+    },
+  );
+  const begin = (): void => {
+    const { session } = opening;
+    if (!session) return;
+    if (res.destroyed) return tell(edge, session, { t: 'detach', ...word() });
+    events = new EventStream(res, {
+      wheel: edge.wheel,
+      heartbeat: edge.options.streams.heartbeat,
+      taken: (seq) => tell(edge, session, { t: 'credit', ...word(), seq }),
+    });
+    events.message(Buffer.from(`${messageUrl(edge, visit)}?sessionId=${session.id}`), { event: 'endpoint' });
+  };
+  const leave = (): void => {
+    opening.exchange.end();
+    events?.end();
+    if (!events) res.destroy();
+  };
+  res.once('close', () => {
+    // A stream that was not begun yet is let go when the worker's word arrives.
+    if (!events) return;
+    opening.exchange.end();
+    if (opening.session) tell(edge, opening.session, { t: 'detach', ...word() });
+  });
+  opening.ask();
+}
+
+/** Relative to the stream's own URL, unless the address was configured. */
+function messageUrl(edge: EdgeContext, visit: Visit): string {
+  const { baseUrl, paths } = edge.options.http;
+  const own = visit.base === '' ? paths.message : undefined;
+  if (baseUrl === undefined) return own ?? 'message';
+  return baseUrl.replace(/\/$/, '') + (own ?? `${visit.base}/message`);
+}
+
+export async function message(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse, body: Buffer): Promise<void> {
+  let id: string | undefined;
+  try {
+    const read = readClientBody(body);
+    if (read.kind === 'batch') throw new CausewayError('request.invalid', { message: 'Batches exist in revision 2025-03-26 only.' });
+    const { frame } = read;
+    if (frame.kind === 'request' && frame.id) id = Buffer.from(slice(frame.bytes, frame.id)).toString();
+    const query = new URL(req.url ?? '/', 'http://localhost').searchParams;
+    const session = findSession(edge, query.get('sessionId') ?? query.get('session_id') ?? '', visit);
+    await notify(edge, session, [{ ...frame, bytes: oneLine(frame.bytes) }], false);
+    res.writeHead(202, { 'content-type': 'text/plain', 'content-length': 8, 'cache-control': 'no-store' }).end('Accepted');
+  } catch (error) {
+    const told = asRefusal(error);
+    refuse(res, told.error, { id: told.id ?? id });
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Owns the POST that opens a session over Streamable HTTP, from initialize to its answer.
+ *
+ * Invariants: the session id goes out with the answer to initialize, or with the head of the stream that
+ * will carry it; a client that left before is not left a session that nobody can use.
+ */
+import type { ServerResponse } from 'node:http';
+import { errorOf } from '@causeway/cluster';
+import { CausewayError, type Frame } from '@causeway/protocol';
+import type { EdgeContext } from '../context.ts';
+import { ask, frameHead } from '../session/call.ts';
+import { SessionOpening } from '../session/open.ts';
+import { PostReply } from './post-reply.ts';
+import type { Visit } from './visit.ts';
+
+/** `id`: the request's raw JSON id. */
+export function openByPost(edge: EdgeContext, visit: Visit, res: ServerResponse, frame: Frame, id: string): void {
+  let refusedByServer = false;
+  let left = false;
+  const opening = new SessionOpening(
+    edge,
+    { ...visit, transport: 'streamable', first: { head: frameHead(frame), body: frame.bytes } },
+    {
+      receive: (head, bytes) => {
+        if (head.t === 'server') {
+          refusedByServer = head.last === true && head.opened !== true;
+          if (left && head.last) return abandon();
+          reply.message(head, bytes);
+        } else if (head.t === 'no') {
+          reply.fail(errorOf(head));
+        } else if (head.t === 'end') {
+          reply.end();
+        }
+      },
+      undelivered: () => reply.fail(new CausewayError('cluster.owner_lost')),
+      lost: (why) => reply.fail(new CausewayError(why === 'owner' ? 'cluster.owner_lost' : 'server.start_timeout')),
+      refused: (error) => reply.fail(error),
+    },
+  );
+  const abandon = (): void => {
+    opening.exchange.end();
+    const { session } = opening;
+    if (session && !refusedByServer) ask(edge, session, 'close').catch((error: unknown) => edge.log.debug({ err: error }, 'session of a client that left not closed'));
+  };
+  const reply = new PostReply(res, {
+    ids: [id],
+    stream: opening.exchange.name,
+    priming: false,
+    eager: false,
+    retry: edge.options.streams.retry,
+    heartbeat: edge.options.streams.heartbeat,
+    wheel: edge.wheel,
+    session: () => (refusedByServer ? undefined : opening.session?.id),
+    left: () => {
+      left = true;
+    },
+    finished: () => {
+      if (!left) opening.exchange.end();
+    },
+  });
+  opening.ask();
+}

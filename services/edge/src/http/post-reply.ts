@@ -1,0 +1,116 @@
+/**
+ * Owns the answer to one POST that carries requests: JSON when the answer comes first and alone, else an
+ * SSE stream; a status of its own while nothing was sent, an error inside the answer afterwards.
+ *
+ * Invariants: every request gets exactly one answer or one error, unless its client left or cancelled it;
+ * a stream is never closed without; nothing is written after the end.
+ */
+import type { ServerResponse } from 'node:http';
+import type { DownHead } from '@causeway/cluster';
+import { CausewayError, ERRORS, errorResponse, formatEventId } from '@causeway/protocol';
+import { EventStream, type EventStreamOptions } from './event-stream.ts';
+import { refuse } from './refusal.ts';
+
+export interface PostReplyOptions extends Omit<EventStreamOptions, 'headers'> {
+  /** Raw JSON ids of the requests, in their order. */
+  readonly ids: readonly string[];
+  /** Name of the stream that the answers ride. */
+  readonly stream: string;
+  /** Begin a stream with a priming event. */
+  readonly priming: boolean;
+  /** Answer by a stream even when the answer comes first. */
+  readonly eager: boolean;
+  /** Milliseconds: the `retry` field. */
+  readonly retry: number;
+  /** `Mcp-Session-Id` of a session that this answer opens. */
+  readonly session?: () => string | undefined;
+  /** The client left before the end. */
+  readonly left: () => void;
+  /** The last answer was given. */
+  readonly finished: () => void;
+}
+
+/** Milliseconds that an answer may take before its stream is begun without it. */
+const HOLD_EAGER = 20;
+const HOLD = 2_000;
+
+export class PostReply {
+  readonly #res: ServerResponse;
+  readonly #options: PostReplyOptions;
+  readonly #unanswered: Set<number>;
+  #events: EventStream | undefined;
+  #done = false;
+  readonly #cancelHold: () => void;
+
+  constructor(res: ServerResponse, options: PostReplyOptions) {
+    this.#res = res;
+    this.#options = options;
+    this.#unanswered = new Set(options.ids.keys());
+    this.#cancelHold = options.wheel.after(options.eager ? HOLD_EAGER : HOLD, () => this.#stream().begin());
+    res.once('close', () => {
+      if (this.#done) return;
+      options.left();
+      this.#finish();
+    });
+  }
+
+  get done(): boolean {
+    return this.#done;
+  }
+
+  /** A message of the server at its position in the stream. */
+  message(head: Extract<DownHead, { t: 'server' }>, bytes: Buffer): void {
+    if (this.#done) return;
+    const last = head.last === true;
+    if (head.index !== undefined) this.#unanswered.delete(head.index);
+    if (last && !this.#events && !this.#options.eager && this.#options.ids.length === 1) return this.#json(200, bytes);
+    this.#stream().message(bytes, { id: formatEventId(this.#options.stream, head.seq), seq: head.seq, last });
+    if (last) this.#finish();
+  }
+
+  /** What was asked failed: every request that has no answer yet gets this error. */
+  fail(error: CausewayError): void {
+    if (this.#done) return;
+    const [first, ...more] = [...this.#unanswered].map((at) => this.#options.ids[at]!);
+    if (!this.#events && (ERRORS[error.reason].http !== 200 || this.#options.ids.length === 1)) {
+      refuse(this.#res, error, { id: more.length === 0 ? first : undefined });
+      return this.#finish();
+    }
+    for (const id of [first, ...more]) this.#stream().message(errorResponse(id, error));
+    this.end();
+  }
+
+  /** The stream is over without a further message. */
+  end(): void {
+    if (this.#done) return;
+    this.#stream().end();
+    this.#finish();
+  }
+
+  #stream(): EventStream {
+    if (this.#events) return this.#events;
+    this.#cancelHold();
+    const session = this.#options.session?.();
+    this.#events = new EventStream(this.#res, { ...this.#options, ...(session === undefined ? {} : { headers: { 'mcp-session-id': session } }) });
+    if (this.#options.priming) this.#events.priming(formatEventId(this.#options.stream, 0), this.#options.retry);
+    return this.#events;
+  }
+
+  #json(status: number, body: Buffer): void {
+    const session = this.#options.session?.();
+    this.#res.writeHead(status, {
+      'content-type': 'application/json',
+      'content-length': body.length,
+      'cache-control': 'no-store',
+      ...(session === undefined ? {} : { 'mcp-session-id': session }),
+    });
+    this.#res.end(body);
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.#done = true;
+    this.#cancelHold();
+    this.#options.finished();
+  }
+}

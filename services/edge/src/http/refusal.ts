@@ -1,0 +1,54 @@
+/**
+ * Owns how a failure looks over HTTP: a JSON-RPC error body with `data.reason`, the status of the error
+ * table, and the headers that go with it. Never HTML, a stack, a path or a command.
+ */
+import type { ServerResponse } from 'node:http';
+import { CausewayError, ERRORS, errorResponse, FrameFault } from '@causeway/protocol';
+
+export interface RefusalOptions {
+  /** Raw JSON id of the request that is refused. */
+  readonly id?: string | undefined;
+  /** For 405. */
+  readonly allow?: string;
+}
+
+/** Answers with the error and ends the response; does nothing if it has begun already. */
+export function refuse(res: ServerResponse, error: CausewayError, options: RefusalOptions = {}): void {
+  if (res.headersSent || res.destroyed) return;
+  const body = errorResponse(options.id, error);
+  const { http } = ERRORS[error.reason];
+  // Waiters that come back together would be refused together: the seconds are spread a little.
+  const retryAfter = error.retryAfter ?? (http === 503 || http === 429 ? 1 + Math.floor(Math.random() * 3) : undefined);
+  res.writeHead(http, {
+    'content-type': 'application/json',
+    'content-length': body.length,
+    'cache-control': 'no-store',
+    ...(retryAfter === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(retryAfter))) }),
+    ...(options.allow === undefined ? {} : { allow: options.allow }),
+    ...(http === 401 ? { 'www-authenticate': 'Bearer realm="causeway"' } : {}),
+    // What is left of a refused body is not read.
+    ...(http === 413 || http === 408 ? { connection: 'close' } : {}),
+  });
+  res.end(body);
+}
+
+/** Any failure as an error of the table; what is unexpected stays inside. */
+export function asRefusal(error: unknown): { readonly error: CausewayError; readonly id?: string | undefined } {
+  if (error instanceof CausewayError) return { error };
+  if (error instanceof FrameFault) {
+    const reason = error.kind === 'malformed' ? 'request.malformed' : 'request.invalid';
+    return { error: new CausewayError(reason, { message: `${ERRORS[reason].message.split(':')[0]}: ${error.message}` }), id: error.id };
+  }
+  switch ((error as { code?: unknown } | undefined)?.code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return { error: new CausewayError('request.too_large') };
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+    case 'FST_ERR_CTP_EMPTY_TYPE':
+      return { error: new CausewayError('request.content_type') };
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+    case 'FST_ERR_BAD_URL':
+      return { error: new CausewayError('request.header', { message: 'The request is malformed.' }) };
+    default:
+      return { error: new CausewayError('internal', { cause: error }) };
+  }
+}

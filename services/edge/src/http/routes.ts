@@ -1,0 +1,48 @@
+/**
+ * Owns the layout of URLs (DECISIONS 4): which server and which of its endpoints a path names. Pure.
+ * `/servers/{name}/mcp|sse|message`, a server's own path in place of `/servers/{name}`, and the root
+ * aliases of the default server. `/messages` is understood as `/message`.
+ */
+import type { HttpPaths } from '@causeway/config';
+import type { OfferedServer, Servers } from '../servers.ts';
+
+export type Endpoint = 'mcp' | 'sse' | 'message';
+
+export type Route =
+  | { readonly kind: 'endpoint'; readonly endpoint: Endpoint; readonly server: OfferedServer; readonly base: string }
+  /** An endpoint of a server that is not offered, or of a default that there is not. */
+  | { readonly kind: 'unknown-server'; readonly name: string }
+  | { readonly kind: 'none' };
+
+const ENDPOINTS: Readonly<Record<string, Endpoint>> = { mcp: 'mcp', sse: 'sse', message: 'message', messages: 'message' };
+
+/** What every endpoint answers to. */
+export const METHODS: Readonly<Record<Endpoint, readonly string[]>> = {
+  mcp: ['GET', 'POST', 'DELETE'],
+  sse: ['GET'],
+  message: ['POST'],
+};
+
+/** `path` is the URL's path, not decoded: names need no escaping. */
+export function route(path: string, servers: Servers, paths: HttpPaths): Route {
+  const clean = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
+  const own = (['mcp', 'sse', 'message'] as const).find((endpoint) => paths[endpoint] !== undefined && paths[endpoint] === clean);
+  if (own) return atRoot(own, servers);
+  const cut = clean.lastIndexOf('/');
+  const word = clean.slice(cut + 1);
+  if (!Object.hasOwn(ENDPOINTS, word)) return { kind: 'none' };
+  const endpoint = ENDPOINTS[word]!;
+  const base = clean.slice(0, cut);
+  if (base === '') return atRoot(endpoint, servers);
+  const atOwnPath = servers.atPath(base);
+  if (atOwnPath) return { kind: 'endpoint', endpoint, server: atOwnPath, base };
+  const named = /^\/servers\/([^/]+)$/.exec(base);
+  if (!named) return { kind: 'none' };
+  const server = servers.get(named[1]!);
+  return server ? { kind: 'endpoint', endpoint, server, base } : { kind: 'unknown-server', name: named[1]! };
+}
+
+function atRoot(endpoint: Endpoint, servers: Servers): Route {
+  const server = servers.default();
+  return server ? { kind: 'endpoint', endpoint, server, base: '' } : { kind: 'unknown-server', name: '' };
+}

@@ -1,0 +1,146 @@
+/**
+ * Owns the HTTP listener: Fastify's settings, the guard in front of every body, and the one place where a
+ * path and a method find their code.
+ *
+ * Invariants: a body is read only after its head was accepted; every answer to a request that is refused
+ * is a JSON-RPC error; a slow or malformed request ends by itself.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { CausewayError } from '@causeway/protocol';
+import type { Health } from '@causeway/runtime';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { EdgeContext } from '../context.ts';
+import { createCors } from './cors.ts';
+import { createGuard, requireAccept, requireJson, type Guard } from './guard.ts';
+import { message, openSse } from './legacy-sse.ts';
+import { answerIndex, answerProbe } from './ops.ts';
+import { asRefusal, refuse } from './refusal.ts';
+import { METHODS, route, type Endpoint } from './routes.ts';
+import { get, post, remove } from './streamable.ts';
+import type { Visit } from './visit.ts';
+
+const MAX_HEADER_BYTES = 16 * 1024;
+/** Milliseconds for the head of a request, and for all of it (BAR S31). */
+const HEADERS_TIMEOUT = 15_000;
+const REQUEST_TIMEOUT = 30_000;
+/** Milliseconds that an unused connection is kept: longer than the usual load balancer's. */
+const KEEP_ALIVE = 75_000;
+/** Milliseconds until TCP asks a silent peer: well below the heartbeat, or unacknowledged data would stop the asking. */
+const TCP_KEEP_ALIVE = 1_000;
+
+/** What the guard found out, kept beside the request until its body is there. */
+interface Admitted {
+  readonly endpoint: Endpoint;
+  readonly visit: Visit;
+}
+
+/** The server, not listening yet. */
+export function createServer(edge: EdgeContext, health: Health): FastifyInstance {
+  const { http, auth } = edge.options;
+  const guard = createGuard(http, auth);
+  const cors = createCors(http.cors);
+  const admitted = new WeakMap<IncomingMessage, Admitted>();
+  const app = fastify({
+    bodyLimit: http.maxBody,
+    requestTimeout: REQUEST_TIMEOUT,
+    keepAliveTimeout: KEEP_ALIVE,
+    forceCloseConnections: true,
+    logger: false,
+    exposeHeadRoutes: false,
+    http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE, noDelay: true },
+    clientErrorHandler: refuseBroken,
+    frameworkErrors: (error, _request, reply) => refuse(reply.hijack().raw, asRefusal(error).error),
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  app.setErrorHandler((error, request, reply) => {
+    const { error: told } = asRefusal(error);
+    if (told.reason === 'internal') edge.log.error({ err: error }, 'request failed');
+    refuse(reply.hijack().raw, told, { allow: allowOf(edge, request.raw) });
+  });
+  app.addHook('onRequest', (request, reply, done) => {
+    const { raw } = request;
+    for (const [name, value] of Object.entries(http.headers)) reply.raw.setHeader(name, value);
+    guard.origin(raw);
+    if (cors.answer(raw, reply.raw)) return void reply.hijack();
+    if (answerElsewhere(edge, health, raw, reply.raw)) return void reply.hijack();
+    admitted.set(raw, admit(edge, guard, raw));
+    done();
+  });
+  app.route({
+    method: ['GET', 'POST', 'DELETE', 'PUT', 'PATCH', 'HEAD', 'OPTIONS'],
+    url: '*',
+    handler: (request, reply) => {
+      const { endpoint, visit } = admitted.get(request.raw)!;
+      const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+      reply.hijack();
+      return serve(edge, endpoint, visit, request.raw, reply.raw, body);
+    },
+  });
+  return app;
+}
+
+function pathOf(req: IncomingMessage): string {
+  const url = req.url ?? '/';
+  const query = url.indexOf('?');
+  return query < 0 ? url : url.slice(0, query);
+}
+
+/** Probes and the index: what is no MCP endpoint. */
+function answerElsewhere(edge: EdgeContext, health: Health, req: IncomingMessage, res: ServerResponse): boolean {
+  if (req.method !== 'GET' && req.method !== 'HEAD') return false;
+  const path = pathOf(req);
+  if (answerProbe(path, health, edge.options.http.healthPaths, req, res)) return true;
+  if (path !== '/') return false;
+  answerIndex(edge.servers, res);
+  return true;
+}
+
+function admit(edge: EdgeContext, guard: Guard, req: IncomingMessage): Admitted {
+  const identity = guard.identity(req);
+  const found = route(pathOf(req), edge.servers, edge.options.http.paths);
+  if (found.kind === 'none') throw new CausewayError('request.path');
+  if (found.kind === 'unknown-server') {
+    const nearest = edge.servers.nearest(found.name);
+    throw new CausewayError('server.unknown', nearest === undefined ? {} : { facts: { nearest } });
+  }
+  const { endpoint, server, base } = found;
+  if (!METHODS[endpoint].includes(req.method ?? '')) throw new CausewayError('request.method');
+  if (req.method === 'POST') {
+    if (endpoint === 'mcp') requireAccept(req, 'application/json', 'text/event-stream');
+    requireJson(req);
+  } else if (req.method === 'GET') {
+    requireAccept(req, 'text/event-stream');
+  }
+  return { endpoint, visit: { server: server.name, base, identity } };
+}
+
+function allowOf(edge: EdgeContext, req: IncomingMessage): string {
+  const found = route(pathOf(req), edge.servers, edge.options.http.paths);
+  return found.kind === 'endpoint' ? METHODS[found.endpoint].join(', ') : 'GET';
+}
+
+async function serve(edge: EdgeContext, endpoint: Endpoint, visit: Visit, req: IncomingMessage, res: ServerResponse, body: Buffer): Promise<void> {
+  try {
+    if (endpoint === 'message') await message(edge, visit, req, res, body);
+    else if (endpoint === 'sse') openSse(edge, visit, res);
+    else if (req.method === 'POST') await post(edge, visit, req, res, body);
+    else if (req.method === 'GET') get(edge, visit, req, res);
+    else await remove(edge, visit, req, res);
+  } catch (error) {
+    const { error: told } = asRefusal(error);
+    if (told.reason === 'internal') edge.log.error({ err: error }, 'request failed');
+    refuse(res, told);
+  }
+}
+
+/** What is no HTTP, or too slow to be any. */
+function refuseBroken(error: Error & { code?: string }, socket: import('node:net').Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const slow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
+  const large = error.code === 'HPE_HEADER_OVERFLOW';
+  const status = slow ? '408 Request Timeout' : large ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  const reason = slow ? 'request.timeout' : 'request.header';
+  const body = JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: -32000, message: status.slice(4), data: { source: 'causeway', reason, executed: 'no', retryable: slow } } });
+  socket.end(`HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+}

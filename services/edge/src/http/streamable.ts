@@ -1,0 +1,150 @@
+/**
+ * Owns the Streamable HTTP endpoint of the 2025 revisions: POST, GET and DELETE on one URL.
+ * Sources: basic/transports of 2025-03-26, 2025-06-18 and 2025-11-25.
+ *
+ * Invariants: a body is read once; whatever is refused here was published to nobody; a client that leaves
+ * a stream ends nothing, one that leaves while its session opens ends that session.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { errorOf } from '@causeway/cluster';
+import { ASSUMED_REVISION, CausewayError, FrameFault, isRevision, oneLine, parseEventId, readClientBody, REVISIONS, slice, type Frame, type Revision } from '@causeway/protocol';
+import type { EdgeContext, KnownSession } from '../context.ts';
+import { ask, notify, ownerGone, sendFrames, tell } from '../session/call.ts';
+import { Listening } from '../session/listen.ts';
+import { EventStream } from './event-stream.ts';
+import { openByPost } from './open-by-post.ts';
+import { PostReply } from './post-reply.ts';
+import { asRefusal, refuse } from './refusal.ts';
+import { findSession, type Visit } from './visit.ts';
+
+/** Milliseconds after which a quiet or busy GET is sent away to come back: a frozen client never does. */
+const MAX_AGE = 15 * 60_000;
+
+/** Methods that may ask or report before they answer: their stream is begun at once where it can be resumed. */
+const TALKATIVE: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
+
+/** The revision that a request's header names; absent means 2025-03-26. Throws `request.version`. */
+function revisionOf(req: IncomingMessage): Revision {
+  const named = req.headers['mcp-protocol-version'];
+  if (named === undefined) return ASSUMED_REVISION;
+  if (typeof named === 'string' && isRevision(named)) return named;
+  throw new CausewayError('request.version', { facts: { supported: Object.keys(REVISIONS) } });
+}
+
+function requireSession(edge: EdgeContext, req: IncomingMessage, visit: Visit): KnownSession {
+  const id = req.headers['mcp-session-id'];
+  if (typeof id !== 'string' || id === '') throw new CausewayError('request.session_missing');
+  return findSession(edge, id, visit);
+}
+
+const idText = (frame: Frame): string => (frame.id ? Buffer.from(slice(frame.bytes, frame.id)).toString() : 'null');
+
+export async function post(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse, body: Buffer): Promise<void> {
+  let id: string | undefined;
+  try {
+    const read = readClientBody(body);
+    const batch = read.kind === 'batch';
+    const frames = (batch ? read.frames : [read.frame]).map((frame) => ({ ...frame, bytes: oneLine(frame.bytes) }));
+    const requests = frames.filter(({ kind }) => kind === 'request');
+    if (requests.length === 1) id = idText(requests[0]!);
+    if (requests.some(({ method }) => method === 'initialize')) {
+      if (batch) throw new CausewayError('request.invalid', { message: 'Invalid Request: initialize must not be part of a batch' });
+      return await initialize(edge, visit, req, res, frames[0]!);
+    }
+    const session = requireSession(edge, req, visit);
+    const revision = revisionOf(req);
+    if (batch && !REVISIONS[revision].batches) throw new CausewayError('request.invalid', { message: 'Batches exist in revision 2025-03-26 only.' });
+    if (requests.length > 0) return call(edge, session, res, frames, batch, revision);
+    await notify(edge, session, frames, batch);
+    res.writeHead(202, { 'content-length': 0, 'cache-control': 'no-store' }).end();
+  } catch (error) {
+    const { error: told, id: readId } = asRefusal(error);
+    if (told.reason === 'internal' && !(error instanceof FrameFault)) edge.log.error({ err: error }, 'post failed');
+    refuse(res, told, { id: readId ?? id });
+  }
+}
+
+/** A second initialize on a living session is refused; one with the id of a dead session opens a new one. */
+async function initialize(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse, frame: Frame): Promise<void> {
+  const id = req.headers['mcp-session-id'];
+  if (typeof id === 'string') {
+    const alive = await Promise.resolve()
+      .then(() => ask(edge, findSession(edge, id, visit), 'info'))
+      .catch(() => undefined);
+    if (alive) throw new CausewayError('request.invalid', { message: 'Invalid Request: Server already initialized' });
+  }
+  openByPost(edge, visit, res, frame, idText(frame));
+}
+
+function call(edge: EdgeContext, session: KnownSession, res: ServerResponse, frames: readonly Frame[], batch: boolean, revision: Revision): void {
+  const priming = REVISIONS[revision].primingEvent;
+  const requests = frames.filter(({ kind }) => kind === 'request');
+  const exchange = edge.exchanges.begin(
+    {
+      receive: (head, bytes) => {
+        if (head.t === 'server') reply.message(head, bytes);
+        else if (head.t === 'no') reply.fail(errorOf(head));
+        else if (head.t === 'end') reply.end();
+      },
+      undelivered: () => reply.fail(ownerGone(edge, session)),
+      lost: (why) => reply.fail(new CausewayError(why === 'owner' ? 'cluster.owner_lost' : 'server.deadline')),
+    },
+    edge.deadline,
+  );
+  const word = { stream: exchange.name, to: exchange.to };
+  const reply = new PostReply(res, {
+    ids: requests.map(idText),
+    stream: exchange.name,
+    priming,
+    eager: priming && requests.some(({ method }) => TALKATIVE.has(method ?? '')),
+    retry: edge.options.streams.retry,
+    heartbeat: edge.options.streams.heartbeat,
+    wheel: edge.wheel,
+    taken: (seq) => tell(edge, session, { t: 'credit', ...word, seq }),
+    left: () => tell(edge, session, { t: 'detach', ...word }),
+    finished: () => exchange.end(),
+  });
+  try {
+    sendFrames(edge, session, exchange, frames, batch);
+  } catch (error) {
+    reply.fail(asRefusal(error).error);
+  }
+}
+
+export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse): void {
+  const session = requireSession(edge, req, visit);
+  revisionOf(req);
+  const last = req.headers['last-event-id'];
+  const from = typeof last === 'string' && last !== '' ? parseEventId(last) : undefined;
+  if (typeof last === 'string' && last !== '' && !from) throw new CausewayError('request.event_id');
+  const { streams } = edge.options;
+  let events: EventStream | undefined;
+  let stream = '';
+  const listening = new Listening(edge, session, from, {
+    attached: (name, revision) => {
+      if (res.destroyed) return;
+      stream = name;
+      events = new EventStream(res, { wheel: edge.wheel, heartbeat: streams.heartbeat, taken: (seq) => listening.taken(seq), headers: { 'mcp-session-id': String(req.headers['mcp-session-id']) } });
+      if (!from && revision && REVISIONS[revision].primingEvent) events.priming(`${name}.0`, streams.retry);
+      events.begin();
+    },
+    message: (head, bytes) => events?.message(bytes, { id: `${stream}.${head.seq}`, seq: head.seq }),
+    refused: (error) => refuse(res, error),
+    ended: () => events?.end(),
+  });
+  const cancelAge = edge.wheel.after(MAX_AGE, () => {
+    listening.leave();
+    events?.retire(streams.retry);
+  });
+  res.once('close', () => {
+    cancelAge();
+    listening.leave();
+  });
+}
+
+export async function remove(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const session = requireSession(edge, req, visit);
+  revisionOf(req);
+  await ask(edge, session, 'close');
+  res.writeHead(200, { 'content-length': 0, 'cache-control': 'no-store' }).end();
+}

@@ -1,0 +1,139 @@
+/**
+ * Owns opening a session: choosing a worker, asking it, and asking the next one when it refuses for want
+ * of room or is gone.
+ *
+ * Invariants: one worker is asked at a time; the next one only after a definite no, so that a session is
+ * never started twice; at most `ATTEMPTS` workers are asked.
+ */
+import { BusError, errorOf, place, type DownHead, type FrameHead } from '@causeway/cluster';
+import { CausewayError, mintSession, type Identity, type Reason, type SessionId, type SessionToken, type WorkerId } from '@causeway/protocol';
+import type { EdgeContext, KnownSession } from '../context.ts';
+import type { Exchange, Listener } from './exchanges.ts';
+
+const ATTEMPTS = 3;
+const ELSEWHERE: ReadonlySet<Reason> = new Set(['limit.worker', 'cluster.draining']);
+
+export interface Opening {
+  readonly server: string;
+  readonly identity: Identity;
+  readonly transport: 'streamable' | 'sse';
+  /** The client's initialize; a 2024-11-05 stream opens without. */
+  readonly first?: { readonly head: FrameHead; readonly body: Buffer };
+}
+
+export interface OpenedSession extends KnownSession {
+  readonly id: SessionId;
+}
+
+/** What becomes of an opening, besides what `Listener` says. */
+export interface OpenListener extends Listener {
+  /** Refused for good, before anything was executed. */
+  refused(error: CausewayError): void;
+}
+
+export class SessionOpening implements Listener {
+  readonly #edge: EdgeContext;
+  readonly #opening: Opening;
+  readonly #listener: OpenListener;
+  readonly #exchange: Exchange;
+  readonly #asked = new Set<WorkerId>();
+  #session: OpenedSession | undefined;
+  #accepted = false;
+
+  constructor(edge: EdgeContext, opening: Opening, listener: OpenListener) {
+    this.#edge = edge;
+    this.#opening = opening;
+    this.#listener = listener;
+    this.#exchange = edge.exchanges.begin(this, opening.transport === 'sse' ? undefined : edge.deadline);
+  }
+
+  get exchange(): Exchange {
+    return this.#exchange;
+  }
+
+  /** The session as the worker asked last would open it. */
+  get session(): OpenedSession | undefined {
+    return this.#session;
+  }
+
+  /** Asks the next worker; refuses when there is none. */
+  ask(): void {
+    const { cluster, servers, clock, key } = this.#edge;
+    const { server, identity, transport, first } = this.#opening;
+    const workers = cluster.ledger.workers().values();
+    const chosen = this.#asked.size < ATTEMPTS ? place({ server, workers, pending: (one) => this.#edge.opens.count(one), except: this.#asked, random: Math.random }) : 'full';
+    if (typeof chosen === 'string') return this.#refuse(refusal(chosen, server, servers.nearest(server)));
+    this.#forget();
+    const worker = chosen.worker;
+    this.#asked.add(worker);
+    const { id, token } = mintSession(key, worker, { server, identity }, clock.now());
+    this.#session = { id, token, owner: worker, server, identity, issued: Math.floor(clock.now() / 1000) };
+    this.#edge.opens.add(worker, token);
+    const head = { t: 'open' as const, server, session: token, identity, stream: this.#exchange.name, transport };
+    try {
+      this.#exchange.send(worker, cluster.subjects.open(worker), first ? { ...head, frame: first.head } : head, first?.body);
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error;
+      this.#refuse(new CausewayError(error.failure === 'too_large' ? 'request.too_large' : 'cluster.unavailable', { retryAfter: 2 }));
+    }
+  }
+
+  receive(head: DownHead, body: Buffer): void {
+    this.#forget();
+    if (head.t === 'no' && !this.#accepted) {
+      const error = errorOf(head);
+      if (ELSEWHERE.has(error.reason)) this.ask();
+      else this.#refuse(error);
+      return;
+    }
+    this.#accepted = true;
+    this.#listener.receive(head, body);
+  }
+
+  undelivered(): void {
+    if (this.#accepted) this.#listener.undelivered();
+    else this.ask();
+  }
+
+  lost(why: 'deadline' | 'owner'): void {
+    this.#forget();
+    this.#listener.lost(why);
+  }
+
+  #refuse(error: CausewayError): void {
+    this.#forget();
+    this.#exchange.end();
+    this.#listener.refused(error);
+  }
+
+  #forget(): void {
+    if (this.#session) this.#edge.opens.delete(this.#session.owner, this.#session.token);
+  }
+}
+
+function refusal(why: 'unknown' | 'none' | 'full', server: string, nearest: string | undefined): CausewayError {
+  if (why === 'full') return new CausewayError('limit.worker', { retryAfter: 2, facts: { server } });
+  if (why === 'none') return new CausewayError('cluster.no_worker', { retryAfter: 2, facts: { server } });
+  return new CausewayError('server.unknown', nearest === undefined ? {} : { facts: { nearest } });
+}
+
+/** Opens under way by worker: what the workers' records cannot show yet. */
+export class PendingOpens {
+  readonly #byWorker = new Map<WorkerId, Set<SessionToken>>();
+
+  add(worker: WorkerId, session: SessionToken): void {
+    const open = this.#byWorker.get(worker) ?? new Set();
+    open.add(session);
+    this.#byWorker.set(worker, open);
+  }
+
+  delete(worker: WorkerId, session: SessionToken): void {
+    const open = this.#byWorker.get(worker);
+    open?.delete(session);
+    if (open?.size === 0) this.#byWorker.delete(worker);
+  }
+
+  count(worker: WorkerId): number {
+    return this.#byWorker.get(worker)?.size ?? 0;
+  }
+}

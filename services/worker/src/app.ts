@@ -1,0 +1,154 @@
+/**
+ * Owns the composition of a worker: its parts in the order of their dependencies, released in reverse.
+ */
+import { hostname } from 'node:os';
+import { encode, type Cluster, type ServedServer } from '@causeway/cluster';
+import type { Config, ServerConfig } from '@causeway/config';
+import { CausewayError, newWorkerId, type SessionToken, type WorkerId } from '@causeway/protocol';
+import { createWheel, systemClock, type Log } from '@causeway/runtime';
+import { Capacity } from './capacity.ts';
+import { createBreaker } from './child/breaker.ts';
+import { CHILD_LIMITS, startChild, type Child, type ChildListeners } from './child/child.ts';
+import { deathSignalPrefix } from './child/launch.ts';
+import { childMark, openOrphanSweep } from './child/orphans.ts';
+import { openSpawnQueue } from './child/spawn-queue.ts';
+import { openWarden } from './child/warden.ts';
+import { openIntake } from './intake.ts';
+import { probe } from './probe.ts';
+import type { SessionDeps } from './session/deps.ts';
+import { Session } from './session/session.ts';
+
+/** The groups of the configuration that a worker is given. */
+export interface WorkerOptions {
+  readonly servers: Config['servers'];
+  readonly worker: Config['worker'];
+  readonly streams: Config['streams'];
+  readonly drain: Config['drain'];
+}
+
+export interface WorkerDeps {
+  readonly cluster: Cluster;
+  readonly log: Log;
+  /** Needed where the cluster's inbox is named after it; default a new one. */
+  readonly id?: WorkerId;
+}
+
+export interface Worker extends AsyncDisposable {
+  readonly id: WorkerId;
+  /** Starts a child of the server once and stops it. Rejects with CausewayError `server.*`. */
+  probe(server: string): Promise<void>;
+  /** Takes no new sessions, waits until running calls are answered, at most `deadline` milliseconds, then ends every session. */
+  drain(deadline: number): Promise<void>;
+}
+
+const VERSION = '0.1.0';
+
+/** Starts a worker; when it resolves, edges place sessions on it. */
+export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Promise<Worker> {
+  const { cluster } = deps;
+  const id = deps.id ?? newWorkerId();
+  const log = deps.log.child({ scope: 'worker', owner: id });
+  await using stack = new AsyncDisposableStack();
+  const wheel = stack.use(createWheel());
+  const warden = process.pid === 1 ? undefined : stack.use(await openWarden({ log }));
+  stack.use(await openOrphanSweep({ log }));
+  const spawnQueue = openSpawnQueue({ concurrency: options.worker.spawnConcurrency, waiting: options.worker.spawnQueue });
+  const prefix = await deathSignalPrefix();
+  const start = (session: string, server: ServerConfig, listeners: ChildListeners, signal?: AbortSignal): Promise<Child> =>
+    spawnQueue.run(
+      () =>
+        startChild(
+          { log: log.child({ server: server.name, session }), mark: childMark({ worker: id, session, epoch: 1 }), prefix, ...(warden ? { warden } : {}) },
+          server,
+          listeners,
+          { limits: { ...CHILD_LIMITS, lineBytes: options.worker.lineBytes, stdinBytes: options.worker.stdinBytes, stdinFrames: options.worker.stdinFrames }, ...(signal ? { signal } : {}) },
+        ),
+      signal,
+    );
+  const lease = stack.use(await cluster.ledger.lease(firstRecord(id, options)));
+  const capacity = new Capacity(options.worker.capacity, (sessions) => lease.update({ sessions }));
+  const sessionDeps = depsOfSessions({ cluster, id, options, start });
+  const intake = await openIntake({
+    cluster,
+    worker: id,
+    capacity,
+    log,
+    build: (head) => {
+      const server = options.servers[head.server];
+      if (!server || !Object.hasOwn(options.servers, head.server)) throw new CausewayError('server.unknown');
+      const facts = { server: head.server, session: head.session.slice(0, 8) };
+      return new Session(sessionDeps, { token: head.session, identity: head.identity, server, transport: head.transport, clock: systemClock, wheel, log: log.child(facts) });
+    },
+  });
+  stack.use(intake);
+  const stopWatching = cluster.bus.onStatus((status) => {
+    if (status === 'connected') for (const session of capacity.sessions) session.resumeStreams();
+  });
+  stack.defer(stopWatching);
+  stack.defer(() => endAll(capacity));
+  const owned = stack.move();
+  return {
+    id,
+    probe: (name) => {
+      const server = options.servers[name];
+      if (!server) return Promise.reject(new CausewayError('server.unknown'));
+      return probe(server, (listeners) => start('probe', server, listeners));
+    },
+    async drain(deadline) {
+      capacity.refuse();
+      lease.update({ draining: true });
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const cancel = wheel.after(deadline, resolve);
+      await Promise.race([promise, Promise.all(capacity.sessions.map((session) => session.quiet()))]);
+      cancel();
+      await endAll(capacity);
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function endAll(capacity: Capacity): Promise<void> {
+  capacity.refuse();
+  const { sessions } = capacity;
+  for (const session of sessions) session.close('drain');
+  await Promise.all(sessions.map(({ ended }) => ended));
+}
+
+function firstRecord(worker: WorkerId, { servers, worker: { capacity } }: WorkerOptions): Parameters<Cluster['ledger']['lease']>[0] {
+  const served = Object.entries(servers).map(([name, server]): [string, ServedServer] => [
+    name,
+    { default: server.default, recovery: server.recovery, ...(server.path === undefined ? {} : { path: server.path }) },
+  ]);
+  return { v: 1, worker, host: hostname(), version: VERSION, capacity, sessions: 0, draining: false, servers: Object.fromEntries(served) };
+}
+
+interface SessionDoors {
+  readonly cluster: Cluster;
+  readonly id: WorkerId;
+  readonly options: WorkerOptions;
+  readonly start: SessionDeps['startChild'];
+}
+
+function depsOfSessions({ cluster, id, options: { streams }, start }: SessionDoors): SessionDeps {
+  const { bus, subjects } = cluster;
+  const breaker = createBreaker({ now: () => systemClock.monotonic(), random: Math.random });
+  return {
+    worker: id,
+    records: cluster.sessions,
+    maxMessage: streams.maxMessage,
+    streamLimits: {
+      frames: streams.journalFrames,
+      bytes: streams.journalBytes,
+      age: streams.journalAge,
+      credit: { frames: streams.creditFrames, bytes: streams.creditBytes },
+    },
+    attempt: (server) => breaker.attempt(server),
+    reply: (to, head) => bus.publish(to, encode(head)),
+    publishStream: (session: SessionToken) => (to, head, bytes, stream, seq) => {
+      // A call's frames need no receipt: whoever asks for them again finds them in the journal.
+      const receipt = stream.kind === 'call' ? undefined : subjects.streamLost(id, session, stream.name, seq);
+      bus.publish(to, bytes ? encode(head, bytes) : encode(head), receipt);
+    },
+    startChild: start,
+  };
+}

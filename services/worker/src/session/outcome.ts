@@ -1,0 +1,34 @@
+/**
+ * Owns how a call ends towards its client: with the server's answer, or with one error of ours.
+ *
+ * Invariants: a call has one outcome; its stream is complete with its last answer; an error that means
+ * "not executed" is told as a refusal while nothing was sent, so that the edge can still choose the status.
+ */
+import { verdictOf } from '@causeway/cluster';
+import { CausewayError, ERRORS, errorResponse } from '@causeway/protocol';
+import type { Call } from './calls.ts';
+import type { SessionParts } from './parts.ts';
+
+/** Gives a call its one answer, and completes its stream if it was the last. */
+export function answerCall(session: SessionParts, call: Call, bytes: Buffer, opened?: true): void {
+  if (bytes.length > session.maxMessage) return failCall(session, call, new CausewayError('server.reply_too_large'));
+  const { stream, index } = call;
+  const last = stream.kind === 'call' && --stream.answersLeft <= 0;
+  stream.append(bytes, last, { ...(opened ? { opened } : {}), ...(index === undefined ? {} : { index }) });
+  if (last) session.streams.done(stream);
+}
+
+/** Ends a call with an error of ours. */
+export function failCall(session: SessionParts, call: Call, error: CausewayError): void {
+  session.calls.end(call);
+  session.idle.release(call);
+  const { stream } = call;
+  const untouched = stream.kind === 'call' && stream.newest === 0 && stream.answersLeft === 1;
+  if (untouched && stream.to !== undefined && ERRORS[error.reason].http !== 200) {
+    session.reply(stream.to, verdictOf(error));
+    stream.detach();
+    session.streams.done(stream);
+  } else {
+    answerCall(session, call, errorResponse(call.clientId.toString(), error));
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * Owns who reads a session's streams: attaching, credit, letting go, and what a slow reader does to the
+ * child.
+ *
+ * Invariants: an attachment is changed only by whoever holds it, so a late word of an edge that was
+ * taken over changes nothing; the child is not read while an attached reader lags behind; a reader that
+ * does not move for `STALL` is let go, and its stream is kept for a replay.
+ */
+import { verdictOf, type ControlHead } from '@causeway/cluster';
+import { CausewayError } from '@causeway/protocol';
+import type { SessionParts } from './parts.ts';
+import type { Stream } from './stream.ts';
+
+/** Milliseconds. */
+export const STALL = 30_000;
+
+export class Readers {
+  readonly #session: SessionParts;
+  #unstall: (() => void) | undefined;
+
+  constructor(session: SessionParts) {
+    this.#session = session;
+  }
+
+  /** The one stream of a 2024-11-05 session. */
+  openSse(name: string, to: string): void {
+    this.#session.streams.openSse(name, to);
+    this.#sync();
+  }
+
+  /** A GET: fresh, or with `Last-Event-ID`. The verdict precedes the first frame. */
+  attach(head: ControlHead, reply: string): void {
+    const { streams } = this.#session;
+    if (head.stream === undefined) return;
+    if (head.after !== undefined && !streams.find(head.stream)?.covers(head.after)) {
+      return this.#session.reply(reply, verdictOf(new CausewayError('request.event_id')));
+    }
+    this.#session.reply(reply, { t: 'ok', revision: this.#session.revision() });
+    if (head.after === undefined) streams.openStandalone(head.stream, reply);
+    else streams.resume(head.stream, reply, head.after);
+    this.#session.idle.touch();
+    this.#sync();
+  }
+
+  credit(head: ControlHead): void {
+    const stream = this.#held(head);
+    if (stream && head.seq !== undefined) stream.credit(head.seq);
+    this.balance();
+  }
+
+  detach(head: ControlHead): void {
+    const stream = this.#held(head);
+    if (stream) this.#letGo(stream);
+  }
+
+  /** The frame at `seq` reached nobody: the edge is gone. */
+  lost(name: string, seq: number): void {
+    const stream = this.#session.streams.find(name);
+    if (!stream) return;
+    stream.undelivered(seq);
+    this.#letGo(stream);
+  }
+
+  /** The bus is back: what waited is sent. */
+  resume(): void {
+    for (const stream of this.#session.streams.all()) stream.pump();
+    this.balance();
+  }
+
+  /** Reads the child, or does not, as the readers keep up. */
+  balance(): void {
+    const { streams, wheel } = this.#session;
+    if (!streams.blocked) {
+      this.stop();
+      this.#session.child()?.resume();
+      return;
+    }
+    this.#session.child()?.pause();
+    this.#unstall ??= wheel.after(STALL, () => {
+      this.#unstall = undefined;
+      for (const stream of streams.stalled()) {
+        stream.release('stalled');
+        this.#letGo(stream);
+      }
+    });
+  }
+
+  stop(): void {
+    this.#unstall?.();
+    this.#unstall = undefined;
+  }
+
+  #held(head: ControlHead): Stream | undefined {
+    const stream = head.stream === undefined ? undefined : this.#session.streams.find(head.stream);
+    return stream?.to !== undefined && stream.to === head.to ? stream : undefined;
+  }
+
+  #letGo(stream: Stream): void {
+    stream.detach();
+    this.#sync();
+    if (stream.kind === 'sse') this.#session.close('client_gone');
+    else this.balance();
+  }
+
+  /** An attached standalone stream keeps the session from being idle; calls do so themselves. */
+  #sync(): void {
+    const { streams, idle } = this.#session;
+    for (const stream of streams.all()) {
+      if (stream.kind !== 'call' && stream.to !== undefined) idle.hold(stream);
+      else idle.release(stream);
+    }
+  }
+}
