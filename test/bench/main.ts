@@ -1,0 +1,90 @@
+/**
+ * Owns the benchmark's plan: which targets, which measures, how often, in which order. Targets are interleaved
+ * (every round starts each of them once, in a turned order), so that a slow minute of the machine hits all.
+ * Started by `npm run bench`; see `--help`.
+ */
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { buildEcho } from './child.ts';
+import { measure, measureDirect, plan, type Sample } from './measures.ts';
+import { keep, print, type Run } from './report.ts';
+import { TARGETS, type Ground } from './targets.ts';
+
+const HELP = `npm run bench -- [options]
+
+  --rounds N         rounds over all targets; medians are printed (default 3)
+  --quick            one short round over four targets, under two minutes
+  --only a,b         targets whose names contain one of these
+  --measures a,b     measures whose names contain one of these
+  --run-ms N         length of each measured window (default 3000)
+  --no-keep          print only; without it the figures are kept in test/bench/results
+`;
+
+const { values } = parseArgs({
+  allowNegative: true,
+  options: {
+    rounds: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    measures: { type: 'string' },
+    'run-ms': { type: 'string' },
+    keep: { type: 'boolean', default: true },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+const root = join(import.meta.dirname, '../..');
+const cache = join(root, '.cache/bench');
+
+/** The peers as their lock file says, installed once and again whenever it changes. */
+function installPeers(): void {
+  const from = join(import.meta.dirname, 'peers');
+  const to = join(cache, 'peers');
+  mkdirSync(to, { recursive: true });
+  const installed = join(to, 'node_modules/.package-lock.json');
+  const lock = (folder: string): string => execFileSync('cat', [join(folder, 'package-lock.json')], { encoding: 'utf8' });
+  if (existsSync(installed) && lock(from) === lock(to)) return;
+  for (const file of ['package.json', 'package-lock.json']) cpSync(join(from, file), join(to, file));
+  console.log('bench: installing the peers');
+  execFileSync('npm', ['ci', '--ignore-scripts', '--loglevel=error'], { cwd: to, stdio: 'inherit' });
+}
+
+function findNats(): string | undefined {
+  const places = [
+    process.env['CAUSEWAY_NATS_SERVER'],
+    ...(process.env['PATH'] ?? '').split(':').map((folder) => join(folder, 'nats-server')),
+  ];
+  return [...places, join(root, '.cache/nats-server/nats-server')].find((place) => place !== undefined && existsSync(place));
+}
+
+async function main(): Promise<void> {
+  if (values.help) return console.log(HELP);
+  const wanted = (list: string | undefined, name: string): boolean =>
+    list === undefined || list.split(',').some((part) => name.includes(part));
+  installPeers();
+  const ground: Ground = { echo: buildEcho(cache), root, cache, natsServer: findNats() };
+  const targets = TARGETS.slice(0, values.quick ? 4 : TARGETS.length).filter(({ name }) => wanted(values.only, name));
+  const runMs = Number(values['run-ms'] ?? (values.quick ? 1500 : 3000));
+  const measures = plan(values.quick, runMs).filter(({ name }) => wanted(values.measures, name));
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
+
+  const started = new Date();
+  const samples: Sample[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    samples.push(...(await measureDirect(ground.echo, measures, round)));
+    for (let turn = 0; turn < targets.length; turn += 1) {
+      const target = targets[(turn + round) % targets.length]!;
+      console.log(`bench: round ${round + 1} of ${rounds}, ${target.name}`);
+      samples.push(...(await measure(target, ground, measures, round)));
+    }
+  }
+  const run: Run = { started, rounds, runMs, quick: values.quick, child: ground.echo.language, samples };
+  print(run, targets, root);
+  if (values.keep) console.log(`\nkept in ${keep(run, root)}`);
+  // A peer that fails a measure is a finding; Causeway that does is a fault.
+  if (samples.some(({ failed, target }) => failed !== undefined && target.startsWith('causeway'))) process.exitCode = 1;
+}
+
+await main();
