@@ -1,4 +1,12 @@
 /** The package's door: what users write, checked once. */
+export { serverNameOf, splitCommand } from './command-line.ts';
+export { ConfigError, formatFault, type Fault } from './faults.ts';
+export { SEARCH_ORDER } from './find-file.ts';
+export { loadConfig, type CommandServer, type Loaded, type LoadInput } from './load.ts';
+export { isServerName, toServerName } from './schema.ts';
+export type { Override } from './settings.ts';
+export { nearest } from './suggest.ts';
+export { durationMs, isLoopback, sizeBytes } from './units.ts';
 export type {
   ApiKey,
   AuthConfig,

@@ -1,0 +1,147 @@
+/**
+ * Owns gathering what is written in files: the main one, those that it imports, those named beside it. It yields
+ * settings in long form and servers as they stand. Keeps: files are only read; a server's name is taken once; every
+ * mistake is collected, none is thrown. It leaves checks, variables and flags to `load.ts`.
+ */
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import { faultAt, parseDocument, type Document } from './document.ts';
+import type { Fault, Path } from './faults.ts';
+import { findFile } from './find-file.ts';
+import { foreignKey, importMcpServers, workspaceFolder, type RawServer } from './import-mcp-servers.ts';
+import { interpolateTree, type Scope } from './interpolate.ts';
+import { unknownKey } from './issues.ts';
+import { longForm } from './long-form.ts';
+import { fileSchema, settingsSchema } from './schema.ts';
+import { readBeside, type ServerSource } from './servers.ts';
+
+export interface CollectInput {
+  readonly file?: string;
+  readonly imports: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Look for a file when none is named. */
+  readonly search: boolean;
+  /** `false`: servers are passed over. */
+  readonly servers: boolean;
+}
+
+export interface Collected {
+  readonly main: Document | undefined;
+  /** Settings by group. */
+  readonly settings: Record<string, unknown>;
+  readonly servers: readonly ServerSource[];
+  readonly faults: Fault[];
+  readonly warnings: string[];
+}
+
+export function collect(input: CollectInput): Collected {
+  const work = new Collection(input);
+  const main = work.open();
+  const settings = main === undefined ? (Object.create(null) as Record<string, unknown>) : work.readMain(main);
+  for (const file of input.imports) work.import(file, input.cwd);
+  return { main, settings, servers: work.servers, faults: work.faults, warnings: work.warnings };
+}
+
+/** What `${…}` and relative names mean in the file at `absolute`. */
+export function scopeOf(absolute: string, env: Scope['env']): Scope {
+  return { env, folder: workspaceFolder(absolute), home: env['HOME'] ?? homedir(), read: (file) => readBeside(dirname(absolute), file) };
+}
+
+class Collection {
+  readonly #input: CollectInput;
+  readonly faults: Fault[] = [];
+  readonly warnings: string[] = [];
+  readonly servers: ServerSource[] = [];
+
+  constructor(input: CollectInput) {
+    this.#input = input;
+  }
+
+  open(): Document | undefined {
+    const { cwd, env, file, search } = this.#input;
+    const named = file ?? (env['CAUSEWAY_CONFIG'] === '' ? undefined : env['CAUSEWAY_CONFIG']);
+    if (named !== undefined) return this.#read(named, cwd);
+    const found = search ? findFile(cwd) : undefined;
+    if (found === undefined) return undefined;
+    if (found.foreign) this.warnings.push(`using ${found.file} (an MCP client's file, only read)`);
+    return this.#read(found.file, cwd);
+  }
+
+  readMain(main: Document): Record<string, unknown> {
+    const settings = Object.create(null) as Record<string, unknown>;
+    if (main.faults.length > 0 || main.value === null || main.value === undefined) return settings;
+    if (typeof main.value !== 'object' || Array.isArray(main.value)) {
+      this.#fault(main, [], 'expected an object with settings');
+      return settings;
+    }
+    const key = foreignKey(main);
+    if (key !== undefined) {
+      this.#take(main, key, this.#input.cwd);
+      return settings;
+    }
+    const absolute = resolve(this.#input.cwd, main.file);
+    const scope = scopeOf(absolute, this.#input.env);
+    for (const [name, value] of Object.entries(main.value)) {
+      if (name === '$schema') continue;
+      if (name === 'servers') this.#takeOwn(main, value, absolute);
+      else if (name === 'import') this.#takeImports(main, value, dirname(absolute));
+      else if (!Object.hasOwn(settingsSchema.shape, name)) this.#fault(main, [name], unknownKey(name, Object.keys(fileSchema.shape)), 'key');
+      else if (value !== null) settings[name] = longForm(name, interpolateTree(value, [name], scope, (path, text) => this.#fault(main, path, text)));
+    }
+    return settings;
+  }
+
+  import(file: string, base: string): void {
+    if (!this.#input.servers) return;
+    const document = this.#read(base === this.#input.cwd ? file : resolve(base, file), base);
+    if (document === undefined || document.faults.length > 0) return;
+    const key = foreignKey(document);
+    if (key === undefined) this.#fault(document, [], 'not a file of an MCP client: it has no "mcpServers", nor "servers" as VS Code writes them');
+    else this.#take(document, key, base);
+  }
+
+  #read(file: string, base: string): Document | undefined {
+    try {
+      const document = parseDocument(file, readFileSync(resolve(base, file), 'utf8'));
+      this.faults.push(...document.faults);
+      return document;
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      this.faults.push({ where: file, path: '', text: code === 'ENOENT' ? 'no such file' : `cannot be read (${code ?? (error as Error).message})` });
+      return undefined;
+    }
+  }
+
+  #takeOwn(main: Document, value: unknown, absolute: string): void {
+    if (value === null) return;
+    if (typeof value !== 'object' || Array.isArray(value)) return this.#fault(main, ['servers'], 'expected an object with a server under each name');
+    for (const [name, one] of Object.entries(value)) this.#add({ name, value: one, document: main, path: ['servers', name] }, absolute);
+  }
+
+  #takeImports(main: Document, value: unknown, base: string): void {
+    const files: unknown[] = Array.isArray(value) ? value : [value];
+    if (files.some((file) => typeof file !== 'string')) return this.#fault(main, ['import'], 'expected a list of files');
+    for (const file of files as string[]) this.import(file, base);
+  }
+
+  #take(document: Document, key: 'mcpServers' | 'servers', base: string): void {
+    const { servers, warnings, faults } = importMcpServers(document, key);
+    this.faults.push(...faults);
+    if (!this.#input.servers) return;
+    this.warnings.push(...warnings);
+    for (const server of servers) this.#add(server, resolve(base, document.file));
+  }
+
+  #add(server: RawServer, absolute: string): void {
+    if (!this.#input.servers) return;
+    const twin = this.servers.find((other) => other.name === server.name);
+    if (twin !== undefined) return this.#fault(server.document, server.path, `there is a server "${server.name}" in ${twin.document.file} already`, 'key');
+    this.servers.push({ ...server, folder: workspaceFolder(absolute), scope: scopeOf(absolute, this.#input.env) });
+  }
+
+  #fault(document: Document, path: Path, text: string, part: 'key' | 'value' = 'value'): void {
+    this.faults.push(faultAt(document, path, text, part));
+  }
+}

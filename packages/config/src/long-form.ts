@@ -1,0 +1,37 @@
+/** Owns the short ways to write a group, made long before the schema sees them. Pure; what it does not know it leaves. */
+import { parseAddress } from './units.ts';
+
+/** e.g. `listen: "0.0.0.0:8000"` → `{ host, port }`. */
+export function longForm(group: string, value: unknown): unknown {
+  if (group === 'listen' || group === 'diagnostics') return address(group, value);
+  if (group === 'nats') return natsGroup(value);
+  if (group === 'http' && isFields(value) && Object.hasOwn(value, 'cors')) return { ...value, cors: cors(value['cors']) };
+  return value;
+}
+
+function address(group: string, value: unknown): unknown {
+  if (group === 'diagnostics' && value === false) return { port: false };
+  return typeof value === 'string' || typeof value === 'number' ? (parseAddress(value) ?? value) : value;
+}
+
+function natsGroup(value: unknown): unknown {
+  if (typeof value === 'string') return { servers: split(value) };
+  if (!isFields(value)) return value;
+  const { url, ...rest } = value;
+  if (typeof url === 'string' && !Object.hasOwn(rest, 'servers')) return { ...rest, servers: split(url) };
+  return typeof value['servers'] === 'string' ? { ...value, servers: split(value['servers']) } : value;
+}
+
+function cors(value: unknown): unknown {
+  if (value === true) return {};
+  if (typeof value === 'string') return { origins: [value] };
+  return Array.isArray(value) ? { origins: value } : value;
+}
+
+function split(text: string): string[] {
+  return text.split(',').map((one) => one.trim()).filter((one) => one !== '');
+}
+
+function isFields(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

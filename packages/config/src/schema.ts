@@ -1,0 +1,199 @@
+/**
+ * Owns what may be written: one schema, every field described, its unit a string, its default given in the
+ * form that a user would write. zod's only door together with `load.ts`.
+ * Keeps: unknown keys are faults; what a schema yields is in milliseconds and bytes.
+ */
+import { z } from 'zod';
+import { durationMs, sizeBytes } from './units.ts';
+
+const duration = z.union([z.string(), z.number()], 'a duration: 30s, 5m, 250ms, or seconds').transform((value, context) => {
+  const ms = durationMs(value);
+  if (ms !== undefined) return ms;
+  context.addIssue(`not a duration: ${JSON.stringify(value)} (30s, 5m, 1h30m, 250ms, or seconds)`);
+  return z.NEVER;
+});
+
+const size = z.union([z.string(), z.number()], 'a size: 4MiB, 64kB, or bytes').transform((value, context) => {
+  const bytes = sizeBytes(value);
+  if (bytes !== undefined && bytes > 0) return bytes;
+  context.addIssue(`not a size: ${JSON.stringify(value)} (4MiB, 64kB, or bytes)`);
+  return z.NEVER;
+});
+
+const count = z.union([z.number(), z.string()], 'a whole number').transform((value, context) => {
+  const number = typeof value === 'number' ? value : /^\d+$/.test(value) ? Number(value) : Number.NaN;
+  if (Number.isSafeInteger(number) && number > 0) return number;
+  context.addIssue(`not a whole number above 0: ${JSON.stringify(value)}`);
+  return z.NEVER;
+});
+
+const port = z.union([z.number(), z.string()], 'a port').transform((value, context) => {
+  const number = typeof value === 'number' ? value : /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
+  if (Number.isInteger(number) && number >= 0 && number < 65_536) return number;
+  context.addIssue(`not a port: ${JSON.stringify(value)} (0 to 65535; 0 is any free port)`);
+  return z.NEVER;
+});
+
+const text = z.string().min(1, 'must not be empty');
+const texts = z.array(text);
+/** For arguments and variables, which are text to the child whatever they look like. */
+const scalar = z.union([z.string(), z.number(), z.boolean()], 'text').transform(String);
+const urlPath = text.regex(/^\/[^?#\s]*$/, 'must be a path that begins with "/"');
+const header = z.record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'not a header name'), z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'holds characters that a header cannot carry'));
+const httpUrl = text.refine((value) => /^https?:\/\//.test(value) && URL.canParse(value), 'must be an http or https URL');
+
+const listen = z
+  .strictObject({
+    host: text.prefault('127.0.0.1').describe('Address to listen on. One that others can reach must be said on the command line (`--host`) or in `CAUSEWAY_HOST`, not only here.'),
+    port: port.prefault(8000).describe('Port; 0 is any free one.'),
+  })
+  .prefault({})
+  .describe('Where clients connect. Short: `"host:port"`, or the port alone.');
+
+const diagnostics = z
+  .strictObject({
+    host: text.prefault('127.0.0.1').describe('Address of the diagnostics listener; the rule of `listen.host` applies.'),
+    port: z.union([z.literal(false), port], 'a port or false').prefault(9464).describe('Port of `/livez`, `/readyz` and the like; `false` for none. If it is taken, a free one is used and logged.'),
+  })
+  .prefault({})
+  .describe('The listener for probes. Short: `false`, `"host:port"`, or the port alone.');
+
+const http = z
+  .strictObject({
+    baseUrl: httpUrl.optional().describe('Public URL in front of this bridge, used in the addresses that it announces.'),
+    allowedHosts: texts.prefault([]).describe('Values of the Host header accepted besides the loopback names and the address listened on.'),
+    allowedOrigins: texts.prefault([]).describe('Values of the Origin header accepted besides the loopback ones.'),
+    cors: z
+      .union([
+        z.literal(false),
+        z.strictObject({
+          origins: texts.prefault(['*']).describe('Origins that browsers may call from: exact, `*`, or `/a regular expression/`.'),
+          headers: texts.prefault([]).describe('Request headers allowed besides those of MCP.'),
+        }),
+      ], 'false, or an object with origins')
+      .prefault(false)
+      .describe('Cross-origin calls from browsers. Short: `true` for every origin, or a list of origins.'),
+    maxBody: size.prefault('4MiB').describe('Largest request body.'),
+    headers: header.prefault({}).describe('Headers set on every answer.'),
+    healthPaths: z.array(urlPath).prefault([]).describe('Further paths that answer as `/livez` does.'),
+    paths: z
+      .strictObject({
+        mcp: urlPath.optional().describe('Further path of the default server, Streamable HTTP.'),
+        sse: urlPath.optional().describe('Further path of the default server, 2024-11-05 stream.'),
+        message: urlPath.optional().describe('Further path of the default server, 2024-11-05 messages.'),
+      })
+      .prefault({})
+      .describe('Further paths of the default server, besides `/mcp`, `/sse` and `/message`.'),
+  })
+  .prefault({})
+  .describe('What the HTTP side accepts and answers.');
+
+const apiKey = z.union([
+  z.strictObject({ id: text.describe('Name of the holder; stands in logs.'), key: text.describe('The key itself; use `${file:/run/secrets/…}`.') }),
+  z.strictObject({ id: text, sha256: z.string().regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hexadecimal digits').describe('SHA-256 of the key.') }),
+], '{ id, key } or { id, sha256 }');
+
+const auth = z
+  .strictObject({ apiKeys: z.array(apiKey).prefault([]).describe('Keys accepted as `Authorization: Bearer` or `X-API-Key`. With none, nobody is asked.') })
+  .prefault({})
+  .describe('Who may use the bridge.');
+
+const nats = z
+  .strictObject({
+    servers: z.array(text).min(1, 'needs at least one server').describe('NATS servers, e.g. `nats://host:4222`. Short: `url`, with commas between several.'),
+    prefix: text.regex(/^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/, 'must be a NATS subject without wildcards').prefault('cw').describe('First part of every subject and bucket name: one per bridge on a shared NATS.'),
+    user: text.optional().describe('User name.'),
+    password: text.optional().describe('Password.'),
+    token: text.optional().describe('Token.'),
+    credsFile: text.optional().describe('File with a user JWT and seed.'),
+    nkeyFile: text.optional().describe('File with an NKEY seed.'),
+    replicas: count.optional().describe('Copies of each bucket, 1 to 5. Default: 3 in a cluster of three or more, else 1.'),
+  })
+  .optional()
+  .describe('The message bus. Absent: in memory, one process.');
+
+const worker = z
+  .strictObject({
+    capacity: count.prefault(256).describe('Sessions that this worker holds at once.'),
+    spawnConcurrency: count.prefault(4).describe('Children that start at the same time.'),
+    spawnQueue: count.prefault(64).describe('Starts that wait for their turn; more are refused.'),
+    lineBytes: size.prefault('16MiB').describe('Longest line of a child; a longer one ends it.'),
+    stdinBytes: size.prefault('32MiB').describe('What may wait for a child that does not read, per session.'),
+    stdinFrames: count.prefault(1024).describe('Messages that may wait for a child that does not read, per session.'),
+  })
+  .prefault({})
+  .describe('Bounds of a worker.');
+
+const streams = z
+  .strictObject({
+    heartbeat: duration.prefault('15s').describe('Time between comments on a quiet stream.'),
+    journalFrames: count.prefault(256).describe('Messages kept of each stream for replay.'),
+    journalBytes: size.prefault('1MiB').describe('Bytes kept of each stream for replay.'),
+    journalAge: duration.prefault('5m').describe('How long they are kept.'),
+    workerJournalBytes: size.prefault('256MiB').describe('Bytes kept for replay by one worker altogether.'),
+    creditFrames: count.prefault(64).describe('Messages on their way to a client that has not taken them.'),
+    creditBytes: size.prefault('1MiB').describe('Bytes on their way to a client that has not taken them.'),
+    retry: duration.prefault('1s').describe('When a client should come back after a stream ended: the `retry` field.'),
+    maxMessage: size.prefault('32MiB').describe('Largest JSON-RPC message in either direction.'),
+  })
+  .prefault({})
+  .describe('Streams to clients: replay and back-pressure.');
+
+const drain = z
+  .strictObject({
+    timeout: duration.prefault('30s').describe('What running calls are given at the end of the process.'),
+    delay: duration.prefault('0s').describe('Time between turning unready and refusing new work.'),
+  })
+  .prefault({})
+  .describe('The end of the process.');
+
+const log = z
+  .strictObject({
+    level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).prefault('info').describe('Least level that is written.'),
+    format: z.enum(['json', 'pretty', 'auto']).prefault('auto').describe('`json` on stdout, `pretty` on stderr; `auto` is pretty on a terminal.'),
+  })
+  .prefault({})
+  .describe('Logs.');
+
+/** One entry below `servers`. */
+export const serverSchema = z.strictObject({
+  command: text.describe('Program to start; a whole line when `shell` is on.'),
+  args: z.array(scalar).prefault([]).describe('Its arguments.'),
+  env: z.record(z.string().regex(/^[^=\0]+$/, 'not a variable name'), scalar).prefault({}).describe('Variables set for it. A child sees only these and PATH, HOME, LANG, TMPDIR, USER, SHELL.'),
+  envFile: text.optional().describe('File of `NAME=value` lines, for the same; `env` wins.'),
+  passEnvironment: z.union([z.boolean(), texts], 'true, false or a list of names').prefault(false).describe('Give it all our variables (`true`), or those listed.'),
+  cwd: text.optional().describe('Its working directory.'),
+  shell: z.boolean('true or false').prefault(false).describe('Run the command through a shell.'),
+  startTimeout: duration.optional().describe('Time until it must have answered `initialize`. Default: 30s, or 120s for npx, uvx, docker and the like, which may have to download first.'),
+  requestTimeout: duration.prefault('300s').describe('Longest call.'),
+  idle: duration.prefault('30m').describe('A session without open streams and calls ends after this.'),
+  path: urlPath.optional().describe('A path of its own beside `/servers/{name}`, e.g. `/git`.'),
+  default: z.boolean('true or false').prefault(false).describe('Serve it at `/mcp`, `/sse` and `/message` too. A single server always is.'),
+  recovery: z.enum(['restart', 'end']).prefault('restart').describe('When the owner of a session dies: start the session anew elsewhere, or end it.'),
+});
+
+/** Everything but the servers. */
+export const settingsSchema = z.strictObject({ listen, diagnostics, http, auth, nats, worker, streams, drain, log });
+
+const NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/;
+
+/** Whether a server may be called so: it becomes a part of URLs. */
+export function isServerName(name: string): boolean {
+  return NAME.test(name);
+}
+
+/** The nearest name that is allowed. */
+export function toServerName(name: string): string {
+  const slug = name.replaceAll(/[^A-Za-z0-9._-]+/g, '-').replaceAll(/^[-.]+|[-.]+$/g, '').slice(-64).replace(/^[-.]+/, '');
+  return slug === '' ? 'server' : slug;
+}
+
+/** The whole file, for the published JSON Schema and the docs; `load.ts` checks its parts one by one. */
+export const fileSchema = settingsSchema.extend({
+  $schema: z.string().optional().describe('For editors.'),
+  import: z.array(text).prefault([]).describe('Files of MCP clients (`mcpServers`, or VS Code\'s `servers`) whose servers are added; they are only read.'),
+  servers: z.record(z.string().regex(NAME), serverSchema).prefault({}).describe('The stdio servers, by name: letters, digits, dot, underscore, hyphen; up to 64.'),
+});
+
+export type ParsedSettings = z.output<typeof settingsSchema>;
+export type ParsedServer = z.output<typeof serverSchema>;

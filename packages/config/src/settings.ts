@@ -1,0 +1,120 @@
+/**
+ * Owns the second way to set a setting: by variable and by flag. Every setting outside `servers` has a variable,
+ * derived from its path by one rule (`streams.heartbeat` → `CAUSEWAY_STREAMS_HEARTBEAT`) with a few shorter names.
+ * Keeps: a value from here passes the same schema as one from a file; later layers replace earlier ones whole.
+ */
+import { z } from 'zod';
+import { serverSchema, settingsSchema } from './schema.ts';
+import type { Fault, Path } from './faults.ts';
+import { findings } from './issues.ts';
+
+export interface Override {
+  /** e.g. `listen.port`; `servers.*.idle` for every server. */
+  readonly path: string;
+  readonly value: unknown;
+  /** The flag or variable, as the user wrote it. */
+  readonly origin: string;
+}
+
+/** Shorter names than the rule gives; of several the first that is set counts. */
+const NAMES: Readonly<Record<string, readonly string[]>> = {
+  'listen.host': ['CAUSEWAY_HOST', 'MCP_PROXY_HOST'],
+  'listen.port': ['CAUSEWAY_PORT', 'MCP_PROXY_PORT'],
+  'http.baseUrl': ['CAUSEWAY_BASE_URL'],
+  'http.allowedHosts': ['CAUSEWAY_ALLOWED_HOSTS'],
+  'http.allowedOrigins': ['CAUSEWAY_ALLOWED_ORIGINS'],
+  'http.cors': ['CAUSEWAY_CORS'],
+  'http.maxBody': ['CAUSEWAY_MAX_BODY'],
+  'http.headers': [],
+  'auth.apiKeys': ['CAUSEWAY_API_KEY', 'MCP_PROXY_API_KEY'],
+  'nats.servers': ['CAUSEWAY_NATS_URL'],
+  'log.level': ['CAUSEWAY_LOG_LEVEL', 'LOG_LEVEL'],
+  'log.format': ['CAUSEWAY_LOG_FORMAT', 'LOG_FORMAT'],
+  'servers.*.startTimeout': ['CAUSEWAY_START_TIMEOUT'],
+  'servers.*.requestTimeout': ['CAUSEWAY_REQUEST_TIMEOUT'],
+  'servers.*.idle': ['CAUSEWAY_IDLE'],
+  'servers.*.passEnvironment': ['CAUSEWAY_PASS_ENVIRONMENT'],
+};
+
+type AnySchema = z.core.$ZodType;
+
+/** Without defaults and options around it. */
+export function inner(schema: AnySchema): AnySchema {
+  const { def } = schema._zod;
+  return 'innerType' in def ? inner((def as { innerType: AnySchema }).innerType) : schema;
+}
+
+/** The members of an object schema, or of the objects that a union allows; `undefined` for a leaf. */
+export function members(schema: AnySchema): Readonly<Record<string, AnySchema>> | undefined {
+  const bare = inner(schema);
+  if (bare instanceof z.ZodUnion) return Object.assign({}, ...bare.options.map(members)) as Record<string, AnySchema>;
+  return bare instanceof z.ZodObject ? (bare.shape as Record<string, AnySchema>) : undefined;
+}
+
+/** Paths of all settings outside `servers`, `http.cors` and `auth.apiKeys` being one each. */
+export function settingPaths(schema: AnySchema = settingsSchema, base: readonly string[] = []): string[] {
+  const shape = inner(schema) instanceof z.ZodUnion ? undefined : members(schema);
+  if (shape === undefined) return [base.join('.')];
+  return Object.entries(shape).flatMap(([key, member]) => settingPaths(member, [...base, key]));
+}
+
+/** The variables that set `path`, the foremost first; none for those that only a file sets. */
+export function variablesOf(path: string): readonly string[] {
+  if (Object.hasOwn(NAMES, path)) return NAMES[path]!;
+  if (path.startsWith('servers.')) return [];
+  return [`CAUSEWAY_${path.replaceAll('.', '_').replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`];
+}
+
+const PER_SERVER = Object.keys(NAMES).filter((path) => path.startsWith('servers.'));
+
+/** What the environment sets. Lists are written with commas; an API key is one key. */
+export function environmentOverrides(env: Readonly<Record<string, string | undefined>>): Override[] {
+  return [...settingPaths(), ...PER_SERVER].flatMap((path) => {
+    const name = variablesOf(path).find((variable) => env[variable] !== undefined && env[variable] !== '');
+    return name === undefined ? [] : [{ path, value: env[name]!, origin: name }];
+  });
+}
+
+/** Gives the value the form that the schema reads: what arrives from outside is text. */
+function formed(path: string, value: unknown): unknown {
+  // A key is taken whole, commas and equals signs included: a key misread is a door left open.
+  if (path === 'auth.apiKeys') return [value].flat().map((key, index) => ({ id: `key-${index + 1}`, key }));
+  if (typeof value !== 'string') return value;
+  if (path === 'http.cors') return value === 'false' ? false : { origins: value === 'true' ? ['*'] : list(value) };
+  if (['http.allowedHosts', 'http.allowedOrigins', 'http.healthPaths', 'nats.servers'].includes(path)) return list(value);
+  if (path === 'diagnostics.port' && /^(?:false|off|none|no)$/i.test(value)) return false;
+  if (path === 'log.level') return LEVELS[value.toLowerCase()] ?? value.toLowerCase();
+  if (path === 'servers.*.passEnvironment') return value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : list(value);
+  return value;
+}
+
+/** Names that the peers give to levels. */
+const LEVELS: Readonly<Record<string, string>> = { none: 'silent', warning: 'warn', critical: 'error', fatal: 'error' };
+
+function list(value: string): string[] {
+  return value.split(',').map((one) => one.trim()).filter((one) => one !== '');
+}
+
+/** The value of one override in the form that the schema reads, or its faults. */
+export function checkOverride(override: Override): { readonly value: unknown } | { readonly faults: readonly Fault[] } {
+  const parts = override.path.split('.');
+  const [root, keys] = parts[0] === 'servers' ? [serverSchema, parts.slice(2)] : [settingsSchema, parts];
+  let schema: AnySchema = root;
+  for (const key of keys) schema = members(schema)![key]!;
+  const value = formed(override.path, override.value);
+  const result = z.safeParse(inner(schema), value);
+  if (result.success) return { value };
+  const faults = findings(result.error.issues, value, () => []).map((finding): Fault => ({ where: override.origin, path: '', text: finding.text }));
+  return { faults };
+}
+
+/** Sets `path` in `target`, making the groups on the way. */
+export function setIn(target: Record<string, unknown>, path: Path, value: unknown): void {
+  let group = target;
+  for (const key of path.slice(0, -1)) {
+    const next = group[key];
+    if (typeof next !== 'object' || next === null) group[key] = Object.create(null);
+    group = group[key] as Record<string, unknown>;
+  }
+  group[path.at(-1)!] = value;
+}
