@@ -15,6 +15,7 @@ import { openSpawnQueue } from './child/spawn-queue.ts';
 import { openWarden } from './child/warden.ts';
 import { openIntake } from './intake.ts';
 import { probe } from './probe.ts';
+import { JournalBudget } from './session/budget.ts';
 import type { SessionDeps } from './session/deps.ts';
 import { Session } from './session/session.ts';
 
@@ -132,8 +133,10 @@ interface SessionDoors {
 function depsOfSessions({ cluster, id, options: { streams }, start }: SessionDoors): SessionDeps {
   const { bus, subjects } = cluster;
   const breaker = createBreaker({ now: () => systemClock.monotonic(), random: Math.random });
+  const budget = new JournalBudget(streams.workerJournalBytes);
   return {
     worker: id,
+    charge: (stream, bytes) => budget.charge(stream, bytes),
     records: cluster.sessions,
     maxMessage: streams.maxMessage,
     streamLimits: {

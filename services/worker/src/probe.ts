@@ -4,7 +4,8 @@
  */
 import { CausewayError } from '@causeway/protocol';
 import type { ServerConfig } from '@causeway/config';
-import type { Child, ChildExit, ChildListeners } from './child/child.ts';
+import type { Child, ChildListeners } from './child/child.ts';
+import { exitFacts } from './session/outcome.ts';
 
 const QUESTION = Buffer.from(
   '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"causeway-probe","version":"0"}}}',
@@ -13,16 +14,11 @@ const QUESTION = Buffer.from(
 /** Rejects with CausewayError `server.start_failed` or `server.start_timeout`, with the last lines of stderr in `facts.stderr`. */
 export async function probe(server: ServerConfig, start: (listeners: ChildListeners) => Promise<Child>): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const facts = (exit: ChildExit): Record<string, string | number | readonly string[]> => ({
-    stderr: exit.stderr,
-    ...(exit.code === null ? {} : { exitCode: exit.code }),
-    ...(exit.signal === null ? {} : { signal: exit.signal }),
-  });
   const child = await start({
     // Any answer under our id is life, an error too; noise before it is not.
     line: (line) => /"id"\s*:\s*1\b/.test(line.toString('utf8', 0, 65_536)) && resolve(),
     broken: (why) => reject(new CausewayError('server.start_failed', { facts: { class: why } })),
-    exit: (exit) => reject(new CausewayError('server.start_failed', { facts: facts(exit) })),
+    exit: (exit) => reject(new CausewayError('server.start_failed', { facts: exitFacts(exit) })),
   });
   const timer = setTimeout(() => reject(new CausewayError('server.start_timeout')), server.startTimeout);
   try {

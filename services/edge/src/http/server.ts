@@ -56,7 +56,7 @@ export function createServer(edge: EdgeContext, health: Health): FastifyInstance
   app.setErrorHandler((error, request, reply) => {
     const { error: told } = asRefusal(error);
     if (told.reason === 'internal') edge.log.error({ err: error }, 'request failed');
-    refuse(reply.hijack().raw, told, { allow: allowOf(edge, request.raw) });
+    refuse(reply.hijack().raw, told, told.reason === 'request.method' ? { allow: allowOf(edge, request.raw) } : {});
   });
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;

@@ -84,6 +84,7 @@ function call(edge: EdgeContext, session: KnownSession, res: ServerResponse, fra
       receive: (head, bytes) => {
         if (head.t === 'server') reply.message(head, bytes);
         else if (head.t === 'no') reply.fail(errorOf(head));
+        else if (head.t === 'end' && head.why === 'session_ended') reply.fail(new CausewayError('session.ended'));
         else if (head.t === 'end') reply.end();
       },
       undelivered: () => reply.fail(ownerGone(edge, session)),

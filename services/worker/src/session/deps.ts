@@ -23,6 +23,8 @@ export interface SessionDeps {
   reply(to: string, head: DownHead): void;
   /** The door to the bus of one session's streams. */
   publishStream(session: SessionToken): StreamPorts['publish'];
+  /** The worker's account of what all journals hold. */
+  readonly charge: StreamPorts['charge'];
   /** Starts a child in its turn. Rejects with CausewayError `server.start_failed`, `limit.worker`. */
   startChild(session: SessionToken, server: ServerConfig, listeners: ChildListeners, signal: AbortSignal): Promise<Child>;
 }

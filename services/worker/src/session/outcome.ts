@@ -5,7 +5,8 @@
  * "not executed" is told as a refusal while nothing was sent, so that the edge can still choose the status.
  */
 import { verdictOf } from '@causeway/cluster';
-import { CausewayError, ERRORS, errorResponse } from '@causeway/protocol';
+import { CausewayError, ERRORS, errorResponse, type ErrorFacts } from '@causeway/protocol';
+import type { ChildExit } from '../child/child.ts';
 import type { Call } from './calls.ts';
 import type { SessionParts } from './parts.ts';
 
@@ -31,4 +32,9 @@ export function failCall(session: SessionParts, call: Call, error: CausewayError
   } else {
     answerCall(session, call, errorResponse(call.clientId.toString(), error));
   }
+}
+
+/** What a client may know of a child's end. */
+export function exitFacts({ code, signal, stderr }: ChildExit): ErrorFacts {
+  return { stderr, ...(code === null ? {} : { exitCode: code }), ...(signal === null ? {} : { signal }) };
 }

@@ -13,7 +13,7 @@ import { Callbacks } from './callbacks.ts';
 import { Calls } from './calls.ts';
 import { receive } from './downstream.ts';
 import { Idle } from './idle.ts';
-import { failCall } from './outcome.ts';
+import { exitFacts, failCall } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
 import { Readers } from './readers.ts';
 import type { SessionDeps, SessionOpening } from './deps.ts';
@@ -44,7 +44,7 @@ export class Session {
     this.#deps = deps;
     this.#opening = opening;
     const { clock, wheel, log, server } = opening;
-    const ports = { publish: deps.publishStream(opening.token) };
+    const ports = { publish: deps.publishStream(opening.token), charge: deps.charge };
     this.#parts = {
       ...opening,
       calls: new Calls(),
@@ -61,10 +61,6 @@ export class Session {
       close: (reason, error) => this.close(reason, error),
     };
     this.#readers = new Readers(this.#parts);
-  }
-
-  get state(): SessionState {
-    return this.#state;
   }
 
   /** Resolves when nothing of the session is left. */
@@ -161,6 +157,7 @@ export class Session {
     const told = error ?? new CausewayError('session.ended', { facts: { ended: reason } });
     for (const call of [...calls]) failCall(this.#parts, call, told);
     for (const stream of streams.all()) stream.finish('session_ended');
+    streams.discard();
     idle.stop();
     this.#readers.stop();
     this.#abandon.abort(new CausewayError('session.ended'));
@@ -237,11 +234,9 @@ export class Session {
   }
 
   #childExit(exit: ChildExit): void {
-    const facts = { stderr: exit.stderr, ...(exit.code === null ? {} : { exitCode: exit.code }), ...(exit.signal === null ? {} : { signal: exit.signal }) };
+    const facts = exitFacts(exit);
     this.#attempt?.failed();
-    if (this.#parts.starting()) {
-      return this.close('start_failed', new CausewayError('server.start_failed', { facts }));
-    }
+    if (this.#parts.starting()) return this.close('start_failed', new CausewayError('server.start_failed', { facts }));
     this.close('child_exit', new CausewayError('server.exited', { facts }));
   }
 

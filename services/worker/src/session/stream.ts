@@ -13,6 +13,8 @@ import { Journal, type Entry, type JournalLimits } from './journal.ts';
 export interface StreamPorts {
   /** Hands a frame or an end to the bus; throws BusError. `seq` lets an undelivered frame be told. */
   publish(to: string, head: ServerHead | EndHead, bytes: Buffer | undefined, stream: Stream, seq: number): void;
+  /** The stream's journal holds `bytes` now. */
+  charge(stream: Stream, bytes: number): void;
 }
 
 export interface StreamLimits extends JournalLimits {
@@ -165,8 +167,21 @@ export class Stream {
     return true;
   }
 
+  /** Gives up the past: what was sent, and while nobody is attached everything but the newest frame. */
+  evict(): void {
+    this.#journal.trim({ frames: 1, bytes: 0 }, this.#to === undefined ? this.#journal.newest : this.#sent);
+    this.#ports.charge(this, this.#journal.bytes);
+  }
+
+  /** Forgets everything: the stream is no longer known to anybody. */
+  discard(): void {
+    this.#journal.forget(this.#journal.newest);
+    this.#ports.charge(this, 0);
+  }
+
   #trim(): void {
     if (this.kind === 'sse') this.#journal.forget(this.#sent);
     else this.#journal.trim(this.#limits, this.#to === undefined ? this.#journal.newest : this.#sent);
+    this.#ports.charge(this, this.#journal.bytes);
   }
 }

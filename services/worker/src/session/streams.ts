@@ -118,6 +118,11 @@ export class Streams {
     return this.#finished.some(({ stream }) => stream.blocked);
   }
 
+  /** The session is over: nothing is kept. */
+  discard(): void {
+    for (const stream of this.#byName.values()) stream.discard();
+  }
+
   /** Streams whose reader does not keep up. */
   stalled(): Stream[] {
     return [...this.#byName.values()].filter((stream) => stream.blocked);
@@ -153,7 +158,10 @@ export class Streams {
       if (old === stream || (!over && at >= oldest) || old.blocked) break;
       this.#finishedFrames -= old.frames;
       this.#finishedBytes -= old.bytes;
-      if (old !== this.#standalone) this.#byName.delete(old.name);
+      if (old !== this.#standalone) {
+        this.#byName.delete(old.name);
+        old.discard();
+      }
       dropped += 1;
     }
     if (dropped > 0) this.#finished = this.#finished.slice(dropped);
