@@ -7,7 +7,8 @@
  */
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, writeFileSync } from 'node:fs';
+import { devNull } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
 import { isMainThread } from 'node:worker_threads';
 import { execa } from 'execa';
@@ -27,6 +28,7 @@ export interface Spawned {
 export async function spawnChild(launch: Launch, variables: Variables, prefix: readonly string[]): Promise<Spawned> {
   // The death signal follows the thread that spawned, not its process.
   assert(isMainThread, 'children are spawned from the main thread only');
+  proveDescriptors();
   const [file = launch.file, ...args] = [...prefix, launch.file, ...launch.args];
   const running = execute(file, args, launch.cwd, variables);
   if (running.pid === undefined) {
@@ -38,6 +40,21 @@ export async function spawnChild(launch: Launch, variables: Variables, prefix: r
   preferWhenMemoryEnds(running.pid);
   const { pid, stdin, stdout, stderr, nodeChildProcess } = running;
   return { pid, stdin, stdout, stderr, process: nodeChildProcess };
+}
+
+/** Three pairs of pipes and the one by which the system reports that it could not execute. */
+const DESCRIPTORS = 8;
+
+/** Node loses the pipes it already made when it runs out of descriptors in the middle, so that is found out first. */
+function proveDescriptors(): void {
+  const held: number[] = [];
+  try {
+    while (held.length < DESCRIPTORS) held.push(openSync(devNull, 'r'));
+  } catch (error) {
+    throw startFailed(faultOf(error), error);
+  } finally {
+    for (const descriptor of held) closeSync(descriptor);
+  }
 }
 
 function execute(file: string, args: readonly string[], cwd: string, variables: Variables) {

@@ -1,0 +1,122 @@
+/**
+ * Owns the mark that every process of a child carries in its environment, and the search for marked
+ * processes whose worker is gone. This is the net under all others: it needs nobody to have noticed
+ * anything. A process that cleared its environment and left its group escapes it; only a PID namespace
+ * or a control group catches that one.
+ *
+ * Invariants:
+ *  1. A mark names one life of one worker process (PID namespace, number, start time), so that every worker
+ *     of the machine can tell by itself whether the owner lives.
+ *  2. Marks made in another PID namespace are left alone: numbers mean nothing across namespaces.
+ *  3. Before a signal the process is looked at again: a number that was given away since is left alone.
+ *  4. This process and its group are never signalled.
+ */
+import type { ChildLog } from './child.ts';
+import { MARK } from './environment.ts';
+import { processes, processSpace, readStat, readVariable, type ProcessStat } from './proc.ts';
+
+/** One life of a worker process. */
+export interface Owner {
+  readonly space: string;
+  readonly pid: number;
+  readonly started: string;
+}
+
+export function ownProcess(): Owner {
+  return { space: processSpace(), pid: process.pid, started: readStat(process.pid)?.started ?? '0' };
+}
+
+export interface MarkedSession {
+  readonly worker: string;
+  readonly session: string;
+  readonly epoch: number;
+}
+
+/** What every mark of this owner ends with, and no other does. */
+export function ownerSuffix({ space, pid, started }: Owner): string {
+  return `@${space}.${pid}.${started};`;
+}
+
+/** `<worker>/<session>/<epoch>@<space>.<pid>.<started>;`, the value of CAUSEWAY_CHILD. */
+export function childMark({ worker, session, epoch }: MarkedSession, owner: Owner = ownProcess()): string {
+  return `${worker}/${session}/${epoch}${ownerSuffix(owner)}`;
+}
+
+/** The owner that a mark names; undefined for text that is no mark. */
+export function markOwner(mark: string): Owner | undefined {
+  const [, space, pid, started] = /@([0-9]+)\.([0-9]+)\.([0-9]+);$/.exec(mark) ?? [];
+  return space === undefined || pid === undefined || started === undefined ? undefined : { space, pid: Number(pid), started };
+}
+
+/** Whether that very process still runs on this machine. */
+export function isAlive({ pid, started }: Owner): boolean {
+  const stat = readStat(pid);
+  return stat !== undefined && stat.started === started && !stat.dead;
+}
+
+export interface SweepOptions {
+  readonly log: ChildLog;
+  /** Whether a session of this very process, given by its mark, still has its child. Default: all of them have. */
+  readonly isCurrent?: (mark: string) => boolean;
+}
+
+/** Kills what carries the mark of an owner that is gone, or of a session of ours that is over. Resolves to the number of processes found. */
+export async function sweepOrphans({ log, isCurrent = () => true }: SweepOptions): Promise<number> {
+  const own = ownProcess();
+  const ownGroup = readStat(process.pid)?.group;
+  const seen = new Map<number, ProcessStat>();
+  const orphans = new Map<number, ProcessStat>();
+  for await (const stat of processes()) {
+    seen.set(stat.pid, stat);
+    if (stat.dead || stat.pid === own.pid || stat.group === ownGroup) continue;
+    const mark = await readVariable(stat.pid, MARK);
+    if (mark !== undefined && isOrphaned(mark, own, isCurrent)) orphans.set(stat.pid, stat);
+  }
+  for (const stat of orphans.values()) kill(stat, seen, orphans);
+  if (orphans.size > 0) log.warn({ pids: [...orphans.keys()] }, 'killed processes that a worker left behind');
+  return orphans.size;
+}
+
+function isOrphaned(mark: string, own: Owner, isCurrent: (mark: string) => boolean): boolean {
+  const owner = markOwner(mark);
+  if (owner === undefined || owner.space !== own.space) return false;
+  return owner.pid === own.pid && owner.started === own.started ? !isCurrent(mark) : !isAlive(owner);
+}
+
+/** The whole group, unless a stranger leads it. */
+function kill({ pid, group, started }: ProcessStat, seen: ReadonlyMap<number, ProcessStat>, orphans: ReadonlyMap<number, ProcessStat>): void {
+  const now = readStat(pid);
+  if (now === undefined || now.started !== started || now.group !== group) return;
+  const leader = seen.get(group);
+  const stranger = leader !== undefined && !leader.dead && !orphans.has(group);
+  try {
+    process.kill(stranger || group <= 1 ? pid : -group, 'SIGKILL');
+  } catch {
+    // It ended by itself, or belongs to somebody whom we may not signal.
+  }
+}
+
+export interface OrphanSweepOptions extends SweepOptions {
+  /** Milliseconds between sweeps. Default 10 s. */
+  readonly every?: number;
+}
+
+/** Sweeps once before it resolves and then again and again, without keeping the process alive. */
+export async function openOrphanSweep(options: OrphanSweepOptions): Promise<AsyncDisposable> {
+  const { log, every = 10_000 } = options;
+  if (process.platform !== 'linux') {
+    log.info({ platform: process.platform }, 'children of lost workers are not looked for on this system');
+    return { async [Symbol.asyncDispose]() {} };
+  }
+  await sweepOrphans(options);
+  let running: Promise<unknown> | undefined;
+  const timer = setInterval(() => {
+    running ??= sweepOrphans(options).finally(() => (running = undefined));
+  }, every).unref();
+  return {
+    async [Symbol.asyncDispose]() {
+      clearInterval(timer);
+      await running;
+    },
+  };
+}

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { createFraming } from '../../src/child/framing.ts';
+
+interface Told {
+  readonly lines: readonly string[];
+  readonly tooLong: number;
+}
+
+/** Bytes are compared as latin1, where every byte is one character. */
+function frame(chunks: readonly Uint8Array[], limit: number): Told {
+  const lines: string[] = [];
+  let tooLong = 0;
+  const framing = createFraming(limit, { line: (bytes) => lines.push(bytes.toString('latin1')), tooLong: () => (tooLong += 1) });
+  for (const chunk of chunks) framing.push(Buffer.from(chunk));
+  framing.end();
+  assert.equal(framing.partial, false);
+  return { lines, tooLong };
+}
+
+function reference(bytes: Buffer, limit: number): Told {
+  const pieces = bytes.toString('latin1').split('\n');
+  const kept = pieces
+    .map((piece, at) => ({ piece, at }))
+    .filter(({ piece }) => piece.length <= limit)
+    .map(({ piece, at }) => (at === 0 ? piece.replace(/^\u00ef\u00bb\u00bf/, '') : piece).replace(/\r$/, ''))
+    .filter((line) => !/^[ \t\r]*$/.test(line));
+  return { lines: kept, tooLong: pieces.filter((piece) => piece.length > limit).length };
+}
+
+function cut(bytes: Buffer, places: readonly number[]): readonly Buffer[] {
+  const borders = [...new Set(places.map((place) => place % (bytes.length + 1)))].sort((a, b) => a - b);
+  return [0, ...borders].map((from, at) => bytes.subarray(from, borders[at] ?? bytes.length));
+}
+
+const interesting = fc.oneof(
+  { weight: 4, arbitrary: fc.constantFrom(0x0a, 0x0d, 0x20, 0x09, 0x61, 0xef, 0xbb, 0xbf, 0xe2, 0x80, 0xa8) },
+  { weight: 1, arbitrary: fc.integer({ min: 0, max: 255 }) },
+);
+
+test('any cutting of any bytes gives the lines of a plain split at 0x0A', () => {
+  fc.assert(
+    fc.property(
+      fc.array(interesting, { maxLength: 300 }),
+      fc.boolean(),
+      fc.array(fc.nat(1000), { maxLength: 30 }),
+      fc.integer({ min: 1, max: 40 }),
+      (body, mark, places, limit) => {
+        const bytes = Buffer.from(mark ? [0xef, 0xbb, 0xbf, ...body] : body);
+        assert.deepEqual(frame(cut(bytes, places), limit), reference(bytes, limit));
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+test('a byte at a time gives the same lines as all at once', () => {
+  const text = Buffer.from(`\ufeff{"a":"\u2028é😀"}\r\n\n \t\r\n${'z'.repeat(1000)}\n{"b":1}`);
+  const single = Array.from(text, (byte) => Buffer.from([byte]));
+  assert.deepEqual(frame(single, 4096), frame([text], 4096));
+  assert.equal(frame([text], 4096).lines.length, 3);
+});
+
+test('a line of exactly the limit passes and one byte more is told at once, before its line feed', () => {
+  const seen: string[] = [];
+  const framing = createFraming(4, { line: (bytes) => seen.push(bytes.toString()), tooLong: () => seen.push('too long') });
+  framing.push(Buffer.from('abcd\nabc'));
+  framing.push(Buffer.from('de'));
+  assert.deepEqual(seen, ['abcd', 'too long']);
+  assert.equal(framing.partial, true);
+  framing.push(Buffer.from('fghij\nok\n'));
+  assert.deepEqual(seen, ['abcd', 'too long', 'ok']);
+  assert.equal(framing.partial, false);
+});
+
+test('a short line does not keep its chunk alive', () => {
+  const kept: Buffer[] = [];
+  const framing = createFraming(1_000_000, { line: (bytes) => kept.push(bytes), tooLong: () => assert.fail() });
+  framing.push(Buffer.concat([Buffer.from('short\n'), Buffer.alloc(500_000, 'x'), Buffer.from('\n')]));
+  assert.equal(kept.length, 2);
+  assert((kept[0]?.buffer.byteLength ?? Infinity) < 100_000);
+});
+
+test('work is linear: four times the line takes far less than sixteen times as long', () => {
+  const time = (mebibytes: number): number => {
+    const chunk = Buffer.alloc(65_536, 'x');
+    let bytes = 0;
+    const framing = createFraming(256 * 1024 * 1024, { line: (line) => (bytes += line.length), tooLong: () => assert.fail() });
+    const begin = performance.now();
+    for (let at = 0; at < mebibytes * 16; at += 1) framing.push(chunk);
+    framing.push(Buffer.from('\n'));
+    assert.equal(bytes, mebibytes * 1024 * 1024);
+    return performance.now() - begin;
+  };
+  time(8);
+  const small = Math.min(time(16), time(16), time(16));
+  const large = Math.min(time(64), time(64), time(64));
+  assert(large < small * 12 + 50, `${small} ms for 16 MiB, ${large} ms for 64 MiB`);
+});

@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
+import { test } from 'node:test';
+import { openInput } from '../../src/child/input.ts';
+
+const limits = { bytes: 100, frames: 4, stall: 30_000 };
+const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+/** A pipe that shows each write and completes it when told. */
+function pipe() {
+  const writes: string[] = [];
+  const callbacks: ((error?: Error) => void)[] = [];
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      writes.push(chunk.toString());
+      callbacks.push(done);
+    },
+    final(done) {
+      writes.push('end');
+      done();
+    },
+  });
+  return { stream, writes, complete: (error?: Error) => callbacks.shift()?.(error) };
+}
+
+test('frames of one turn leave in one write, and those that come meanwhile in the next', async () => {
+  const { stream, writes, complete } = pipe();
+  const input = openInput(stream, limits, () => assert.fail());
+  assert(input.write(Buffer.from('a')) && input.write(Buffer.from('b')));
+  assert.deepEqual(writes, []);
+  await turn();
+  assert.deepEqual(writes, ['a\nb\n']);
+  assert(input.write(Buffer.from('c')));
+  await turn();
+  assert(input.write(Buffer.from('d')));
+  await turn();
+  assert.deepEqual(writes, ['a\nb\n'], 'one write is under way at a time');
+  complete();
+  await turn();
+  assert.deepEqual(writes, ['a\nb\n', 'c\nd\n']);
+  input.close();
+});
+
+test('what is being written counts as waiting until it is written', async () => {
+  const { stream, complete } = pipe();
+  const input = openInput(stream, limits, () => assert.fail());
+  for (let n = 0; n < 4; n += 1) assert(input.write(Buffer.from('x')));
+  await turn();
+  assert.equal(input.write(Buffer.from('x')), false);
+  complete();
+  await turn();
+  assert(input.write(Buffer.alloc(99)));
+  assert.equal(input.write(Buffer.from('')), false, 'the line feed counts too');
+  input.close();
+});
+
+test('at the end what waits is written first, and nothing is taken any more', async () => {
+  const { stream, writes, complete } = pipe();
+  const input = openInput(stream, limits, () => assert.fail());
+  input.write(Buffer.from('a'));
+  await turn();
+  input.write(Buffer.from('b'));
+  input.end();
+  assert.equal(input.write(Buffer.from('c')), false);
+  complete();
+  await turn();
+  complete();
+  await turn();
+  assert.deepEqual(writes, ['a\n', 'b\n', 'end']);
+  input.close();
+});
+
+test('a failed write is told once, unless the news of the exit comes first', async () => {
+  const told = Promise.withResolvers<string>();
+  const first = pipe();
+  const lost = openInput(first.stream, limits, told.resolve);
+  const second = pipe();
+  const exited = openInput(second.stream, limits, () => assert.fail());
+  for (const input of [lost, exited]) input.write(Buffer.from('a'));
+  await turn();
+  second.complete(new Error('EPIPE'));
+  first.complete(new Error('EPIPE'));
+  assert.equal(exited.write(Buffer.from('b')), false);
+  exited.close();
+  assert.equal(await told.promise, 'stdin_closed');
+  assert.equal(lost.write(Buffer.from('b')), false);
+  lost.close();
+});
