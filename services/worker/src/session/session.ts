@@ -95,7 +95,7 @@ export class Session {
       if (this.#state.kind !== 'starting') return void (await child.stop({ gentle: false }));
       this.#child = child;
       if (transport === 'sse') {
-        await this.#record(ANY_SSE);
+        await this.#record({ params: '', result: '' });
         this.#step({ kind: 'opened' });
         this.#reply(reply, { t: 'ok' });
         this.#readers.openSse(head.stream, reply);
@@ -249,5 +249,3 @@ export class Session {
     }
   }
 }
-
-const ANY_SSE = { params: '', result: '' };

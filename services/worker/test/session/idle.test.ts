@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fakeTime } from '@causeway/runtime';
+import { Idle } from '../../src/session/idle.ts';
+
+test('a session is idle after the limit without anything happening', () => {
+  const time = fakeTime();
+  let expired = 0;
+  const idle = new Idle(time.clock, time.wheel, 1000, () => (expired += 1));
+  time.advance(900);
+  idle.touch();
+  time.advance(900);
+  assert.equal(expired, 0);
+  time.advance(200);
+  assert.equal(expired, 1);
+});
+
+test('what is open holds it, and idleness counts from the end of the last of them', () => {
+  const time = fakeTime();
+  let expired = 0;
+  const idle = new Idle(time.clock, time.wheel, 1000, () => (expired += 1));
+  const [call, stream] = [{}, {}];
+  idle.hold(call);
+  idle.hold(stream);
+  time.advance(5000);
+  idle.release(call);
+  idle.release(call);
+  time.advance(5000);
+  idle.release(stream);
+  time.advance(999);
+  assert.equal(expired, 0);
+  time.advance(1001);
+  assert.equal(expired, 1);
+});
+
+test('a stopped one never expires', () => {
+  const time = fakeTime();
+  const idle = new Idle(time.clock, time.wheel, 10, () => assert.fail());
+  idle.stop();
+  time.advance(1000);
+});

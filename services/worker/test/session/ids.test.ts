@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { readClientBody, readServerLine, type Frame } from '@causeway/protocol';
+import fc from 'fast-check';
+import { Callbacks, MAX_QUESTIONS } from '../../src/session/callbacks.ts';
+import { Calls } from '../../src/session/calls.ts';
+import type { Stream } from '../../src/session/stream.ts';
+
+const stream = { name: 's' } as Stream;
+const fromClient = (text: string): Frame => {
+  const body = readClientBody(Buffer.from(text));
+  assert.ok(body.kind === 'single');
+  return body.frame;
+};
+const begin = (calls: Calls, text: string) => {
+  const frame = fromClient(text);
+  return calls.begin({ head: frame, body: frame.bytes, stream, index: undefined, now: 0 });
+};
+const line = (text: string): Frame => readServerLine(Buffer.from(text));
+
+test('calls with equal ids get different ids at the child and each its own back', () => {
+  const rawIds = fc.constantFrom('0', '""', '"1"', '1', '1.0', '"é"', '9007199254740993', '"__proto__"');
+  fc.assert(
+    fc.property(fc.array(rawIds, { minLength: 1, maxLength: 30 }), (ids) => {
+      const calls = new Calls();
+      const begun = ids.map((id) => begin(calls, `{"jsonrpc":"2.0","id":${id},"method":"tools/call"}`));
+      assert.equal(new Set(begun.map(({ call }) => call.internal)).size, ids.length);
+      for (const [at, { call, bytes }] of [...begun.entries()].reverse()) {
+        assert.equal(bytes.toString(), `{"jsonrpc":"2.0","id":${call.internal},"method":"tools/call"}`);
+        const answer = line(`{"jsonrpc":"2.0","id":${call.internal},"result":{}}`);
+        assert.equal(calls.settle(answer)?.clientId.toString(), ids[at]);
+        assert.equal(calls.settle(answer), undefined);
+      }
+      assert.equal(calls.size, 0);
+    }),
+  );
+});
+
+test('answers to ids that were never given out are nobody’s', () => {
+  const calls = new Calls();
+  begin(calls, '{"jsonrpc":"2.0","id":1,"method":"a"}');
+  for (const id of ['2', '"1"', '1.0', '01x', '-1', 'null', '1e0', '"__proto__"', '999999999999999999999']) {
+    try {
+      assert.equal(calls.settle(line(`{"jsonrpc":"2.0","id":${id},"result":{}}`)), undefined, id);
+    } catch (error) {
+      assert.equal((error as Error).name, 'FrameFault');
+    }
+  }
+  assert.equal(calls.size, 1);
+});
+
+test('progress finds the call by the token that the child was given, and not after its answer', () => {
+  const calls = new Calls();
+  const { call, bytes } = begin(calls, '{"jsonrpc":"2.0","id":5,"method":"a","params":{"_meta":{"progressToken":"tok"}}}');
+  assert.match(bytes.toString(), /"progressToken":1\b/);
+  const progress = line('{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}');
+  assert.equal(calls.byProgress(progress)?.progressToken?.toString(), '"tok"');
+  assert.equal(calls.byProgress(line('{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"1","progress":1}}')), undefined);
+  calls.end(call);
+  assert.equal(calls.byProgress(progress), undefined);
+});
+
+test('a cancellation means the newest call with that id', () => {
+  const calls = new Calls();
+  begin(calls, '{"jsonrpc":"2.0","id":7,"method":"a"}');
+  const { call } = begin(calls, '{"jsonrpc":"2.0","id":7,"method":"b"}');
+  assert.equal(calls.byClientId(Buffer.from('7')), call);
+  assert.equal(calls.byClientId(Buffer.from('"7"')), undefined);
+});
+
+test('waiting for no call ends when the last one does', async () => {
+  const calls = new Calls();
+  await calls.none();
+  const { call } = begin(calls, '{"jsonrpc":"2.0","id":1,"method":"a"}');
+  const none = calls.none();
+  calls.end(call);
+  await none;
+});
+
+test('questions keep the child’s id, 0 and the empty string included, and are answered once', () => {
+  const callbacks = new Callbacks();
+  for (const id of ['0', '""', '"a"', '7']) {
+    const asked = callbacks.ask(line(`{"jsonrpc":"2.0","id":${id},"method":"roots/list"}`));
+    assert.ok(asked);
+    const minted = (JSON.parse(asked.toString()) as { id: number }).id;
+    const answer = fromClient(`{"jsonrpc":"2.0","id":${minted},"result":{"roots":[]}}`);
+    assert.equal(callbacks.answer(answer.bytes, answer.id!)?.toString(), `{"jsonrpc":"2.0","id":${id},"result":{"roots":[]}}`);
+    assert.equal(callbacks.answer(answer.bytes, answer.id!), undefined);
+  }
+});
+
+test('a question can be withdrawn, and questions are bounded', () => {
+  const callbacks = new Callbacks();
+  callbacks.ask(line('{"jsonrpc":"2.0","id":0,"method":"sampling/createMessage"}'));
+  const withdrawn = callbacks.withdraw(line('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":0}}'));
+  assert.equal(withdrawn?.toString(), '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}');
+  assert.equal(callbacks.size, 0);
+  for (let at = 0; at < MAX_QUESTIONS; at++) assert.ok(callbacks.ask(line('{"jsonrpc":"2.0","id":0,"method":"ping"}')));
+  assert.equal(callbacks.ask(line('{"jsonrpc":"2.0","id":0,"method":"ping"}')), undefined);
+});

@@ -1,0 +1,177 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BusError, type EndHead, type ServerHead } from '@causeway/cluster';
+import { fakeTime } from '@causeway/runtime';
+import fc from 'fast-check';
+import { JournalBudget } from '../../src/session/budget.ts';
+import { Flow } from '../../src/session/flow.ts';
+import { Journal } from '../../src/session/journal.ts';
+import { Stream } from '../../src/session/stream.ts';
+import { Streams } from '../../src/session/streams.ts';
+
+const limits = { frames: 8, bytes: 1000, age: 60_000, credit: { frames: 4, bytes: 400 } };
+const bytes = (text: string | number): Buffer => Buffer.from(String(text));
+
+/** What each address was sent: positions, and the words that end a stream. */
+function desk(connected = { value: true }) {
+  const sent: Record<string, (number | string)[]> = {};
+  const budget = new JournalBudget(10_000);
+  return {
+    sent,
+    budget,
+    connected,
+    publish: (to: string, head: ServerHead | EndHead) => {
+      if (!connected.value) throw new BusError('disconnected', to);
+      (sent[to] ??= []).push(head.t === 'server' ? head.seq : head.why);
+    },
+    charge: (stream: Stream, held: number) => budget.charge(stream, held),
+  };
+}
+
+test('flow: something may always be sent when nothing is on its way, and credit counts once', () => {
+  const flow = new Flow({ frames: 2, bytes: 10 });
+  assert.ok(flow.open);
+  flow.sent(1, 1000);
+  assert.ok(!flow.open);
+  flow.credit(1);
+  flow.credit(1);
+  assert.ok(flow.open);
+  flow.sent(2, 1);
+  flow.sent(3, 1);
+  assert.ok(!flow.open);
+  flow.reset();
+  assert.ok(flow.open);
+});
+
+test('journal: positions have no gap, the newest stays, and what is gone is known to be gone', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: 400 }), { minLength: 1, maxLength: 60 }), fc.nat({ max: 60 }), (sizes, seen) => {
+      const journal = new Journal();
+      for (const size of sizes) {
+        journal.append({ bytes: Buffer.alloc(size), last: false });
+        journal.trim(limits, journal.newest);
+        assert.equal(journal.at(journal.newest)?.bytes.length, size);
+        assert.ok(journal.frames === 1 || (journal.frames <= limits.frames && journal.bytes <= limits.bytes));
+      }
+      const complete = Array.from({ length: Math.max(0, journal.newest - seen) }, (_, step) => journal.at(seen + 1 + step)?.seq);
+      assert.equal(journal.covers(seen), seen <= journal.newest && complete.every((seq, step) => seq === seen + 1 + step));
+    }),
+  );
+});
+
+test('a stream sends in order, waits for credit, and goes on where it was', () => {
+  const port = desk();
+  const stream = new Stream('s', 'standalone', port, limits);
+  stream.append(bytes(1), false);
+  stream.attach('a', 0);
+  for (let seq = 2; seq <= 7; seq++) stream.append(bytes(seq), false);
+  assert.deepEqual(port.sent['a'], [1, 2, 3, 4]);
+  assert.ok(stream.blocked);
+  stream.credit(2);
+  assert.deepEqual(port.sent['a'], [1, 2, 3, 4, 5, 6]);
+  stream.attach('b', 4);
+  assert.deepEqual(port.sent['a']?.at(-1), 'taken_over');
+  assert.deepEqual(port.sent['b'], [5, 6, 7]);
+});
+
+test('what the bus did not take is sent when it is back, once', () => {
+  const port = desk({ value: false });
+  const stream = new Stream('s', 'standalone', port, limits);
+  stream.attach('a', 0);
+  stream.append(bytes('x'), false);
+  assert.equal(port.sent['a'], undefined);
+  port.connected.value = true;
+  stream.pump();
+  stream.pump();
+  assert.deepEqual(port.sent['a'], [1]);
+});
+
+test('a frame that reached nobody is sent to whoever comes next', () => {
+  const port = desk();
+  const stream = new Stream('s', 'standalone', port, limits);
+  stream.attach('dead', 0);
+  stream.append(bytes(1), false);
+  stream.append(bytes(2), false);
+  stream.undelivered(2);
+  assert.equal(stream.to, undefined);
+  assert.deepEqual(stream.takeUnsent().map(({ seq }) => seq), [2]);
+});
+
+test('a complete stream is replayed, and its end is told to a client that has seen everything', () => {
+  const port = desk();
+  const stream = new Stream('s', 'call', port, limits);
+  stream.attach('a', 0);
+  stream.append(bytes(1), false);
+  stream.append(bytes(2), true);
+  assert.ok(stream.covers(0) && stream.covers(2) && !stream.covers(3));
+  stream.attach('b', 1);
+  stream.attach('c', 2);
+  assert.deepEqual([port.sent['a'], port.sent['b'], port.sent['c']], [[1, 2], [2], ['complete']]);
+});
+
+test('a message without a home rides the newest call that somebody waits for, else it waits for a GET', () => {
+  const port = desk();
+  const streams = new Streams(port, limits, fakeTime().clock);
+  streams.home().append(bytes('early'), false);
+  const first = streams.call('p1', 'e1', 1);
+  const second = streams.call('p2', 'e2', 1);
+  assert.equal(streams.home(), second);
+  second.detach();
+  assert.equal(streams.home(), first);
+  first.append(bytes('answer'), true);
+  streams.done(first);
+  assert.equal(streams.home(), streams.standalone);
+  streams.openStandalone('g1', 'e3');
+  assert.deepEqual(port.sent['e3'], [1]);
+});
+
+test('a fresh GET takes over and gets only what nobody was sent; the old one stays replayable', () => {
+  const port = desk();
+  const streams = new Streams(port, limits, fakeTime().clock);
+  streams.openStandalone('g1', 'e1');
+  streams.home().append(bytes(1), false);
+  streams.find('g1')?.detach();
+  streams.home().append(bytes(2), false);
+  streams.openStandalone('g2', 'e2');
+  assert.deepEqual([port.sent['e1'], port.sent['e2']], [[1], [1]]);
+  streams.resume('g1', 'e3', 0);
+  assert.deepEqual(port.sent['e3'], [1]);
+  assert.equal(port.sent['e2']?.at(-1), 'taken_over');
+  streams.home().append(bytes(3), false);
+  assert.deepEqual(port.sent['e3'], [1, 2]);
+});
+
+test('finished streams are bounded, and an unknown or trimmed one is refused', () => {
+  const port = desk();
+  const time = fakeTime();
+  const streams = new Streams(port, limits, time.clock);
+  for (let call = 0; call < 20; call++) {
+    const stream = streams.call(`p${call}`, 'e', 1);
+    stream.append(bytes(call), true);
+    streams.done(stream);
+  }
+  assert.ok([...streams.all()].length <= limits.frames + 1);
+  assert.throws(() => streams.resume('p0', 'e', 0), { reason: 'request.event_id' });
+  assert.equal(streams.resume('p19', 'x', 0).name, 'p19');
+  assert.throws(() => streams.resume('p19', 'x', 5), { reason: 'request.event_id' });
+  time.advance(limits.age + 1);
+  const late = streams.call('late', 'e', 1);
+  late.append(bytes('x'), true);
+  streams.done(late);
+  assert.deepEqual([...streams.all()].map(({ name }) => name), ['-', 'late']);
+});
+
+test('the budget takes from what was written longest ago and never the present', () => {
+  const port = desk();
+  const wide = { ...limits, frames: 1000, bytes: 1_000_000 };
+  const old = new Stream('old', 'standalone', port, wide);
+  const young = new Stream('young', 'standalone', port, wide);
+  for (let seq = 0; seq < 8; seq++) old.append(Buffer.alloc(1000), false);
+  for (let seq = 0; seq < 8; seq++) young.append(Buffer.alloc(1000), false);
+  assert.ok(port.budget.used <= 10_000);
+  assert.equal(old.frames, 1);
+  assert.ok(young.frames > 1);
+  old.discard();
+  young.discard();
+  assert.equal(port.budget.used, 0);
+});
