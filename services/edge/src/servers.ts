@@ -1,8 +1,12 @@
 /**
  * Owns which MCP servers this edge offers and where: learnt from the workers' records, which the ledger
- * keeps current. A server stays known while any worker that serves it lives.
+ * keeps current. A server that was seen stays known, so that a moment without its workers is told as such
+ * ("nobody serves it now") and never as a mistyped name.
  */
 import type { Ledger, ServedServer } from '@causeway/cluster';
+
+/** Names that are remembered at most. */
+const MAX_KNOWN = 10_000;
 
 export interface OfferedServer extends ServedServer {
   readonly name: string;
@@ -20,10 +24,9 @@ export interface Servers extends Disposable {
 }
 
 export function openServers(ledger: Ledger): Servers {
-  let known = collect(ledger);
-  const stop = ledger.onChange(() => {
-    known = collect(ledger);
-  });
+  const known = new Map<string, OfferedServer>();
+  collect(ledger, known);
+  const stop = ledger.onChange(() => collect(ledger, known));
   return {
     get: (name) => known.get(name),
     default: () => {
@@ -37,14 +40,17 @@ export function openServers(ledger: Ledger): Servers {
   };
 }
 
-function collect(ledger: Ledger): Map<string, OfferedServer> {
-  const servers = new Map<string, OfferedServer>();
+function collect(ledger: Ledger, known: Map<string, OfferedServer>): void {
+  const now = new Map<string, OfferedServer>();
   for (const record of ledger.workers().values()) {
     for (const [name, server] of Object.entries(record.servers)) {
-      if (!servers.has(name) || server.default) servers.set(name, { ...server, name });
+      if (!now.has(name) || server.default) now.set(name, { ...server, name });
     }
   }
-  return servers;
+  // A default that moved to another server is not remembered at the old one.
+  const moved = [...now.values()].some((server) => server.default);
+  for (const [name, server] of known) if (!now.has(name) && moved) known.set(name, { ...server, default: false });
+  for (const [name, server] of now) if (known.has(name) || known.size < MAX_KNOWN) known.set(name, server);
 }
 
 function nearest(name: string, names: Iterable<string>): string | undefined {

@@ -101,6 +101,8 @@ function admit(edge: EdgeContext, guard: Guard, req: IncomingMessage): Admitted 
   const found = route(pathOf(req), edge.servers, edge.options.http.paths);
   if (found.kind === 'none') throw new CausewayError('request.path');
   if (found.kind === 'unknown-server') {
+    const [any] = edge.servers.all();
+    if (!any) throw new CausewayError('cluster.no_worker', { retryAfter: 2 });
     const nearest = edge.servers.nearest(found.name);
     throw new CausewayError('server.unknown', nearest === undefined ? {} : { facts: { nearest } });
   }

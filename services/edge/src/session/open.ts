@@ -58,11 +58,11 @@ export class SessionOpening implements Listener {
 
   /** Asks the next worker; refuses when there is none. */
   ask(): void {
-    const { cluster, servers, clock, key } = this.#edge;
+    const { cluster, clock, key } = this.#edge;
     const { server, identity, transport, first } = this.#opening;
     const workers = cluster.ledger.workers().values();
     const chosen = this.#asked.size < ATTEMPTS ? place({ server, workers, pending: (one) => this.#edge.opens.count(one), except: this.#asked, random: Math.random }) : 'full';
-    if (typeof chosen === 'string') return this.#refuse(refusal(chosen, server, servers.nearest(server)));
+    if (typeof chosen === 'string') return this.#refuse(refusal(chosen, server));
     this.#forget();
     const worker = chosen.worker;
     this.#asked.add(worker);
@@ -111,10 +111,9 @@ export class SessionOpening implements Listener {
   }
 }
 
-function refusal(why: 'unknown' | 'none' | 'full', server: string, nearest: string | undefined): CausewayError {
-  if (why === 'full') return new CausewayError('limit.worker', { retryAfter: 2, facts: { server } });
-  if (why === 'none') return new CausewayError('cluster.no_worker', { retryAfter: 2, facts: { server } });
-  return new CausewayError('server.unknown', nearest === undefined ? {} : { facts: { nearest } });
+/** The name was found among the servers that this edge has seen: without a worker it is not served now. */
+function refusal(why: 'unknown' | 'none' | 'full', server: string): CausewayError {
+  return new CausewayError(why === 'full' ? 'limit.worker' : 'cluster.no_worker', { retryAfter: 2, facts: { server } });
 }
 
 /** Opens under way by worker: what the workers' records cannot show yet. */

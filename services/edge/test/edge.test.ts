@@ -1,0 +1,179 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { openMemoryCluster, type MemoryCluster } from '@causeway/cluster';
+import { silentLog } from '@causeway/runtime';
+import { openEdge, type EdgeOptions } from '../src/index.ts';
+import { obliging, scriptedWorker, type ScriptedWorker } from './scripted-worker.ts';
+
+const options: EdgeOptions = {
+  listen: { host: '127.0.0.1', port: 0 },
+  diagnostics: { host: '127.0.0.1', port: false },
+  http: { allowedHosts: [], allowedOrigins: [], cors: false, maxBody: 4096, headers: {}, healthPaths: [], paths: {} },
+  auth: { apiKeys: [] },
+  streams: { heartbeat: 15_000, journalFrames: 256, journalBytes: 1 << 20, journalAge: 300_000, workerJournalBytes: 1 << 28, creditFrames: 64, creditBytes: 1 << 20, retry: 1000, maxMessage: 1 << 25 },
+  drain: { timeout: 1000, delay: 0 },
+};
+const JSON_HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+
+interface Setting {
+  readonly cluster: MemoryCluster;
+  readonly worker: ScriptedWorker;
+  readonly url: string;
+  post(message: object, headers?: Record<string, string>): Promise<Response>;
+  open(): Promise<Record<string, string>>;
+}
+
+async function setting(t: TestContext, change: Partial<EdgeOptions> = {}): Promise<Setting> {
+  const stack = new AsyncDisposableStack();
+  t.after(() => stack.disposeAsync());
+  const cluster = stack.use(await openMemoryCluster());
+  const worker = stack.use(await scriptedWorker(cluster, obliging));
+  const edge = stack.use(await openEdge({ cluster, log: silentLog() }, { ...options, ...change }));
+  const url = `${edge.url}/servers/echo/mcp`;
+  const post = (message: object, headers = {}): Promise<Response> => fetch(url, { method: 'POST', headers: { ...JSON_HEADERS, ...headers }, body: JSON.stringify(message) });
+  const open = async (): Promise<Record<string, string>> => {
+    const answer = await post({ jsonrpc: '2.0', id: 'i', method: 'initialize', params: {} });
+    assert.equal(answer.status, 200);
+    await answer.arrayBuffer();
+    return { 'mcp-session-id': answer.headers.get('mcp-session-id')!, 'mcp-protocol-version': '2025-06-18' };
+  };
+  return { cluster, worker, url, post, open };
+}
+
+interface Told {
+  readonly id: unknown;
+  readonly error: { readonly code: number; readonly data: { readonly reason: string; readonly executed: string } };
+}
+async function told(answer: Response): Promise<[number, unknown, string, string]> {
+  const { id, error } = (await answer.json()) as Told;
+  return [answer.status, id, error.data.reason, error.data.executed];
+}
+
+test('a worker that is full sends the open to the next one; with nobody left it is refused with Retry-After', async (t) => {
+  const { cluster, worker, post, open } = await setting(t);
+  const other = await scriptedWorker(cluster, (self, { reply }) => self.say(reply, { t: 'no', reason: 'limit.worker' }));
+  for (let at = 0; at < 8; at++) await open();
+  assert.ok(other.heard.length > 0, 'the full one was asked too');
+  worker.on(({ reply }) => worker.say(reply, { t: 'no', reason: 'cluster.draining' }));
+  const refused = await post({ jsonrpc: '2.0', id: 1, method: 'initialize', params: {} });
+  assert.ok(Number(refused.headers.get('retry-after')) >= 1);
+  assert.deepEqual(await told(refused), [503, 1, 'limit.worker', 'no']);
+  await other[Symbol.asyncDispose]();
+});
+
+test('an open that a worker refuses for good is not tried elsewhere', async (t) => {
+  const { worker, post } = await setting(t);
+  worker.on(({ reply }) => worker.say(reply, { t: 'no', reason: 'server.start_failed', facts: { exitCode: 3 } }));
+  assert.deepEqual(await told(await post({ jsonrpc: '2.0', id: 1, method: 'initialize', params: {} })), [503, 1, 'server.start_failed', 'no']);
+  assert.equal(worker.heard.length, 1);
+});
+
+test('a call to an owner that is known but deaf is refused as not executed; to one that is gone, 404', async (t) => {
+  const { worker, post, open } = await setting(t);
+  const session = await open();
+  worker.deafen();
+  assert.deepEqual(await told(await post({ jsonrpc: '2.0', id: 1, method: 'a' }, session)), [503, 1, 'cluster.owner_silent', 'no']);
+  await worker.vanish();
+  assert.deepEqual(await told(await post({ jsonrpc: '2.0', id: 1, method: 'a' }, session)), [404, 1, 'request.session_unknown', 'no']);
+});
+
+test('a call whose owner is lost meanwhile is answered: the result is unknown', async (t) => {
+  const { worker, post, open } = await setting(t);
+  const session = await open();
+  const asked = Promise.withResolvers<void>();
+  worker.on(() => asked.resolve());
+  const answer = post({ jsonrpc: '2.0', id: '', method: 'a' }, session);
+  await asked.promise;
+  await worker.vanish();
+  assert.deepEqual(await told(await answer), [200, '', 'cluster.owner_lost', 'unknown']);
+});
+
+test('while the bus is away everything is refused at once and nothing is published', async (t) => {
+  const { cluster, worker, post, open } = await setting(t);
+  const session = await open();
+  const before = worker.heard.length;
+  cluster.bus.setConnected(false);
+  assert.deepEqual(await told(await post({ jsonrpc: '2.0', id: 1, method: 'a' }, session)), [503, 1, 'cluster.unavailable', 'no']);
+  assert.deepEqual(await told(await post({ jsonrpc: '2.0', method: 'notifications/x' }, session)), [503, null, 'cluster.unavailable', 'no']);
+  cluster.bus.setConnected(true);
+  assert.equal(worker.heard.length, before);
+  assert.equal((await post({ jsonrpc: '2.0', id: 1, method: 'a' }, session)).status, 200);
+});
+
+test('what is refused causes no message', async (t) => {
+  const { worker, url, post, open } = await setting(t);
+  const session = await open();
+  const before = worker.heard.length;
+  const strange = { ...session, 'mcp-session-id': `1${'A'.repeat(63)}` };
+  const ping = { jsonrpc: '2.0', id: 1, method: 'ping' };
+  const cases: [Promise<Response>, number, string][] = [
+    [post(ping, strange), 404, 'request.session_unknown'],
+    [post(ping), 400, 'request.session_missing'],
+    [post(ping, { ...session, 'mcp-protocol-version': '1999-01-01' }), 400, 'request.version'],
+    [post([ping], session), 400, 'request.invalid'],
+    [post({ ...ping, method: 'x'.repeat(5000) }, session), 413, 'request.too_large'],
+    [post(ping, { ...session, origin: 'http://evil.example' }), 403, 'request.origin'],
+    [post(ping, { ...session, accept: 'application/json' }), 406, 'request.accept'],
+    [post(ping, { ...session, 'content-type': 'text/plain' }), 415, 'request.content_type'],
+    [fetch(url, { method: 'PUT', headers: session }), 405, 'request.method'],
+    [fetch(url, { headers: { ...session, accept: 'text/event-stream', 'last-event-id': 'nonsense' } }), 400, 'request.event_id'],
+    [fetch(url.replace('echo', 'ecco'), { headers: { accept: 'text/event-stream' } }), 404, 'server.unknown'],
+  ];
+  for (const [answer, status, reason] of cases) {
+    const [gotStatus, , gotReason, executed] = await told(await answer);
+    assert.deepEqual([gotStatus, gotReason, executed], [status, reason, 'no']);
+  }
+  assert.equal(worker.heard.length, before);
+});
+
+test('an answer that comes first and alone is JSON; a message before it makes a stream', async (t) => {
+  const { worker, post, open } = await setting(t);
+  const session = await open();
+  const plain = await post({ jsonrpc: '2.0', id: 1, method: 'tools/list' }, session);
+  assert.equal(plain.headers.get('content-type'), 'application/json');
+  assert.deepEqual(await plain.json(), { jsonrpc: '2.0', id: 1, result: { method: 'tools/list' } });
+  worker.on(({ reply }) => {
+    worker.say(reply, { t: 'server', seq: 1 }, '{"note":1}');
+    worker.say(reply, { t: 'server', seq: 2, last: true }, '{"answer":2}');
+  });
+  const stream = await post({ jsonrpc: '2.0', id: 1, method: 'tools/list' }, session);
+  assert.equal(stream.headers.get('content-type'), 'text/event-stream');
+  assert.match(await stream.text(), /^event: message\nid: \w+\.1\ndata: \{"note":1\}\n\nevent: message\nid: \w+\.2\ndata: \{"answer":2\}\n\n$/);
+});
+
+test('at 2025-11-25 a call that may talk begins with a priming event, and no earlier revision sees one', async (t) => {
+  const { post, open } = await setting(t);
+  const session = await open();
+  const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'x' } };
+  const primed = await (await post(call, { ...session, 'mcp-protocol-version': '2025-11-25' })).text();
+  assert.match(primed, /^id: \w+\.0\nretry: 1000\ndata: \n\nevent: message\nid: \w+\.1\ndata: /);
+  assert.equal((await post(call, session)).headers.get('content-type'), 'application/json');
+});
+
+test('a client that leaves a stream is told to the owner as leaving, not as cancelling', async (t) => {
+  const { worker, url, open } = await setting(t);
+  const session = await open();
+  const [asked, left] = [Promise.withResolvers<string>(), Promise.withResolvers<object>()];
+  worker.on(({ head, reply }) => {
+    if (head.t === 'client') asked.resolve(reply!);
+    else left.resolve(head);
+  });
+  const abort = new AbortController();
+  const call = fetch(url, { method: 'POST', signal: abort.signal, headers: { ...JSON_HEADERS, ...session }, body: '{"jsonrpc":"2.0","id":1,"method":"a"}' });
+  const to = await asked.promise;
+  abort.abort();
+  await assert.rejects(call);
+  const { t: word, to: where } = (await left.promise) as { t: string; to: string };
+  assert.deepEqual([word, where], ['detach', to]);
+});
+
+test('without a key that fits nobody gets in', async (t) => {
+  const sha256 = '2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b'; // "secret"
+  const { post, open } = await setting(t, { auth: { apiKeys: [{ id: 'a', sha256 }] } });
+  const ping = { jsonrpc: '2.0', id: 1, method: 'initialize', params: {} };
+  const refused = await post(ping);
+  assert.match(refused.headers.get('www-authenticate') ?? '', /^Bearer /);
+  assert.equal((await told(refused))[2], 'request.unauthorized');
+  assert.equal((await post(ping, { 'x-api-key': 'secret' })).status, 200);
+  await assert.rejects(open());
+});
