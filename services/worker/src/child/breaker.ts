@@ -67,7 +67,12 @@ class StartBreaker implements Breaker {
     const circuit = this.#of(server);
     const left = circuit.kind === 'open' ? circuit.until - this.#options.now() : circuit.kind === 'trial' ? circuit.pause : 0;
     if (left > 0) throw new CausewayError('server.crash_loop', { retryAfter: Math.ceil(left / 1000) });
-    if (circuit.kind !== 'open') return this.#attempt(() => this.#circuits.delete(server), () => this.#count(server), () => {});
+    if (circuit.kind !== 'open')
+      return this.#attempt(
+        () => this.#circuits.delete(server),
+        () => this.#count(server),
+        () => {},
+      );
     const trial: Circuit = { kind: 'trial', pause: circuit.pause };
     this.#circuits.set(server, trial);
     return this.#attempt(

@@ -110,7 +110,12 @@ export interface ChildOptions {
 }
 
 /** Throws `server.start_failed` with `facts.class`, and the signal's reason. */
-export async function startChild(deps: ChildDeps, command: ChildCommand, listeners: ChildListeners, options: ChildOptions = {}): Promise<Child> {
+export async function startChild(
+  deps: ChildDeps,
+  command: ChildCommand,
+  listeners: ChildListeners,
+  options: ChildOptions = {},
+): Promise<Child> {
   const { limits = CHILD_LIMITS, ladder = LADDER, signal } = options;
   const { env, passEnvironment } = command;
   const variables = childEnvironment({ source: process.env, pass: passEnvironment, configured: env, mark: deps.mark });

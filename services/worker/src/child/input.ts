@@ -102,7 +102,13 @@ class StdinQueue implements Input {
     const bytes = frames.reduce((sum, frame) => sum + frame.length + 1, 0);
     this.#waiting = [];
     this.#writing = true;
-    this.#stdin.write(Buffer.concat(frames.flatMap((frame) => [frame, LINE_FEED]), bytes), (error) => this.#written(frames.length, bytes, error));
+    this.#stdin.write(
+      Buffer.concat(
+        frames.flatMap((frame) => [frame, LINE_FEED]),
+        bytes,
+      ),
+      (error) => this.#written(frames.length, bytes, error),
+    );
     this.#watch();
   }
 

@@ -36,7 +36,10 @@ export async function resolveLaunch(command: ChildCommand, variables: Variables)
     throw startFailed('arguments');
   }
   const cwd = resolve(command.cwd ?? '.');
-  const isDirectory = await stat(cwd).then((found) => found.isDirectory(), () => false);
+  const isDirectory = await stat(cwd).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
   if (!isDirectory || !(await mayExecute(cwd))) throw startFailed('bad_cwd');
   if (command.shell === true) return { file: '/bin/sh', args: ['-c', [command.command, ...command.args].join(' ')], cwd };
   return { file: await find(command.command, cwd, variables['PATH']), args: command.args, cwd };
@@ -58,7 +61,10 @@ async function find(name: string, cwd: string, path = DEFAULT_PATH): Promise<str
 }
 
 function mayExecute(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(() => true, () => false);
+  return access(path, constants.X_OK).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** What a failed system call says about the start. */

@@ -156,8 +156,8 @@ class LiveChild implements Child {
     this.#input.close();
     void this.stop({ gentle: false });
     stdout.resume();
-    const closed = [stdout, stderr].map((stream) => (stream.closed ? undefined : once(stream, 'close').catch(() => {})));
-    await within(Promise.all(closed), DRAIN);
+    const closed = [stdout, stderr].filter((stream) => !stream.closed).map((stream) => once(stream, 'close'));
+    await within(Promise.allSettled(closed), DRAIN);
     if (stdout.readableEnded) this.#framing.end();
     stdout.destroy();
     stderr.destroy();

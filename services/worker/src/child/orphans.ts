@@ -56,21 +56,30 @@ export function isAlive({ pid, started }: Owner): boolean {
 
 export interface SweepOptions {
   readonly log: ChildLog;
-  /** Whether a session of this very process, given by its mark, still has its child. Default: all of them have. */
+  /**
+   * Whether the session that a mark of this very process names still has its child; asked about the sessions of every
+   * worker in this process. Default: all of them have.
+   */
   readonly isCurrent?: (mark: string) => boolean;
 }
+
+/** Environments that are read at once. */
+const BATCH = 16;
 
 /** Kills what carries the mark of an owner that is gone, or of a session of ours that is over. Resolves to the number of processes found. */
 export async function sweepOrphans({ log, isCurrent = () => true }: SweepOptions): Promise<number> {
   const own = ownProcess();
   const ownGroup = readStat(process.pid)?.group;
   const seen = new Map<number, ProcessStat>();
+  for await (const stat of processes()) seen.set(stat.pid, stat);
+  const suspects = [...seen.values()].filter((stat) => !stat.dead && stat.pid !== own.pid && stat.group !== ownGroup);
   const orphans = new Map<number, ProcessStat>();
-  for await (const stat of processes()) {
-    seen.set(stat.pid, stat);
-    if (stat.dead || stat.pid === own.pid || stat.group === ownGroup) continue;
-    const mark = await readVariable(stat.pid, MARK);
-    if (mark !== undefined && isOrphaned(mark, own, isCurrent)) orphans.set(stat.pid, stat);
+  for (let at = 0; at < suspects.length; at += BATCH) {
+    const look = async (stat: ProcessStat): Promise<void> => {
+      const mark = await readVariable(stat.pid, MARK);
+      if (mark !== undefined && isOrphaned(mark, own, isCurrent)) orphans.set(stat.pid, stat);
+    };
+    await Promise.all(suspects.slice(at, at + BATCH).map(look));
   }
   for (const stat of orphans.values()) kill(stat, seen, orphans);
   if (orphans.size > 0) log.warn({ pids: [...orphans.keys()] }, 'killed processes that a worker left behind');
@@ -84,7 +93,11 @@ function isOrphaned(mark: string, own: Owner, isCurrent: (mark: string) => boole
 }
 
 /** The whole group, unless a stranger leads it. */
-function kill({ pid, group, started }: ProcessStat, seen: ReadonlyMap<number, ProcessStat>, orphans: ReadonlyMap<number, ProcessStat>): void {
+function kill(
+  { pid, group, started }: ProcessStat,
+  seen: ReadonlyMap<number, ProcessStat>,
+  orphans: ReadonlyMap<number, ProcessStat>,
+): void {
   const now = readStat(pid);
   if (now === undefined || now.started !== started || now.group !== group) return;
   const leader = seen.get(group);

@@ -53,7 +53,10 @@ class StderrDrain implements Stderr {
 
   tail(lines: number, bytes: number): readonly string[] {
     const text = this.#kept.toString('utf8', Math.max(0, this.#keptLength - bytes), this.#keptLength);
-    const found = text.split('\n').map((line) => printable(line).trimEnd()).filter((line) => line !== '');
+    const found = text
+      .split('\n')
+      .map((line) => printable(line).trimEnd())
+      .filter((line) => line !== '');
     const last: string[] = [];
     let room = bytes;
     for (const line of found.slice(-lines).toReversed()) {

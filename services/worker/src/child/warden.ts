@@ -1,7 +1,7 @@
 /**
  * Owns the warden: a tiny process that outlives the worker by a moment and ends what the worker could not.
  * It holds one end of a pipe; when the other end closes, for whatever reason, it kills the groups it was
- * told of and everything that carries the worker's mark, and ends. It is a shell script because a second
+ * told of and everything that carries a mark of the worker, and ends. It is a shell script because a second
  * runtime would cost forty times the memory.
  *
  * Invariants:
@@ -14,6 +14,7 @@
 import { once } from 'node:events';
 import { execa } from 'execa';
 import type { ChildLog } from './child.ts';
+import { MARK } from './environment.ts';
 import { within } from './ladder.ts';
 import { ownerSuffix, ownProcess } from './orphans.ts';
 
@@ -27,7 +28,7 @@ export interface Warden extends AsyncDisposable {
 }
 
 /**
- * $1 is the suffix of the worker's marks. Groups are kept in variables g<number>, so that neither memory nor
+ * $1 and $2 are what the marks of the worker begin and end with. Groups are kept in variables g<number>, so that neither memory nor
  * time per line grows. `look` reads the group and start time of a process; the shell's `read` skips NUL
  * bytes, which serves where grep stops at them.
  */
@@ -46,13 +47,13 @@ look() {
   group=$3 started=\${20}
 }
 marked() {
-  if printf 'x\\0@y;' | grep -qF '@y;'; then
-    grep -lsF "$1" /proc/[0-9]*/environ
+  if printf 'x\\0y;' | grep -q 'y;'; then
+    grep -ls "$1[^@]*$2" /proc/[0-9]*/environ
     return
   fi
   for path in /proc/[0-9]*/environ; do
     while read -r line || [ -n "$line" ]; do
-      case $line in *"$1"*) echo "$path" ;; esac
+      case $line in *"$1"*"$2"*) echo "$path" ;; esac
       line=
     done <"$path"
   done
@@ -64,16 +65,16 @@ targets() {
     if look "\${name#g}" && [ "$started" != "\${value%\\'}" ]; then continue; fi
     kill -s 0 -- "-\${name#g}" && echo "-\${name#g}"
   done
-  marked "$1" | while read -r path; do
+  marked "$1" "$2" | while read -r path; do
     pid=\${path#/proc/} pid=\${pid%/environ}
     look "$pid" || continue
     echo "$pid"
     if [ "$group" = "$pid" ]; then echo "-$pid"; fi
   done
 }
-suffix=$1
+begin=$1 end=$2
 for signal in TERM KILL KILL; do
-  set -- $(targets "$suffix")
+  set -- $(targets "$begin" "$end")
   [ $# -gt 0 ] || exit 0
   kill -s "$signal" -- "$@"
   case $signal in TERM) sleep 1 ;; *) sleep 0.1 || sleep 1 ;; esac
@@ -87,25 +88,33 @@ const UNREAD = 65_536;
 /** Longest time in milliseconds that it takes to end. */
 const ENDING = 6000;
 
-export async function openWarden({ log }: { readonly log: ChildLog }): Promise<Warden> {
+export interface WardenOptions {
+  readonly log: ChildLog;
+  /** As in the marks of the children; another worker in the same process is not touched. */
+  readonly worker: string;
+}
+
+export async function openWarden({ log, worker }: WardenOptions): Promise<Warden> {
   if (process.platform !== 'linux') {
     log.info({ platform: process.platform }, 'children outlive a worker that is killed on this system');
     return NOBODY;
   }
-  return process.pid === 1 ? NOBODY : new ShellWarden(log);
+  return process.pid === 1 ? NOBODY : new ShellWarden(log, worker);
 }
 
 const NOBODY: Warden = { pid: undefined, watch() {}, release() {}, async [Symbol.asyncDispose]() {} };
 
 class ShellWarden implements Warden {
   readonly #log: ChildLog;
+  readonly #worker: string;
   readonly #groups = new Map<number, string>();
   #replacements = 0;
   #closing = false;
   #process: ReturnType<typeof startScript> | undefined;
 
-  constructor(log: ChildLog) {
+  constructor(log: ChildLog, worker: string) {
     this.#log = log;
+    this.#worker = worker;
     this.#start();
   }
 
@@ -138,7 +147,7 @@ class ShellWarden implements Warden {
   }
 
   #start(): void {
-    const running = startScript();
+    const running = startScript(this.#worker);
     if (running.pid === undefined) {
       this.#log.warn({}, 'the warden could not be started');
       return;
@@ -166,8 +175,8 @@ class ShellWarden implements Warden {
   }
 }
 
-function startScript() {
-  const running = execa('/bin/sh', ['-c', SCRIPT, 'causeway-warden', ownerSuffix(ownProcess())], {
+function startScript(worker: string) {
+  const running = execa('/bin/sh', ['-c', SCRIPT, 'causeway-warden', `${MARK}=${worker}/`, ownerSuffix(ownProcess())], {
     cwd: '/',
     env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin' },
     extendEnv: false,

@@ -78,25 +78,29 @@ test('a trial that was given up leaves its place to the next', () => {
 
 test('a server that always fails is started 11 times in any minute at most, whatever the jitter and the demand', () => {
   fc.assert(
-    fc.property(fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 200, maxLength: 400 }), fc.infiniteStream(fc.double({ min: 0, max: 0.999, noNaN: true })), (gaps, dice) => {
-      const time = { now: 0 };
-      const breaker = at(time, () => dice.next().value);
-      const starts: number[] = [];
-      for (const gap of gaps) {
-        time.now += gap;
-        let attempt: Attempt | undefined;
-        try {
-          attempt = breaker.attempt('a');
-        } catch {}
-        if (attempt === undefined) continue;
-        attempt.failed();
-        starts.push(time.now);
-      }
-      for (const [n, first] of starts.entries()) {
-        const within = starts.slice(n).filter((start) => start < first + MINUTE).length;
-        assert(within <= 11, `${within} starts in a minute`);
-      }
-    }),
+    fc.property(
+      fc.array(fc.integer({ min: 1, max: 5000 }), { minLength: 200, maxLength: 400 }),
+      fc.infiniteStream(fc.double({ min: 0, max: 0.999, noNaN: true })),
+      (gaps, dice) => {
+        const time = { now: 0 };
+        const breaker = at(time, () => dice.next().value);
+        const starts: number[] = [];
+        for (const gap of gaps) {
+          time.now += gap;
+          let attempt: Attempt | undefined;
+          try {
+            attempt = breaker.attempt('a');
+          } catch {}
+          if (attempt === undefined) continue;
+          attempt.failed();
+          starts.push(time.now);
+        }
+        for (const [n, first] of starts.entries()) {
+          const within = starts.slice(n).filter((start) => start < first + MINUTE).length;
+          assert(within <= 11, `${within} starts in a minute`);
+        }
+      },
+    ),
     { numRuns: 200 },
   );
 });

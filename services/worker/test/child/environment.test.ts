@@ -18,17 +18,20 @@ const source = {
 const mark = 'w/s/1@1.2.3;';
 
 test('by default only the base list is passed on, without shell functions', () => {
-  assert.deepEqual({ ...childEnvironment({ source, configured: {}, mark }) }, { HOME: '/home/a', PATH: '/bin', USER: 'a', LANG: 'C.UTF-8', CAUSEWAY_CHILD: mark });
+  assert.deepEqual(
+    { ...childEnvironment({ source, configured: {}, mark }) },
+    { HOME: '/home/a', PATH: '/bin', USER: 'a', LANG: 'C.UTF-8', CAUSEWAY_CHILD: mark },
+  );
 });
 
 test('all is passed on when asked for, except our own variables and shell functions', () => {
   const all = childEnvironment({ source, pass: true, configured: {}, mark });
-  assert.deepEqual(Object.keys(all).sort(), ['CAUSEWAY_CHILD', 'HOME', 'LANG', 'PATH', 'SECRET', 'TOKEN', 'USER']);
+  assert.deepEqual(Object.keys(all).toSorted(), ['CAUSEWAY_CHILD', 'HOME', 'LANG', 'PATH', 'SECRET', 'TOKEN', 'USER']);
 });
 
 test('named variables are passed on, except our own', () => {
   const some = childEnvironment({ source, pass: ['TOKEN', 'NATS_URL', 'CAUSEWAY_KEY', 'ABSENT'], configured: {}, mark });
-  assert.deepEqual(Object.keys(some).sort(), ['CAUSEWAY_CHILD', 'HOME', 'LANG', 'PATH', 'TOKEN', 'USER']);
+  assert.deepEqual(Object.keys(some).toSorted(), ['CAUSEWAY_CHILD', 'HOME', 'LANG', 'PATH', 'TOKEN', 'USER']);
 });
 
 test('configured variables win over inherited ones but never over the mark', () => {

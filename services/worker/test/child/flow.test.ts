@@ -12,7 +12,7 @@ test('a child that never reads is refused at 256 frames or 1 MiB, and memory sta
   const before = rssMiB();
   let taken = 0;
   // The pipe itself takes some, so the queue is offered more turn by turn until it stays full.
-  for (let refused = 0; refused < 10_000; ) {
+  for (let refused = 0; refused < 10_000;) {
     if (witness.child.write(frame)) taken += 1;
     else {
       refused += 1;
@@ -98,7 +98,10 @@ test('a line of 32 MiB is cut at the cap, told once, and the lines around it arr
 test('a line of 8 MiB arrives whole', async (t) => {
   const witness = await start(t, ['long-line', '8']);
   await witness.untilLine('after');
-  assert.deepEqual(witness.lines.map((line) => line.length), [6, 8 * 1024 * 1024, 5]);
+  assert.deepEqual(
+    witness.lines.map((line) => line.length),
+    [6, 8 * 1024 * 1024, 5],
+  );
 });
 
 test('100 MB on stderr do not hold up the child, fill the log or pile up', async (t) => {

@@ -30,7 +30,7 @@ function reference(bytes: Buffer, limit: number): Told {
 }
 
 function cut(bytes: Buffer, places: readonly number[]): readonly Buffer[] {
-  const borders = [...new Set(places.map((place) => place % (bytes.length + 1)))].sort((a, b) => a - b);
+  const borders = [...new Set(places.map((place) => place % (bytes.length + 1)))].toSorted((a, b) => a - b);
   return [0, ...borders].map((from, at) => bytes.subarray(from, borders[at] ?? bytes.length));
 }
 

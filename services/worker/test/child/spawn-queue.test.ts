@@ -24,13 +24,19 @@ test('so many run and so many wait; one more is refused, until one is done', asy
   const queue = openSpawnQueue({ concurrency: 2, waiting: 3, random: () => 0.5 });
   const tasks = Array.from({ length: 5 }, held);
   const runs = tasks.map(({ task }) => queue.run(task));
-  await assert.rejects(queue.run(async () => {}), (error) => {
-    assert(error instanceof CausewayError);
-    assert.deepEqual([error.reason, error.retryAfter], ['limit.worker', 3]);
-    return true;
-  });
+  await assert.rejects(
+    queue.run(async () => {}),
+    (error) => {
+      assert(error instanceof CausewayError);
+      assert.deepEqual([error.reason, error.retryAfter], ['limit.worker', 3]);
+      return true;
+    },
+  );
   await turns(10);
-  assert.deepEqual(tasks.map(({ started }) => started()), [true, true, false, false, false]);
+  assert.deepEqual(
+    tasks.map(({ started }) => started()),
+    [true, true, false, false, false],
+  );
   assert.deepEqual([queue.running, queue.waiting], [2, 3]);
   tasks[0]?.finish();
   await turns(3);
@@ -61,7 +67,10 @@ test('the loop turns between two starts', async () => {
 test('a failing task gives its place back', async () => {
   const queue = openSpawnQueue({ concurrency: 1, waiting: 1 });
   const failure = new Error('no');
-  await assert.rejects(queue.run(() => Promise.reject(failure)), failure);
+  await assert.rejects(
+    queue.run(() => Promise.reject(failure)),
+    failure,
+  );
   await assert.rejects(
     queue.run(() => {
       throw failure;
@@ -92,8 +101,14 @@ test('a task whose signal aborts while it waits never runs and gives its place b
 });
 
 test('the advice to come back is spread over 1 to 5 seconds', async () => {
-  for (const [random, seconds] of [[0, 1], [0.999, 5]] as const) {
+  for (const [random, seconds] of [
+    [0, 1],
+    [0.999, 5],
+  ] as const) {
     const queue = openSpawnQueue({ concurrency: 0, waiting: 0, random: () => random });
-    await assert.rejects(queue.run(async () => {}), (error) => error instanceof CausewayError && error.retryAfter === seconds);
+    await assert.rejects(
+      queue.run(async () => {}),
+      (error) => error instanceof CausewayError && error.retryAfter === seconds,
+    );
   }
 });

@@ -80,7 +80,9 @@ test('however few descriptors are left, a start works or fails as too_many_proce
 test('an earlier directory with an unusable file of the name does not hide a later one', async (t) => {
   const path = directory(t);
   mkdirSync(join(path, 'node'));
-  const witness = await start(t, [], { command: { command: 'node', args: [FIXTURE, 'exit'], env: { PATH: `${path}:${process.execPath.replace(/\/[^/]*$/, '')}` } } });
+  const witness = await start(t, [], {
+    command: { command: 'node', args: [FIXTURE, 'exit'], env: { PATH: `${path}:${process.execPath.replace(/\/[^/]*$/, '')}` } },
+  });
   assert.equal((await witness.untilExit()).code, 1);
 });
 

@@ -30,13 +30,17 @@ async function hear(chunks: readonly Buffer[], linesPerSecond = 200): Promise<He
 
 test('one record for each line, however the bytes were cut', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(fc.stringMatching(/^[a-zé]{1,9}$/), { maxLength: 20 }), fc.integer({ min: 1, max: 7 }), async (lines, size) => {
-      const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
-      const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) => bytes.subarray(n * size, (n + 1) * size));
-      const heard = await hear(chunks);
-      assert.deepEqual(heard.lines, lines);
-      assert.deepEqual(heard.tail, (await hear([bytes])).tail);
-    }),
+    fc.asyncProperty(
+      fc.array(fc.stringMatching(/^[a-zé]{1,9}$/), { maxLength: 20 }),
+      fc.integer({ min: 1, max: 7 }),
+      async (lines, size) => {
+        const bytes = Buffer.from(lines.map((line) => `${line}\n`).join(''));
+        const chunks = Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) => bytes.subarray(n * size, (n + 1) * size));
+        const heard = await hear(chunks);
+        assert.deepEqual(heard.lines, lines);
+        assert.deepEqual(heard.tail, (await hear([bytes])).tail);
+      },
+    ),
     { numRuns: 50 },
   );
 });
