@@ -29,6 +29,8 @@ export interface EdgeContext {
   readonly opens: PendingOpens;
   /** Signs and verifies session ids. */
   readonly key: Buffer;
+  /** Sessions whose ids were verified here, by identity, server and id. */
+  readonly verified: Map<string, KnownSession>;
   readonly clock: Clock;
   readonly wheel: Wheel;
   readonly log: Log;

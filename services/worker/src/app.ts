@@ -51,7 +51,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const log = deps.log.child({ scope: 'worker', owner: id });
   await using stack = new AsyncDisposableStack();
   const wheel = stack.use(createWheel());
-  const warden = process.pid === 1 ? undefined : stack.use(await openWarden({ log }));
+  const warden = process.pid === 1 ? undefined : stack.use(await openWarden({ log, worker: id }));
   stack.use(await openOrphanSweep({ log }));
   const spawnQueue = openSpawnQueue({ concurrency: options.worker.spawnConcurrency, waiting: options.worker.spawnQueue });
   const prefix = await deathSignalPrefix();

@@ -1,5 +1,6 @@
 /**
  * Owns what is known of a request once its head has passed the guard, and the one look at a session id.
+ * What an id says never changes, so it is verified once and remembered, within a bound.
  */
 import { CausewayError, verifySession, type Identity } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
@@ -12,10 +13,20 @@ export interface Visit {
   readonly identity: Identity;
 }
 
+/** Ids that are remembered as verified. */
+const REMEMBERED = 16_384;
+
 /** The session of an id that was minted here, for this server and this client. Throws `request.session_unknown`. */
 export function findSession(edge: EdgeContext, id: string, visit: Visit): KnownSession {
   const { server, identity } = visit;
+  const name = `${identity} ${server} ${id}`;
+  const known = edge.verified.get(name);
+  if (known) return known;
   const claims = verifySession(edge.key, id, { server, identity });
   if (!claims) throw new CausewayError('request.session_unknown');
-  return { ...claims, server, identity };
+  const session = { ...claims, server, identity };
+  // The oldest goes first; it is verified again when it comes back.
+  if (edge.verified.size >= REMEMBERED) for (const oldest of edge.verified.keys()) if (edge.verified.delete(oldest)) break;
+  edge.verified.set(name, session);
+  return session;
 }

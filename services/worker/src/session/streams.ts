@@ -26,6 +26,8 @@ export class Streams {
   readonly #byName = new Map<string, Stream>();
   /** Calls that are not answered yet, in the order of their arrival. */
   readonly #running = new Set<Stream>();
+  /** Finished calls whose reader has not been sent everything. */
+  readonly #draining = new Set<Stream>();
   #finished: Finished[] = [];
   #finishedFrames = 0;
   #finishedBytes = 0;
@@ -109,13 +111,14 @@ export class Streams {
   /** The call's stream has its last frame, or will never have one. */
   done(stream: Stream): void {
     this.#running.delete(stream);
+    if (stream.to !== undefined) this.#draining.add(stream);
     this.#finish(stream);
   }
 
+  /** Somebody is attached who does not keep up. */
   get blocked(): boolean {
-    if (this.#standalone.blocked) return true;
-    for (const stream of this.#running) if (stream.blocked) return true;
-    return this.#finished.some(({ stream }) => stream.blocked);
+    for (const stream of this.#draining) if (stream.to === undefined) this.#draining.delete(stream);
+    return this.#standalone.blocked || anyBlocked(this.#running) || anyBlocked(this.#draining);
   }
 
   /** The session is over: nothing is kept. */
@@ -166,4 +169,9 @@ export class Streams {
     }
     if (dropped > 0) this.#finished = this.#finished.slice(dropped);
   }
+}
+
+function anyBlocked(streams: Iterable<Stream>): boolean {
+  for (const stream of streams) if (stream.blocked) return true;
+  return false;
 }
