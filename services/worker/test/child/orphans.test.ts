@@ -78,8 +78,8 @@ async function host(t: TestContext, kinds: readonly (keyof typeof KINDS)[], { ne
 
 const gone = (pid: number): boolean => !readdirSync('/proc').includes(String(pid));
 
-async function ends(t: TestContext, nets: Nets, end: (host: Host) => void): Promise<Host> {
-  const running = await host(t, ALL, nets);
+async function ends(t: TestContext, nets: Nets, end: (host: Host) => void, kinds = ALL): Promise<Host> {
+  const running = await host(t, kinds, nets);
   const exited = once(running.process, 'exit');
   const begin = performance.now();
   end(running);
@@ -97,6 +97,10 @@ test('SIGKILL leaves nothing behind', { timeout: 30_000 }, async (t) => {
 
 test('SIGKILL leaves nothing behind where the kernel does not help', { timeout: 30_000 }, async (t) => {
   await ends(t, { nets: 'warden' }, ({ process: worker }) => worker.kill('SIGKILL'));
+});
+
+test('the kernel alone ends stubborn children of a killed worker', { timeout: 30_000 }, async (t) => {
+  await ends(t, { nets: 'prefix' }, ({ process: worker }) => worker.kill('SIGKILL'), ['echo', 'stubborn']);
 });
 
 test('SIGKILL to the whole process group of the worker leaves nothing behind', { timeout: 30_000 }, async (t) => {
