@@ -38,6 +38,7 @@ export {
 } from './envelope.ts';
 export { LEASE_TIMES, type Lease, type LeaseTimes, type Ledger, type ServedServer, type WorkerRecord } from './ledger.ts';
 export { MemoryHub } from './memory/hub.ts';
+export { findNatsServer, startNats, type Nats, type NatsBinary, type NatsNode, type NatsOptions } from './nats/server.ts';
 export { place, type PlacementQuestion } from './placement.ts';
 export { SESSION_RECORD_BYTES, type SessionRecord, type SessionRecords, type StoredSession } from './sessions.ts';
 export { subjects, tail, type Subjects } from './subjects.ts';

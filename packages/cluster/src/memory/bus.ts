@@ -24,8 +24,8 @@ export class MemoryBus implements Bus {
     this.#requests = new Requests(inbox);
     const bus = this;
     this.#member = {
-      get connected() {
-        return bus.#status === 'connected';
+      get status() {
+        return bus.#status;
       },
       deliver: (message) => this.#requests.settle(message) || this.#routes.deliver(message),
       bounce: (reply) => this.#bounce(reply),

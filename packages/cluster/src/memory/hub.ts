@@ -4,12 +4,12 @@
  * Invariants: everything here is reached only by the files beside this one. Holds no timers.
  */
 import type { SessionToken, WorkerId } from '@causeway/protocol';
-import type { BusMessage } from '../bus.ts';
+import type { BusMessage, BusStatus } from '../bus.ts';
 import type { WorkerRecord } from '../ledger.ts';
 
 /** A bus as the hub sees it. */
 export interface HubMember {
-  readonly connected: boolean;
+  readonly status: BusStatus;
   /** Whether anybody at that bus was concerned. */
   deliver(message: BusMessage): boolean;
   /** Tells the sender that its message with this reply address was not delivered. */
@@ -49,9 +49,10 @@ export class MemoryHub {
     this.#queue = [];
     for (const { from, message } of batch) {
       let reached = false;
-      if (from.connected) {
+      // what a bus published before it was closed still goes out
+      if (from.status !== 'disconnected') {
         for (const member of this.members) {
-          if (member.connected && member.deliver(message)) reached = true;
+          if (member.status === 'connected' && member.deliver(message)) reached = true;
         }
       }
       if (!reached && message.reply !== undefined) from.bounce(message.reply);

@@ -6,13 +6,14 @@
  * Leaves reconnecting to the client, parts to `chunks.ts` and `reassembly.ts`.
  */
 import { CausewayError } from '@causeway/protocol';
-import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import type { Msg } from '@nats-io/transport-node';
 import { BUS_LIMITS, BusError, type Bus, type BusLimits, type BusMessage, type BusStatus, type RequestOptions, type Subscription } from '../bus.ts';
 import { LAST_MARK, MARK, PartSender, whole } from '../chunks.ts';
 import { PartReceiver, type Budget } from '../reassembly.ts';
 import { Requests } from '../requests.ts';
 import { call, Routes, undelivered, type Listener } from '../routes.ts';
-import { isLive, within } from './connect.ts';
+import { within } from './connect.ts';
+import type { Link } from './link.ts';
 
 /** Bytes that a part adds to its data: preface and the longest reply address that we make. */
 const PART_OVERHEAD = 1024;
@@ -31,14 +32,14 @@ export interface NatsBusOptions {
   readonly limits?: Partial<BusLimits>;
 }
 
-export async function openNatsBus(nc: NatsConnection, options: NatsBusOptions): Promise<Bus> {
-  const bus = new NatsBus(nc, options);
+export async function openNatsBus(link: Link, options: NatsBusOptions): Promise<Bus> {
+  const bus = new NatsBus(link, options);
   await bus.open();
   return bus;
 }
 
 class NatsBus implements Bus {
-  readonly #nc: NatsConnection;
+  readonly #link: Link;
   readonly #limits: BusLimits;
   readonly #inbox: string;
   /** Who here is concerned by an `undelivered`: the server would tell us, unless it was decided here. */
@@ -52,10 +53,10 @@ class NatsBus implements Bus {
   #told: BusStatus = 'connected';
   #closed = false;
 
-  constructor(nc: NatsConnection, options: NatsBusOptions) {
+  constructor(link: Link, options: NatsBusOptions) {
     const limits = { ...BUS_LIMITS, ...options.limits };
-    this.#nc = nc;
-    this.#limits = { ...limits, partBytes: Math.min(limits.partBytes, (nc.info?.max_payload ?? Infinity) - PART_OVERHEAD) };
+    this.#link = link;
+    this.#limits = { ...limits, partBytes: Math.min(limits.partBytes, (link.nc.info?.max_payload ?? Infinity) - PART_OVERHEAD) };
     this.#inbox = options.inbox;
     this.#budget = { left: 8 * limits.maxMessageBytes };
     this.#requests = new Requests(`${options.inbox}.q`);
@@ -71,7 +72,7 @@ class NatsBus implements Bus {
 
   /** Takes up the standing subscription and follows the connection. */
   async open(): Promise<void> {
-    void this.#follow();
+    this.#link.onChange(() => this.#changed());
     const transfers = `${this.#inbox}.a.`;
     const { receive } = this.#receiver((message) => void this.#requests.settle(message));
     await this.#sub(`${this.#inbox}.>`, (msg) => {
@@ -81,8 +82,8 @@ class NatsBus implements Bus {
   }
 
   get status(): BusStatus {
-    if (this.#closed || this.#nc.isClosed()) return 'closed';
-    return isLive(this.#nc) ? 'connected' : 'disconnected';
+    if (this.#closed || this.#link.closed) return 'closed';
+    return this.#link.live ? 'connected' : 'disconnected';
   }
 
   publish(subject: string, data: Uint8Array, reply?: string): void {
@@ -128,7 +129,7 @@ class NatsBus implements Bus {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#flush();
-    if (isLive(this.#nc)) await within(FLUSH_DEADLINE, this.#nc.flush()).catch(() => undefined);
+    if (this.#link.live) await within(FLUSH_DEADLINE, this.#link.nc.flush()).catch(() => undefined);
     this.#closed = true;
     this.#tell();
     this.#parts.drop('aborted');
@@ -148,8 +149,8 @@ class NatsBus implements Bus {
     this.#outbox = [];
     for (const post of posts) {
       try {
-        if (!isLive(this.#nc)) throw new BusError('disconnected', post.subject);
-        this.#nc.publish(post.subject, post.payload, post.reply === undefined ? {} : { reply: post.reply });
+        if (!this.#link.live) throw new BusError('disconnected', post.subject);
+        this.#link.nc.publish(post.subject, post.payload, post.reply === undefined ? {} : { reply: post.reply });
       } catch {
         this.#bounce(post);
       }
@@ -164,14 +165,14 @@ class NatsBus implements Bus {
 
   async #sub(subject: string, receive: (msg: Msg) => void): Promise<() => void> {
     let refused: Error | undefined;
-    const sub = this.#nc.subscribe(subject, {
+    const sub = this.#link.nc.subscribe(subject, {
       callback: (error, msg) => {
         if (error === null) receive(msg);
         else refused = error;
       },
     });
     try {
-      await within(FLUSH_DEADLINE, this.#nc.flush());
+      await within(FLUSH_DEADLINE, this.#link.nc.flush());
     } catch (error) {
       sub.unsubscribe();
       throw new BusError('disconnected', subject, error);
@@ -209,17 +210,15 @@ class NatsBus implements Bus {
     return { receive, close };
   }
 
-  async #follow(): Promise<void> {
-    for await (const { type } of this.#nc.status()) {
-      if (type !== 'disconnect' && type !== 'reconnect' && type !== 'close') continue;
-      if (type !== 'reconnect') {
-        // what is still here was not sent; what was sent may have arrived, and is left to deadlines
-        this.#flush();
-        this.#parts.drop('disconnected');
-      }
-      if (type === 'close') this.#requests.close();
-      this.#tell();
+  #changed(): void {
+    if (this.#closed) return;
+    if (!this.#link.live) {
+      // what is still here was not sent; what was sent may have arrived, and is left to deadlines
+      this.#flush();
+      this.#parts.drop('disconnected');
     }
+    if (this.#link.closed) this.#requests.close();
+    this.#tell();
   }
 
   #tell(): void {

@@ -19,6 +19,7 @@ import {
   type NodeConnectionOptions,
 } from '@nats-io/transport-node';
 import type { NatsClusterOptions, NatsCredentials } from '../cluster.ts';
+import { Link } from './link.ts';
 import { patiently } from './patience.ts';
 
 const CONNECT_DEADLINE = 30_000;
@@ -26,20 +27,17 @@ const CONNECT_DEADLINE = 30_000;
 const RETRY = 250;
 /** Milliseconds that one server may take to greet us. */
 const HANDSHAKE = 5_000;
+/** Milliseconds for one management request: a stream that has no leader yet answers nothing at all. */
+const ATTEMPT = 1_000;
 
 export interface NatsConnections extends AsyncDisposable {
-  readonly control: NatsConnection;
-  readonly data: NatsConnection;
+  readonly control: Link;
+  readonly data: Link;
   readonly manager: JetStreamManager;
   /** Servers of the NATS cluster as far as known, at least 1. */
   readonly nodes: number;
   /** Milliseconds of `connectDeadline` that are left. */
   remaining(): number;
-}
-
-/** Whether what is published now is put on the wire. The client itself would take it either way. */
-export function isLive(nc: NatsConnection): boolean {
-  return (nc as unknown as { readonly protocol: { readonly connected: boolean } }).protocol.connected && !nc.isClosed();
 }
 
 /** Rejects when `work` takes longer than `ms`. */
@@ -65,13 +63,13 @@ export async function connectNats(options: NatsClusterOptions): Promise<NatsConn
     return nc;
   };
   const control = await open('control');
-  const manager = await jetstreamManager(control, { checkAPI: false, timeout: 3_000 });
+  const manager = await jetstreamManager(control, { checkAPI: false, timeout: ATTEMPT });
   await checkServer(control, manager, remaining());
   const data = await open('data');
   const owned = stack.move();
   return {
-    control,
-    data,
+    control: new Link(control),
+    data: new Link(data),
     manager,
     nodes: control.info?.cluster === undefined ? 1 : Math.max(options.servers.length, control.info.connect_urls?.length ?? 1),
     remaining,

@@ -14,6 +14,7 @@ import { JetStreamApiError, type JetStreamClient } from '@nats-io/jetstream';
 import { headers } from '@nats-io/transport-node';
 import type { Lease, LeaseTimes, WorkerRecord } from '../ledger.ts';
 import { MARKER_TTL, subjectOf } from './buckets.ts';
+import { RECONNECT, type Link } from './link.ts';
 import { isConflict } from './patience.ts';
 
 /** Milliseconds for which changes are gathered. */
@@ -26,7 +27,7 @@ export interface NatsLeaseOptions {
   readonly js: JetStreamClient;
   readonly bucket: string;
   readonly times: LeaseTimes;
-  readonly isLive: () => boolean;
+  readonly link: Link;
   /** Told once, when the lease is over for whatever reason. */
   readonly ended: () => void;
 }
@@ -55,9 +56,14 @@ export class NatsLease implements Lease {
 
   /** Writes the record for the first time; rejects with `cluster.unavailable` after `deadline` milliseconds. */
   async open(deadline: number): Promise<void> {
+    const { link } = this.#options;
     const timer = setTimeout(() => this.#end(), deadline);
+    const stop = link.onChange(() => void link.whenLive(RECONNECT).catch(() => this.#end()));
     this.poke();
-    await this.#first.promise.finally(() => clearTimeout(timer));
+    await this.#first.promise.finally(() => {
+      clearTimeout(timer);
+      stop();
+    });
   }
 
   get lost(): AbortSignal {
@@ -94,10 +100,10 @@ export class NatsLease implements Lease {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.lost.aborted) return;
-    const { js, isLive } = this.#options;
+    const { js, link } = this.#options;
     this.#end();
     await this.#writing;
-    if (!isLive()) return;
+    if (!link.live) return;
     const purge = headers();
     purge.set('KV-Operation', 'PURGE');
     purge.set('Nats-Rollup', 'sub');
@@ -119,16 +125,17 @@ export class NatsLease implements Lease {
 
   /** Milliseconds until the next write; `undefined` if a new connection must come first. */
   async #write(): Promise<number | undefined> {
-    const { js, times, isLive } = this.#options;
-    if (!isLive()) return undefined;
+    const { js, times, link } = this.#options;
+    if (!link.live) return undefined;
     const sent = performance.now();
     this.#dirty = false;
     try {
-      const ack = await js.publish(this.#subject, JSON.stringify(this.#record), {
+      const write = js.publish(this.#subject, JSON.stringify(this.#record), {
         ttl: `${Math.ceil(times.ttl / 1000)}s`,
         expect: { lastSubjectSequence: this.#sequence },
         timeout: Math.min(WRITE_DEADLINE, times.ttl / 2),
       });
+      const ack = await link.whileLive(write);
       this.#sequence = Math.max(this.#sequence, ack.seq);
       this.#acknowledged(sent);
     } catch (error) {

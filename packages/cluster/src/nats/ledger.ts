@@ -5,18 +5,18 @@
  */
 import { CausewayError, type WorkerId } from '@causeway/protocol';
 import { jetstream, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
 import { LEASE_TIMES, type Lease, type Ledger, type LeaseTimes, type WorkerRecord } from '../ledger.ts';
-import { isLive, within } from './connect.ts';
+import { within } from './connect.ts';
 import { NatsLease } from './lease.ts';
+import { RECONNECT, type Link } from './link.ts';
 import { unavailable } from './patience.ts';
 import { BucketWatch, type Entry } from './watch.ts';
 
 /** Milliseconds for the first write of a lease, longer than a leader election. */
-const LEASE_DEADLINE = 15_000;
+const LEASE_DEADLINE = 12_000;
 
 export interface NatsLedgerOptions {
-  readonly control: NatsConnection;
+  readonly control: Link;
   readonly manager: JetStreamManager;
   readonly bucket: string;
   readonly inbox: string;
@@ -50,7 +50,7 @@ class NatsLedger implements Ledger {
 
   constructor(options: NatsLedgerOptions) {
     this.#options = options;
-    this.#js = jetstream(options.control);
+    this.#js = jetstream(options.control.nc);
     this.#watch = new BucketWatch(options.control, options.manager, {
       bucket: options.bucket,
       inbox: options.inbox,
@@ -60,17 +60,20 @@ class NatsLedger implements Ledger {
   }
 
   async open(): Promise<void> {
-    void this.#follow();
+    this.#options.control.onChange(() => {
+      if (this.#options.control.live) for (const lease of this.#leases.values()) lease.poke();
+    });
     await this.#watch.open();
   }
 
   async lease(record: WorkerRecord, times: LeaseTimes = this.#options.times ?? LEASE_TIMES): Promise<Lease> {
-    if (this.#closed || !isLive(this.#options.control)) throw new CausewayError('cluster.unavailable');
+    if (this.#closed) throw new CausewayError('cluster.unavailable');
+    await this.#options.control.whenLive(RECONNECT);
     const lease = new NatsLease(record, {
       js: this.#js,
       bucket: this.#options.bucket,
       times,
-      isLive: () => isLive(this.#options.control),
+      link: this.#options.control,
       ended: () => {
         if (this.#leases.get(record.worker) === lease) this.#leases.delete(record.worker);
       },
@@ -137,12 +140,6 @@ class NatsLedger implements Ledger {
       this.#told = true;
       for (const listener of [...this.#listeners]) listener();
     });
-  }
-
-  async #follow(): Promise<void> {
-    for await (const { type } of this.#options.control.status()) {
-      if (type === 'reconnect') for (const lease of this.#leases.values()) lease.poke();
-    }
   }
 }
 

@@ -7,39 +7,38 @@ import { randomBytes } from 'node:crypto';
 import { CausewayError, type SessionToken } from '@causeway/protocol';
 import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
 import { jetstream } from '@nats-io/jetstream';
-import type { NatsConnection } from '@nats-io/transport-node';
 import { SESSION_RECORD_BYTES, type SessionRecord, type SessionRecords, type StoredSession } from '../sessions.ts';
-import { isLive } from './connect.ts';
+import { RECONNECT, type Link } from './link.ts';
 import { isConflict, patiently, unavailable } from './patience.ts';
 
 /** Milliseconds for one operation, longer than a leader election. */
 const DEADLINE = 10_000;
 /** Milliseconds for one attempt. */
-const ATTEMPT = 3_000;
+const ATTEMPT = 2_000;
 const TOMBSTONE_TTL = '60s';
 const KEY_NAME = 'signing_key';
 const KEY_BYTES = 32;
 
 export interface NatsSessionsOptions {
-  readonly control: NatsConnection;
+  readonly control: Link;
   /** Names of the buckets, which exist. */
   readonly sessions: string;
   readonly cluster: string;
 }
 
 export async function openNatsSessions(options: NatsSessionsOptions): Promise<SessionRecords> {
-  const kvm = new Kvm(jetstream(options.control, { timeout: ATTEMPT, checkAPI: false }));
+  const kvm = new Kvm(jetstream(options.control.nc, { timeout: ATTEMPT, checkAPI: false }));
   const [sessions, cluster] = await Promise.all([kvm.open(options.sessions), kvm.open(options.cluster)]);
   return new NatsSessions(options.control, sessions, cluster);
 }
 
 class NatsSessions implements SessionRecords {
-  readonly #control: NatsConnection;
+  readonly #control: Link;
   readonly #sessions: KV;
   readonly #cluster: KV;
   #closed = false;
 
-  constructor(control: NatsConnection, sessions: KV, cluster: KV) {
+  constructor(control: Link, sessions: KV, cluster: KV) {
     this.#control = control;
     this.#sessions = sessions;
     this.#cluster = cluster;
@@ -102,10 +101,12 @@ class NatsSessions implements SessionRecords {
   }
 
   async #patiently<T>(attempt: (unsure: boolean) => Promise<T>): Promise<T> {
-    // a disconnected client would keep the attempt and time out
-    if (this.#closed || !isLive(this.#control)) throw new CausewayError('cluster.unavailable');
+    if (this.#closed) throw new CausewayError('cluster.unavailable');
     try {
-      return await patiently(DEADLINE, attempt);
+      return await patiently(DEADLINE, async (unsure) => {
+        await this.#control.whenLive(RECONNECT);
+        return this.#control.whileLive(attempt(unsure));
+      });
     } catch (error) {
       throw unavailable(error);
     }

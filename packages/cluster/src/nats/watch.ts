@@ -5,10 +5,10 @@
  * of this watch is listened to. Nothing scans.
  */
 import { AckPolicy, DeliverPolicy, type JetStreamManager } from '@nats-io/jetstream';
-import { createInbox, nanos, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
+import { createInbox, nanos, type Msg, type Subscription } from '@nats-io/transport-node';
 import { streamOf, subjectOf } from './buckets.ts';
-import { isLive } from './connect.ts';
 import { readDelivery } from './delivery.ts';
+import type { Link } from './link.ts';
 
 /** Milliseconds between the server's signs of life when nothing changes. */
 const HEARTBEAT = 2_000;
@@ -32,7 +32,7 @@ export interface WatchOptions {
 }
 
 export class BucketWatch implements AsyncDisposable {
-  readonly #nc: NatsConnection;
+  readonly #link: Link;
   readonly #manager: JetStreamManager;
   readonly #options: WatchOptions;
   readonly #ready = Promise.withResolvers<void>();
@@ -41,23 +41,25 @@ export class BucketWatch implements AsyncDisposable {
   /** Entries of the snapshot that is being received; `undefined` once it is complete. */
   #gathering: Entry[] | undefined;
   #delivered = 0;
+  #unfollow: () => void = () => undefined;
   #closed = false;
 
-  constructor(nc: NatsConnection, manager: JetStreamManager, options: WatchOptions) {
-    this.#nc = nc;
+  constructor(link: Link, manager: JetStreamManager, options: WatchOptions) {
+    this.#link = link;
     this.#manager = manager;
     this.#options = options;
   }
 
   /** Resolves with the first snapshot; the caller sets the deadline. */
   async open(): Promise<void> {
-    void this.#follow();
+    this.#unfollow = this.#link.onChange(() => (this.#link.live ? void this.#start() : this.#stop()));
     void this.#start();
     await this.#ready.promise;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    this.#unfollow();
     this.#stop();
     this.#ready.resolve();
   }
@@ -72,14 +74,18 @@ export class BucketWatch implements AsyncDisposable {
   /** Listens to a new consumer. Whatever the former one still sends goes nowhere. */
   async #start(): Promise<void> {
     this.#stop();
-    if (this.#closed || !isLive(this.#nc)) return;
+    if (this.#closed || !this.#link.live) return;
     const address = createInbox(this.#options.inbox);
-    const sub = this.#nc.subscribe(address, { callback: (error, msg) => error === null && this.#sub === sub && this.#take(msg) });
+    const sub = this.#link.nc.subscribe(address, {
+      callback: (error, msg) => {
+        if (error === null && this.#sub === sub) this.#take(msg);
+      },
+    });
     this.#sub = sub;
     this.#gathering = [];
     this.#delivered = 0;
     try {
-      const info = await this.#manager.consumers.add(streamOf(this.#options.bucket), {
+      const info = await this.#link.whileLive(this.#manager.consumers.add(streamOf(this.#options.bucket), {
         deliver_subject: address,
         deliver_policy: DeliverPolicy.LastPerSubject,
         filter_subject: subjectOf(this.#options.bucket, '>'),
@@ -88,7 +94,7 @@ export class BucketWatch implements AsyncDisposable {
         inactive_threshold: nanos(30_000),
         mem_storage: true,
         num_replicas: 1,
-      });
+      }));
       if (this.#sub !== sub) return;
       if (info.num_pending === 0 && this.#delivered === 0) this.#complete();
       this.#expect(HEARTBEAT * 2.5);
@@ -133,13 +139,5 @@ export class BucketWatch implements AsyncDisposable {
     this.#gathering = undefined;
     this.#options.snapshot(entries);
     this.#ready.resolve();
-  }
-
-  async #follow(): Promise<void> {
-    for await (const { type } of this.#nc.status()) {
-      if (this.#closed) return;
-      if (type === 'reconnect') void this.#start();
-      else if (type === 'disconnect') this.#stop();
-    }
   }
 }

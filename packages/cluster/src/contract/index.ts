@@ -1,0 +1,5 @@
+/** The contract suites, for whoever brings another implementation: call them in a file that `node --test` runs. */
+export { busContract, CONTRACT_LIMITS } from './bus.ts';
+export { CONTRACT_TIMES, ledgerContract } from './ledger.ts';
+export { sessionsContract } from './sessions.ts';
+export type { Party, World } from './world.ts';

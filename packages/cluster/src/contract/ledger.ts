@@ -1,0 +1,158 @@
+/** The contract of `Ledger` as tests: every implementation passes all of it. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { CausewayError, newWorkerId, type WorkerId } from '@causeway/protocol';
+import type { Ledger, LeaseTimes, WorkerRecord } from '../ledger.ts';
+import { soon, until, type Party, type World } from './world.ts';
+
+/** The shortest that NATS can do: it counts TTL in whole seconds. */
+export const CONTRACT_TIMES: LeaseTimes = { ttl: 3_000, heartbeat: 300, fence: 1_500 };
+/** Milliseconds that a store may take to end a record whose time is over, and to tell. */
+const EXPIRY_SLACK = 2_000;
+
+type MakeLedgerWorld = (times: LeaseTimes) => Promise<World<Ledger>>;
+type Pair = { readonly world: World<Ledger>; readonly a: Party<Ledger>; readonly b: Party<Ledger> };
+
+function record(change: Partial<WorkerRecord> = {}): WorkerRecord {
+  const servers = { files: { default: true, path: '/files', recovery: 'restart' } } as const;
+  return { v: 1, worker: newWorkerId(), host: 'h', version: '1.0.0', capacity: 10, sessions: 0, draining: false, servers, ...change };
+}
+
+function sees(ledger: Ledger, what: string, holds: (workers: ReadonlyMap<WorkerId, WorkerRecord>) => boolean, ms?: number): Promise<void> {
+  return until(what, (listener) => ledger.onChange(listener), () => holds(ledger.workers()), ms);
+}
+
+const unavailable = (error: unknown): boolean => error instanceof CausewayError && error.reason === 'cluster.unavailable';
+const fired = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
+
+/** Registers the suite. `make` gives a world whose ledgers have the times given. */
+export function ledgerContract(make: MakeLedgerWorld): void {
+  const pair = (name: string, test: (pair: Pair) => Promise<void>): void =>
+    void it(name, async () => {
+      await using world = await make(CONTRACT_TIMES);
+      const [a, b] = await Promise.all([world.join(), world.join()]);
+      await test({ world, a, b });
+    });
+  describe('ledger', { concurrency: 4 }, () => {
+    records(pair);
+    leases(pair);
+  });
+}
+
+type Register = (name: string, test: (pair: Pair) => Promise<void>) => void;
+
+function records(pair: Register): void {
+  pair('a record is seen by everybody, its holder included, exactly as it was written', async ({ a, b }) => {
+    const written = record();
+    await using _lease = await a.part.lease(written);
+    await sees(a.part, 'own record', (workers) => workers.has(written.worker));
+    await sees(b.part, 'record of another', (workers) => workers.has(written.worker));
+    assert.deepEqual(b.part.workers().get(written.worker), written);
+  });
+
+  pair('changes become visible, the last one at the latest', async ({ a, b }) => {
+    const { worker } = record();
+    await using lease = await a.part.lease(record({ worker }));
+    for (let sessions = 1; sessions <= 20; sessions += 1) lease.update({ sessions });
+    lease.update({ draining: true });
+    await sees(b.part, 'the last change', (workers) => workers.get(worker)?.sessions === 20 && workers.get(worker)?.draining === true);
+    lease.update({ servers: {}, capacity: 7 });
+    await sees(b.part, 'a further change', (workers) => workers.get(worker)?.capacity === 7);
+    assert.deepEqual(b.part.workers().get(worker), record({ worker, sessions: 20, draining: true, servers: {}, capacity: 7 }));
+  });
+
+  pair('who comes later sees what is there', async ({ world, a }) => {
+    const workers = await Promise.all(Array.from({ length: 5 }, () => record()).map(async (one) => ({ one, lease: await a.part.lease(one) })));
+    const late = await world.join();
+    assert.deepEqual([...late.part.workers().keys()].toSorted(), workers.map(({ one }) => one.worker).toSorted());
+    for (const { lease } of workers) await lease[Symbol.asyncDispose]();
+    await sees(late.part, 'nobody', (seen) => seen.size === 0);
+  });
+
+  pair('a record that is given back is gone for everybody at once, for good', async ({ a, b }) => {
+    const { worker } = record();
+    const lease = await a.part.lease(record({ worker }));
+    await sees(b.part, 'the record', (workers) => workers.has(worker));
+    lease.update({ sessions: 3 });
+    await lease[Symbol.asyncDispose]();
+    await sees(b.part, 'its end', (workers) => !workers.has(worker), 1_000);
+    assert.ok(lease.lost.aborted);
+    assert.equal(lease.remaining(), 0);
+    lease.update({ sessions: 4 });
+    await lease[Symbol.asyncDispose]();
+    await using _other = await a.part.lease(record({ worker: newWorkerId() }));
+    await sees(b.part, 'another record', (workers) => workers.size > 0);
+    assert.ok(!b.part.workers().has(worker));
+  });
+
+  pair('a view stays while its member is cut off, and catches up', async ({ a, b }) => {
+    const [stays, goes, comes] = [record(), record(), record()];
+    await using _stays = await a.part.lease(stays);
+    const going = await a.part.lease(goes);
+    await sees(b.part, 'both', (workers) => workers.size === 2);
+    await b.cut();
+    await going[Symbol.asyncDispose]();
+    await using _comes = await a.part.lease(comes);
+    assert.deepEqual([...b.part.workers().keys()].toSorted(), [stays.worker, goes.worker].toSorted());
+    await b.heal();
+    await sees(b.part, 'the present state', (workers) => workers.has(stays.worker) && workers.has(comes.worker) && !workers.has(goes.worker));
+  });
+}
+
+function leases(pair: Register): void {
+  const { ttl, fence } = CONTRACT_TIMES;
+
+  pair('a lease that is renewed lasts longer than its time', async ({ a, b }) => {
+    const { worker } = record();
+    await using lease = await a.part.lease(record({ worker }));
+    await sees(b.part, 'the record', (workers) => workers.has(worker));
+    const vanished = sees(b.part, 'its end', (workers) => !workers.has(worker), ttl + EXPIRY_SLACK);
+    await assert.rejects(vanished, /not within/);
+    assert.ok(!lease.lost.aborted);
+    assert.ok(lease.remaining() > 0 && lease.remaining() <= fence);
+  });
+
+  pair('a holder that is cut off is fenced first, and its record expires for the others after', async ({ a, b }) => {
+    const { worker } = record();
+    await using lease = await a.part.lease(record({ worker }));
+    await sees(b.part, 'the record', (workers) => workers.has(worker));
+    const gone = sees(b.part, 'expiry', (workers) => !workers.has(worker), ttl + EXPIRY_SLACK).then(() => performance.now());
+    await a.cut();
+    await soon('the fence', fired(lease.lost), fence + 500);
+    const fenced = performance.now();
+    assert.equal(lease.remaining(), 0);
+    assert.ok((await gone) > fenced, 'the fence comes before anybody could take over');
+    await a.heal();
+    assert.equal(lease.remaining(), 0, 'a lost lease stays lost');
+    await using again = await a.part.lease(record({ worker, sessions: 1 }));
+    await sees(b.part, 'a new lease', (workers) => workers.get(worker)?.sessions === 1);
+    assert.ok(again.remaining() > 0);
+  });
+
+  pair('a cut shorter than the fence costs nothing', async ({ a, b }) => {
+    const { worker } = record();
+    await using lease = await a.part.lease(record({ worker }));
+    await sees(b.part, 'the record', (workers) => workers.has(worker));
+    await a.cut();
+    lease.update({ sessions: 5 });
+    await a.heal();
+    await sees(b.part, 'what changed meanwhile', (workers) => workers.get(worker)?.sessions === 5);
+    assert.ok(!lease.lost.aborted);
+    assert.ok(lease.remaining() > 0);
+  });
+
+  pair('the record of a member that vanished expires', async ({ a, b }) => {
+    const { worker } = record();
+    const lease = await a.part.lease(record({ worker }));
+    await sees(b.part, 'the record', (workers) => workers.has(worker));
+    await a.vanish();
+    await sees(b.part, 'expiry', (workers) => !workers.has(worker), ttl + EXPIRY_SLACK);
+    assert.ok(lease.lost.aborted);
+  });
+
+  pair('without a connection there is no lease to be had, and the refusal says so', async ({ a }) => {
+    await a.cut();
+    await soon('the refusal', assert.rejects(a.part.lease(record()), unavailable), 15_000);
+  });
+}

@@ -1,0 +1,69 @@
+/**
+ * Owns the state of one NATS connection as the rest sees it. The client itself accepts work while it is
+ * disconnected, drops it, and lets requests wait for answers that cannot come.
+ * Invariant: `live` is the state at this moment, not at the last event.
+ */
+import { CausewayError } from '@causeway/protocol';
+import { errors, type NatsConnection } from '@nats-io/transport-node';
+
+/** Milliseconds that a lost connection may take to return before an operation is refused. */
+export const RECONNECT = 2_000;
+
+export class Link {
+  readonly nc: NatsConnection;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(nc: NatsConnection) {
+    this.nc = nc;
+    void this.#follow();
+  }
+
+  /** Whether what is published now is put on the wire. */
+  get live(): boolean {
+    return !this.closed && (this.nc as unknown as { readonly protocol: { readonly connected: boolean } }).protocol.connected;
+  }
+
+  /** For good. */
+  get closed(): boolean {
+    return this.nc.isClosed();
+  }
+
+  /** Calls back after every loss, return and end of the connection; returns the way to stop. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Resolves when the connection lives; rejects with `cluster.unavailable` after `ms` milliseconds, or when it is closed. */
+  async whenLive(ms: number): Promise<void> {
+    if (this.live) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const refuse = (): void => reject(new CausewayError('cluster.unavailable'));
+    const timer = setTimeout(refuse, ms);
+    const stop = this.onChange(() => {
+      if (this.live) resolve();
+      else if (this.closed) refuse();
+    });
+    if (this.closed) refuse();
+    await promise.finally(() => {
+      clearTimeout(timer);
+      stop();
+    });
+  }
+
+  /** The outcome of `work`, which waits for an answer over this connection; rejects as soon as none can come. */
+  async whileLive<T>(work: Promise<T>): Promise<T> {
+    const { promise, reject } = Promise.withResolvers<never>();
+    const stop = this.onChange(() => {
+      if (!this.live) reject(new errors.RequestError('the connection was lost'));
+    });
+    return Promise.race([work, promise]).finally(stop);
+  }
+
+  async #follow(): Promise<void> {
+    for await (const { type } of this.nc.status()) {
+      if (type !== 'disconnect' && type !== 'reconnect' && type !== 'close') continue;
+      for (const listener of [...this.#listeners]) listener();
+    }
+  }
+}
