@@ -43,6 +43,8 @@ export interface Worker extends AsyncDisposable {
 }
 
 const VERSION = '0.1.0';
+/** Stands for the session in the mark of a probed child. */
+const PROBE = 'probe';
 
 /** Starts a worker; when it resolves, edges place sessions on it. */
 export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Promise<Worker> {
@@ -52,7 +54,6 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   await using stack = new AsyncDisposableStack();
   const wheel = stack.use(createWheel());
   const warden = process.pid === 1 ? undefined : stack.use(await openWarden({ log, worker: id }));
-  stack.use(await openOrphanSweep({ log }));
   const spawnQueue = openSpawnQueue({ concurrency: options.worker.spawnConcurrency, waiting: options.worker.spawnQueue });
   const prefix = await deathSignalPrefix();
   const start = (session: string, server: ServerConfig, listeners: ChildListeners, signal?: AbortSignal): Promise<Child> =>
@@ -68,6 +69,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
     );
   const lease = stack.use(await cluster.ledger.lease(firstRecord(id, options)));
   const capacity = new Capacity(options.worker.capacity, (sessions) => lease.update({ sessions }));
+  stack.use(await openOrphanSweep({ log, isCurrent: (mark) => isHeld(capacity, mark) }));
   const sessionDeps = depsOfSessions({ cluster, id, options, start });
   const intake = await openIntake({
     cluster,
@@ -93,7 +95,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
     probe: (name) => {
       const server = options.servers[name];
       if (!server) return Promise.reject(new CausewayError('server.unknown'));
-      return probe(server, (listeners) => start('probe', server, listeners));
+      return probe(server, (listeners) => start(PROBE, server, listeners));
     },
     async drain(deadline) {
       capacity.refuse();
@@ -106,6 +108,12 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Whether the session that a child's mark names is still here; a probe has none. */
+function isHeld(capacity: Capacity, mark: string): boolean {
+  const session = mark.split('/')[1] ?? '';
+  return session === PROBE || capacity.find(session as SessionToken) !== undefined;
 }
 
 async function endAll(capacity: Capacity): Promise<void> {
