@@ -27,14 +27,14 @@ export function place(question: PlacementQuestion): WorkerRecord | 'unknown' | '
     known = true;
     if (record.draining) continue;
     serving = true;
-    if (!question.except.has(record.worker) && load(record, question) < 1) candidates.push(record);
+    if (!question.except.has(record.worker) && held(record, question) < record.capacity) candidates.push(record);
   }
   if (candidates.length === 0) return serving ? 'full' : known ? 'none' : 'unknown';
   const first = candidates[Math.floor(question.random() * candidates.length)]!;
   const second = candidates[Math.floor(question.random() * candidates.length)]!;
-  return load(second, question) < load(first, question) ? second : first;
+  return held(second, question) / second.capacity < held(first, question) / first.capacity ? second : first;
 }
 
-function load(record: WorkerRecord, question: PlacementQuestion): number {
-  return (record.sessions + question.pending(record.worker)) / Math.max(record.capacity, 1);
+function held(record: WorkerRecord, question: PlacementQuestion): number {
+  return record.sessions + question.pending(record.worker);
 }

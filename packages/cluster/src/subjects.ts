@@ -17,8 +17,8 @@ export interface Subjects {
   sessionIn(worker: WorkerId, session: SessionToken): string;
   /** Attach, detach, credit, cancel of streams; info; close. */
   sessionControl(worker: WorkerId, session: SessionToken): string;
-  /** Reply address of stream frames: only the bus's `undelivered` arrives here. */
-  streamLost(worker: WorkerId, session: SessionToken, stream: string, seq: number): string;
+  /** Reply address of a frame at `seq` of a stream's `attachment`: whatever arrives here means that it reached nobody. */
+  streamLost(worker: WorkerId, session: SessionToken, stream: string, attachment: number, seq: number): string;
   /** Inbox of a worker: below it arrive answers to its own requests and acknowledgements of its parts. */
   workerInbox(worker: WorkerId): string;
   /** Everything addressed to an edge. */
@@ -37,7 +37,7 @@ export function subjects(prefix = 'cw'): Subjects {
     control: (worker) => `${prefix}.w.${worker}.ctl`,
     sessionIn: (worker, session) => `${prefix}.w.${worker}.s.${session}.in`,
     sessionControl: (worker, session) => `${prefix}.w.${worker}.s.${session}.ctl`,
-    streamLost: (worker, session, stream, seq) => `${prefix}.w.${worker}.s.${session}.lost.${stream}.${seq}`,
+    streamLost: (worker, session, stream, attachment, seq) => `${prefix}.w.${worker}.s.${session}.lost.${stream}.${attachment}.${seq}`,
     workerInbox: (worker) => `${prefix}.wr.${worker}`,
     edgeAll: (edge) => `${prefix}.e.${edge}.>`,
     stream: (edge, stream) => `${prefix}.e.${edge}.g.${stream}`,

@@ -1,0 +1,204 @@
+import assert from 'node:assert/strict';
+import { describe, it, mock } from 'node:test';
+import fc from 'fast-check';
+import { BusError, type BusFailure, type BusLimits, type BusMessage } from '../src/bus.ts';
+import { LAST_MARK, MARK, PartSender, TRANSFER_SILENCE, whole } from '../src/chunks.ts';
+import { PartReceiver } from '../src/reassembly.ts';
+
+const LIMITS: BusLimits = { maxMessageBytes: 1_000, partBytes: 100, partWindow: 3 };
+
+interface Sent {
+  readonly subject: string;
+  readonly payload: Buffer;
+  readonly reply: string | undefined;
+}
+
+/** A sender and a receiver with a wire between them that the test moves. */
+function wire(limits: BusLimits = LIMITS, receiverBytes = limits.maxMessageBytes, budget = { left: 8 * limits.maxMessageBytes }) {
+  const outbound: Sent[] = [];
+  const acknowledgements: { readonly address: string; readonly payload: Buffer }[] = [];
+  const bounced: { readonly reply: string; readonly failure: BusFailure }[] = [];
+  const delivered: BusMessage[] = [];
+  const sender = new PartSender({
+    inbox: 'inbox.a',
+    limits,
+    send: (subject, payload, reply) => outbound.push({ subject, payload: Buffer.from(payload), reply }),
+    bounce: (reply, failure) => bounced.push({ reply, failure }),
+  });
+  const receiver = new PartReceiver({
+    maxMessageBytes: receiverBytes,
+    budget,
+    answer: (address, payload) => acknowledgements.push({ address, payload }),
+    deliver: (message) => delivered.push(message),
+  });
+  const arrive = ({ subject, payload, reply }: Sent): void => {
+    if (payload[0] === MARK.part) receiver.take(subject, reply!, payload);
+    else delivered.push({ kind: 'data', subject, reply, data: payload[0] === MARK.escaped ? payload.subarray(1) : payload });
+  };
+  const acknowledge = (): void => {
+    const { address, payload } = acknowledgements.shift()!;
+    assert.equal(sender.settle(address, payload), true);
+  };
+  const run = (): void => {
+    while (outbound.length + acknowledgements.length > 0) {
+      if (outbound.length > 0) arrive(outbound.shift()!);
+      else acknowledge();
+    }
+  };
+  return { sender, receiver, outbound, acknowledgements, bounced, delivered, budget, arrive, acknowledge, run };
+}
+
+describe('parts', () => {
+  it('whole messages travel as they are, unless their first byte is a mark', () => {
+    for (let byte = 0; byte < 256; byte += 1) {
+      const data = Buffer.of(byte, 1);
+      const payload = whole(data);
+      if (byte > LAST_MARK) assert.equal(payload, data);
+      else assert.deepEqual([...payload], [MARK.escaped, byte, 1]);
+    }
+    assert.equal(whole(Buffer.alloc(0)).length, 0);
+  });
+
+  it('whatever is sent arrives once, whole, in order for each subject, and nothing is left', () => {
+    const size = fc.oneof(fc.integer({ min: 0, max: 100 }), fc.integer({ min: 101, max: 1_000 }), fc.constantFrom(99, 100, 101, 200, 201));
+    const messages = fc.array(fc.record({ subject: fc.constantFrom('s.1', 's.2', 's.3'), size, reply: fc.boolean() }), { maxLength: 12 });
+    fc.assert(
+      fc.property(messages, fc.infiniteStream(fc.boolean()), (all, arrivals) => {
+        const test = wire();
+        all.forEach(({ subject, size: bytes, reply }, index) => {
+          const data = Buffer.alloc(bytes, index);
+          const answer = reply ? `answer.${index}` : undefined;
+          if (bytes > LIMITS.partBytes || test.sender.holds(subject)) test.sender.send(subject, data, answer);
+          else test.outbound.push({ subject, payload: Buffer.from(whole(data)), reply: answer });
+        });
+        for (const arrival of arrivals) {
+          if (test.outbound.length + test.acknowledgements.length === 0) break;
+          if (test.outbound.length > 0 && (arrival || test.acknowledgements.length === 0)) test.arrive(test.outbound.shift()!);
+          else test.acknowledge();
+        }
+        for (const subject of ['s.1', 's.2', 's.3']) {
+          const sent = all.map((one, index) => ({ ...one, index })).filter((one) => one.subject === subject);
+          const got = test.delivered.filter((one) => one.subject === subject);
+          assert.deepEqual(
+            got.map((one) => [one.data.length, one.data[0], one.reply]),
+            sent.map((one) => [one.size, one.size === 0 ? undefined : one.index, one.reply ? `answer.${one.index}` : undefined]),
+          );
+          assert.equal(test.sender.holds(subject), false);
+        }
+        assert.deepEqual(test.bounced, []);
+        assert.equal(test.budget.left, 8 * LIMITS.maxMessageBytes);
+      }),
+    );
+  });
+
+  it('no more parts than the window are on their way, and other subjects are not held up', () => {
+    const { sender, outbound, arrive, acknowledge, run, delivered } = wire();
+    sender.send('large', Buffer.alloc(1_000, 1), undefined);
+    assert.equal(outbound.length, LIMITS.partWindow);
+    assert.ok(sender.holds('large'));
+    assert.ok(!sender.holds('other'));
+    arrive(outbound.shift()!);
+    assert.equal(outbound.length, LIMITS.partWindow - 1);
+    acknowledge();
+    assert.equal(outbound.length, LIMITS.partWindow);
+    run();
+    assert.equal(delivered.length, 1);
+  });
+
+  it('nobody listening, a refusal or a silence before the last part was sent is said at the reply address, once', () => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      for (const blow of ['nobody', 'refused', 'silence'] as const) {
+        const { sender, outbound, bounced } = wire();
+        sender.send('s', Buffer.alloc(1_000), 'answer');
+        sender.send('s', Buffer.alloc(10, 0x7b), 'next');
+        const address = outbound[0]!.reply!;
+        if (blow === 'silence') mock.timers.tick(TRANSFER_SILENCE);
+        else sender.settle(address, blow === 'nobody' ? 'undelivered' : Buffer.of(MARK.refused));
+        sender.settle(address, 'undelivered');
+        assert.deepEqual(bounced, [{ reply: 'answer', failure: 'no_responders' }], blow);
+        assert.equal(outbound.at(-1)!.reply, 'next', 'what waited behind it goes on');
+        assert.equal(sender.holds('s'), false);
+      }
+    } finally {
+      mock.timers.reset();
+    }
+  });
+
+  it('when every part was sent and nothing comes back, nothing is claimed', () => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      const { sender, outbound, bounced } = wire();
+      sender.send('s', Buffer.alloc(250), 'answer');
+      assert.equal(outbound.length, 3);
+      mock.timers.tick(TRANSFER_SILENCE);
+      assert.deepEqual(bounced, []);
+    } finally {
+      mock.timers.reset();
+    }
+  });
+
+  it('a lost connection bounces what had not left completely, and forgets the rest', () => {
+    const { sender, bounced } = wire();
+    sender.send('left', Buffer.alloc(250), 'a');
+    sender.send('half', Buffer.alloc(1_000), 'b');
+    sender.send('half', Buffer.alloc(10), 'c');
+    sender.drop('disconnected');
+    assert.deepEqual(bounced, [
+      { reply: 'b', failure: 'disconnected' },
+      { reply: 'c', failure: 'disconnected' },
+    ]);
+    for (const subject of ['left', 'half']) assert.equal(sender.holds(subject), false);
+  });
+
+  it('what waits is bounded', () => {
+    const { sender } = wire();
+    const fill = (): void => {
+      for (let index = 0; index < 20; index += 1) sender.send('s', Buffer.alloc(1_000), undefined);
+    };
+    assert.throws(fill, (error: unknown) => error instanceof BusError && error.failure === 'too_large');
+    sender.drop('aborted');
+    sender.send('s', Buffer.alloc(1_000), undefined);
+    sender.drop('aborted');
+  });
+
+  it('a receiver refuses what is too large, too much at once, out of order, or no part', () => {
+    const tooLarge = wire(LIMITS, 500);
+    tooLarge.sender.send('s', Buffer.alloc(1_000), 'answer');
+    tooLarge.run();
+    assert.deepEqual(tooLarge.bounced, [{ reply: 'answer', failure: 'no_responders' }]);
+
+    const tooMuch = wire(LIMITS, 1_000, { left: 1_500 });
+    tooMuch.sender.send('s.1', Buffer.alloc(1_000), 'one');
+    tooMuch.sender.send('s.2', Buffer.alloc(1_000), 'two');
+    tooMuch.run();
+    assert.deepEqual([tooMuch.delivered.length, tooMuch.bounced.length, tooMuch.budget.left], [1, 1, 1_500]);
+
+    const gap = wire();
+    gap.sender.send('s', Buffer.alloc(1_000), 'answer');
+    gap.outbound.splice(1, 1);
+    gap.run();
+    assert.deepEqual([gap.delivered.length, gap.bounced.length, gap.budget.left], [0, 1, 8_000]);
+
+    for (const payload of [Buffer.of(MARK.part), Buffer.alloc(11, MARK.part), Buffer.alloc(12, 0xff)]) gap.receiver.take('s', 'x', payload);
+    assert.equal(gap.delivered.length, 0);
+  });
+
+  it('a receiver drops and refuses a transfer whose next part does not come', () => {
+    mock.timers.enable({ apis: ['setTimeout'] });
+    try {
+      const { sender, receiver, outbound, acknowledgements, arrive, budget } = wire();
+      sender.send('s', Buffer.alloc(1_000), undefined);
+      arrive(outbound.shift()!);
+      mock.timers.tick(TRANSFER_SILENCE - 1);
+      assert.equal(acknowledgements.length, 1);
+      mock.timers.tick(1);
+      assert.equal(acknowledgements.at(-1)!.payload[0], MARK.refused);
+      assert.equal(budget.left, 8_000);
+      sender.drop('aborted');
+      receiver.close();
+    } finally {
+      mock.timers.reset();
+    }
+  });
+});

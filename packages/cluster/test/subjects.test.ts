@@ -1,0 +1,31 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { EdgeId, SessionToken, WorkerId } from '@causeway/protocol';
+import { matcher } from '../src/routes.ts';
+import { subjects, tail } from '../src/subjects.ts';
+
+const [W, E, S] = ['W1', 'E1', 'tok-en_1'] as [WorkerId, EdgeId, SessionToken];
+
+describe('subjects', () => {
+  const { workerAll, open, control, sessionIn, sessionControl, streamLost, workerInbox, edgeAll, stream, edgeInbox } = subjects();
+
+  it('are pinned', () => {
+    assert.deepEqual(
+      [workerAll(W), open(W), control(W), sessionIn(W, S), sessionControl(W, S), streamLost(W, S, 'g1', 7), workerInbox(W), edgeAll(E), stream(E, 'g1'), edgeInbox(E)],
+      ['cw.w.W1.>', 'cw.w.W1.open', 'cw.w.W1.ctl', 'cw.w.W1.s.tok-en_1.in', 'cw.w.W1.s.tok-en_1.ctl', 'cw.w.W1.s.tok-en_1.lost.g1.7', 'cw.wr.W1', 'cw.e.E1.>', 'cw.e.E1.g.g1', 'cw.er.E1'],
+    );
+    assert.equal(subjects('a.b').open(W), 'a.b.w.W1.open');
+  });
+
+  it('lie below the wildcard of their process, and inboxes do not', () => {
+    const mine = matcher(workerAll(W));
+    for (const subject of [open(W), control(W), sessionIn(W, S), sessionControl(W, S), streamLost(W, S, 'g', 7)]) assert.ok(mine(subject), subject);
+    assert.ok(matcher(edgeAll(E))(stream(E, 'g')));
+    for (const inbox of [workerInbox(W), edgeInbox(E)]) assert.ok(!mine(`${inbox}.x`) && !matcher(edgeAll(E))(`${inbox}.x`));
+  });
+
+  it('give back what stands below the wildcard', () => {
+    assert.deepEqual(tail(sessionIn(W, S), workerAll(W)), ['s', S, 'in']);
+    assert.deepEqual(tail(open(W), workerAll(W)), ['open']);
+  });
+});
