@@ -47,7 +47,7 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
   const exchanges = stack.use(new Exchanges(cluster, id, wheel, log));
   await exchanges.open();
   const key = await cluster.sessions.signingKey();
-  const edge: EdgeContext = { id, cluster, exchanges, servers, opens: new PendingOpens(), key, verified: new Map(), clock: systemClock, wheel, log, options, deadline: options.requestTimeout ?? DEADLINE };
+  const edge: EdgeContext = { id, cluster, exchanges, servers, opens: new PendingOpens(), key, verified: new Map(), streams: new Set(), clock: systemClock, wheel, log, options, deadline: options.requestTimeout ?? DEADLINE };
   let draining = false;
   const health = createHealth();
   health.add('drain', () => (draining ? { state: 'failing', note: 'shutting down' } : { state: 'ok' }));
@@ -67,6 +67,7 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
     async drain(deadline) {
       draining = true;
       await exchanges.answered(AbortSignal.timeout(deadline));
+      for (const stream of edge.streams) stream.retire(options.streams.retry);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

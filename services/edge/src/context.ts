@@ -5,6 +5,7 @@ import type { Cluster } from '@causeway/cluster';
 import type { Config } from '@causeway/config';
 import type { EdgeId, Identity, SessionClaims } from '@causeway/protocol';
 import type { Clock, Log, Wheel } from '@causeway/runtime';
+import type { EventStream } from './http/event-stream.ts';
 import type { Servers } from './servers.ts';
 import type { Exchanges } from './session/exchanges.ts';
 import type { PendingOpens } from './session/open.ts';
@@ -31,6 +32,8 @@ export interface EdgeContext {
   readonly key: Buffer;
   /** Sessions whose ids were verified here, by identity, server and id. */
   readonly verified: Map<string, KnownSession>;
+  /** Open streams that belong to no call: a drain sends their clients away. */
+  readonly streams: Set<EventStream>;
   readonly clock: Clock;
   readonly wheel: Wheel;
   readonly log: Log;

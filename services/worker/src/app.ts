@@ -157,7 +157,7 @@ function depsOfSessions({ cluster, id, options: { streams }, start }: SessionDoo
     reply: (to, head) => bus.publish(to, encode(head)),
     publishStream: (session: SessionToken) => (to, head, bytes, stream, seq) => {
       // A call's frames need no receipt: whoever asks for them again finds them in the journal.
-      const receipt = stream.kind === 'call' ? undefined : subjects.streamLost(id, session, stream.name, seq);
+      const receipt = stream.kind === 'call' ? undefined : subjects.streamLost(id, session, stream.name, stream.attachment, seq);
       bus.publish(to, bytes ? encode(head, bytes) : encode(head), receipt);
     },
     startChild: start,

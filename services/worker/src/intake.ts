@@ -35,10 +35,10 @@ export async function openIntake(deps: IntakeDeps): Promise<Disposable> {
 }
 
 function receive(deps: IntakeDeps, where: readonly string[], message: BusMessage): void {
-  const [area, token, door, stream, seq] = where;
+  const [area, token, door, stream, attachment, seq] = where;
   if (area === 's' && token !== undefined) {
     const session = deps.capacity.find(token as SessionToken);
-    if (door === 'lost') return session?.lost(stream ?? '', Number(seq));
+    if (door === 'lost') return session?.lost(stream ?? '', Number(attachment), Number(seq));
     if (message.kind === 'undelivered') return;
     if (!session) return reply(deps, message.reply, verdictOf(new CausewayError('request.session_unknown')));
     return dispatch(deps, session, message);

@@ -15,6 +15,9 @@ import { EventStream } from './event-stream.ts';
 import { asRefusal, refuse } from './refusal.ts';
 import { findSession, type Visit } from './visit.ts';
 
+/** Milliseconds until a stream must have been begun or refused. */
+const VERDICT = 60_000;
+
 export function openSse(edge: EdgeContext, visit: Visit, res: ServerResponse): void {
   let events: EventStream | undefined;
   const word = (): { stream: string; to: string } => ({ stream: opening.exchange.name, to: opening.exchange.to });
@@ -36,24 +39,31 @@ export function openSse(edge: EdgeContext, visit: Visit, res: ServerResponse): v
   const begin = (): void => {
     const { session } = opening;
     if (!session) return;
-    if (res.destroyed) return tell(edge, session, { t: 'detach', ...word() });
+    cancelVerdict();
+    if (res.destroyed) return drop();
     events = new EventStream(res, {
       wheel: edge.wheel,
       heartbeat: edge.options.streams.heartbeat,
       taken: (seq) => tell(edge, session, { t: 'credit', ...word(), seq }),
     });
+    edge.streams.add(events);
     events.message(Buffer.from(`${messageUrl(edge, visit)}?sessionId=${session.id}`), { event: 'endpoint' });
   };
   const leave = (): void => {
     opening.exchange.end();
     events?.end();
-    if (!events) res.destroy();
+    if (!events) refuse(res, new CausewayError('cluster.owner_silent'));
   };
+  const drop = (): void => {
+    if (opening.session) tell(edge, opening.session, { t: 'detach', ...word() });
+    opening.exchange.end();
+  };
+  const cancelVerdict = edge.wheel.after(VERDICT, leave);
   res.once('close', () => {
     // A stream that was not begun yet is let go when the worker's word arrives.
     if (!events) return;
-    opening.exchange.end();
-    if (opening.session) tell(edge, opening.session, { t: 'detach', ...word() });
+    edge.streams.delete(events);
+    drop();
   });
   opening.ask();
 }

@@ -127,6 +127,7 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
       stream = name;
       events = new EventStream(res, { wheel: edge.wheel, heartbeat: streams.heartbeat, taken: (seq) => listening.taken(seq), headers: { 'mcp-session-id': String(req.headers['mcp-session-id']) } });
       if (!from && revision && REVISIONS[revision].primingEvent) events.priming(`${name}.0`, streams.retry);
+      edge.streams.add(events);
       events.begin();
     },
     message: (head, bytes) => events?.message(bytes, { id: `${stream}.${head.seq}`, seq: head.seq }),
@@ -139,6 +140,7 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
   });
   res.once('close', () => {
     cancelAge();
+    if (events) edge.streams.delete(events);
     listening.leave();
   });
 }

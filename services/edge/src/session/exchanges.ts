@@ -3,9 +3,9 @@
  * of this edge's standing subscription.
  *
  * Invariants: an exchange ends once, by its owner, its deadline, or the loss of the worker; what arrives
- * for an exchange that has ended is dropped; a worker's record that disappears fails all that wait for it.
+ * for an exchange that has ended is dropped, and its sender told where it asks to be; a worker's record that disappears fails all that wait for it.
  */
-import { decode, encode, tail, type Cluster, type DownHead, type Subscription, type UpHead } from '@causeway/cluster';
+import { BusError, decode, encode, tail, type Cluster, type DownHead, type Subscription, type UpHead } from '@causeway/cluster';
 import type { EdgeId, WorkerId } from '@causeway/protocol';
 import type { Log, Wheel } from '@causeway/runtime';
 
@@ -60,7 +60,7 @@ export class Exchanges implements Disposable {
     const all = this.#cluster.subjects.stream(this.#edge, '*');
     this.#subscription = await this.#cluster.bus.subscribe(all, (message) => {
       const entry = this.#waiting.get(tail(message.subject, all)[0] ?? '');
-      if (!entry) return;
+      if (!entry) return this.#disown(message.reply);
       try {
         if (message.kind === 'undelivered') return entry.listener.undelivered();
         const envelope = decode<DownHead>(message.data);
@@ -115,6 +115,16 @@ export class Exchanges implements Disposable {
     this.#stopWatching();
     this.#subscription?.unsubscribe();
     for (const name of [...this.#waiting.keys()]) this.#lose(name, 'owner');
+  }
+
+  /** Whoever sent this believes that somebody here still listens. */
+  #disown(reply: string | undefined): void {
+    if (reply === undefined) return;
+    try {
+      this.#cluster.bus.publish(reply, encode({ t: 'end', why: 'complete' }));
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error;
+    }
   }
 
   #lose(name: string, why: 'deadline' | 'owner'): void {

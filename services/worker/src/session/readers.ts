@@ -53,12 +53,10 @@ export class Readers {
     if (stream) this.#letGo(stream);
   }
 
-  /** The frame at `seq` reached nobody: the edge is gone. */
-  lost(name: string, seq: number): void {
-    const stream = this.#session.streams.find(name);
-    if (!stream) return;
-    stream.undelivered(seq);
-    this.#letGo(stream);
+  /** A frame reached nobody: its edge is gone, or the client has left that edge. */
+  lost(name: string, attachment: number, seq: number): void {
+    const stream = this.#session.streams.lost(name, attachment, seq);
+    if (stream) this.#letGo(stream);
   }
 
   /** The bus is back: what waited is sent. */

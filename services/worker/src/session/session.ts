@@ -139,8 +139,8 @@ export class Session {
   }
 
   /** The bus found nobody at the address of a stream: its edge is gone. */
-  lost(name: string, seq: number): void {
-    this.#readers.lost(name, seq);
+  lost(name: string, attachment: number, seq: number): void {
+    this.#readers.lost(name, attachment, seq);
   }
 
   /** The bus is back: what waited is sent. */

@@ -33,6 +33,8 @@ export class Stream {
   /** Answers that are still to come on a call's stream; a batch has several. */
   answersLeft = 1;
   #to: string | undefined;
+  /** Counts attachments, so that late news of an earlier one is told apart. */
+  #attachment = 0;
   #sent = 0;
   #complete = false;
 
@@ -81,6 +83,7 @@ export class Stream {
   attach(to: string, after: number): void {
     this.release('taken_over');
     this.#to = to;
+    this.#attachment += 1;
     this.#sent = after;
     if (this.#complete && after === this.#journal.newest) this.release('complete');
     else this.pump();
@@ -126,10 +129,16 @@ export class Stream {
     this.#trim();
   }
 
-  /** The frame at `seq` reached nobody: it counts as not sent. */
-  undelivered(seq: number): void {
+  get attachment(): number {
+    return this.#attachment;
+  }
+
+  /** The frame at `seq` of an attachment reached nobody: it counts as not sent. `false` if somebody else is attached since. */
+  undelivered(attachment: number, seq: number): boolean {
+    if (attachment !== this.#attachment) return false;
     this.#sent = Math.min(this.#sent, seq - 1);
     this.detach();
+    return true;
   }
 
   /** Takes out what was never sent. */

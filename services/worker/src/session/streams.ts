@@ -89,6 +89,16 @@ export class Streams {
     return stream;
   }
 
+  /** A frame reached nobody. What a former standalone stream could not deliver is carried on by the present one. */
+  lost(name: string, attachment: number, seq: number): Stream | undefined {
+    const stream = this.#byName.get(name);
+    if (!stream?.undelivered(attachment, seq)) return undefined;
+    if (stream.kind === 'standalone' && stream !== this.#standalone) {
+      for (const { bytes, last } of stream.takeUnsent()) this.#standalone.append(bytes, last);
+    }
+    return stream;
+  }
+
   find(name: string): Stream | undefined {
     return this.#byName.get(name);
   }

@@ -92,7 +92,8 @@ test('a frame that reached nobody is sent to whoever comes next', () => {
   stream.attach('dead', 0);
   stream.append(bytes(1), false);
   stream.append(bytes(2), false);
-  stream.undelivered(2);
+  assert.ok(!stream.undelivered(0, 1), 'news of an earlier attachment');
+  assert.ok(stream.undelivered(stream.attachment, 2));
   assert.equal(stream.to, undefined);
   assert.deepEqual(stream.takeUnsent().map(({ seq }) => seq), [2]);
 });
