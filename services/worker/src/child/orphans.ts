@@ -54,20 +54,24 @@ export function isAlive({ pid, started }: Owner): boolean {
   return stat !== undefined && stat.started === started && !stat.dead;
 }
 
+export interface OwnSessions {
+  /** As in the marks; other workers in the same process are not asked about and not touched. */
+  readonly worker: string;
+  /** Whether the session that a mark of this worker names still has its child. */
+  isCurrent(mark: string): boolean;
+}
+
 export interface SweepOptions {
   readonly log: ChildLog;
-  /**
-   * Whether the session that a mark of this very process names still has its child; asked about the sessions of every
-   * worker in this process. Default: all of them have.
-   */
-  readonly isCurrent?: (mark: string) => boolean;
+  /** Sweeps what is left of this worker's own sessions too. */
+  readonly own?: OwnSessions;
 }
 
 /** Environments that are read at once. */
 const BATCH = 16;
 
 /** Kills what carries the mark of an owner that is gone, or of a session of ours that is over. Resolves to the number of processes found. */
-export async function sweepOrphans({ log, isCurrent = () => true }: SweepOptions): Promise<number> {
+export async function sweepOrphans({ log, own: sessions }: SweepOptions): Promise<number> {
   const own = ownProcess();
   const ownGroup = readStat(process.pid)?.group;
   const seen = new Map<number, ProcessStat>();
@@ -77,7 +81,7 @@ export async function sweepOrphans({ log, isCurrent = () => true }: SweepOptions
   for (let at = 0; at < suspects.length; at += BATCH) {
     const look = async (stat: ProcessStat): Promise<void> => {
       const mark = await readVariable(stat.pid, MARK);
-      if (mark !== undefined && isOrphaned(mark, own, isCurrent)) orphans.set(stat.pid, stat);
+      if (mark !== undefined && isOrphaned(mark, own, sessions)) orphans.set(stat.pid, stat);
     };
     await Promise.all(suspects.slice(at, at + BATCH).map(look));
   }
@@ -86,10 +90,11 @@ export async function sweepOrphans({ log, isCurrent = () => true }: SweepOptions
   return orphans.size;
 }
 
-function isOrphaned(mark: string, own: Owner, isCurrent: (mark: string) => boolean): boolean {
+function isOrphaned(mark: string, own: Owner, sessions: OwnSessions | undefined): boolean {
   const owner = markOwner(mark);
   if (owner === undefined || owner.space !== own.space) return false;
-  return owner.pid === own.pid && owner.started === own.started ? !isCurrent(mark) : !isAlive(owner);
+  if (owner.pid !== own.pid || owner.started !== own.started) return !isAlive(owner);
+  return sessions !== undefined && mark.startsWith(`${sessions.worker}/`) && !sessions.isCurrent(mark);
 }
 
 /** The whole group, unless a stranger leads it. */

@@ -84,16 +84,20 @@ test('the sweep goes on: an orphan of later is found too', { timeout: 30_000 }, 
   await lost.empty;
 });
 
-test('processes of a session of this worker that is over are swept, those of others are not', { timeout: 30_000 }, async (t) => {
-  const over = childMark({ worker: 'w', session: 'over', epoch: 1 });
-  const ending = await start(t, ['stubborn'], { deps: { mark: over } });
-  const current = await start(t, ['echo']);
-  await ending.untilLine('ready');
-  await sweepOrphans({ log: new MemoryLog(), isCurrent: (mark) => mark !== over });
-  assert.equal((await ending.untilExit()).signal, 'SIGKILL');
-  current.child.write(Buffer.from('{}'));
-  await current.untilLine('{}');
-});
+test(
+  'processes of a session of this worker that is over are swept, those of a neighbour in the same process are not',
+  { timeout: 30_000 },
+  async (t) => {
+    const over = childMark({ worker: 'w', session: 'over', epoch: 1 });
+    const ending = await start(t, ['stubborn'], { deps: { mark: over } });
+    const current = await start(t, ['echo']);
+    await ending.untilLine('ready');
+    await sweepOrphans({ log: new MemoryLog(), own: { worker: 'w', isCurrent: () => false } });
+    assert.equal((await ending.untilExit()).signal, 'SIGKILL');
+    current.child.write(Buffer.from('{}'));
+    await current.untilLine('{}');
+  },
+);
 
 test('a mark names one life of one process', () => {
   const own = ownProcess();
