@@ -1,0 +1,133 @@
+/**
+ * Streams that break and go on at another edge: nothing lost, nothing twice, order kept; and an explicit
+ * refusal where the journal no longer reaches back, never a silent gap.
+ */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { openBridgeCluster, type BridgeCluster } from '../harness/cluster.ts';
+import { hostile } from '../harness/processes.ts';
+import { hello, openCall, openStream, post, readAnswer, toolCall, type Headers, type Message, type OpenStream } from '../harness/speak.ts';
+
+const count = (n: number, from = 1): readonly number[] => Array.from({ length: n }, (_, at) => at + from);
+const steps = (messages: readonly Message[]): readonly number[] => messages.flatMap(({ params }) => (typeof params?.['progress'] === 'number' ? [params['progress']] : []));
+const logged = (messages: readonly Message[], tag: string): readonly number[] =>
+  messages.flatMap(({ params }) => (String(params?.['data']).startsWith(`${tag} `) ? [Number(String(params!['data']).split(' ')[1])] : []));
+
+describe('streams that go on at another edge', () => {
+  let cluster: BridgeCluster;
+  before(async () => {
+    cluster = await openBridgeCluster({ servers: { hostile: hostile() } });
+  });
+  after(() => cluster[Symbol.asyncDispose]());
+  const at = (edge: number) => cluster.url('hostile', edge);
+
+  const lastId = (stream: OpenStream): string => stream.events.items.findLast(({ id }) => id !== undefined)!.id!;
+  const resume = (edge: number, headers: Headers, id: string) => openStream(at(edge), { headers: { ...headers, 'last-event-id': id } });
+
+  it('a call broken again and again in the middle of its progress is heard whole', async () => {
+    const { headers } = await hello(at(0));
+    const heard: Message[] = [];
+    let stream = await openCall(at(0), toolCall('long', 'progress', { n: 200, ms: 2 }, { progressToken: 'p' }), headers);
+    for (let edge = 1; ; edge++) {
+      // Breaks after 15 further events, wherever the bytes of the next ones are.
+      const enough = stream.events.items.length + 15;
+      const more = stream.events.next('15 more events', () => stream.events.items.length >= enough).then(() => true);
+      const over = stream.ended.then(() => false);
+      const going = await Promise.race([more, over]);
+      more.catch(() => undefined);
+      await stream.drop();
+      heard.push(...stream.messages());
+      if (!going || stream.messages().some(({ id }) => id === 'long')) break;
+      stream = await resume(edge, headers, lastId(stream));
+    }
+    assert.deepEqual(steps(heard), count(200));
+    assert.equal(heard.filter(({ id }) => id === 'long').length, 1);
+  });
+
+  it('a burst that the client left in the middle of is replayed whole elsewhere', async () => {
+    for (let round = 0; round < 10; round++) {
+      const { headers } = await hello(at(round));
+      const first = await openCall(at(round), toolCall('burst', 'progress', { n: 150 }, { progressToken: 1 }), headers);
+      await first.events.next('the first events', () => steps(first.messages()).length > round * 3);
+      await first.drop();
+      const before = steps(first.messages());
+      await using rest = await resume(round + 1, headers, lastId(first));
+      await rest.ended;
+      assert.deepEqual([...before, ...steps(rest.messages())], count(150));
+      const answers = [...first.messages(), ...rest.messages()].filter(({ id }) => id === 'burst');
+      assert.equal(answers.length, 1);
+    }
+  });
+
+  it('a standalone stream goes on at another edge with what came in between', async () => {
+    const { headers } = await hello(at(0));
+    const first = await openStream(at(0), { headers });
+    const say = (tag: string) => post(at(1), toolCall(tag, 'notify', { method: 'notifications/message', params: { level: 'info', data: `${tag} 1` } }), headers);
+    await say('before');
+    await first.message('before', ({ params }) => params?.['data'] === 'before 1');
+    await first.drop();
+    await say('between');
+    await using second = await resume(2, headers, lastId(first));
+    await second.message('between', ({ params }) => params?.['data'] === 'between 1');
+    await say('after');
+    await second.message('after', ({ params }) => params?.['data'] === 'after 1');
+    assert.deepEqual([...logged(second.messages(), 'before'), ...logged(second.messages(), 'between'), ...logged(second.messages(), 'after')], [1, 1]);
+  });
+
+  it('a standalone stream opened at another edge takes over: each notification on one stream, once', async () => {
+    const { headers } = await hello(at(0));
+    const streams: OpenStream[] = [await openStream(at(0), { headers })];
+    const all = 120;
+    const told = post(at(1), toolCall('t', 'flood', { n: 1, tag: 'x' }), headers);
+    await told;
+    for (let nth = 1; nth <= all; nth++) {
+      await post(at(nth), toolCall(nth, 'notify', { method: 'notifications/message', params: { level: 'info', data: `n ${nth}` } }), headers);
+      if (nth % 30 === 0 && nth < all) {
+        const previous = streams.at(-1)!;
+        streams.push(await openStream(at(nth / 30), { headers }));
+        await previous.ended;
+      }
+    }
+    const last = streams.at(-1)!;
+    await last.message('the last', ({ params }) => params?.['data'] === `n ${all}`);
+    assert.deepEqual(streams.flatMap((stream) => logged(stream.messages(), 'n')), count(all));
+    await last.drop();
+  });
+
+  it('a stream that outgrew its journal is refused or whole, never with a gap', async () => {
+    const { headers } = await hello(at(0));
+    const first = await openCall(at(0), toolCall('huge', 'progress', { n: 20_000 }, { progressToken: 1 }), headers);
+    await first.events.next('the first progress', () => steps(first.messages()).length > 0);
+    await first.drop();
+    const heard = [...steps(first.messages())];
+    // The child reads its input in order: when this is answered it has written all progress, or is held back.
+    const echoed = post(at(1), toolCall('echo', 'echo', { text: 'x' }), headers);
+    const response = await fetch(at(2), { headers: { ...headers, accept: 'text/event-stream', 'last-event-id': lastId(first) } });
+    const rest = await readAnswer(response);
+    if (rest.status === 200) {
+      heard.push(...steps(rest.messages));
+      const answer = rest.messages.at(-1);
+      assert.equal(answer?.id, 'huge');
+      if (answer?.error === undefined) assert.deepEqual(heard, count(20_000));
+      else assert.deepEqual(heard, count(heard.length));
+    } else {
+      assert.equal(rest.status, 400);
+      assert.equal(rest.messages[0]?.error?.data?.['reason'], 'request.event_id');
+    }
+    assert.equal((await echoed).status, 200);
+  });
+
+  it('an edge that is killed in the middle: the call goes on at another, nothing lost, nothing twice', async () => {
+    const { headers } = await hello(at(1));
+    const first = await openCall(at(0), toolCall('long', 'progress', { n: 150, ms: 4 }, { progressToken: 'p' }), headers);
+    await using standing = await openStream(at(1), { headers });
+    await first.events.next('some progress', () => steps(first.messages()).length > 20);
+    cluster.edges[0]!.kill('SIGKILL');
+    await first.ended;
+    await using rest = await resume(1, headers, lastId(first));
+    await rest.message('the answer', ({ id }) => id === 'long');
+    assert.deepEqual([...steps(first.messages()), ...steps(rest.messages())], count(150));
+    assert.equal(standing.status, 200);
+    assert.equal((await post(at(2), toolCall(1, 'count'), headers)).status, 200);
+  });
+});
