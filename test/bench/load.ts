@@ -162,6 +162,7 @@ function run(route: Route, job: Job): Promise<Figures> {
   }
 }
 
+process.once('disconnect', () => process.exit());
 process.once('message', (message: ToLoad) => {
   if ('release' in message) return;
   run(message.route, message.job)

@@ -64,7 +64,9 @@ async function main(): Promise<void> {
   const wanted = (list: string | undefined, name: string): boolean =>
     list === undefined || list.split(',').some((part) => name.includes(part));
   installPeers();
-  const ground: Ground = { echo: buildEcho(cache), root, cache, natsServer: findNats() };
+  const ground: Ground = { echo: buildEcho(cache), root, cache, natsServer: findNats(), running: new Set() };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+  process.once('exit', () => ground.running.forEach((child) => child.kill()));
   const targets = TARGETS.slice(0, values.quick ? 4 : TARGETS.length).filter(({ name }) => wanted(values.only, name));
   const runMs = Number(values['run-ms'] ?? (values.quick ? 1500 : 3000));
   const measures = plan(values.quick, runMs).filter(({ name }) => wanted(values.measures, name));

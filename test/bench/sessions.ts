@@ -98,34 +98,38 @@ async function openSse(url: URL): Promise<BenchSession> {
     if (!/\n\r?\n$/.test(events.toString('latin1', -3))) return;
     parts = [];
     if (listener) listener(events);
-    else early = events;
+    else early ??= events;
   });
   if (!head.startsWith('HTTP/1.1 200')) throw new Error(`GET ${url.href}: ${head}`);
 
-  const answer = (id: number | undefined): Promise<Buffer> =>
+  // Some bridges tell every client what they tell one: only what bears our id ends a wait.
+  const answer = (mark: string): Promise<Buffer> =>
     new Promise((resolve) => {
-      let seen: Buffer = Buffer.alloc(0);
+      const seen: Buffer[] = [];
       listener = (events) => {
-        seen = seen.length === 0 ? events : Buffer.concat([seen, events]);
-        if (id === undefined ? seen.includes('endpoint') : seen.includes(`"id":${id}`)) resolve(seen);
+        seen.push(events);
+        if (!events.includes(mark)) return;
+        listener = undefined;
+        resolve(Buffer.concat(seen));
       };
       if (early) listener(early);
       early = undefined;
     });
 
-  const endpoint = /data: *(\S+)/.exec((await answer(undefined)).toString())?.[1];
+  const endpoint = /data: *(\S+)/.exec((await answer('endpoint')).toString())?.[1];
   if (endpoint === undefined) throw new Error('no endpoint event');
   const target = new URL(endpoint, url);
   target.host = url.host;
   const line = new Line(target);
   const render = post(target, '');
   const send = async (id: number, body: string): Promise<Buffer> => {
-    const [events] = await Promise.all([answer(id), (await line.ready()).exchange(render(body))]);
+    const [events] = await Promise.all([answer(`"id":${id}`), (await line.ready()).exchange(render(body))]);
     return check(events, id, url.href);
   };
-  await send(0, request(0, 'initialize', initialize(REVISION.sse)));
+  // All of one length, so that no id is the beginning of another.
+  let id = (1_000_000 + Math.floor(Math.random() * 7_000_000)) * 1_000_000_000;
+  await send(id, request(id, 'initialize', initialize(REVISION.sse)));
   await (await line.ready()).exchange(render(INITIALIZED));
-  let id = 0;
   return {
     call(tool, input) {
       id += 1;

@@ -31,6 +31,8 @@ export interface Ground {
   /** Folder for binaries, logs and installed peers. */
   readonly cache: string;
   readonly natsServer: string | undefined;
+  /** What runs now, to be ended with the benchmark. */
+  readonly running: Set<ChildProcess>;
 }
 
 const START_MS = 30_000;
@@ -40,13 +42,16 @@ const STOP_MS = 15_000;
 class Started implements AsyncDisposable {
   readonly child: ChildProcess;
   readonly #log: number;
+  readonly #running: Set<ChildProcess>;
   constructor(ground: Ground, name: string, command: readonly string[], output: 'log' | 'lines' | 'ipc') {
+    this.#running = ground.running;
     this.#log = openSync(join(ground.cache, `${name}.log`), 'a');
     const stdout = output === 'lines' ? 'pipe' : this.#log;
     this.child = spawn(command[0]!, command.slice(1), {
       cwd: ground.cache,
       stdio: output === 'ipc' ? ['ignore', stdout, this.#log, 'ipc'] : ['ignore', stdout, output === 'lines' ? 'pipe' : this.#log],
     });
+    this.#running.add(this.child);
   }
 
   get pid(): number {
@@ -101,6 +106,7 @@ class Started implements AsyncDisposable {
       const left = new Set(processTree([process.pid, 1]).map(({ pid }) => pid));
       for (const { pid, echo } of below) if (echo && left.has(pid)) process.kill(pid, 'SIGKILL');
     }
+    this.#running.delete(this.child);
     closeSync(this.#log);
   }
 }
