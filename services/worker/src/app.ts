@@ -69,7 +69,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
     );
   const lease = stack.use(await cluster.ledger.lease(firstRecord(id, options)));
   const capacity = new Capacity(options.worker.capacity, (sessions) => lease.update({ sessions }));
-  stack.use(await openOrphanSweep({ log, isCurrent: (mark) => isHeld(capacity, mark) }));
+  stack.use(await openOrphanSweep({ log, own: { worker: id, isCurrent: (mark) => isHeld(capacity, mark) } }));
   const sessionDeps = depsOfSessions({ cluster, id, options, start });
   const intake = await openIntake({
     cluster,
