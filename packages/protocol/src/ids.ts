@@ -3,8 +3,8 @@
  *
  * A session id is `1<owner:12><issued:7><token:22><mac:22>`: the owner hint names the worker that opened
  * it, `issued` is seconds since 1970 in base 36, the token is 132 random bits, the MAC covers all of it
- * together with the server's name and the identity that opened it. So an id is refused before anything
- * is published unless it was minted here, for this server and for this identity (DECISIONS 6, BAR S02, S03).
+ * together with the server's name, the transport and the identity that opened it. So an id is refused before anything
+ * is published unless it was minted here, for this server, transport and identity (DECISIONS 6, BAR S02, S03).
  * Only the token travels on the bus: subjects and logs never show an id that would be accepted.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
@@ -56,12 +56,14 @@ export interface SessionClaims {
 export interface SessionAudience {
   readonly server: string;
   readonly identity: Identity;
+  /** A session of one transport is unknown to the other. */
+  readonly transport: 'streamable' | 'sse';
 }
 
 const FORM = /^1([0-9A-Za-z]{12})([0-9a-z]{7})([\w-]{22})([\w-]{22})$/;
 
 function mac(key: Uint8Array, body: string, audience: SessionAudience): Buffer {
-  return createHmac('sha256', key).update(`${body} ${audience.identity} ${audience.server}`).digest().subarray(0, 16);
+  return createHmac('sha256', key).update(`${body} ${audience.identity} ${audience.transport} ${audience.server}`).digest().subarray(0, 16);
 }
 
 /** A new session of `owner`. `now` in milliseconds since 1970. */

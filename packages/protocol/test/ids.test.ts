@@ -5,15 +5,16 @@ import fc from 'fast-check';
 import { ANONYMOUS, formatEventId, identityOf, mintSession, newWorkerId, parseEventId, verifySession } from '../src/index.ts';
 
 const key = randomBytes(32);
-const audience = { server: 'everything', identity: ANONYMOUS };
+const audience = { server: 'everything', identity: ANONYMOUS, transport: 'streamable' as const };
 
-test('a session id is accepted only with its key, its server and its identity', () => {
+test('a session id is accepted only with its key, its server, its transport and its identity', () => {
   const owner = newWorkerId();
   const { id, token } = mintSession(key, owner, audience, 1_800_000_000_000);
   assert.match(id, /^[\x21-\x7e]{64}$/);
   assert.deepEqual(verifySession(key, id, audience), { owner, token, issued: 1_800_000_000 });
   assert.equal(verifySession(randomBytes(32), id, audience), undefined);
   assert.equal(verifySession(key, id, { ...audience, server: 'other' }), undefined);
+  assert.equal(verifySession(key, id, { ...audience, transport: 'sse' }), undefined);
   assert.equal(verifySession(key, id, { ...audience, identity: identityOf('api-key', 'x') }), undefined);
 });
 

@@ -34,7 +34,7 @@ function revisionOf(req: IncomingMessage): Revision {
 function requireSession(edge: EdgeContext, req: IncomingMessage, visit: Visit): KnownSession {
   const id = req.headers['mcp-session-id'];
   if (typeof id !== 'string' || id === '') throw new CausewayError('request.session_missing');
-  return findSession(edge, id, visit);
+  return findSession(edge, id, visit, 'streamable');
 }
 
 const idText = (frame: Frame): string => (frame.id ? Buffer.from(slice(frame.bytes, frame.id)).toString() : 'null');
@@ -69,7 +69,7 @@ async function initialize(edge: EdgeContext, visit: Visit, req: IncomingMessage,
   const id = req.headers['mcp-session-id'];
   if (typeof id === 'string') {
     const alive = await Promise.resolve()
-      .then(() => ask(edge, findSession(edge, id, visit), 'info'))
+      .then(() => ask(edge, findSession(edge, id, visit, 'streamable'), 'info'))
       .catch(() => undefined);
     if (alive) throw new CausewayError('request.invalid', { message: 'Invalid Request: Server already initialized' });
   }

@@ -16,13 +16,13 @@ export interface Visit {
 /** Ids that are remembered as verified. */
 const REMEMBERED = 16_384;
 
-/** The session of an id that was minted here, for this server and this client. Throws `request.session_unknown`. */
-export function findSession(edge: EdgeContext, id: string, visit: Visit): KnownSession {
+/** The session of an id that was minted here, for this server, this transport and this client. Throws `request.session_unknown`. */
+export function findSession(edge: EdgeContext, id: string, visit: Visit, transport: 'streamable' | 'sse'): KnownSession {
   const { server, identity } = visit;
-  const name = `${identity} ${server} ${id}`;
+  const name = `${identity} ${transport} ${server} ${id}`;
   const known = edge.verified.get(name);
   if (known) return known;
-  const claims = verifySession(edge.key, id, { server, identity });
+  const claims = verifySession(edge.key, id, { server, identity, transport });
   if (!claims) throw new CausewayError('request.session_unknown');
   const session = { ...claims, server, identity };
   // The oldest goes first; it is verified again when it comes back.

@@ -66,7 +66,7 @@ export class SessionOpening implements Listener {
     this.#forget();
     const worker = chosen.worker;
     this.#asked.add(worker);
-    const { id, token } = mintSession(key, worker, { server, identity }, clock.now());
+    const { id, token } = mintSession(key, worker, { server, identity, transport }, clock.now());
     this.#session = { id, token, owner: worker, server, identity, issued: Math.floor(clock.now() / 1000) };
     this.#edge.opens.add(worker, token);
     const head = { t: 'open' as const, server, session: token, identity, stream: this.#exchange.name, transport };
