@@ -21,6 +21,8 @@ export interface CollectInput {
   readonly imports: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  /** In place of a file, when the key is there. */
+  readonly value?: unknown;
   /** Look for a file when none is named. */
   readonly search: boolean;
   /** `false`: servers are passed over. */
@@ -45,7 +47,7 @@ export function collect(input: CollectInput): Collected {
 }
 
 /** What `${…}` and relative names mean in the file at `absolute`. */
-export function scopeOf(absolute: string, env: Scope['env']): Scope {
+function scopeOf(absolute: string, env: Scope['env']): Scope {
   return { env, folder: workspaceFolder(absolute), home: env['HOME'] ?? homedir(), read: (file) => readBeside(dirname(absolute), file) };
 }
 
@@ -61,6 +63,7 @@ class Collection {
 
   open(): Document | undefined {
     const { cwd, env, file, search } = this.#input;
+    if ('value' in this.#input) return { file: 'options', value: this.#input.value, faults: [], place: () => undefined };
     const named = file ?? (env['CAUSEWAY_CONFIG'] === '' ? undefined : env['CAUSEWAY_CONFIG']);
     if (named !== undefined) return this.#read(named, cwd);
     const found = search ? findFile(cwd) : undefined;
@@ -76,7 +79,7 @@ class Collection {
       this.#fault(main, [], 'expected an object with settings');
       return settings;
     }
-    const key = foreignKey(main);
+    const key = this.#literal() ? undefined : foreignKey(main);
     if (key !== undefined) {
       this.#take(main, key, this.#input.cwd);
       return settings;
@@ -88,7 +91,7 @@ class Collection {
       if (name === 'servers') this.#takeOwn(main, value, absolute);
       else if (name === 'import') this.#takeImports(main, value, dirname(absolute));
       else if (!Object.hasOwn(settingsSchema.shape, name)) this.#fault(main, [name], unknownKey(name, Object.keys(fileSchema.shape)), 'key');
-      else if (value !== null) settings[name] = longForm(name, interpolateTree(value, [name], scope, (path, text) => this.#fault(main, path, text)));
+      else if (value !== null && value !== undefined) settings[name] = longForm(name, this.#literal() ? structuredClone(value) : interpolateTree(value, [name], scope, (path, text) => this.#fault(main, path, text)));
     }
     return settings;
   }
@@ -138,7 +141,11 @@ class Collection {
     if (!this.#input.servers) return;
     const twin = this.servers.find((other) => other.name === server.name);
     if (twin !== undefined) return this.#fault(server.document, server.path, `there is a server "${server.name}" in ${twin.document.file} already`, 'key');
-    this.servers.push({ ...server, folder: workspaceFolder(absolute), scope: scopeOf(absolute, this.#input.env) });
+    this.servers.push({ ...server, folder: workspaceFolder(absolute), scope: this.#literal() ? undefined : scopeOf(absolute, this.#input.env) });
+  }
+
+  #literal(): boolean {
+    return 'value' in this.#input;
   }
 
   #fault(document: Document, path: Path, text: string, part: 'key' | 'value' = 'value'): void {

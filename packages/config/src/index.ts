@@ -1,7 +1,9 @@
 /** The package's door: what users write, checked once. */
 export { serverNameOf, splitCommand } from './command-line.ts';
+export { describeConfig, type Row } from './describe.ts';
 export { ConfigError, formatFault, type Fault } from './faults.ts';
 export { SEARCH_ORDER } from './find-file.ts';
+export { jsonSchema } from './json-schema.ts';
 export { loadConfig, type CommandServer, type Loaded, type LoadInput } from './load.ts';
 export { isServerName, toServerName } from './schema.ts';
 export type { Override } from './settings.ts';
@@ -23,3 +25,4 @@ export type {
   StreamsConfig,
   WorkerConfig,
 } from './types.ts';
+export { importedYaml, scaffold, type ScaffoldServer } from './write-yaml.ts';

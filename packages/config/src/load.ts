@@ -6,8 +6,7 @@
  * ever written; a public address must have been said by flag or variable, a file alone does not open it.
  */
 import { createHash } from 'node:crypto';
-import { resolve } from 'node:path';
-import { collect, scopeOf, type Collected } from './collect.ts';
+import { collect, type Collected } from './collect.ts';
 import { serverNameOf } from './command-line.ts';
 import { faultAt, type Document } from './document.ts';
 import { ConfigError, pathText, type Fault, type Path } from './faults.ts';
@@ -39,6 +38,8 @@ export interface LoadInput {
   readonly cwd: string;
   readonly overrides?: readonly Override[];
   readonly commands?: readonly CommandServer[];
+  /** In place of a file: what one would hold, with `${…}` taken literally. Nothing is searched for. */
+  readonly value?: unknown;
   /** `false`: servers are neither read nor checked (an edge learns them from the workers). Default `true`. */
   readonly servers?: boolean;
 }
@@ -49,6 +50,8 @@ export interface Loaded {
   readonly warnings: readonly string[];
   /** Where each setting comes from, by path: `file:line:column`, a variable, a flag, or `default`. */
   readonly origins: ReadonlyMap<string, string>;
+  /** Where each server was written, by name. */
+  readonly serverOrigins: ReadonlyMap<string, string>;
   /** The file that was read, as the user named it. */
   readonly file: string | undefined;
 }
@@ -65,22 +68,25 @@ export function loadConfig(input: LoadInput): Loaded {
     imports,
     env: input.env,
     cwd: input.cwd,
+    ...('value' in input ? { value: input.value } : {}),
     search: commands.length + imports.length === 0,
     servers: input.servers !== false,
   });
   const { faults, warnings, main, settings: raw } = collected;
   const overrides = checkedOverrides(input, faults);
   const fromFile = new Set(settingPaths().filter((path) => present(raw, path.split('.'))));
+  const said = 'value' in input;
   for (const { path, value } of overrides) {
     fromFile.delete(path);
     if (!path.startsWith(PER_SERVER)) setIn(raw, path.split('.'), value);
   }
   const origins = originsOf(main, fromFile, overrides);
   const settings = checkSettings(raw, main, origins, faults);
-  const servers = input.servers === false ? table<ServerConfig>() : new Servers(input, collected, overrides).all();
-  if (settings !== undefined) checkPublic(settings, main, fromFile, collected);
+  const all = new Servers(input, collected, overrides);
+  const servers = input.servers === false ? table<ServerConfig>() : all.all();
+  if (settings !== undefined) checkPublic(settings, main, said ? new Set() : fromFile, collected);
   if (faults.length > 0 || settings === undefined) throw new ConfigError(faults.toSorted(byPlace));
-  return { config: freeze({ ...settings, auth: hashed(settings), servers }) as Config, warnings, origins, file: main?.file };
+  return { config: freeze({ ...settings, auth: hashed(settings), servers }) as Config, warnings, origins, serverOrigins: all.origins, file: main?.file };
 }
 
 const PER_SERVER = 'servers.*.';
@@ -154,6 +160,7 @@ class Servers {
   readonly #forAll = table<unknown>();
   readonly #forCommands = table<unknown>();
   readonly #servers = table<ServerConfig>();
+  readonly origins = new Map<string, string>();
 
   constructor(input: LoadInput, collected: Collected, overrides: readonly Override[]) {
     this.#input = input;
@@ -182,17 +189,19 @@ class Servers {
   #put(source: ServerSource, overrides: Readonly<Table<unknown>>): void {
     const { config, faults } = resolveServer(source, overrides);
     this.#collected.faults.push(...faults);
-    if (config !== undefined) this.#servers[source.name] = config;
+    if (config === undefined) return;
+    const place = source.document.place(source.path);
+    this.origins.set(source.name, place === undefined ? source.document.file : `${source.document.file}:${place.line}:${place.column}`);
+    this.#servers[source.name] = config;
   }
 
   #source(command: CommandServer): ServerSource {
-    const { cwd, env } = this.#input;
+    const { cwd } = this.#input;
     const name = command.name ?? serverNameOf(command.command, command.args);
     const document: Document = { file: command.origin, value: undefined, faults: [], place: () => undefined };
-    // The user's shell has expanded the line already: what still looks like ${…} is meant literally.
-    const literal = (text: string): string => text.replaceAll('${', () => '$${');
-    const value = { command: literal(command.command), args: command.args.map(literal), ...(command.default === undefined ? {} : { default: command.default }) };
-    return { name, value, document, path: ['servers', name], folder: cwd, scope: scopeOf(resolve(cwd, 'command line'), env) };
+    const value = { command: command.command, args: command.args, ...(command.default === undefined ? {} : { default: command.default }) };
+    // The user's shell has expanded the line already: what still looks like ${…} is meant so.
+    return { name, value, document, path: ['servers', name], folder: cwd, scope: undefined };
   }
 
   #markDefault(): void {

@@ -107,8 +107,10 @@ const nats = z
     token: text.optional().describe('Token.'),
     credsFile: text.optional().describe('File with a user JWT and seed.'),
     nkeyFile: text.optional().describe('File with an NKEY seed.'),
-    replicas: count.optional().describe('Copies of each bucket, 1 to 5. Default: 3 in a cluster of three or more, else 1.'),
+    replicas: count.refine((copies) => copies <= 5, 'at most 5').optional().describe('Copies of each bucket, 1 to 5. Default: 3 in a cluster of three or more, else 1.'),
   })
+  .refine(({ user, password }) => (user === undefined) === (password === undefined), { path: ['user'], error: 'user and password go together' })
+  .refine(({ user, token, credsFile, nkeyFile }) => [user, token, credsFile, nkeyFile].filter((one) => one !== undefined).length <= 1, 'one way to log in, of user, token, credsFile, nkeyFile')
   .optional()
   .describe('The message bus. Absent: in memory, one process.');
 

@@ -23,7 +23,8 @@ export function readBeside(folder: string, file: string): string {
 }
 
 export interface ServerSource extends RawServer {
-  readonly scope: Scope;
+  /** Absent: `${…}` is text. */
+  readonly scope: Scope | undefined;
   /** Absolute directory that relative `cwd` and `envFile` start at. */
   readonly folder: string;
 }
@@ -40,7 +41,7 @@ export function resolveServer(source: ServerSource, overrides: Readonly<Record<s
     faults.push(faultAt(document, at, text, part));
   };
   if (!isServerName(name)) fault(path, `not a server name: letters, digits, dot, underscore, hyphen, up to 64 (did you mean ${JSON.stringify(toServerName(name))}?)`, 'key');
-  const expanded = interpolateTree(source.value, path, scope, fault);
+  const expanded = scope === undefined ? source.value : interpolateTree(source.value, path, scope, fault);
   const input = isFields(expanded) ? { ...expanded, ...overrides } : expanded;
   // Variables from outside are added; everything else is replaced.
   if (isFields(input) && isFields(expanded) && isFields(expanded['env']) && isFields(overrides['env'])) input['env'] = { ...expanded['env'], ...overrides['env'] };

@@ -22,7 +22,7 @@ function distance(a: string, b: string): number {
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
   const wanted = word.toLowerCase().replaceAll(/[-_]/g, '');
   let best: string | undefined;
-  let least = Math.min(3, Math.floor(word.length / 3) + 1) + 1;
+  let least = Math.min(3, Math.max(1, Math.floor((word.length + 1) / 3))) + 1;
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - word.length) > 4) continue;
     const away = distance(wanted, candidate.toLowerCase().replaceAll(/[-_]/g, ''));

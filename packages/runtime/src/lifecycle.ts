@@ -22,6 +22,8 @@ const NUMBER: Readonly<Record<StopSignal, number>> = { SIGHUP: 1, SIGINT: 2, SIG
 const ONE_PRESS_MS = 250;
 /** What releasing may take when all else has gone wrong. */
 const RELEASE_MS = 10_000;
+/** What a start that was abandoned may take to come to its end and be released. */
+const ABANDON_MS = 3_000;
 
 /** What was started, as its process sees it. */
 export interface Running extends AsyncDisposable {
@@ -88,7 +90,7 @@ async function live(options: ProcessOptions, stops: Stops): Promise<number> {
   const begun = await Promise.race([starting.then((running) => ({ running }), (error: unknown) => ({ error })), stops.first]);
   if (typeof begun === 'string') {
     const release = starting.then(async (running) => running[Symbol.asyncDispose](), () => undefined);
-    await withDeadline(release, RELEASE_MS).catch((err: unknown) => log.warn({ err }, 'start could not be abandoned in time'));
+    await withDeadline(release, ABANDON_MS).catch(() => log.warn({ ms: ABANDON_MS }, 'start could not be abandoned in time'));
     return 128 + NUMBER[begun];
   }
   if ('error' in begun) return options.failed(begun.error);

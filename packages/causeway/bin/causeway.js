@@ -1,0 +1,63 @@
+#!/usr/bin/env node
+/**
+ * Owns one thing: that the program runs on a Node that is new enough. Plain JavaScript, for Nodes from 18 on.
+ *
+ * When the Node that started it is too old, the one that npm put beside it (package `node`) takes over in a child:
+ * same terminal, same process group, signals passed on, exit code kept. The child holds a channel to this process
+ * and stops when it closes, so that killing this one leaves nothing behind. A terminal delivers Ctrl-C to both, which
+ * the child counts as one (packages/runtime, lifecycle).
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import * as module from 'node:module';
+import { fileURLToPath } from 'node:url';
+
+const FLOOR = [22, 22];
+const here = dirname(fileURLToPath(import.meta.url));
+
+if (enough(process.versions.node)) {
+  // What was compiled once is read back at the next start, which halves it.
+  module.enableCompileCache();
+  const source = join(here, '../src/bin.ts');
+  // Node strips types from sources, but not below node_modules: there, what was published is run.
+  const entry = existsSync(source) && !here.includes('node_modules') ? '../src/bin.ts' : '../dist/bin.js';
+  const { main } = await import(new URL(entry, import.meta.url).href);
+  await main(process.argv.slice(2));
+} else {
+  const node = findNode();
+  if (node === undefined) {
+    process.stderr.write(`error: causeway needs Node ${FLOOR.join('.')} or newer, and this is ${process.versions.node}. Install it from https://nodejs.org, or run "npm install" here.\n`);
+    process.exit(1);
+  }
+  await relaunch(node);
+}
+
+function enough(version) {
+  const [major, minor] = version.split('.').map(Number);
+  return major > FLOOR[0] || (major === FLOOR[0] && minor >= FLOOR[1]);
+}
+
+function findNode() {
+  for (let folder = here; ; folder = dirname(folder)) {
+    const home = join(folder, 'node_modules/node');
+    const binary = join(home, 'bin/node');
+    if (existsSync(binary) && enough(JSON.parse(readFileSync(join(home, 'package.json'), 'utf8')).version)) return binary;
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
+async function relaunch(node) {
+  const { spawn } = await import('node:child_process');
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of signals) process.on(signal, () => child.kill(signal));
+  child.on('error', (error) => {
+    process.stderr.write(`error: cannot start ${node}: ${error.message}\n`);
+    process.exit(1);
+  });
+  child.on('exit', (code, signal) => {
+    if (signal === null) process.exit(code ?? 1);
+    for (const name of signals) process.removeAllListeners(name);
+    process.kill(process.pid, signal);
+  });
+}

@@ -1,0 +1,224 @@
+/**
+ * Owns the peers' command lines: supergateway's and both mcp-proxies' names for what we have, rewritten into ours
+ * before they are parsed. Pure.
+ *
+ * Invariants: a peer's value keeps the peer's unit (their durations are milliseconds); an option whose function is
+ * missing here passes only where it changes nothing, anything else is refused by name: never silently nothing.
+ * Words after `--` are never looked at.
+ */
+import { FLAGS, kebabCase } from './flags.ts';
+
+export interface Rewritten {
+  readonly argv: readonly string[];
+  /** What the user wrote, by our option's name: for messages. */
+  readonly spelled: ReadonlyMap<string, string>;
+  /** Why the line cannot be served. */
+  readonly refusals: readonly string[];
+  readonly notes: readonly string[];
+}
+
+type Alias =
+  | { readonly to: string; readonly ms?: true }
+  | { readonly drop: 'switch' | 'value' | readonly string[]; readonly otherwise?: string }
+  | { readonly refuse: string; readonly value?: true };
+
+const REVERSE = 'connecting to a remote server (HTTP to stdio) is not part of this release';
+const PER_SESSION = 'only one child per session is served; stateless and shared children are not part of this release';
+const TLS = 'TLS is not served by causeway itself in this release; put a proxy in front and name its URL with --base-url';
+const ERA = 'the 2026-07-28 protocol is not part of this release';
+
+/** By kebab-case name; the camelCase spelling means the same, except where it stands here itself. */
+const ALIASES: Readonly<Record<string, Alias>> = {
+  '--streamable-http-path': { to: '--mcp-path' },
+  '--stream-endpoint': { to: '--mcp-path' },
+  '--sse-endpoint': { to: '--sse-path' },
+  '--health-endpoint': { to: '--health-path' },
+  '--session-timeout': { to: '--idle', ms: true },
+  '--session-idle-timeout': { to: '--idle', ms: true },
+  '--connection-timeout': { to: '--start-timeout', ms: true },
+  '--requestTimeout': { to: '--request-timeout', ms: true },
+  '--graceful-shutdown-timeout': { to: '--drain-timeout', ms: true },
+  '--max-body-size': { to: '--max-body' },
+  '--cors-add-allowed-header': { to: '--cors-header' },
+  '--event-store-max-events': { to: '--resume-window' },
+  '--sse-port': { to: '--port' },
+  '--sse-host': { to: '--host' },
+  '--output-transport': { drop: ['sse', 'streamableHttp', 'streamable-http'], otherwise: 'of the transports sse and streamableHttp are served, both always; ws and stdio are not part of this release' },
+  '--stateful': { drop: 'switch' },
+  '--no-stateful': { refuse: PER_SESSION },
+  '--stateless': { refuse: PER_SESSION },
+  '--no-stateless': { drop: 'switch' },
+  '--sharing': { drop: ['per-session'], otherwise: PER_SESSION },
+  '--protocol-version': { drop: 'value' },
+  '--upstream-protocol': { drop: ['legacy', 'auto'], otherwise: ERA },
+  '--child-protocol': { drop: ['legacy', 'auto'], otherwise: ERA },
+  '--no-modern': { drop: 'switch' },
+  '--no-debug': { drop: 'switch' },
+  '--no-pass-environment': { drop: 'switch' },
+  '--keep-alive-timeout': { drop: 'value' },
+  '--event-store': { drop: 'switch' },
+  '--expose-header': { drop: ['mcp-session-id', 'mcp-protocol-version', 'www-authenticate', 'retry-after', 'Mcp-Session-Id', 'Mcp-Protocol-Version', 'WWW-Authenticate', 'Retry-After'], otherwise: 'exposed are Mcp-Session-Id, Mcp-Protocol-Version, WWW-Authenticate and Retry-After; further ones are not part of this release' },
+  '--sse': { refuse: REVERSE, value: true },
+  '--streamable-http': { refuse: REVERSE, value: true },
+  '--ws': { refuse: REVERSE, value: true },
+  '--transport': { refuse: REVERSE, value: true },
+  '--headers': { refuse: REVERSE, value: true },
+  '-H': { refuse: REVERSE, value: true },
+  '--oauth2-bearer': { refuse: 'it guards nothing on the way in; --api-key asks clients for a key', value: true },
+  '--oauth2Bearer': { refuse: 'it guards nothing on the way in; --api-key asks clients for a key', value: true },
+  '--ssl-cert': { refuse: TLS, value: true },
+  '--ssl-key': { refuse: TLS, value: true },
+  '--ssl-ca': { refuse: TLS, value: true },
+  '--tls-cert': { refuse: TLS, value: true },
+  '--tls-key': { refuse: TLS, value: true },
+  '--tls-client-ca': { refuse: TLS, value: true },
+  '--tunnel': { refuse: 'causeway opens no tunnel; cloudflared and ngrok do' },
+};
+
+/** Options that both mcp-proxies accept behind the command, where ours would be the child's. */
+const TRAILING = new Set(['--port', '--host', '--sse-port', '--sse-host', '--allow-origin', '-e', '--env', '--cwd', '--pass-environment', '--no-pass-environment', '--stateless', '--no-stateless', '--log-level', '--debug', '--no-debug', '--named-server', '--named-server-config']);
+
+/** Every peer's name, for `--help --all`. */
+export const PEER_NAMES: readonly string[] = [...Object.keys(ALIASES).filter((name) => !('refuse' in ALIASES[name]!)), '--allow-origin', '--named-server', '--endpoint', '--debug'].sort();
+
+const ARITY = new Map(FLAGS.flatMap((flag) => [flag.name, flag.short ?? flag.name].map((name) => [name, flag.arg === undefined ? 0 : 1] as const)));
+
+export function rewrite(argv: readonly string[]): Rewritten {
+  return new Rewriting(argv).run();
+}
+
+class Rewriting {
+  readonly #left: string[];
+  readonly #out: string[] = [];
+  readonly #spelled = new Map<string, string>();
+  readonly #refusals: string[] = [];
+  readonly #notes: string[] = [];
+  #endpoint: string | undefined;
+  #transport: string | undefined;
+
+  constructor(argv: readonly string[]) {
+    this.#left = [...argv];
+  }
+
+  run(): Rewritten {
+    while (this.#left.length > 0 && this.#left[0] !== '--' && this.#left[0]!.startsWith('-') && this.#left[0] !== '-') this.#option(this.#left.shift()!);
+    const rest = this.#left[0] === '--' ? this.#left : this.#trailing();
+    if (/^https?:\/\//.test(rest[0] ?? '')) this.#refusals.push(`${rest[0]}: ${REVERSE}`);
+    if (this.#endpoint !== undefined) this.#placeEndpoint(this.#endpoint);
+    return { argv: [...this.#out, ...rest], spelled: this.#spelled, refusals: this.#refusals, notes: this.#notes };
+  }
+
+  #option(word: string): void {
+    const equals = word.startsWith('--') ? word.indexOf('=') : -1;
+    const given = equals < 0 ? word : word.slice(0, equals);
+    const inline = equals < 0 ? undefined : word.slice(equals + 1);
+    const kebab = kebabCase(given);
+    if (this.#special(given, kebab, inline)) return;
+    const alias = Object.hasOwn(ALIASES, given) ? ALIASES[given] : Object.hasOwn(ALIASES, kebab) ? ALIASES[kebab] : undefined;
+    if (alias === undefined) this.#own(given, kebab, inline);
+    else if ('to' in alias) {
+      const value = inline ?? this.#left.shift();
+      if (value === undefined) this.#refusals.push(`${given} needs a value`);
+      else this.#put(alias.to, given, alias.ms && /^\d+(?:\.\d+)?$/.test(value) ? `${value}ms` : value);
+    } else if ('refuse' in alias) {
+      if (alias.value && inline === undefined) this.#left.shift();
+      this.#refusals.push(`${given}: ${alias.refuse}`);
+    } else this.#drop(given, alias, inline);
+  }
+
+  #drop(given: string, alias: Extract<Alias, { drop: unknown }>, inline: string | undefined): void {
+    // yargs takes `--stateful=true`; `=false` is the opposite of what would be dropped.
+    if (alias.drop === 'switch') {
+      if (inline === 'false') this.#refusals.push(`${given}=false: ${PER_SESSION}`);
+      return;
+    }
+    const value = inline ?? this.#left.shift();
+    if (value === undefined) this.#refusals.push(`${given} needs a value`);
+    else if (alias.drop !== 'value' && !alias.drop.includes(value)) this.#refusals.push(`${given} ${value}: ${alias.otherwise}`);
+  }
+
+  /** Options with a form of their own. Whether it was one. */
+  #special(given: string, kebab: string, inline: string | undefined): boolean {
+    if (given === '-v' || given === '-q' || given === '--debug') this.#put('--log-level', given, given === '-q' ? 'warn' : 'debug');
+    else if (kebab === '--named-server') {
+      const name = inline ?? this.#left.shift();
+      const command = this.#left.shift();
+      if (name === undefined || command === undefined) this.#refusals.push(`${given} needs a name and a command`);
+      else this.#put('--server', given, `${name}=${command}`);
+    } else if (given === '--server' && ['sse', 'stream'].includes(inline ?? this.#left[0] ?? '')) this.#transport = inline ?? this.#left.shift();
+    else if (given === '--endpoint') this.#endpoint = inline ?? this.#left.shift() ?? '';
+    else if (given === '-e' || given === '--env') {
+      const first = inline ?? this.#left.shift();
+      // mcp-proxy writes a name and a value as two words.
+      const pair = first === undefined || first.includes('=') ? first : `${first}=${this.#left.shift() ?? ''}`;
+      if (pair === undefined) this.#refusals.push(`${given} needs NAME=VALUE`);
+      else this.#put('--env', given, pair);
+    } else if (kebab === '--cors' || kebab === '--allow-origin') this.#origins(given, inline);
+    else return false;
+    return true;
+  }
+
+  #origins(given: string, inline: string | undefined): void {
+    const origins = inline === undefined ? [] : [inline];
+    const like = (word: string | undefined): word is string => word !== undefined && (/^(?:\*|null|\/.+\/?|.*:\/\/.*)$/.test(word) || (given !== '--cors' && origins.length === 0 && !word.startsWith('-')));
+    while (inline === undefined && like(this.#left[0])) origins.push(this.#left.shift()!);
+    for (const origin of origins.length === 0 ? ['*'] : origins) this.#put('--cors', given, origin);
+  }
+
+  #own(given: string, kebab: string, inline: string | undefined): void {
+    const name = ARITY.has(kebab) ? kebab : given;
+    const arity = ARITY.get(name);
+    if (name !== given) this.#spelled.set(name, given);
+    if (inline !== undefined) this.#out.push(arity === 0 && inline === 'true' ? name : `${name}=${inline}`);
+    else if (arity === 1 && this.#left.length > 0) this.#out.push(`${name.startsWith('--') ? name : longOf(name)}=${this.#left.shift()!}`);
+    else this.#out.push(name);
+  }
+
+  #put(name: string, given: string, value: string): void {
+    if (name !== given) this.#spelled.set(name, given);
+    this.#out.push(`${name}=${value}`);
+  }
+
+  #placeEndpoint(path: string): void {
+    if (this.#transport === 'sse') this.#put('--sse-path', '--endpoint', path);
+    else if (this.#transport === 'stream') this.#put('--mcp-path', '--endpoint', path);
+    else this.#refusals.push('--endpoint needs --server sse or --server stream; both are served, --sse-path and --mcp-path name each');
+  }
+
+  /** The command, without options of a peer behind it: those are ours, as they are the peer's. */
+  #trailing(): string[] {
+    const words = this.#left;
+    for (let at = 1; at < words.length; at += 1) {
+      if (!this.#isTail(words.slice(at))) continue;
+      const tail = words.slice(at);
+      const outer = words.slice(0, at);
+      this.#left.splice(0, words.length, ...tail);
+      while (this.#left.length > 0) this.#option(this.#left.shift()!);
+      const host = this.#out.findLast((word) => word.startsWith('--host='));
+      if (host !== undefined && tail.some((word) => /^--(?:sse-)?host/.test(word)) && !/^--host=(?:127\.|localhost$|::1$)/.test(host)) this.#refusals.push(`${tail.join(' ')}: behind the command this may be meant for it; put causeway's --host before the command, or "--" before the command to give it all`);
+      this.#notes.push(`"${tail.join(' ')}" taken as causeway's own; write "--" before the command to give it to the command`);
+      return outer;
+    }
+    return words;
+  }
+
+  #isTail(words: readonly string[]): boolean {
+    let at = 0;
+    while (at < words.length) {
+      const word = words[at]!;
+      const name = word.split('=')[0]!;
+      if (!TRAILING.has(name)) return false;
+      at += 1;
+      const switches = ['--pass-environment', '--no-pass-environment', '--stateless', '--no-stateless', '--debug', '--no-debug'];
+      if (word.includes('=') || switches.includes(name)) continue;
+      const values = name === '--named-server' || ((name === '-e' || name === '--env') && !words[at]?.includes('=')) ? 2 : 1;
+      at += values;
+      if (at > words.length) return false;
+    }
+    return at > 0;
+  }
+}
+
+function longOf(short: string): string {
+  return FLAGS.find((flag) => flag.short === short)?.name ?? short;
+}

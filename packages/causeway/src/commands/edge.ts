@@ -1,0 +1,33 @@
+/** Owns `causeway edge`: the HTTP side of a bridge over NATS. It knows no servers: it learns them from the workers. */
+import { loadConfig, splitCommand } from '@causeway/config';
+import { newEdgeId } from '@causeway/protocol';
+import { openLog, runProcess, type OpenLog, type Running } from '@causeway/runtime';
+import type { Config } from '@causeway/config';
+import { EXIT, Failure, report, warn } from '../failure.ts';
+import { openEdgeOn, openNatsFor } from '../open-bridge.ts';
+import { loadInput, type Line } from '../options.ts';
+import { listenFailure } from '../start-failure.ts';
+
+export async function edge(line: Line): Promise<number> {
+  if (line.words.length > 0) throw new Failure(EXIT.usage, `an edge starts no servers, and "${line.words.join(' ')}" is left over`, ['the workers do: causeway worker --nats URL -- COMMAND']);
+  const { config, warnings } = loadConfig({ ...loadInput(line, splitCommand), servers: false });
+  for (const text of warnings) warn(text);
+  if (config.nats === undefined) throw new Failure(EXIT.usage, 'an edge needs the NATS servers that its workers are on', ['--nats nats://host:4222, or CAUSEWAY_NATS_URL, or "nats:" in the file', 'without NATS: causeway run, everything in one process']);
+  const id = newEdgeId();
+  await using log = await openLog({ ...config.log, service: 'causeway-edge', instance: id });
+  return runProcess({ log, drain: config.drain, failed: report, start: () => start(config, log, id) });
+}
+
+async function start(config: Config, log: OpenLog, id: ReturnType<typeof newEdgeId>): Promise<Running> {
+  await using stack = new AsyncDisposableStack();
+  log.info({ url: config.nats!.servers.join(',') }, 'connecting to nats');
+  try {
+    const cluster = stack.use(await openNatsFor({ edge: id }, config));
+    const opened = stack.use(await openEdgeOn(cluster, config, log, id));
+    log.info({ url: opened.url, ...(opened.diagnosticsUrl === undefined ? {} : { diagnostics: opened.diagnosticsUrl }) }, 'listening');
+    const owned = stack.move();
+    return { unready: () => opened.unready(), drain: (ms) => opened.drain(ms), [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  } catch (error) {
+    throw await listenFailure(error, config);
+  }
+}

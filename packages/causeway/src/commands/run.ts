@@ -1,0 +1,106 @@
+/**
+ * Owns `causeway run`: edge and worker in one process, the check of the commands, the banner. The address is open first,
+ * then every command is tried once, so that a bad one is an error now and not at the first client.
+ */
+import { loadConfig, splitCommand, type Config, type Loaded } from '@causeway/config';
+import { deferred, openLog, runProcess, type Deferred, type OpenLog, type Running } from '@causeway/runtime';
+import { banner, serverUrl } from '../banner.ts';
+import { colour, EXIT, Failure, report, say, warn } from '../failure.ts';
+import { missingCommand } from '../not-found.ts';
+import { drainBoth, openBridge, type OpenBridge } from '../open-bridge.ts';
+import { loadInput, type Line } from '../options.ts';
+import { childFailure, listenFailure } from '../start-failure.ts';
+
+export async function run(line: Line): Promise<number> {
+  const loaded = loadConfig(loadInput(line, splitCommand));
+  for (const text of loaded.warnings) warn(text);
+  const absent = checkCommands(loaded);
+  const { config } = loaded;
+  await using log = await openLog({ ...config.log, service: 'causeway' });
+  return runProcess({
+    log,
+    drain: config.drain,
+    failed: report,
+    start: () => start(config, log, { probe: line.given['probe'] !== false, absent }),
+  });
+}
+
+/** Names of servers whose command does not exist. A single server without one is a failure; of several the others run. */
+function checkCommands({ config, file }: Loaded): ReadonlySet<string> {
+  const servers = Object.values(config.servers);
+  if (servers.length === 0) {
+    const from = file === undefined ? [] : [`${file} has no stdio server in it`];
+    throw new Failure(EXIT.usage, 'there is no server to run', [...from, 'give a command:  causeway -- npx -y @modelcontextprotocol/server-everything', 'or a file:       causeway --config FILE']);
+  }
+  const absent = new Set<string>();
+  for (const server of servers) {
+    const failure = missingCommand(server, process.env);
+    if (failure === undefined) continue;
+    if (servers.length === 1) throw failure;
+    report(failure);
+    absent.add(server.name);
+  }
+  if (absent.size === servers.length) throw new Failure(EXIT.notFound, 'none of the servers can be started');
+  return absent;
+}
+
+interface StartOptions {
+  readonly probe: boolean;
+  /** Servers that need no trying. */
+  readonly absent: ReadonlySet<string>;
+}
+
+async function start(config: Config, log: OpenLog, { probe, absent }: StartOptions): Promise<Running> {
+  let bridge: OpenBridge;
+  try {
+    bridge = await openBridge(config, log);
+  } catch (error) {
+    throw await listenFailure(error, config);
+  }
+  const ended = deferred<number>();
+  announce(bridge, config, log);
+  if (probe) void probeAll(bridge, config, { log, absent, ended });
+  return {
+    unready: () => bridge.edge.unready(),
+    drain: (ms) => drainBoth(bridge, ms),
+    ended: ended.promise,
+    [Symbol.asyncDispose]: () => bridge[Symbol.asyncDispose](),
+  };
+}
+
+function announce({ edge }: OpenBridge, config: Config, log: OpenLog): void {
+  const { url, diagnosticsUrl } = edge;
+  const pretty = config.log.format !== 'json' && process.stdout.isTTY;
+  if (pretty) {
+    for (const [index, text] of banner({ url, config }).entries()) say(index === 0 ? colour('bold', text) : text);
+    return;
+  }
+  const servers = Object.fromEntries(Object.keys(config.servers).map((name) => [name, serverUrl(url, name)]));
+  log.info({ url, servers, ...(diagnosticsUrl === undefined ? {} : { diagnostics: diagnosticsUrl }) }, 'listening');
+}
+
+interface Probing {
+  readonly log: OpenLog;
+  readonly absent: ReadonlySet<string>;
+  readonly ended: Deferred<number>;
+}
+
+/** Tries each command once. When none works there is nothing to serve, and the process ends. */
+async function probeAll({ worker }: OpenBridge, config: Config, { log, absent, ended }: Probing): Promise<void> {
+  const names = Object.keys(config.servers);
+  const worked = await Promise.all(
+    names.map(async (name) => {
+      if (absent.has(name)) return false;
+      const begun = performance.now();
+      try {
+        await worker.probe(name);
+        log.info({ server: name, ms: Math.round(performance.now() - begun) }, 'server answers');
+        return true;
+      } catch (error) {
+        report(childFailure(name, error));
+        return false;
+      }
+    }),
+  );
+  if (!worked.includes(true)) ended.resolve(EXIT.child);
+}

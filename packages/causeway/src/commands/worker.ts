@@ -1,0 +1,39 @@
+/** Owns `causeway worker`: the side of a bridge over NATS that runs the stdio servers. */
+import { loadConfig, splitCommand, type Config } from '@causeway/config';
+import { newWorkerId } from '@causeway/protocol';
+import { openLog, runProcess, type OpenLog, type Running } from '@causeway/runtime';
+import { EXIT, Failure, report, warn } from '../failure.ts';
+import { missingCommand } from '../not-found.ts';
+import { openNatsFor, openWorkerOn } from '../open-bridge.ts';
+import { loadInput, type Line } from '../options.ts';
+import { listenFailure } from '../start-failure.ts';
+
+export async function worker(line: Line): Promise<number> {
+  const { config, warnings } = loadConfig(loadInput(line, splitCommand));
+  for (const text of warnings) warn(text);
+  if (config.nats === undefined) throw new Failure(EXIT.usage, 'a worker needs the NATS servers that its edges are on', ['--nats nats://host:4222, or CAUSEWAY_NATS_URL, or "nats:" in the file', 'without NATS: causeway run, everything in one process']);
+  const servers = Object.values(config.servers);
+  if (servers.length === 0) throw new Failure(EXIT.usage, 'a worker needs servers to run', ['--config FILE, or a command: causeway worker --nats URL -- COMMAND']);
+  for (const server of servers) {
+    const failure = missingCommand(server, process.env);
+    if (failure !== undefined && servers.length === 1) throw failure;
+    if (failure !== undefined) report(failure);
+  }
+  const id = newWorkerId();
+  await using log = await openLog({ ...config.log, service: 'causeway-worker', instance: id });
+  return runProcess({ log, drain: config.drain, failed: report, start: () => start(config, log, id) });
+}
+
+async function start(config: Config, log: OpenLog, id: ReturnType<typeof newWorkerId>): Promise<Running> {
+  await using stack = new AsyncDisposableStack();
+  log.info({ url: config.nats!.servers.join(',') }, 'connecting to nats');
+  try {
+    const cluster = stack.use(await openNatsFor({ worker: id }, config));
+    const opened = stack.use(await openWorkerOn(cluster, config, log, id));
+    log.info({ servers: Object.keys(config.servers), capacity: config.worker.capacity }, 'working');
+    const owned = stack.move();
+    return { drain: (ms) => opened.drain(ms), [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  } catch (error) {
+    throw await listenFailure(error, config);
+  }
+}

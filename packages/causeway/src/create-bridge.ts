@@ -1,0 +1,111 @@
+/**
+ * Owns the bridge as a library: `createBridge()`. Keeps: no signal handlers, no exit, nothing read from the environment
+ * or from files that were not named; everything ends with the bridge.
+ */
+import type { Cluster } from '@causeway/cluster';
+import { loadConfig, type Config } from '@causeway/config';
+import type { Edge } from '@causeway/edge';
+import { silentLog, type Log } from '@causeway/runtime';
+import type { Worker } from '@causeway/worker';
+import { serverUrl } from './banner.ts';
+import { openEdgeOn, openMemory, openWorkerOn } from './open-bridge.ts';
+
+/** What a configuration file holds, as an object; `${…}` in it is text. */
+export interface BridgeOptions {
+  readonly servers: Readonly<Record<string, ServerOptions>>;
+  readonly listen?: ListenOptions;
+  readonly http?: Readonly<Record<string, unknown>>;
+  readonly auth?: Readonly<Record<string, unknown>>;
+  readonly worker?: Readonly<Record<string, unknown>>;
+  readonly streams?: Readonly<Record<string, unknown>>;
+  readonly drain?: Readonly<Record<string, unknown>>;
+  /** Default: nothing is logged. */
+  readonly log?: Log;
+}
+
+export interface ServerOptions {
+  readonly command: string;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly [setting: string]: unknown;
+}
+
+export interface ListenOptions {
+  /** Default 127.0.0.1. */
+  readonly host?: string;
+  /** Default 8000; 0 is any free one. */
+  readonly port?: number;
+}
+
+export interface Bridge extends AsyncDisposable {
+  /** Opens the address; resolves with its URL. Rejects with Node's error if it is taken. Once per bridge. */
+  listen(options?: ListenOptions): Promise<string>;
+  /** URL of a server's Streamable HTTP endpoint. Throws before `listen`, and for a name that is not served. */
+  url(server: string): string;
+  /** Takes nothing new and finishes what runs, within `timeout` milliseconds; default as configured. */
+  drain(options?: { readonly timeout?: number }): Promise<void>;
+}
+
+/** A bridge in this process, over memory. Throws a `ConfigError` for options that cannot be used. */
+export async function createBridge(options: BridgeOptions): Promise<Bridge> {
+  const { log = silentLog(), ...value } = options;
+  const { config } = loadConfig({ value, env: {}, cwd: process.cwd() });
+  await using stack = new AsyncDisposableStack();
+  const cluster = stack.use(await openMemory(config));
+  const worker = stack.use(await openWorkerOn(cluster, config, log));
+  return new OpenedBridge({ config, log, cluster, worker }, stack.move());
+}
+
+interface Parts {
+  readonly config: Config;
+  readonly log: Log;
+  readonly cluster: Cluster;
+  readonly worker: Worker;
+}
+
+class OpenedBridge implements Bridge {
+  readonly #parts: Parts;
+  readonly #stack: AsyncDisposableStack;
+  #edge: Promise<Edge> | undefined;
+  #url: string | undefined;
+
+  constructor(parts: Parts, stack: AsyncDisposableStack) {
+    this.#parts = parts;
+    this.#stack = stack;
+  }
+
+  async listen(options: ListenOptions = {}): Promise<string> {
+    if (this.#edge !== undefined) throw new Error('this bridge listens already');
+    const { config, cluster, log } = this.#parts;
+    // A library has no port of its own for probes: they are on the main one.
+    const changed: Config = { ...config, listen: { ...config.listen, ...options }, diagnostics: { ...config.diagnostics, port: false } };
+    this.#edge = openEdgeOn(cluster, changed, log);
+    try {
+      const edge = this.#stack.use(await this.#edge);
+      this.#url = edge.url;
+      return edge.url;
+    } catch (error) {
+      this.#edge = undefined;
+      throw error;
+    }
+  }
+
+  url(server: string): string {
+    if (this.#url === undefined) throw new Error('this bridge does not listen yet');
+    if (!Object.hasOwn(this.#parts.config.servers, server)) throw new Error(`there is no server "${server}"`);
+    return serverUrl(this.#url, server);
+  }
+
+  async drain(options: { readonly timeout?: number } = {}): Promise<void> {
+    const timeout = options.timeout ?? this.#parts.config.drain.timeout;
+    const end = performance.now() + timeout;
+    await (await this.#edge)?.drain(timeout);
+    await this.#parts.worker.drain(Math.max(0, end - performance.now()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#edge?.catch(() => undefined);
+    await this.#stack.disposeAsync();
+  }
+}

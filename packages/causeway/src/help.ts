@@ -1,0 +1,78 @@
+/** Owns the help texts, made from the list of options; short first, everything on `--help --all`. */
+import { PEER_NAMES } from './aliases.ts';
+import { camelCase, FLAGS, type Flag, type Verb } from './flags.ts';
+
+const EXAMPLES = `Examples:
+  causeway -- npx -y @modelcontextprotocol/server-everything     a server on http://127.0.0.1:8000/mcp
+  causeway --config ~/.cursor/mcp.json                           every stdio server of a client's file
+  causeway worker --nats nats://nats:4222 --config servers.yaml  one of any number of workers …
+  causeway edge --nats nats://nats:4222 --host 0.0.0.0           … and of edges, as one bridge`;
+
+const USAGE: Readonly<Record<Verb, string>> = {
+  run: 'causeway [run] [options] [--] COMMAND [ARGS…]     put stdio MCP servers on the network',
+  edge: 'causeway edge --nats URL [options]     HTTP side of a bridge over NATS; learns the servers from the workers',
+  worker: 'causeway worker --nats URL [options] [--] [COMMAND…]     runs the servers of a bridge over NATS',
+  config: `causeway config check [options]              check a configuration; exit 0 or 2
+       causeway config print [--show-origin]        the configuration in force, secrets masked
+       causeway config schema                       its JSON Schema
+       causeway config import FILE                  a client's file as our YAML`,
+  init: 'causeway init [--] [COMMAND…]     write a causeway.yaml; never over an existing one',
+  health: 'causeway health [--live|--ready] [--url URL] [--port PORT] [--timeout TIME]     ask a running bridge; exit 0, 1 or 4',
+};
+
+const VERBS_TEXT = `Verbs:
+  run       (default) everything in one process, bus in memory
+  edge      the HTTP side, over NATS        worker    the children's side, over NATS
+  config    check, print, schema, import    init      write a causeway.yaml
+  health    ask a running bridge: --live, --ready`;
+
+const TITLES: Readonly<Record<Flag['group'], string>> = { server: 'Servers', listen: 'Address', access: 'Access', cluster: 'Cluster', limits: 'Limits', output: 'Output' };
+
+export function helpText(verb: Verb | undefined, all: boolean): string {
+  if (verb === 'init' || verb === 'health') return `Usage: ${USAGE[verb]}\n`;
+  const role = verb ?? 'run';
+  const flags = FLAGS.filter((flag) => (all || !flag.rare) && !flag.not?.includes(role as 'run'));
+  const parts = [`${verb === undefined ? `${EXAMPLES}\n\n` : ''}Usage: ${USAGE[role]}`];
+  if (verb === undefined) parts.push(VERBS_TEXT);
+  for (const [group, title] of Object.entries(TITLES)) {
+    const lines = flags.filter((flag) => flag.group === group).map((flag) => lineOf(flag, all));
+    if (lines.length > 0) parts.push(all ? `${title}:\n${lines.join('\n')}` : lines.join('\n'));
+  }
+  if (all) parts.push(allText());
+  else parts.push('TIME is 30s, 5m or seconds. All options, the peers\' names and exit codes: causeway --help --all');
+  return `${all ? parts.join('\n\n') : joinShort(parts, verb === undefined)}\n`;
+}
+
+/** Short help keeps the option groups together: it is to fit on a screen. */
+function joinShort(parts: readonly string[], top: boolean): string {
+  const head = top ? 2 : 1;
+  return `${parts.slice(0, head).join('\n')}\nOptions:\n${parts.slice(head).join('\n')}`;
+}
+
+function lineOf(flag: Flag, all: boolean): string {
+  const names = `${flag.short === undefined ? '    ' : `${flag.short}, `}${flag.name}${flag.arg === undefined ? '' : ` ${flag.arg}`}`;
+  const env = flag.env === undefined ? '' : ` (${all ? `env ${flag.env}` : `$${flag.env}`})`;
+  return `  ${names.padEnd(28)} ${flag.text}${env}`;
+}
+
+function allText(): string {
+  const camel = FLAGS.map((flag) => camelCase(flag.name)).filter((name) => !FLAGS.some((flag) => flag.name === name));
+  return `Other spellings:
+${wrap([...camel])}
+Names of supergateway and mcp-proxy, in their units (durations in milliseconds), camelCase or kebab-case:
+${wrap(PEER_NAMES)}
+
+Exit codes:
+  0 ok · 1 unexpected · 2 usage or configuration · 3 authentication · 4 NATS or bridge unreachable
+  5 the command failed to start · 6 refused by a limit · 127 command not found
+  130, 143 interrupted before it was ready`;
+}
+
+function wrap(words: readonly string[]): string {
+  const lines = ['  '];
+  for (const word of words) {
+    if (lines.at(-1)!.length + word.length > 110) lines.push('  ');
+    lines[lines.length - 1] += `${word} `;
+  }
+  return lines.map((line) => line.trimEnd()).join('\n');
+}

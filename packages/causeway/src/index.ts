@@ -1,0 +1,2 @@
+/** The package's door: the bridge as a library. */
+export { createBridge, type Bridge, type BridgeOptions, type ListenOptions, type ServerOptions } from './create-bridge.ts';

@@ -1,0 +1,82 @@
+/**
+ * Owns putting the services together: what `run`, `edge`, `worker` and `createBridge` start. Each part is given its own
+ * group of the configuration. Keeps: whatever fails half-way, nothing stays open; NATS is loaded only when it is used.
+ */
+import type { Cluster, NatsCredentials } from '@causeway/cluster';
+import type { Config } from '@causeway/config';
+import type { Edge } from '@causeway/edge';
+import { newEdgeId, newWorkerId, type EdgeId, type WorkerId } from '@causeway/protocol';
+import type { Log } from '@causeway/runtime';
+import type { Worker } from '@causeway/worker';
+
+
+/** Milliseconds by which the edge waits longer than the worker, which is to speak first. */
+const SLACK = 5_000;
+
+export async function openEdgeOn(cluster: Cluster, config: Config, log: Log, id: EdgeId = newEdgeId()): Promise<Edge> {
+  const { openEdge } = await import('@causeway/edge');
+  const longest = Math.max(...Object.values(config.servers).map((server) => server.requestTimeout));
+  const { listen, diagnostics, http, auth, streams, drain } = config;
+  return openEdge({ cluster, log, id }, { listen, diagnostics, http, auth, streams, drain, ...(Number.isFinite(longest) ? { requestTimeout: longest + SLACK } : {}) });
+}
+
+export async function openWorkerOn(cluster: Cluster, config: Config, log: Log, id: WorkerId = newWorkerId()): Promise<Worker> {
+  const { openWorker } = await import('@causeway/worker');
+  const { servers, worker, streams, drain } = config;
+  return openWorker({ cluster, log, id }, { servers, worker, streams, drain });
+}
+
+/** A cluster for one process: in memory, or over NATS under the name of the part that lives in it. */
+export async function openMemory(config: Config): Promise<Cluster> {
+  const { openMemoryCluster } = await import('@causeway/cluster');
+  return openMemoryCluster({ limits: { maxMessageBytes: config.streams.maxMessage } });
+}
+
+/** Rejects with a CausewayError `cluster.unavailable` when no server of `nats` answers. */
+export async function openNatsFor(part: { readonly edge: EdgeId } | { readonly worker: WorkerId }, config: Config): Promise<Cluster> {
+  const { openNatsCluster, subjects } = await import('@causeway/cluster');
+  const { nats, streams } = config;
+  if (nats === undefined) throw new TypeError('this configuration has no NATS servers');
+  const names = subjects(nats.prefix);
+  const [kind, id, inbox] = 'edge' in part ? ['edge', part.edge, names.edgeInbox(part.edge)] : ['worker', part.worker, names.workerInbox(part.worker)];
+  const credentials = credentialsOf(nats);
+  return openNatsCluster({
+    servers: nats.servers,
+    name: `causeway-${kind}-${id}`,
+    prefix: nats.prefix,
+    inbox,
+    limits: { maxMessageBytes: streams.maxMessage },
+    ...(credentials === undefined ? {} : { credentials }),
+    ...(nats.replicas === undefined ? {} : { replicas: nats.replicas }),
+  });
+}
+
+function credentialsOf({ user, password, token, credsFile, nkeyFile }: NonNullable<Config['nats']>): NatsCredentials | undefined {
+  if (user !== undefined && password !== undefined) return { user, password };
+  if (token !== undefined) return { token };
+  if (credsFile !== undefined) return { credsFile };
+  return nkeyFile === undefined ? undefined : { nkeyFile };
+}
+
+export interface OpenBridge extends AsyncDisposable {
+  readonly edge: Edge;
+  readonly worker: Worker;
+}
+
+/** An edge and a worker in this process. Rejects with Node's error when the address cannot be listened on. */
+export async function openBridge(config: Config, log: Log): Promise<OpenBridge> {
+  await using stack = new AsyncDisposableStack();
+  const ids = { edge: newEdgeId(), worker: newWorkerId() };
+  const shared = config.nats === undefined ? stack.use(await openMemory(config)) : undefined;
+  const worker = stack.use(await openWorkerOn(shared ?? stack.use(await openNatsFor({ worker: ids.worker }, config)), config, log, ids.worker));
+  const edge = stack.use(await openEdgeOn(shared ?? stack.use(await openNatsFor({ edge: ids.edge }, config)), config, log, ids.edge));
+  const owned = stack.move();
+  return { edge, worker, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Drains the edge, then the worker, within `ms` milliseconds altogether. */
+export async function drainBoth({ edge, worker }: OpenBridge, ms: number): Promise<void> {
+  const end = performance.now() + ms;
+  await edge.drain(ms);
+  await worker.drain(Math.max(0, end - performance.now()));
+}
