@@ -76,10 +76,11 @@ export async function hear(bus: Bus, subject: string, also?: (message: BusMessag
 }
 
 /**
- * Resolves once what `to` has subscribed to so far is routed from `from`. Between servers of one cluster a
- * subscription travels for a moment; those of one member travel in order, so one more tells of all before it.
+ * Resolves once what `to` has subscribed to so far is routed from `from`. After a new connection, and between
+ * the servers of one cluster, a subscription travels for a moment; those of one member travel in order, so
+ * one more tells of all before it.
  */
-export async function routed(world: World<unknown>, from: Bus, to: Bus): Promise<void> {
+export async function routed(world: { readonly prefix: string }, from: Bus, to: Bus): Promise<void> {
   const subject = `${world.prefix}.routed.${Math.random().toString(36).slice(2)}`;
   const subscription = await to.subscribe(subject, ({ reply }) => reply !== undefined && to.publish(reply, Buffer.alloc(0)));
   const ask = async (): Promise<void> => {

@@ -19,7 +19,8 @@ function isUnanswered(error: unknown): boolean {
 
 export function isPassing(error: unknown): boolean {
   if (error instanceof JetStreamApiError) return PASSING.has(error.code);
-  return isUnanswered(error) || error instanceof errors.TimeoutError || error instanceof errors.RequestError;
+  if (error instanceof errors.RequestError) return !(error.cause instanceof errors.PermissionViolationError);
+  return isUnanswered(error) || error instanceof errors.TimeoutError;
 }
 
 /** A compare-and-swap that came too late. */

@@ -86,6 +86,8 @@ export class BucketWatch implements AsyncDisposable {
     this.#delivered = 0;
     try {
       const info = await this.#link.whileLive(this.#manager.consumers.add(streamOf(this.#options.bucket), {
+        // a name of its own: permissions are given for the subject that such a creation uses
+        name: `watch-${address.slice(address.lastIndexOf('.') + 1)}`,
         deliver_subject: address,
         deliver_policy: DeliverPolicy.LastPerSubject,
         filter_subject: subjectOf(this.#options.bucket, '>'),

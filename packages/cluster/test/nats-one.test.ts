@@ -1,0 +1,102 @@
+/** What only a real server shows: its death and return, what it keeps, and how large messages share a connection. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, it } from 'node:test';
+import { ANONYMOUS, newEdgeId, newWorkerId, type SessionToken } from '@causeway/protocol';
+import { BusError, openNatsCluster, startNats, subjects, type Bus, type Cluster, type Nats, type WorkerRecord } from '@causeway/cluster';
+import { hear, routed, soon, until } from '../src/contract/world.ts';
+
+const TIMES = { ttl: 4_000, heartbeat: 300, fence: 2_500 };
+const token = 'abcdefghijklmnopqrstuv' as SessionToken;
+const session = { v: 1, server: 's', identity: ANONYMOUS, owner: newWorkerId(), epoch: 1, revision: 'r', initialize: { params: '{}', result: '{}' }, created: 1 } as const;
+const becomes = (bus: Bus, status: Bus['status']): Promise<void> => until(status, (listener) => bus.onStatus(listener), () => bus.status === status);
+const fired = (signal: AbortSignal): Promise<void> => new Promise((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
+const disconnected = (error: unknown): boolean => error instanceof BusError && error.failure === 'disconnected';
+
+describe('one nats-server', () => {
+  let nats: Nats;
+  let a: Cluster;
+  let b: Cluster;
+  const open = (): Promise<Cluster> => openNatsCluster({ servers: nats.urls, name: 'test', inbox: subjects().edgeInbox(newEdgeId()), leaseTimes: TIMES });
+  const record = (): WorkerRecord => ({ v: 1, worker: newWorkerId(), host: 'h', version: '1', capacity: 1, sessions: 0, draining: false, servers: {} });
+
+  beforeEach(async () => {
+    nats = await startNats({ nodes: 1 });
+    [a, b] = await Promise.all([open(), open()]);
+  });
+  afterEach(async () => {
+    await Promise.all([a[Symbol.asyncDispose](), b[Symbol.asyncDispose]()]);
+    await nats[Symbol.asyncDispose]();
+  });
+
+  it('killed: everything refuses at once; back: everything works, and nothing was lost or sent late', async () => {
+    const heard = await hear(b.bus, 'x');
+    const lost = await hear(a.bus, 'mine.>');
+    const { worker } = record();
+    const lease = await a.ledger.lease({ ...record(), worker });
+    await a.sessions.create(token, session);
+    const key = await a.sessions.signingKey();
+    a.bus.publish('x', Buffer.alloc(3_000_000, 0x20), 'mine.large');
+    await nats.nodes[0]!.kill();
+    await Promise.all([becomes(a.bus, 'disconnected'), becomes(b.bus, 'disconnected')]);
+    assert.throws(() => a.bus.publish('x', Buffer.from('{}')), disconnected);
+    await soon('a refusal', assert.rejects(a.bus.request('x', Buffer.from('{}'), { deadline: 10_000 }), disconnected), 500);
+    await soon('a refusal', assert.rejects(a.sessions.get(token), { reason: 'cluster.unavailable' }), 3_000);
+    await nats.nodes[0]!.restart();
+    await Promise.all([becomes(a.bus, 'connected'), becomes(b.bus, 'connected')]);
+    await routed({ prefix: 't' }, a.bus, b.bus);
+    const before = heard.messages.length;
+    a.bus.publish('x', Buffer.from('{"n":1}'));
+    await heard.count(before + 1);
+    assert.equal(String(heard.messages.at(-1)!.data), '{"n":1}');
+    assert.ok(lost.messages.length + before <= 1, 'delivered, bounced or unknown, and only one of them');
+    assert.deepEqual((await b.sessions.get(token))?.record, session);
+    assert.ok((await b.sessions.signingKey()).equals(key));
+    await until('the record', (listener) => b.ledger.onChange(listener), () => b.ledger.workers().has(worker));
+    await lease[Symbol.asyncDispose]();
+  });
+
+  it('gone for longer than a lease: its holder is fenced, its record is gone, and a new lease can be had', async () => {
+    const mine = record();
+    const lease = await a.ledger.lease(mine);
+    await nats.nodes[0]!.stop();
+    await soon('the fence', fired(lease.lost), TIMES.fence + 500);
+    assert.equal(lease.remaining(), 0);
+    await nats.nodes[0]!.restart();
+    await Promise.all([becomes(a.bus, 'connected'), becomes(b.bus, 'connected')]);
+    await until('expiry', (listener) => b.ledger.onChange(listener), () => !b.ledger.workers().has(mine.worker));
+    await using _again = await a.ledger.lease({ ...mine, sessions: 7 });
+    await until('the new record', (listener) => b.ledger.onChange(listener), () => b.ledger.workers().get(mine.worker)?.sessions === 7);
+  });
+
+  it('a record that somebody removed is written again', async () => {
+    const mine = record();
+    await using _lease = await a.ledger.lease(mine);
+    await until('the record', (listener) => b.ledger.onChange(listener), () => b.ledger.workers().has(mine.worker));
+    const seen: boolean[] = [];
+    b.ledger.onChange(() => seen.push(b.ledger.workers().has(mine.worker)));
+    const { connect } = await import('@nats-io/transport-node');
+    const { Kvm } = await import('@nats-io/kv');
+    const nc = await connect({ servers: nats.nodes[0]!.address });
+    await (await new Kvm(nc).open('cw_workers')).purge(mine.worker);
+    await nc.close();
+    await until('its return', (listener) => b.ledger.onChange(listener), () => seen.includes(false) && seen.at(-1) === true);
+  });
+
+  it('a large message holds up neither other subjects nor their order', async () => {
+    const heard = await hear(b.bus, 'x.>');
+    a.bus.publish('x.large', Buffer.alloc(16 * 1024 * 1024, 0x20));
+    a.bus.publish('x.large', Buffer.from('{"behind":true}'));
+    a.bus.publish('x.small', Buffer.from('{}'));
+    await heard.count(3);
+    assert.deepEqual(heard.messages.map(({ subject, data }) => [subject, data.length]), [['x.small', 2], ['x.large', 16 * 1024 * 1024], ['x.large', 15]]);
+  });
+
+  it('a sender whose receiver dies in the middle of a large message is told', async () => {
+    const lost = await hear(a.bus, 'mine');
+    await b.bus.subscribe('x', () => assert.fail('the message is not complete'));
+    a.bus.publish('x', Buffer.alloc(32 * 1024 * 1024, 0x20), 'mine');
+    await b[Symbol.asyncDispose]();
+    await lost.count(1, 5_000);
+    assert.equal(lost.messages[0]!.kind, 'undelivered');
+  });
+});
