@@ -67,9 +67,16 @@ function mac(key: Uint8Array, body: string, audience: SessionAudience): Buffer {
 }
 
 /** A new session of `owner`. `now` in milliseconds since 1970. */
-export function mintSession(key: Uint8Array, owner: WorkerId, audience: SessionAudience, now: number): { id: SessionId; token: SessionToken } {
+export function mintSession(
+  key: Uint8Array,
+  owner: WorkerId,
+  audience: SessionAudience,
+  now: number,
+): { id: SessionId; token: SessionToken } {
   const token = randomBytes(17).toString('base64url').slice(0, 22) as SessionToken;
-  const body = `1${owner}${Math.floor(now / 1000).toString(36).padStart(7, '0')}${token}`;
+  const body = `1${owner}${Math.floor(now / 1000)
+    .toString(36)
+    .padStart(7, '0')}${token}`;
   return { id: (body + mac(key, body, audience).toString('base64url')) as SessionId, token };
 }
 

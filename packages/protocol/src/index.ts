@@ -1,5 +1,15 @@
 /** The public names of @causeway/protocol. */
-export { CausewayError, ERRORS, errorObject, errorResponse, isReason, type ErrorDetail, type ErrorFacts, type Executed, type Reason } from './errors.ts';
+export {
+  CausewayError,
+  ERRORS,
+  errorObject,
+  errorResponse,
+  isReason,
+  type ErrorDetail,
+  type ErrorFacts,
+  type Executed,
+  type Reason,
+} from './errors.ts';
 export { formatEventId, parseEventId, type EventId } from './event-id.ts';
 export { memberText, readHandshake, type Handshake } from './handshake.ts';
 export {

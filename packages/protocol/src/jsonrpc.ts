@@ -66,10 +66,13 @@ export function readClientBody(body: Buffer): Body {
   } catch (error) {
     // A text that is no JSON at all is called that, whatever else is wrong with its beginning.
     const scanner = new JsonScanner(body, CLIENT_SCAN);
-    faults(() => {
-      scanner.value(0);
-      scanner.end();
-    }, () => (error instanceof FrameFault ? error.id : undefined));
+    faults(
+      () => {
+        scanner.value(0);
+        scanner.end();
+      },
+      () => (error instanceof FrameFault ? error.id : undefined),
+    );
     throw error;
   }
 }
@@ -183,7 +186,8 @@ function readParam(draft: Draft, key: string, scanner: JsonScanner, depth: numbe
 /** A string or a number, or null; anything else names nothing. */
 function readId(scanner: JsonScanner, depth: number): Span {
   const first = scanner.peek();
-  if (first === 0x7b || first === 0x5b || first === 0x74 || first === 0x66) throw new JsonFault('forbidden', 'an id is a string or a number');
+  if (first === 0x7b || first === 0x5b || first === 0x74 || first === 0x66)
+    throw new JsonFault('forbidden', 'an id is a string or a number');
   const span = scanner.value(depth);
   if (span.end - span.start > 4096) throw new JsonFault('forbidden', 'an id is longer than 4096 bytes');
   return span;

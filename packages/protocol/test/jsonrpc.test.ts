@@ -31,11 +31,15 @@ test('ids keep their type and their bytes', () => {
 });
 
 test('the ids inside params are found', () => {
-  const call = single('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"arguments":{"_meta":{"progressToken":"no"}},"_meta":{"x":[1],"progressToken":"yes"}}}');
+  const call = single(
+    '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"arguments":{"_meta":{"progressToken":"no"}},"_meta":{"x":[1],"progressToken":"yes"}}}',
+  );
   assert.equal(at(call, 'progressToken'), '"yes"');
   const cancel = single('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"a","reason":"x"}}');
   assert.deepEqual([cancel.kind, at(cancel, 'requestId')], ['notification', '"a"']);
-  const progress = readServerLine(Buffer.from('{"method":"notifications/progress","params":{"progress":1,"progressToken":5},"jsonrpc":"2.0"}'));
+  const progress = readServerLine(
+    Buffer.from('{"method":"notifications/progress","params":{"progress":1,"progressToken":5},"jsonrpc":"2.0"}'),
+  );
   assert.equal(at(progress, 'progressToken'), '5');
 });
 
@@ -45,15 +49,45 @@ test('responses of both kinds are read, with id 0 and extra members from servers
 });
 
 test('what is not JSON is malformed', () => {
-  for (const text of ['', ' ', '{', '{"a":1,}', '[1,]', '01', '{"jsonrpc":"2.0"}x', '{"a":"\u0001"}', '{"a":tru}', "{'a':1}", '{"a":"\\x"}', '{"a":1e}', 'nul', '\ufeff{}']) {
+  for (const text of [
+    '',
+    ' ',
+    '{',
+    '{"a":1,}',
+    '[1,]',
+    '01',
+    '{"jsonrpc":"2.0"}x',
+    '{"a":"\u0001"}',
+    '{"a":tru}',
+    "{'a':1}",
+    '{"a":"\\x"}',
+    '{"a":1e}',
+    'nul',
+    '\ufeff{}',
+  ]) {
     refused(text, 'malformed');
   }
-  for (const bytes of [[0x22, 0xff, 0x22], [0x22, 0xc0, 0x80, 0x22], [0x22, 0xed, 0xa0, 0x80, 0x22]]) refused(Buffer.from(bytes), 'malformed');
+  for (const bytes of [
+    [0x22, 0xff, 0x22],
+    [0x22, 0xc0, 0x80, 0x22],
+    [0x22, 0xed, 0xa0, 0x80, 0x22],
+  ])
+    refused(Buffer.from(bytes), 'malformed');
 });
 
 test('what is JSON but no message is invalid', () => {
-  for (const text of ['42', '"x"', 'null', '[]', '[[]]', '[1]', '{}', '{"jsonrpc":"1.0","id":1,"method":"a"}', '{"jsonrpc":"2.0","id":1}']) refused(text, 'invalid');
-  for (const rest of ['"id":{},"method":"a"', '"id":[1],"method":"a"', '"id":true,"method":"a"', '"id":null,"method":"a"', '"id":1,"method":5', '"id":1,"method":"a","params":[1]', '"id":1,"method":"a","result":{}', '"id":1,"result":{},"error":{}']) {
+  for (const text of ['42', '"x"', 'null', '[]', '[[]]', '[1]', '{}', '{"jsonrpc":"1.0","id":1,"method":"a"}', '{"jsonrpc":"2.0","id":1}'])
+    refused(text, 'invalid');
+  for (const rest of [
+    '"id":{},"method":"a"',
+    '"id":[1],"method":"a"',
+    '"id":true,"method":"a"',
+    '"id":null,"method":"a"',
+    '"id":1,"method":5',
+    '"id":1,"method":"a","params":[1]',
+    '"id":1,"method":"a","result":{}',
+    '"id":1,"result":{},"error":{}',
+  ]) {
     refused(`{"jsonrpc":"2.0",${rest}}`, 'invalid');
   }
 });
@@ -118,19 +152,24 @@ test('the scanner accepts exactly what JSON.parse accepts', () => {
 
 test('splice replaces spans of any order and leaves the rest alone', () => {
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 9 }), fc.uint8Array({ maxLength: 9 }), fc.uint8Array({ maxLength: 9 })), { maxLength: 6 }), (pieces) => {
-      const before: Uint8Array[] = [];
-      const after: Uint8Array[] = [];
-      const edits: { span: { start: number; end: number }; bytes: Uint8Array }[] = [];
-      let offset = 0;
-      for (const [keep, old, fresh] of pieces) {
-        edits.unshift({ span: { start: offset + keep.length, end: offset + keep.length + old.length }, bytes: fresh });
-        offset += keep.length + old.length;
-        before.push(keep, old);
-        after.push(keep, fresh);
-      }
-      assert.deepEqual(splice(Buffer.concat(before), edits), Buffer.concat(after));
-    }),
+    fc.property(
+      fc.array(fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 9 }), fc.uint8Array({ maxLength: 9 }), fc.uint8Array({ maxLength: 9 })), {
+        maxLength: 6,
+      }),
+      (pieces) => {
+        const before: Uint8Array[] = [];
+        const after: Uint8Array[] = [];
+        const edits: { span: { start: number; end: number }; bytes: Uint8Array }[] = [];
+        let offset = 0;
+        for (const [keep, old, fresh] of pieces) {
+          edits.unshift({ span: { start: offset + keep.length, end: offset + keep.length + old.length }, bytes: fresh });
+          offset += keep.length + old.length;
+          before.push(keep, old);
+          after.push(keep, fresh);
+        }
+        assert.deepEqual(splice(Buffer.concat(before), edits), Buffer.concat(after));
+      },
+    ),
   );
 });
 

@@ -12,7 +12,7 @@ import { answerProbe } from './http/ops.ts';
 import { createServer } from './http/server.ts';
 import { openServers } from './servers.ts';
 import { Exchanges } from './session/exchanges.ts';
-import { PendingOpens } from './session/open.ts';
+import { PendingOpens } from './session/pending-opens.ts';
 
 export interface EdgeDeps {
   readonly cluster: Cluster;
@@ -47,7 +47,21 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
   const exchanges = stack.use(new Exchanges(cluster, id, wheel, log));
   await exchanges.open();
   const key = await cluster.sessions.signingKey();
-  const edge: EdgeContext = { id, cluster, exchanges, servers, opens: new PendingOpens(), key, verified: new Map(), streams: new Set(), clock: systemClock, wheel, log, options, deadline: options.requestTimeout ?? DEADLINE };
+  const edge: EdgeContext = {
+    id,
+    cluster,
+    exchanges,
+    servers,
+    opens: new PendingOpens(),
+    key,
+    verified: new Map(),
+    streams: new Set(),
+    clock: systemClock,
+    wheel,
+    log,
+    options,
+    deadline: options.requestTimeout ?? DEADLINE,
+  };
   let draining = false;
   const health = createHealth();
   health.add('drain', () => (draining ? { state: 'failing', note: 'shutting down' } : { state: 'ok' }));
@@ -84,7 +98,11 @@ function urlOf(address: AddressInfo, host: string): string {
 }
 
 /** A listener for probes alone; a taken port is exchanged for a free one. */
-async function openDiagnostics(health: Health, at: EdgeOptions['diagnostics'], log: Log): Promise<AsyncDisposable & { readonly url: string }> {
+async function openDiagnostics(
+  health: Health,
+  at: EdgeOptions['diagnostics'],
+  log: Log,
+): Promise<AsyncDisposable & { readonly url: string }> {
   const server = createHttpServer((req, res) => {
     if (answerProbe((req.url ?? '/').split('?')[0]!, health, [], req, res)) return;
     res.writeHead(404, { 'content-length': 0 }).end();

@@ -8,7 +8,7 @@ import type { Clock, Log, Wheel } from '@causeway/runtime';
 import type { EventStream } from './http/event-stream.ts';
 import type { Servers } from './servers.ts';
 import type { Exchanges } from './session/exchanges.ts';
-import type { PendingOpens } from './session/open.ts';
+import type { PendingOpens } from './session/pending-opens.ts';
 
 /** The groups of the configuration that an edge is given. */
 export interface EdgeOptions {

@@ -10,7 +10,17 @@ const options: EdgeOptions = {
   diagnostics: { host: '127.0.0.1', port: false },
   http: { allowedHosts: [], allowedOrigins: [], cors: false, maxBody: 4096, headers: {}, healthPaths: [], paths: {} },
   auth: { apiKeys: [] },
-  streams: { heartbeat: 15_000, journalFrames: 256, journalBytes: 1 << 20, journalAge: 300_000, workerJournalBytes: 1 << 28, creditFrames: 64, creditBytes: 1 << 20, retry: 1000, maxMessage: 1 << 25 },
+  streams: {
+    heartbeat: 15_000,
+    journalFrames: 256,
+    journalBytes: 1 << 20,
+    journalAge: 300_000,
+    workerJournalBytes: 1 << 28,
+    creditFrames: 64,
+    creditBytes: 1 << 20,
+    retry: 1000,
+    maxMessage: 1 << 25,
+  },
   drain: { timeout: 1000, delay: 0 },
 };
 const JSON_HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
@@ -30,7 +40,8 @@ async function setting(t: TestContext, change: Partial<EdgeOptions> = {}): Promi
   const worker = stack.use(await scriptedWorker(cluster, obliging));
   const edge = stack.use(await openEdge({ cluster, log: silentLog() }, { ...options, ...change }));
   const url = `${edge.url}/servers/echo/mcp`;
-  const post = (message: object, headers = {}): Promise<Response> => fetch(url, { method: 'POST', headers: { ...JSON_HEADERS, ...headers }, body: JSON.stringify(message) });
+  const post = (message: object, headers = {}): Promise<Response> =>
+    fetch(url, { method: 'POST', headers: { ...JSON_HEADERS, ...headers }, body: JSON.stringify(message) });
   const open = async (): Promise<Record<string, string>> => {
     const answer = await post({ jsonrpc: '2.0', id: 'i', method: 'initialize', params: {} });
     assert.equal(answer.status, 200);
@@ -64,7 +75,12 @@ test('a worker that is full sends the open to the next one; with nobody left it 
 test('an open that a worker refuses for good is not tried elsewhere', async (t) => {
   const { worker, post } = await setting(t);
   worker.on(({ reply }) => worker.say(reply, { t: 'no', reason: 'server.start_failed', facts: { exitCode: 3 } }));
-  assert.deepEqual(await told(await post({ jsonrpc: '2.0', id: 1, method: 'initialize', params: {} })), [503, 1, 'server.start_failed', 'no']);
+  assert.deepEqual(await told(await post({ jsonrpc: '2.0', id: 1, method: 'initialize', params: {} })), [
+    503,
+    1,
+    'server.start_failed',
+    'no',
+  ]);
   assert.equal(worker.heard.length, 1);
 });
 
@@ -94,7 +110,12 @@ test('while the bus is away everything is refused at once and nothing is publish
   const before = worker.heard.length;
   cluster.bus.setConnected(false);
   assert.deepEqual(await told(await post({ jsonrpc: '2.0', id: 1, method: 'a' }, session)), [503, 1, 'cluster.unavailable', 'no']);
-  assert.deepEqual(await told(await post({ jsonrpc: '2.0', method: 'notifications/x' }, session)), [503, null, 'cluster.unavailable', 'no']);
+  assert.deepEqual(await told(await post({ jsonrpc: '2.0', method: 'notifications/x' }, session)), [
+    503,
+    null,
+    'cluster.unavailable',
+    'no',
+  ]);
   cluster.bus.setConnected(true);
   assert.equal(worker.heard.length, before);
   assert.equal((await post({ jsonrpc: '2.0', id: 1, method: 'a' }, session)).status, 200);
@@ -138,7 +159,10 @@ test('an answer that comes first and alone is JSON; a message before it makes a 
   });
   const stream = await post({ jsonrpc: '2.0', id: 1, method: 'tools/list' }, session);
   assert.equal(stream.headers.get('content-type'), 'text/event-stream');
-  assert.match(await stream.text(), /^event: message\nid: \w+\.1\ndata: \{"note":1\}\n\nevent: message\nid: \w+\.2\ndata: \{"answer":2\}\n\n$/);
+  assert.match(
+    await stream.text(),
+    /^event: message\nid: \w+\.1\ndata: \{"note":1\}\n\nevent: message\nid: \w+\.2\ndata: \{"answer":2\}\n\n$/,
+  );
 });
 
 test('at 2025-11-25 a call that may talk begins with a priming event, and no earlier revision sees one', async (t) => {
@@ -159,7 +183,12 @@ test('a client that leaves a stream is told to the owner as leaving, not as canc
     else left.resolve(head);
   });
   const abort = new AbortController();
-  const call = fetch(url, { method: 'POST', signal: abort.signal, headers: { ...JSON_HEADERS, ...session }, body: '{"jsonrpc":"2.0","id":1,"method":"a"}' });
+  const call = fetch(url, {
+    method: 'POST',
+    signal: abort.signal,
+    headers: { ...JSON_HEADERS, ...session },
+    body: '{"jsonrpc":"2.0","id":1,"method":"a"}',
+  });
   const to = await asked.promise;
   abort.abort();
   await assert.rejects(call);

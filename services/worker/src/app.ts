@@ -3,21 +3,18 @@
  */
 import { hostname } from 'node:os';
 import { encode, type Cluster, type ServedServer } from '@causeway/cluster';
-import type { Config, ServerConfig } from '@causeway/config';
+import type { Config } from '@causeway/config';
 import { CausewayError, newWorkerId, type SessionToken, type WorkerId } from '@causeway/protocol';
 import { createWheel, systemClock, type Log } from '@causeway/runtime';
 import { Capacity } from './capacity.ts';
 import { createBreaker } from './child/breaker.ts';
-import { CHILD_LIMITS, startChild, type Child, type ChildListeners } from './child/child.ts';
-import { deathSignalPrefix } from './child/launch.ts';
-import { childMark, openOrphanSweep } from './child/orphans.ts';
-import { openSpawnQueue } from './child/spawn-queue.ts';
-import { openWarden } from './child/warden.ts';
+import { openOrphanSweep } from './child/orphans.ts';
 import { openIntake } from './intake.ts';
 import { probe } from './probe.ts';
 import { JournalBudget } from './session/budget.ts';
 import type { SessionDeps } from './session/deps.ts';
 import { Session } from './session/session.ts';
+import { openStarts, type StartChild } from './starts.ts';
 
 /** The groups of the configuration that a worker is given. */
 export interface WorkerOptions {
@@ -53,24 +50,11 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const log = deps.log.child({ scope: 'worker', owner: id });
   await using stack = new AsyncDisposableStack();
   const wheel = stack.use(createWheel());
-  const warden = process.pid === 1 ? undefined : stack.use(await openWarden({ log, worker: id }));
-  const spawnQueue = openSpawnQueue({ concurrency: options.worker.spawnConcurrency, waiting: options.worker.spawnQueue });
-  const prefix = await deathSignalPrefix();
-  const start = (session: string, server: ServerConfig, listeners: ChildListeners, signal?: AbortSignal): Promise<Child> =>
-    spawnQueue.run(
-      () =>
-        startChild(
-          { log: log.child({ server: server.name, session }), mark: childMark({ worker: id, session, epoch: 1 }), prefix, ...(warden ? { warden } : {}) },
-          server,
-          listeners,
-          { limits: { ...CHILD_LIMITS, lineBytes: options.worker.lineBytes, stdinBytes: options.worker.stdinBytes, stdinFrames: options.worker.stdinFrames }, ...(signal ? { signal } : {}) },
-        ),
-      signal,
-    );
+  const starts = stack.use(await openStarts({ worker: id, log }, options.worker));
   const lease = stack.use(await cluster.ledger.lease(firstRecord(id, options)));
   const capacity = new Capacity(options.worker.capacity, (sessions) => lease.update({ sessions }));
   stack.use(await openOrphanSweep({ log, own: { worker: id, isCurrent: (mark) => isHeld(capacity, mark) } }));
-  const sessionDeps = depsOfSessions({ cluster, id, options, start });
+  const sessionDeps = depsOfSessions({ cluster, id, options, start: starts.start });
   const intake = await openIntake({
     cluster,
     worker: id,
@@ -80,7 +64,15 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
       const server = options.servers[head.server];
       if (!server || !Object.hasOwn(options.servers, head.server)) throw new CausewayError('server.unknown');
       const facts = { server: head.server, session: head.session.slice(0, 8) };
-      return new Session(sessionDeps, { token: head.session, identity: head.identity, server, transport: head.transport, clock: systemClock, wheel, log: log.child(facts) });
+      return new Session(sessionDeps, {
+        token: head.session,
+        identity: head.identity,
+        server,
+        transport: head.transport,
+        clock: systemClock,
+        wheel,
+        log: log.child(facts),
+      });
     },
   });
   stack.use(intake);
@@ -95,7 +87,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
     probe: (name) => {
       const server = options.servers[name];
       if (!server) return Promise.reject(new CausewayError('server.unknown'));
-      return probe(server, (listeners) => start(PROBE, server, listeners));
+      return probe(server, (listeners) => starts.start(PROBE, server, listeners));
     },
     async drain(deadline) {
       capacity.refuse();
@@ -135,7 +127,7 @@ interface SessionDoors {
   readonly cluster: Cluster;
   readonly id: WorkerId;
   readonly options: WorkerOptions;
-  readonly start: SessionDeps['startChild'];
+  readonly start: StartChild;
 }
 
 function depsOfSessions({ cluster, id, options: { streams }, start }: SessionDoors): SessionDeps {

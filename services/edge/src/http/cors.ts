@@ -11,7 +11,17 @@ export interface Cors {
 }
 
 const EXPOSED = 'Mcp-Session-Id, Mcp-Protocol-Version, WWW-Authenticate, Retry-After';
-const ALLOWED = ['Content-Type', 'Authorization', 'Accept', 'Last-Event-ID', 'X-API-Key', 'Mcp-Session-Id', 'Mcp-Protocol-Version', 'Mcp-Method', 'Mcp-Name'];
+const ALLOWED = [
+  'Content-Type',
+  'Authorization',
+  'Accept',
+  'Last-Event-ID',
+  'X-API-Key',
+  'Mcp-Session-Id',
+  'Mcp-Protocol-Version',
+  'Mcp-Method',
+  'Mcp-Name',
+];
 
 export function createCors(cors: HttpConfig['cors']): Cors {
   if (cors === false) return { answer: () => false };

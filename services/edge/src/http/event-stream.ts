@@ -60,7 +60,10 @@ export class EventStream {
   }
 
   /** One message. `last` ends the stream with it. */
-  message(bytes: Uint8Array, options: { readonly id?: string; readonly seq?: number; readonly event?: string; readonly last?: boolean } = {}): void {
+  message(
+    bytes: Uint8Array,
+    options: { readonly id?: string; readonly seq?: number; readonly event?: string; readonly last?: boolean } = {},
+  ): void {
     const { id, event = 'message', last = false, seq } = options;
     const head = Buffer.from(id === undefined ? `event: ${event}\ndata: ` : `event: ${event}\nid: ${id}\ndata: `);
     this.#write(Buffer.concat([...this.#waiting.splice(0), head, bytes, END]), last);

@@ -22,7 +22,9 @@ export interface Guard {
 
 export function createGuard(http: HttpConfig, auth: AuthConfig): Guard {
   const hosts = new Set([hostname().toLowerCase(), ...http.allowedHosts.map((host) => host.toLowerCase())]);
-  const origins = new Set([...http.allowedOrigins, ...(http.cors === false ? [] : http.cors.origins)].map((origin) => origin.toLowerCase()));
+  const origins = new Set(
+    [...http.allowedOrigins, ...(http.cors === false ? [] : http.cors.origins)].map((origin) => origin.toLowerCase()),
+  );
   const keys = auth.apiKeys.map(({ id, sha256 }) => ({ identity: identityOf('api-key', id), digest: Buffer.from(sha256, 'hex') }));
   return {
     origin(req) {
@@ -33,7 +35,9 @@ export function createGuard(http: HttpConfig, auth: AuthConfig): Guard {
     },
     identity(req) {
       if (keys.length === 0) return ANONYMOUS;
-      const given = createHash('sha256').update(presentedKey(req) ?? '').digest();
+      const given = createHash('sha256')
+        .update(presentedKey(req) ?? '')
+        .digest();
       const found = keys.filter(({ digest }) => digest.length === given.length && timingSafeEqual(digest, given));
       if (found[0]) return found[0].identity;
       throw new CausewayError('request.unauthorized');
@@ -64,7 +68,8 @@ function originAllowed(origin: string, allowed: ReadonlySet<string>): boolean {
   const lower = origin.toLowerCase();
   if (allowed.has('*') || allowed.has(lower)) return true;
   for (const pattern of allowed) {
-    if (pattern.length > 2 && pattern.startsWith('/') && pattern.endsWith('/') && new RegExp(pattern.slice(1, -1), 'i').test(origin)) return true;
+    if (pattern.length > 2 && pattern.startsWith('/') && pattern.endsWith('/') && new RegExp(pattern.slice(1, -1), 'i').test(origin))
+      return true;
   }
   if (!URL.canParse(lower)) return false;
   const { protocol, hostname: host } = new URL(lower);

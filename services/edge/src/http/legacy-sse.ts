@@ -85,7 +85,8 @@ export async function message(edge: EdgeContext, visit: Visit, req: IncomingMess
     if (frame.kind === 'request' && frame.id) id = Buffer.from(slice(frame.bytes, frame.id)).toString();
     const query = new URL(req.url ?? '/', 'http://localhost').searchParams;
     const named = query.get('sessionId') ?? query.get('session_id');
-    if (named === null || named === '') throw new CausewayError('request.session_missing', { message: 'Bad Request: the sessionId parameter is required.' });
+    if (named === null || named === '')
+      throw new CausewayError('request.session_missing', { message: 'Bad Request: the sessionId parameter is required.' });
     const session = findSession(edge, named, visit, 'sse');
     await notify(edge, session, [{ ...frame, bytes: oneLine(frame.bytes) }], false);
     res.writeHead(202, { 'content-type': 'text/plain', 'content-length': 8, 'cache-control': 'no-store' }).end('Accepted');

@@ -40,7 +40,8 @@ export function openByPost(edge: EdgeContext, visit: Visit, res: ServerResponse,
   const abandon = (): void => {
     opening.exchange.end();
     const { session } = opening;
-    if (session && !refusedByServer) ask(edge, session, 'close').catch((error: unknown) => edge.log.debug({ err: error }, 'session of a client that left not closed'));
+    if (session && !refusedByServer)
+      ask(edge, session, 'close').catch((error: unknown) => edge.log.debug({ err: error }, 'session of a client that left not closed'));
   };
   const reply = new PostReply(res, {
     ids: [id],

@@ -21,7 +21,9 @@ export function answerProbe(path: string, health: Health, aliases: readonly stri
 
 /** What this bridge serves, for whoever opens its address: `{name, servers: {name: {mcp, sse}}}`. */
 export function answerIndex(servers: Servers, res: ServerResponse): void {
-  const list = Object.fromEntries([...servers.all()].map(({ name }) => [name, { mcp: `/servers/${name}/mcp`, sse: `/servers/${name}/sse` }]));
+  const list = Object.fromEntries(
+    [...servers.all()].map(({ name }) => [name, { mcp: `/servers/${name}/mcp`, sse: `/servers/${name}/sse` }]),
+  );
   send(res, 200, JSON_TYPE, `${JSON.stringify({ name: 'causeway', servers: list }, undefined, 2)}\n`);
 }
 

@@ -7,7 +7,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { DownHead } from '@causeway/cluster';
-import { CausewayError, ERRORS, errorResponse, formatEventId } from '@causeway/protocol';
+import { type CausewayError, ERRORS, errorResponse, formatEventId } from '@causeway/protocol';
 import { EventStream, type EventStreamOptions } from './event-stream.ts';
 import { refuse } from './refusal.ts';
 
@@ -91,7 +91,10 @@ export class PostReply {
     if (this.#events) return this.#events;
     this.#cancelHold();
     const session = this.#options.session?.();
-    this.#events = new EventStream(this.#res, { ...this.#options, ...(session === undefined ? {} : { headers: { 'mcp-session-id': session } }) });
+    this.#events = new EventStream(this.#res, {
+      ...this.#options,
+      ...(session === undefined ? {} : { headers: { 'mcp-session-id': session } }),
+    });
     if (this.#options.priming) this.#events.priming(formatEventId(this.#options.stream, 0), this.#options.retry);
     return this.#events;
   }

@@ -47,7 +47,13 @@ export function createServer(edge: EdgeContext, health: Health): FastifyInstance
     forceCloseConnections: true,
     logger: false,
     exposeHeadRoutes: false,
-    http: { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE, noDelay: true },
+    http: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT,
+      keepAlive: true,
+      keepAliveInitialDelay: TCP_KEEP_ALIVE,
+      noDelay: true,
+    },
     clientErrorHandler: refuseBroken,
     frameworkErrors: (error, _request, reply) => refuse(reply.hijack().raw, asRefusal(error).error),
   });
@@ -122,7 +128,14 @@ function allowOf(edge: EdgeContext, req: IncomingMessage): string {
   return found.kind === 'endpoint' ? METHODS[found.endpoint].join(', ') : 'GET';
 }
 
-async function serve(edge: EdgeContext, endpoint: Endpoint, visit: Visit, req: IncomingMessage, res: ServerResponse, body: Buffer): Promise<void> {
+async function serve(
+  edge: EdgeContext,
+  endpoint: Endpoint,
+  visit: Visit,
+  req: IncomingMessage,
+  res: ServerResponse,
+  body: Buffer,
+): Promise<void> {
   try {
     if (endpoint === 'message') await message(edge, visit, req, res, body);
     else if (endpoint === 'sse') openSse(edge, visit, res);
@@ -143,6 +156,12 @@ function refuseBroken(error: Error & { code?: string }, socket: import('node:net
   const large = error.code === 'HPE_HEADER_OVERFLOW';
   const status = slow ? '408 Request Timeout' : large ? '431 Request Header Fields Too Large' : '400 Bad Request';
   const reason = slow ? 'request.timeout' : 'request.header';
-  const body = JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: -32000, message: status.slice(4), data: { source: 'causeway', reason, executed: 'no', retryable: slow } } });
-  socket.end(`HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+  const body = JSON.stringify({
+    jsonrpc: '2.0',
+    id: null,
+    error: { code: -32000, message: status.slice(4), data: { source: 'causeway', reason, executed: 'no', retryable: slow } },
+  });
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
 }

@@ -7,7 +7,19 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorOf } from '@causeway/cluster';
-import { ASSUMED_REVISION, CausewayError, FrameFault, isRevision, oneLine, parseEventId, readClientBody, REVISIONS, slice, type Frame, type Revision } from '@causeway/protocol';
+import {
+  ASSUMED_REVISION,
+  CausewayError,
+  FrameFault,
+  isRevision,
+  oneLine,
+  parseEventId,
+  readClientBody,
+  REVISIONS,
+  slice,
+  type Frame,
+  type Revision,
+} from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
 import { ask, notify, ownerGone, sendFrames, tell } from '../session/call.ts';
 import { Listening } from '../session/listen.ts';
@@ -53,7 +65,8 @@ export async function post(edge: EdgeContext, visit: Visit, req: IncomingMessage
     }
     const session = requireSession(edge, req, visit);
     const revision = revisionOf(req);
-    if (batch && !REVISIONS[revision].batches) throw new CausewayError('request.invalid', { message: 'Batches exist in revision 2025-03-26 only.' });
+    if (batch && !REVISIONS[revision].batches)
+      throw new CausewayError('request.invalid', { message: 'Batches exist in revision 2025-03-26 only.' });
     if (requests.length > 0) return call(edge, session, res, frames, batch, revision);
     await notify(edge, session, frames, batch);
     res.writeHead(202, { 'content-length': 0, 'cache-control': 'no-store' }).end();
@@ -76,7 +89,14 @@ async function initialize(edge: EdgeContext, visit: Visit, req: IncomingMessage,
   openByPost(edge, visit, res, frame, idText(frame));
 }
 
-function call(edge: EdgeContext, session: KnownSession, res: ServerResponse, frames: readonly Frame[], batch: boolean, revision: Revision): void {
+function call(
+  edge: EdgeContext,
+  session: KnownSession,
+  res: ServerResponse,
+  frames: readonly Frame[],
+  batch: boolean,
+  revision: Revision,
+): void {
   const priming = REVISIONS[revision].primingEvent;
   const requests = frames.filter(({ kind }) => kind === 'request');
   const exchange = edge.exchanges.begin(
@@ -125,7 +145,12 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
     attached: (name, revision) => {
       if (res.destroyed) return;
       stream = name;
-      events = new EventStream(res, { wheel: edge.wheel, heartbeat: streams.heartbeat, taken: (seq) => listening.taken(seq), headers: { 'mcp-session-id': String(req.headers['mcp-session-id']) } });
+      events = new EventStream(res, {
+        wheel: edge.wheel,
+        heartbeat: streams.heartbeat,
+        taken: (seq) => listening.taken(seq),
+        headers: { 'mcp-session-id': String(req.headers['mcp-session-id']) },
+      });
       if (!from && revision && REVISIONS[revision].primingEvent) events.priming(`${name}.0`, streams.retry);
       edge.streams.add(events);
       events.begin();

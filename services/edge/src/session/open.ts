@@ -6,7 +6,14 @@
  * never started twice; at most `ATTEMPTS` workers are asked.
  */
 import { BusError, errorOf, place, type DownHead, type FrameHead } from '@causeway/cluster';
-import { CausewayError, mintSession, type Identity, type Reason, type SessionId, type SessionToken, type WorkerId } from '@causeway/protocol';
+import {
+  CausewayError,
+  mintSession,
+  type Identity,
+  type Reason,
+  type SessionId,
+  type WorkerId,
+} from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
 import type { Exchange, Listener } from './exchanges.ts';
 
@@ -61,7 +68,10 @@ export class SessionOpening implements Listener {
     const { cluster, clock, key } = this.#edge;
     const { server, identity, transport, first } = this.#opening;
     const workers = cluster.ledger.workers().values();
-    const chosen = this.#asked.size < ATTEMPTS ? place({ server, workers, pending: (one) => this.#edge.opens.count(one), except: this.#asked, random: Math.random }) : 'full';
+    const chosen =
+      this.#asked.size < ATTEMPTS
+        ? place({ server, workers, pending: (one) => this.#edge.opens.count(one), except: this.#asked, random: Math.random })
+        : 'full';
     if (typeof chosen === 'string') return this.#refuse(refusal(chosen, server));
     this.#forget();
     const worker = chosen.worker;
@@ -114,25 +124,4 @@ export class SessionOpening implements Listener {
 /** The name was found among the servers that this edge has seen: without a worker it is not served now. */
 function refusal(why: 'unknown' | 'none' | 'full', server: string): CausewayError {
   return new CausewayError(why === 'full' ? 'limit.worker' : 'cluster.no_worker', { retryAfter: 2, facts: { server } });
-}
-
-/** Opens under way by worker: what the workers' records cannot show yet. */
-export class PendingOpens {
-  readonly #byWorker = new Map<WorkerId, Set<SessionToken>>();
-
-  add(worker: WorkerId, session: SessionToken): void {
-    const open = this.#byWorker.get(worker) ?? new Set();
-    open.add(session);
-    this.#byWorker.set(worker, open);
-  }
-
-  delete(worker: WorkerId, session: SessionToken): void {
-    const open = this.#byWorker.get(worker);
-    open?.delete(session);
-    if (open?.size === 0) this.#byWorker.delete(worker);
-  }
-
-  count(worker: WorkerId): number {
-    return this.#byWorker.get(worker)?.size ?? 0;
-  }
 }

@@ -6,29 +6,74 @@ import type { HttpConfig } from '@causeway/config';
 import { ANONYMOUS, identityOf } from '@causeway/protocol';
 import { createGuard, requireAccept, requireJson } from '../../src/http/guard.ts';
 
-const http: HttpConfig = { allowedHosts: ['mcp.example:8443', 'Bridge.Example'], allowedOrigins: ['https://app.example'], cors: false, maxBody: 1, headers: {}, healthPaths: [], paths: {} };
+const http: HttpConfig = {
+  allowedHosts: ['mcp.example:8443', 'Bridge.Example'],
+  allowedOrigins: ['https://app.example'],
+  cors: false,
+  maxBody: 1,
+  headers: {},
+  healthPaths: [],
+  paths: {},
+};
 const request = (headers: Record<string, string>, raw: readonly string[] = Object.entries(headers).flat()): IncomingMessage =>
   ({ headers, rawHeaders: raw }) as unknown as IncomingMessage;
 const guard = createGuard(http, { apiKeys: [] });
 
 test('hosts: loopback, addresses and the listed ones pass, every other name is refused', () => {
-  for (const host of ['localhost', 'localhost:8000', '127.0.0.1:1', '10.1.2.3', '[::1]:8000', 'a.localhost', 'mcp.example:8443', 'bridge.example:99', 'LOCALHOST']) {
+  for (const host of [
+    'localhost',
+    'localhost:8000',
+    '127.0.0.1:1',
+    '10.1.2.3',
+    '[::1]:8000',
+    'a.localhost',
+    'mcp.example:8443',
+    'bridge.example:99',
+    'LOCALHOST',
+  ]) {
     guard.origin(request({ host }));
   }
-  for (const host of ['evil.example', 'mcp.example', 'localhost.evil.example', '127.0.0.1.evil.example', 'a@localhost', 'localhost:x', '', 'local host']) {
+  for (const host of [
+    'evil.example',
+    'mcp.example',
+    'localhost.evil.example',
+    '127.0.0.1.evil.example',
+    'a@localhost',
+    'localhost:x',
+    '',
+    'local host',
+  ]) {
     assert.throws(() => guard.origin(request({ host })), { reason: 'request.host' }, host);
   }
 });
 
 test('origins: absent, loopback and the listed ones pass', () => {
-  for (const origin of ['http://localhost:5173', 'https://127.0.0.1', 'http://[::1]:1', 'https://app.example']) guard.origin(request({ host: 'localhost', origin }));
-  for (const origin of ['http://evil.example', 'null', '', 'https://app.example.evil', 'http://localhost.evil', 'file://localhost', 'http://app.example']) {
+  for (const origin of ['http://localhost:5173', 'https://127.0.0.1', 'http://[::1]:1', 'https://app.example'])
+    guard.origin(request({ host: 'localhost', origin }));
+  for (const origin of [
+    'http://evil.example',
+    'null',
+    '',
+    'https://app.example.evil',
+    'http://localhost.evil',
+    'file://localhost',
+    'http://app.example',
+  ]) {
     assert.throws(() => guard.origin(request({ host: 'localhost', origin })), { reason: 'request.origin' }, origin);
   }
 });
 
 test('headers that may come once are refused when they come twice', () => {
-  for (const name of ['Host', 'Origin', 'Authorization', 'Content-Type', 'Mcp-Session-Id', 'MCP-Protocol-Version', 'Last-Event-ID', 'mcp-param-x']) {
+  for (const name of [
+    'Host',
+    'Origin',
+    'Authorization',
+    'Content-Type',
+    'Mcp-Session-Id',
+    'MCP-Protocol-Version',
+    'Last-Event-ID',
+    'mcp-param-x',
+  ]) {
     const raw = ['host', 'localhost', name, 'a', name.toLowerCase(), 'a'];
     assert.throws(() => guard.origin(request({ host: 'localhost' }, raw)), { reason: 'request.header' }, name);
   }
@@ -40,14 +85,22 @@ test('keys: without any everybody is anonymous; with some, one must fit', () => 
   const keyed = createGuard(http, { apiKeys: [{ id: 'team', sha256: createHash('sha256').update('s3cret').digest('hex') }] });
   assert.equal(keyed.identity(request({ authorization: 'Bearer s3cret' })), identityOf('api-key', 'team'));
   assert.equal(keyed.identity(request({ 'x-api-key': 's3cret' })), identityOf('api-key', 'team'));
-  for (const headers of [{}, { authorization: 'Bearer s3cre' }, { authorization: 'Basic s3cret' }, { 'x-api-key': '' }] as Record<string, string>[]) {
+  for (const headers of [{}, { authorization: 'Bearer s3cre' }, { authorization: 'Basic s3cret' }, { 'x-api-key': '' }] as Record<
+    string,
+    string
+  >[]) {
     assert.throws(() => keyed.identity(request(headers)), { reason: 'request.unauthorized' });
   }
 });
 
 test('accept: both types, or ranges that cover them', () => {
   const both = ['application/json', 'text/event-stream'] as const;
-  for (const accept of ['application/json, text/event-stream', 'text/event-stream;q=0.9,application/json', '*/*', 'application/*, text/*']) {
+  for (const accept of [
+    'application/json, text/event-stream',
+    'text/event-stream;q=0.9,application/json',
+    '*/*',
+    'application/*, text/*',
+  ]) {
     requireAccept(request({ accept }), ...both);
   }
   for (const accept of ['', 'application/json', 'text/event-stream', 'application/json, text/event-stream;q=0', 'text/html']) {
@@ -56,9 +109,19 @@ test('accept: both types, or ranges that cover them', () => {
 });
 
 test('bodies: JSON in UTF-8, uncompressed', () => {
-  for (const type of ['application/json', 'Application/JSON; charset=utf-8', 'application/json;charset="UTF-8"']) requireJson(request({ 'content-type': type }));
-  for (const type of ['', 'text/plain', 'application/jsonx', 'application/json; charset=latin1', 'application/json; boundary=x', 'multipart/form-data']) {
+  for (const type of ['application/json', 'Application/JSON; charset=utf-8', 'application/json;charset="UTF-8"'])
+    requireJson(request({ 'content-type': type }));
+  for (const type of [
+    '',
+    'text/plain',
+    'application/jsonx',
+    'application/json; charset=latin1',
+    'application/json; boundary=x',
+    'multipart/form-data',
+  ]) {
     assert.throws(() => requireJson(request({ 'content-type': type })), { reason: 'request.content_type' }, type);
   }
-  assert.throws(() => requireJson(request({ 'content-type': 'application/json', 'content-encoding': 'gzip' })), { reason: 'request.content_type' });
+  assert.throws(() => requireJson(request({ 'content-type': 'application/json', 'content-encoding': 'gzip' })), {
+    reason: 'request.content_type',
+  });
 });

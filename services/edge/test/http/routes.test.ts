@@ -33,7 +33,16 @@ test('what is not there is told apart', () => {
   const servers = offer({ name: 'git' }, { name: 'time' });
   assert.equal(found('/servers/got/mcp', servers), 'unknown-server');
   assert.equal(found('/mcp', servers), 'unknown-server');
-  for (const path of ['/', '/servers/git', '/servers/git/other', '/servers/git/x/mcp', '/servers//mcp', '/mcp/x', '/constructor', '/servers/git/__proto__']) {
+  for (const path of [
+    '/',
+    '/servers/git',
+    '/servers/git/other',
+    '/servers/git/x/mcp',
+    '/servers//mcp',
+    '/mcp/x',
+    '/constructor',
+    '/servers/git/__proto__',
+  ]) {
     assert.equal(found(path, servers), 'none', path);
   }
   assert.equal(found('/servers/__proto__/mcp', servers), 'unknown-server');

@@ -1,11 +1,7 @@
 /**
- * Owns the words about a child process and its start. What happens between start and end is live-child.ts's;
- * the session decides what lines mean and when to stop.
+ * Owns the words about a child process. Its start is start.ts's, what happens between start and end is
+ * live-child.ts's; the session decides what lines mean and when to stop.
  */
-import { childEnvironment } from './environment.ts';
-import { resolveLaunch } from './launch.ts';
-import { attachChild } from './live-child.ts';
-import { spawnChild } from './spawn.ts';
 
 /** Bytes, counts and milliseconds. */
 export interface ChildLimits {
@@ -107,19 +103,4 @@ export interface ChildOptions {
   readonly ladder?: Ladder;
   /** Gives up before the process exists; later it does nothing. */
   readonly signal?: AbortSignal;
-}
-
-/** Throws `server.start_failed` with `facts.class`, and the signal's reason. */
-export async function startChild(
-  deps: ChildDeps,
-  command: ChildCommand,
-  listeners: ChildListeners,
-  options: ChildOptions = {},
-): Promise<Child> {
-  const { limits = CHILD_LIMITS, ladder = LADDER, signal } = options;
-  const { env, passEnvironment } = command;
-  const variables = childEnvironment({ source: process.env, pass: passEnvironment, configured: env, mark: deps.mark });
-  const launch = await resolveLaunch(command, variables);
-  signal?.throwIfAborted();
-  return attachChild({ spawned: await spawnChild(launch, variables, deps.prefix ?? []), deps, listeners, limits, ladder });
 }

@@ -144,9 +144,7 @@ export class Session {
   }
 
   /** The bus is back: what waited is sent. */
-  resumeStreams(): void {
-    this.#readers.resume();
-  }
+  resumeStreams = (): void => this.#readers.resume();
 
   /** Ends the session; idempotent, the first reason counts. */
   close(reason: EndReason, error?: CausewayError): void {

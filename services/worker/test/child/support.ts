@@ -4,15 +4,8 @@ import { once, EventEmitter } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { TestContext } from 'node:test';
-import {
-  startChild,
-  type Breach,
-  type Child,
-  type ChildCommand,
-  type ChildDeps,
-  type ChildExit,
-  type ChildOptions,
-} from '../../src/child/child.ts';
+import { type Breach, type Child, type ChildCommand, type ChildDeps, type ChildExit, type ChildOptions } from '../../src/child/child.ts';
+import { startChild } from '../../src/child/start.ts';
 import { childMark } from '../../src/child/orphans.ts';
 
 export const FIXTURE = fileURLToPath(new URL('../fixtures/child.mjs', import.meta.url));

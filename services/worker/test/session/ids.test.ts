@@ -55,7 +55,10 @@ test('progress finds the call by the token that the child was given, and not aft
   assert.match(bytes.toString(), /"progressToken":1\b/);
   const progress = line('{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}');
   assert.equal(calls.byProgress(progress)?.progressToken?.toString(), '"tok"');
-  assert.equal(calls.byProgress(line('{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"1","progress":1}}')), undefined);
+  assert.equal(
+    calls.byProgress(line('{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"1","progress":1}}')),
+    undefined,
+  );
   calls.end(call);
   assert.equal(calls.byProgress(progress), undefined);
 });

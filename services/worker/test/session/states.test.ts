@@ -34,7 +34,11 @@ test('every state answers every event as the table says', () => {
 });
 
 test('the first reason to end is kept, whatever follows, and an end is final', () => {
-  const any = fc.constantFrom<SessionEvent>(...Object.values(events), { kind: 'close', reason: 'child_exit' }, { kind: 'close', reason: 'drain' });
+  const any = fc.constantFrom<SessionEvent>(
+    ...Object.values(events),
+    { kind: 'close', reason: 'child_exit' },
+    { kind: 'close', reason: 'drain' },
+  );
   fc.assert(
     fc.property(fc.array(any), (sequence) => {
       let state: SessionState = states.starting;

@@ -95,7 +95,10 @@ test('a frame that reached nobody is sent to whoever comes next', () => {
   assert.ok(!stream.undelivered(0, 1), 'news of an earlier attachment');
   assert.ok(stream.undelivered(stream.attachment, 2));
   assert.equal(stream.to, undefined);
-  assert.deepEqual(stream.takeUnsent().map(({ seq }) => seq), [2]);
+  assert.deepEqual(
+    stream.takeUnsent().map(({ seq }) => seq),
+    [2],
+  );
 });
 
 test('a complete stream is replayed, and its end is told to a client that has seen everything', () => {
@@ -159,7 +162,10 @@ test('finished streams are bounded, and an unknown or trimmed one is refused', (
   const late = streams.call('late', 'e', 1);
   late.append(bytes('x'), true);
   streams.done(late);
-  assert.deepEqual([...streams.all()].map(({ name }) => name), ['-', 'late']);
+  assert.deepEqual(
+    [...streams.all()].map(({ name }) => name),
+    ['-', 'late'],
+  );
 });
 
 test('the budget takes from what was written longest ago and never the present', () => {

@@ -1,0 +1,44 @@
+/**
+ * Owns how this worker starts its children: in turn, marked as its own, tied to its life, and watched by the
+ * warden where the kernel does not do that by itself.
+ */
+import type { Config, ServerConfig } from '@causeway/config';
+import type { WorkerId } from '@causeway/protocol';
+import type { Log } from '@causeway/runtime';
+import { CHILD_LIMITS, type Child, type ChildDeps, type ChildListeners } from './child/child.ts';
+import { deathSignalPrefix } from './child/launch.ts';
+import { childMark } from './child/orphans.ts';
+import { openSpawnQueue } from './child/spawn-queue.ts';
+import { startChild } from './child/start.ts';
+import { openWarden } from './child/warden.ts';
+
+/** `session` names the child in its mark. Rejects with CausewayError `server.start_failed`, `limit.worker`, and the signal's reason. */
+export type StartChild = (session: string, server: ServerConfig, listeners: ChildListeners, signal?: AbortSignal) => Promise<Child>;
+
+export interface Starts extends AsyncDisposable {
+  readonly start: StartChild;
+}
+
+export async function openStarts(deps: { readonly worker: WorkerId; readonly log: Log }, limits: Config['worker']): Promise<Starts> {
+  const { worker, log } = deps;
+  // As PID 1 the worker takes everything with it when it ends.
+  const warden = process.pid === 1 ? undefined : await openWarden({ log, worker });
+  const prefix = await deathSignalPrefix();
+  const queue = openSpawnQueue({ concurrency: limits.spawnConcurrency, waiting: limits.spawnQueue });
+  const { lineBytes, stdinBytes, stdinFrames } = limits;
+  const childLimits = { ...CHILD_LIMITS, lineBytes, stdinBytes, stdinFrames };
+  return {
+    start: (session, server, listeners, signal) => {
+      const child: ChildDeps = {
+        log: log.child({ server: server.name, session: session.slice(0, 8) }),
+        mark: childMark({ worker, session, epoch: 1 }),
+        prefix,
+        ...(warden ? { warden } : {}),
+      };
+      return queue.run(() => startChild(child, server, listeners, { limits: childLimits, ...(signal ? { signal } : {}) }), signal);
+    },
+    async [Symbol.asyncDispose]() {
+      await warden?.[Symbol.asyncDispose]();
+    },
+  };
+}
