@@ -6,14 +6,7 @@
  * never started twice; at most `ATTEMPTS` workers are asked.
  */
 import { BusError, errorOf, place, type DownHead, type FrameHead } from '@causeway/cluster';
-import {
-  CausewayError,
-  mintSession,
-  type Identity,
-  type Reason,
-  type SessionId,
-  type WorkerId,
-} from '@causeway/protocol';
+import { CausewayError, mintSession, type Identity, type Reason, type SessionId, type WorkerId } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
 import type { Exchange, Listener } from './exchanges.ts';
 
