@@ -74,7 +74,9 @@ function table(run: Run, measure: string): void {
     const [value, direct] = [of(target, field), of(DIRECT, field)];
     return value === undefined || direct === undefined ? undefined : value - direct;
   };
-  const rows = [...new Set(samples.filter((sample) => sample.measure === measure).map(({ target }) => target))].map((target) => {
+  const rows = [
+    ...new Set(samples.filter((sample) => sample.measure === measure && sample.failed === undefined).map(({ target }) => target)),
+  ].map((target) => {
     if (of(target, 'base') !== undefined) {
       const mib = (field: Field): string =>
         text((of(target, field) ?? Number.NaN) / 2 ** 20, 2) + times(of(target, field), of(BASELINE, field));

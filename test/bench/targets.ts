@@ -150,7 +150,7 @@ export const BASELINE = 'supergateway streamable';
 
 /** The base URL that a role of Causeway announces in its log. */
 function announced(line: string): string | undefined {
-  return line.includes('listening') ? /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0] : undefined;
+  return line.includes('"msg":"listening"') ? /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0] : undefined;
 }
 
 function causeway(name: string, kind: 'streamable' | 'sse'): TargetKind {
@@ -196,7 +196,7 @@ const cluster: TargetKind = {
     const worker = stack.use(
       new Started(ground, 'worker', [process.execPath, program, 'worker', '--nats', url, '--config', config], 'lines'),
     );
-    await worker.line((line) => (line.includes('ready') ? true : undefined));
+    await worker.line((line) => (line.includes('"msg":"working"') ? true : undefined));
     const edge = stack.use(new Started(ground, 'edge', [process.execPath, program, 'edge', '--nats', url, '--port', '0'], 'lines'));
     const base = await edge.line(announced);
 
