@@ -1,14 +1,11 @@
 /**
  * Owns the composition of an edge: its parts in the order of their dependencies, released in reverse.
  */
-import { createServer as createHttpServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import type { Cluster } from '@causeway/cluster';
 import { newEdgeId, type EdgeId } from '@causeway/protocol';
-import { createHealth, createWheel, systemClock, type Health, type Log } from '@causeway/runtime';
-import type { FastifyInstance } from 'fastify';
+import { createHealth, createWheel, systemClock, type Log } from '@causeway/runtime';
 import type { EdgeContext, EdgeOptions } from './context.ts';
-import { answerProbe } from './http/ops.ts';
+import { openDiagnostics } from './http/diagnostics.ts';
 import { createServer } from './http/server.ts';
 import { openServers } from './servers.ts';
 import { Exchanges } from './session/exchanges.ts';
@@ -67,9 +64,8 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
   health.add('drain', () => (draining ? { state: 'failing', note: 'shutting down' } : { state: 'ok' }));
   health.add('bus', () => (cluster.bus.status === 'connected' ? { state: 'ok' } : { state: 'failing', note: cluster.bus.status }));
   health.add('workers', () => (cluster.ledger.workers().size > 0 ? { state: 'ok' } : { state: 'degraded', note: 'none' }));
-  const app = createServer(edge, health);
-  stack.defer(() => app.close());
-  const url = await listen(app, options.listen);
+  const server = stack.use(createServer(edge, health));
+  const url = await server.listen(options.listen);
   const diagnostics = options.diagnostics.port === false ? undefined : stack.use(await openDiagnostics(health, options.diagnostics, log));
   const owned = stack.move();
   return {
@@ -84,49 +80,5 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
       for (const stream of edge.streams) stream.retire(options.streams.retry);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
-  };
-}
-
-async function listen(app: FastifyInstance, { host, port }: EdgeOptions['listen']): Promise<string> {
-  await app.listen({ host, port });
-  return urlOf(app.server.address() as AddressInfo, host);
-}
-
-function urlOf(address: AddressInfo, host: string): string {
-  const shown = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  return `http://${shown.includes(':') ? `[${shown}]` : shown}:${address.port}`;
-}
-
-/** A listener for probes alone; a taken port is exchanged for a free one. */
-async function openDiagnostics(
-  health: Health,
-  at: EdgeOptions['diagnostics'],
-  log: Log,
-): Promise<AsyncDisposable & { readonly url: string }> {
-  const server = createHttpServer((req, res) => {
-    if (answerProbe((req.url ?? '/').split('?')[0]!, health, [], req, res)) return;
-    res.writeHead(404, { 'content-length': 0 }).end();
-  });
-  const bind = (port: number): Promise<void> =>
-    new Promise((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(port, at.host, () => {
-        server.off('error', reject);
-        resolve();
-      });
-    });
-  const wanted = at.port === false ? 0 : at.port;
-  await bind(wanted).catch(async (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EADDRINUSE') throw error;
-    await bind(0);
-    log.info({ wanted, port: (server.address() as AddressInfo).port }, 'diagnostics port is taken, using a free one');
-  });
-  server.unref();
-  return {
-    url: urlOf(server.address() as AddressInfo, at.host),
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    },
   };
 }

@@ -6,10 +6,11 @@
  * is a JSON-RPC error; a slow or malformed request ends by itself.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import { CausewayError } from '@causeway/protocol';
 import type { Health } from '@causeway/runtime';
-import fastify, { type FastifyInstance } from 'fastify';
-import type { EdgeContext } from '../context.ts';
+import fastify from 'fastify';
+import type { EdgeContext, EdgeOptions } from '../context.ts';
 import { createCors } from './cors.ts';
 import { createGuard, requireAccept, requireJson, type Guard } from './guard.ts';
 import { message, openSse } from './legacy-sse.ts';
@@ -17,6 +18,7 @@ import { answerIndex, answerProbe } from './ops.ts';
 import { asRefusal, refuse } from './refusal.ts';
 import { METHODS, route, type Endpoint } from './routes.ts';
 import { get, post, remove } from './streamable.ts';
+import { urlOf } from './url.ts';
 import type { Visit } from './visit.ts';
 
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -34,8 +36,13 @@ interface Admitted {
   readonly visit: Visit;
 }
 
+export interface HttpServer extends AsyncDisposable {
+  /** The URL that it listens on; rejects with Node's own error. */
+  listen(at: EdgeOptions['listen']): Promise<string>;
+}
+
 /** The server, not listening yet. */
-export function createServer(edge: EdgeContext, health: Health): FastifyInstance {
+export function createServer(edge: EdgeContext, health: Health): HttpServer {
   const { http, auth } = edge.options;
   const guard = createGuard(http, auth);
   const cors = createCors(http.cors);
@@ -83,7 +90,13 @@ export function createServer(edge: EdgeContext, health: Health): FastifyInstance
       return serve(edge, endpoint, visit, request.raw, reply.raw, body);
     },
   });
-  return app;
+  return {
+    async listen({ host, port }) {
+      await app.listen({ host, port });
+      return urlOf(app.server.address() as AddressInfo, host);
+    },
+    [Symbol.asyncDispose]: () => app.close(),
+  };
 }
 
 function pathOf(req: IncomingMessage): string {
@@ -150,7 +163,7 @@ async function serve(
 }
 
 /** What is no HTTP, or too slow to be any. */
-function refuseBroken(error: Error & { code?: string }, socket: import('node:net').Socket): void {
+function refuseBroken(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
   const slow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
   const large = error.code === 'HPE_HEADER_OVERFLOW';

@@ -25,7 +25,7 @@ test('calls with equal ids get different ids at the child and each its own back'
       const calls = new Calls();
       const begun = ids.map((id) => begin(calls, `{"jsonrpc":"2.0","id":${id},"method":"tools/call"}`));
       assert.equal(new Set(begun.map(({ call }) => call.internal)).size, ids.length);
-      for (const [at, { call, bytes }] of [...begun.entries()].reverse()) {
+      for (const [at, { call, bytes }] of [...begun.entries()].toReversed()) {
         assert.equal(bytes.toString(), `{"jsonrpc":"2.0","id":${call.internal},"method":"tools/call"}`);
         const answer = line(`{"jsonrpc":"2.0","id":${call.internal},"result":{}}`);
         assert.equal(calls.settle(answer)?.clientId.toString(), ids[at]);
