@@ -16,11 +16,13 @@
 import { BusError, type BusFailure, type BusLimits } from './bus.ts';
 
 /** First bytes of payloads that are not plain messages. */
-export const MARK = { escaped: 0, part: 1, taken: 2, refused: 3 } as const;
-export const LAST_MARK = MARK.refused;
+export const MARK = { escaped: 0, part: 1, taken: 2, refused: 3, probe: 4 } as const;
+export const LAST_MARK = MARK.probe;
 
 /** Milliseconds without an acknowledgement, or without a next part, after which a transfer is given up. */
 export const TRANSFER_SILENCE = 30_000;
+/** Milliseconds of silence after which a sender that may send no further part asks whether anybody still listens. */
+export const PROBE_INTERVAL = 2_000;
 
 /** Bytes of a part before its data: mark, length of the reply address, index, size of the whole message. */
 const PREFACE = 11;
@@ -64,7 +66,7 @@ export function whole(data: Uint8Array): Uint8Array {
 }
 
 /** Where payloads go; must not throw. */
-export type Send = (subject: string, payload: Uint8Array, reply?: string) => void;
+type Send = (subject: string, payload: Uint8Array, reply?: string) => void;
 
 interface Outgoing {
   readonly subject: string;
@@ -75,6 +77,8 @@ interface Outgoing {
   readonly address: string;
   next: number;
   acknowledged: number;
+  /** Intervals since the last progress. */
+  quiet: number;
   timer: NodeJS.Timeout | undefined;
 }
 
@@ -114,7 +118,7 @@ export class PartSender {
     this.#waiting += data.length;
     const count = data.length > partBytes ? Math.ceil(data.length / partBytes) : 0;
     const address = count === 0 ? '' : this.#prefix + (this.#count += 1).toString(36);
-    const outgoing: Outgoing = { subject, data, reply, count, address, next: 0, acknowledged: 0, timer: undefined };
+    const outgoing: Outgoing = { subject, data, reply, count, address, next: 0, acknowledged: 0, quiet: 0, timer: undefined };
     const lane = this.#lanes.get(subject);
     if (lane !== undefined) {
       lane.push(outgoing);
@@ -132,9 +136,10 @@ export class PartSender {
     if (payload === 'undelivered' || payload[0] === MARK.refused) {
       this.#end(transfer, 'no_responders');
     } else if (payload[0] === MARK.taken && payload.length === 5) {
-      transfer.acknowledged = Math.max(transfer.acknowledged, Math.min(payload.readUInt32BE(1) + 1, transfer.next));
+      const acknowledged = Math.min(payload.readUInt32BE(1) + 1, transfer.next);
+      if (acknowledged > transfer.acknowledged) transfer.quiet = 0;
+      transfer.acknowledged = Math.max(transfer.acknowledged, acknowledged);
       if (transfer.acknowledged === transfer.count) this.#end(transfer, undefined);
-      else transfer.timer?.refresh();
     }
     this.#pump(transfer.subject);
     return true;
@@ -168,10 +173,7 @@ export class PartSender {
     const { partBytes, partWindow } = this.#options.limits;
     if (transfer.next === 0) {
       this.#transfers.set(transfer.address, transfer);
-      transfer.timer = setTimeout(() => {
-        this.#end(transfer, transfer.next < transfer.count ? 'no_responders' : undefined);
-        this.#pump(transfer.subject);
-      }, TRANSFER_SILENCE);
+      transfer.timer = setInterval(() => this.#silence(transfer), PROBE_INTERVAL);
     }
     while (transfer.next < transfer.count && transfer.next - transfer.acknowledged < partWindow) {
       const at = transfer.next * partBytes;
@@ -182,9 +184,21 @@ export class PartSender {
     return transfer.next === transfer.count;
   }
 
+  #silence(transfer: Outgoing): void {
+    transfer.quiet += 1;
+    const unsent = transfer.next < transfer.count;
+    if (transfer.quiet * PROBE_INTERVAL >= TRANSFER_SILENCE) {
+      this.#end(transfer, unsent ? 'no_responders' : undefined);
+      this.#pump(transfer.subject);
+    } else if (unsent) {
+      // once all has left, a receiver that knows nothing of it may have delivered it
+      this.#options.send(transfer.subject, Uint8Array.of(MARK.probe), transfer.address);
+    }
+  }
+
   /** Forgets a message, wherever it was; with a failure it certainly reached nobody. */
   #end(outgoing: Outgoing, failure: BusFailure | undefined): void {
-    clearTimeout(outgoing.timer);
+    clearInterval(outgoing.timer);
     this.#transfers.delete(outgoing.address);
     const lane = this.#lanes.get(outgoing.subject);
     if (lane?.[0] === outgoing) {

@@ -47,8 +47,9 @@ export class PartReceiver {
     this.#options = options;
   }
 
-  /** Takes a payload that is marked as a part. */
+  /** Takes a payload that is marked as a part, or as the question whether its transfer is still known. */
   take(subject: string, address: string, payload: Buffer): void {
+    if (payload[0] === MARK.probe) return this.#answerProbe(address);
     const part = readPart(payload);
     if (part === undefined) return;
     const assembly = part.index === 0 ? this.#begin(address, part) : this.#assemblies.get(address);
@@ -66,8 +67,14 @@ export class PartReceiver {
     this.#options.deliver({ kind: 'data', subject, reply: assembly.reply, data: assembly.bytes });
   }
 
+  /** Refuses what is incomplete. */
   close(): void {
     for (const address of [...this.#assemblies.keys()]) this.#refuse(address);
+  }
+
+  #answerProbe(address: string): void {
+    const known = this.#assemblies.get(address);
+    this.#options.answer(address, known === undefined ? REFUSAL : acknowledgement(known.next - 1));
   }
 
   #begin(address: string, part: Part): Assembly | undefined {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
 import fc from 'fast-check';
 import { BusError, type BusFailure, type BusLimits, type BusMessage } from '../src/bus.ts';
-import { LAST_MARK, MARK, PartSender, TRANSFER_SILENCE, whole } from '../src/chunks.ts';
+import { LAST_MARK, MARK, PartSender, PROBE_INTERVAL, TRANSFER_SILENCE, whole } from '../src/chunks.ts';
 import { PartReceiver } from '../src/reassembly.ts';
 
 const LIMITS: BusLimits = { maxMessageBytes: 1_000, partBytes: 100, partWindow: 3 };
@@ -32,7 +32,7 @@ function wire(limits: BusLimits = LIMITS, receiverBytes = limits.maxMessageBytes
     deliver: (message) => delivered.push(message),
   });
   const arrive = ({ subject, payload, reply }: Sent): void => {
-    if (payload[0] === MARK.part) receiver.take(subject, reply!, payload);
+    if (payload[0] === MARK.part || payload[0] === MARK.probe) receiver.take(subject, reply!, payload);
     else delivered.push({ kind: 'data', subject, reply, data: payload[0] === MARK.escaped ? payload.subarray(1) : payload });
   };
   const acknowledge = (): void => {
@@ -106,7 +106,7 @@ describe('parts', () => {
   });
 
   it('nobody listening, a refusal or a silence before the last part was sent is said at the reply address, once', () => {
-    mock.timers.enable({ apis: ['setTimeout'] });
+    mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
     try {
       for (const blow of ['nobody', 'refused', 'silence'] as const) {
         const { sender, outbound, bounced } = wire();
@@ -126,13 +126,38 @@ describe('parts', () => {
   });
 
   it('when every part was sent and nothing comes back, nothing is claimed', () => {
-    mock.timers.enable({ apis: ['setTimeout'] });
+    mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
     try {
       const { sender, outbound, bounced } = wire();
       sender.send('s', Buffer.alloc(250), 'answer');
       assert.equal(outbound.length, 3);
       mock.timers.tick(TRANSFER_SILENCE);
       assert.deepEqual(bounced, []);
+    } finally {
+      mock.timers.reset();
+    }
+  });
+
+  it('a sender that may send no more asks whether anybody listens: nobody ends it, a receiver that knows it does not', () => {
+    mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+    try {
+      const { sender, receiver, outbound, acknowledgements, bounced, arrive, acknowledge } = wire();
+      sender.send('s', Buffer.alloc(1_000), 'answer');
+      arrive(outbound.shift()!);
+      acknowledgements.length = 0;
+      outbound.length = 0;
+      mock.timers.tick(PROBE_INTERVAL);
+      assert.deepEqual([outbound.length, ...outbound[0]!.payload], [1, MARK.probe]);
+      arrive(outbound.shift()!);
+      acknowledge();
+      assert.deepEqual([outbound.length, bounced.length], [1, 0], 'the acknowledgement that was lost came after all');
+      outbound.length = 0;
+      receiver.close();
+      acknowledgements.length = 0;
+      mock.timers.tick(PROBE_INTERVAL);
+      arrive(outbound.shift()!);
+      acknowledge();
+      assert.deepEqual(bounced, [{ reply: 'answer', failure: 'no_responders' }]);
     } finally {
       mock.timers.reset();
     }
@@ -185,7 +210,7 @@ describe('parts', () => {
   });
 
   it('a receiver drops and refuses a transfer whose next part does not come', () => {
-    mock.timers.enable({ apis: ['setTimeout'] });
+    mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
     try {
       const { sender, receiver, outbound, acknowledgements, arrive, budget } = wire();
       sender.send('s', Buffer.alloc(1_000), undefined);

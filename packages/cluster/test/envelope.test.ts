@@ -8,7 +8,12 @@ describe('envelope', () => {
   it('gives back the head and the bytes of the message, however they were cut', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 4 }), fc.string(), (parts, text) => {
-        const head: Head = { t: 'client', identity: ANONYMOUS, frame: { kind: 'request', method: text, id: { start: 1, end: 2 } }, stream: text };
+        const head: Head = {
+          t: 'client',
+          identity: ANONYMOUS,
+          frame: { kind: 'request', method: text, id: { start: 1, end: 2 } },
+          stream: text,
+        };
         const envelope = decode(encode(head, ...parts));
         assert.deepEqual(envelope?.head, head);
         assert.deepEqual(envelope?.body, Buffer.concat(parts));
@@ -17,12 +22,16 @@ describe('envelope', () => {
   });
 
   it('is pinned on the wire', () => {
-    assert.equal(String(encode({ t: 'server', seq: 7, last: true }, Buffer.from('{"id":1}'))), '{"t":"server","seq":7,"last":true}\n{"id":1}');
+    assert.equal(
+      String(encode({ t: 'server', seq: 7, last: true }, Buffer.from('{"id":1}'))),
+      '{"t":"server","seq":7,"last":true}\n{"id":1}',
+    );
   });
 
   it('ignores fields that it does not know, and refuses bytes that are none', () => {
     assert.deepEqual(decode(Buffer.from('{"t":"end","why":"complete","new":1}\n'))?.body.length, 0);
-    for (const text of ['', '\n', 'x\n', '{}\n', 'null\n', '[]\n', '{"t":1}\n', '{"t":"end"}']) assert.equal(decode(Buffer.from(text)), undefined, text);
+    for (const text of ['', '\n', 'x\n', '{}\n', 'null\n', '[]\n', '{"t":1}\n', '{"t":"end"}'])
+      assert.equal(decode(Buffer.from(text)), undefined, text);
   });
 
   it('carries every error across, with its facts', () => {

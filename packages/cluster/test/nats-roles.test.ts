@@ -35,22 +35,47 @@ describe('roles', () => {
     await worker.bus.subscribe(names.workerAll(workerId), ({ data, reply }) => reply && worker.bus.publish(reply, data));
     const heard = await hear(edge.bus, names.edgeAll(edgeId));
     assert.ok((await edge.bus.request(names.open(workerId), large, { deadline: 5_000 })).data.equals(large));
-    for (const subject of [names.sessionIn(workerId, token), names.sessionControl(workerId, token), names.control(workerId)]) {
+    for (const subject of [
+      names.sessionIn(workerId, token),
+      names.sessionControl(workerId, token),
+      names.control(workerId),
+      names.streamLost(workerId, token, 'g1', 1, 1),
+    ]) {
       edge.bus.publish(subject, large, names.stream(edgeId, 'g1'));
     }
-    await heard.count(3);
-    edge.bus.publish(names.open(newWorkerId()), Buffer.from('{}'), names.stream(edgeId, 'g2'));
     await heard.count(4);
-    assert.deepEqual(heard.messages.map(({ kind }) => kind), ['data', 'data', 'data', 'undelivered']);
+    edge.bus.publish(names.open(newWorkerId()), Buffer.from('{}'), names.stream(edgeId, 'g2'));
+    await heard.count(5);
+    assert.deepEqual(
+      heard.messages.map(({ kind }) => kind),
+      ['data', 'data', 'data', 'data', 'undelivered'],
+    );
   });
 
   it('are enough for leases, session records and the key', async () => {
     const record = { v: 1, worker: workerId, host: 'h', version: '1', capacity: 1, sessions: 0, draining: false, servers: {} } as const;
     await using lease = await worker.ledger.lease(record);
-    await until('the record', (listener) => edge.ledger.onChange(listener), () => edge.ledger.workers().has(workerId));
+    await until(
+      'the record',
+      (listener) => edge.ledger.onChange(listener),
+      () => edge.ledger.workers().has(workerId),
+    );
     await lease[Symbol.asyncDispose]();
-    await until('its end', (listener) => edge.ledger.onChange(listener), () => !edge.ledger.workers().has(workerId));
-    const session = { v: 1, server: 's', identity: ANONYMOUS, owner: workerId, epoch: 1, revision: 'r', initialize: { params: '{}', result: '{}' }, created: 1 } as const;
+    await until(
+      'its end',
+      (listener) => edge.ledger.onChange(listener),
+      () => !edge.ledger.workers().has(workerId),
+    );
+    const session = {
+      v: 1,
+      server: 's',
+      identity: ANONYMOUS,
+      owner: workerId,
+      epoch: 1,
+      revision: 'r',
+      initialize: { params: '{}', result: '{}' },
+      created: 1,
+    } as const;
     assert.equal(await worker.sessions.create(token, session), true);
     assert.deepEqual((await edge.sessions.get(token))?.record, session);
     await worker.sessions.delete(token);
@@ -58,9 +83,18 @@ describe('roles', () => {
   });
 
   it('keep an edge from listening to workers, and a worker from listening to edges; the error says what is missing', async () => {
-    const refused = (error: unknown): boolean => error instanceof CausewayError && /does not permit .*docs\/subjects\.md/.test(error.message);
-    for (const subject of ['>', 'cw.>', 'cw.w.>', names.workerAll(workerId), `${names.workerInbox(workerId)}.>`]) await assert.rejects(edge.bus.subscribe(subject, () => undefined), refused);
-    for (const subject of ['>', 'cw.>', 'cw.e.>', names.edgeAll(edgeId).replace('e', 'er')]) await assert.rejects(worker.bus.subscribe(subject, () => undefined), refused);
+    const refused = (error: unknown): boolean =>
+      error instanceof CausewayError && /does not permit .*docs\/subjects\.md/.test(error.message);
+    for (const subject of ['>', 'cw.>', 'cw.w.>', names.workerAll(workerId), `${names.workerInbox(workerId)}.>`])
+      await assert.rejects(
+        edge.bus.subscribe(subject, () => undefined),
+        refused,
+      );
+    for (const subject of ['>', 'cw.>', 'cw.e.>', names.edgeAll(edgeId).replace('e', 'er')])
+      await assert.rejects(
+        worker.bus.subscribe(subject, () => undefined),
+        refused,
+      );
   });
 
   it('keep a worker from calling another, and an edge from writing records', async () => {
@@ -69,7 +103,8 @@ describe('roles', () => {
       const nc: NatsConnection = await connect({ servers: [...nats.urls], user, pass: user });
       const seen: string[] = [];
       const following = (async () => {
-        for await (const status of nc.status()) if (status.type === 'error' && status.error instanceof PermissionViolationError) seen.push(status.error.subject);
+        for await (const status of nc.status())
+          if (status.type === 'error' && status.error instanceof PermissionViolationError) seen.push(status.error.subject);
       })();
       for (const subject of attempts) nc.publish(subject, 'x');
       await nc.flush();
@@ -77,7 +112,13 @@ describe('roles', () => {
       await following;
       return seen;
     };
-    const byEdge = ['$KV.cw_workers.x', '$KV.cw_sessions.x', '$JS.API.STREAM.PURGE.KV_cw_workers', '$JS.API.STREAM.DELETE.KV_cw_sessions', 'cw.e.x.g.y'];
+    const byEdge = [
+      '$KV.cw_workers.x',
+      '$KV.cw_sessions.x',
+      '$JS.API.STREAM.PURGE.KV_cw_workers',
+      '$JS.API.STREAM.DELETE.KV_cw_sessions',
+      'cw.e.x.g.y',
+    ];
     const byWorker = ['cw.w.x.s.y.in', 'cw.w.x.open', 'cw.wr.x.bus.q.1', '$JS.API.STREAM.DELETE.KV_cw_workers'];
     assert.deepEqual(await violations('edge', byEdge), byEdge);
     assert.deepEqual(await violations('worker', byWorker), byWorker);

@@ -8,7 +8,16 @@ import { connect } from '@nats-io/transport-node';
 import { until } from '../src/contract/world.ts';
 
 const token = 'abcdefghijklmnopqrstuv' as SessionToken;
-const session = { v: 1, server: 's', identity: ANONYMOUS, owner: newWorkerId(), epoch: 1, revision: 'r', initialize: { params: '{}', result: '{}' }, created: 1 } as const;
+const session = {
+  v: 1,
+  server: 's',
+  identity: ANONYMOUS,
+  owner: newWorkerId(),
+  epoch: 1,
+  revision: 'r',
+  initialize: { params: '{}', result: '{}' },
+  created: 1,
+} as const;
 
 describe('three nats-servers', () => {
   let nats: Nats;
@@ -39,13 +48,23 @@ describe('three nats-servers', () => {
     for (const key of keys) assert.ok(key.equals(keys[0]!));
     const nc = await connect({ servers: nats.nodes.map(({ address }) => address) });
     const manager = await jetstreamManager(nc);
-    for (const bucket of ['cw_workers', 'cw_sessions', 'cw_cluster']) assert.equal((await manager.streams.info(`KV_${bucket}`)).config.num_replicas, 3);
+    for (const bucket of ['cw_workers', 'cw_sessions', 'cw_cluster'])
+      assert.equal((await manager.streams.info(`KV_${bucket}`)).config.num_replicas, 3);
     await nc.close();
   });
 
   for (const bucket of ['cw_workers', 'cw_sessions']) {
     it(`the leader of ${bucket} is killed: no lease is lost, messages flow on, writes work again`, async () => {
-      const record = { v: 1, worker: newWorkerId(), host: 'h', version: '1', capacity: 1, sessions: 0, draining: false, servers: {} } as const;
+      const record = {
+        v: 1,
+        worker: newWorkerId(),
+        host: 'h',
+        version: '1',
+        capacity: 1,
+        sessions: 0,
+        draining: false,
+        servers: {},
+      } as const;
       const leases = await Promise.all(members.map((member) => member.ledger.lease({ ...record, worker: newWorkerId() })));
       const lost: string[] = [];
       for (const lease of leases) lease.lost.addEventListener('abort', () => lost.push('lost'));
@@ -61,7 +80,11 @@ describe('three nats-servers', () => {
       await node.kill();
       const killed = performance.now();
       let writing = true;
-      const claims = Promise.all(members.map((member, index) => member.sessions.replace(stored, { ...session, epoch: 2, owner: newWorkerId(), created: index }, revision))).finally(() => (writing = false));
+      const claims = Promise.all(
+        members.map((member, index) =>
+          member.sessions.replace(stored, { ...session, epoch: 2, owner: newWorkerId(), created: index }, revision),
+        ),
+      ).finally(() => (writing = false));
       // requests go on while the buckets have no leader; a member of the killed server needs a moment to move
       let longest = 0;
       let answered = performance.now();
@@ -74,16 +97,27 @@ describe('three nats-servers', () => {
           longest = Math.max(longest, performance.now() - answered);
           answered = performance.now();
         } else if (a.bus.status !== 'connected') {
-          await until('connected', (listener) => a.bus.onStatus(listener), () => a.bus.status === 'connected');
+          await until(
+            'connected',
+            (listener) => a.bus.onStatus(listener),
+            () => a.bus.status === 'connected',
+          );
         }
       }
       assert.equal((await claims).filter(Boolean).length, 1, 'one of six claims wins');
       assert.ok(longest < 3_000, `${longest} ms without an answer`);
       leases[0]!.update({ sessions: 1 });
-      await until('a change', (listener) => b.ledger.onChange(listener), () => [...b.ledger.workers().values()].some(({ sessions }) => sessions === 1), 15_000);
+      await until(
+        'a change',
+        (listener) => b.ledger.onChange(listener),
+        () => [...b.ledger.workers().values()].some(({ sessions }) => sessions === 1),
+        15_000,
+      );
       assert.deepEqual(lost, []);
       assert.ok(leases.every((lease) => lease.remaining() > 0));
-      console.log(`# ${bucket}: written again ${Math.round(performance.now() - killed)} ms after the kill; longest silence of the bus ${Math.round(longest)} ms`);
+      console.log(
+        `# ${bucket}: written again ${Math.round(performance.now() - killed)} ms after the kill; longest silence of the bus ${Math.round(longest)} ms`,
+      );
       await node.restart();
       await Promise.all(leases.map((lease) => lease[Symbol.asyncDispose]()));
     });

@@ -39,14 +39,20 @@ describe('placement', () => {
   it('never chooses a worker that is full, drains, refused or does not serve', () => {
     const record = fc.record({ sessions: fc.nat(12), draining: fc.boolean(), serves: fc.boolean(), refused: fc.boolean() });
     fc.assert(
-      fc.property(fc.array(record, { maxLength: 8 }), fc.infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })), (all, random) => {
-        const workers = all.map((one) => worker({ sessions: one.sessions, draining: one.draining, ...(one.serves ? {} : { servers: {} }) }));
-        const except = new Set<WorkerId>(workers.filter((_, index) => all[index]!.refused).map((one) => one.worker));
-        const chosen = ask(workers, { except, random: () => random.next().value });
-        const fit = workers.filter((one) => one.sessions < 10 && !one.draining && 'files' in one.servers && !except.has(one.worker));
-        if (typeof chosen === 'string') assert.equal(fit.length, 0);
-        else assert.ok(fit.includes(chosen));
-      }),
+      fc.property(
+        fc.array(record, { maxLength: 8 }),
+        fc.infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })),
+        (all, random) => {
+          const workers = all.map((one) =>
+            worker({ sessions: one.sessions, draining: one.draining, ...(one.serves ? {} : { servers: {} }) }),
+          );
+          const except = new Set<WorkerId>(workers.filter((_, index) => all[index]!.refused).map((one) => one.worker));
+          const chosen = ask(workers, { except, random: () => random.next().value });
+          const fit = workers.filter((one) => one.sessions < 10 && !one.draining && 'files' in one.servers && !except.has(one.worker));
+          if (typeof chosen === 'string') assert.equal(fit.length, 0);
+          else assert.ok(fit.includes(chosen));
+        },
+      ),
     );
   });
 

@@ -11,15 +11,38 @@ describe('subjects', () => {
 
   it('are pinned', () => {
     assert.deepEqual(
-      [workerAll(W), open(W), control(W), sessionIn(W, S), sessionControl(W, S), streamLost(W, S, 'g1', 2, 7), workerInbox(W), edgeAll(E), stream(E, 'g1'), edgeInbox(E)],
-      ['cw.w.W1.>', 'cw.w.W1.open', 'cw.w.W1.ctl', 'cw.w.W1.s.tok-en_1.in', 'cw.w.W1.s.tok-en_1.ctl', 'cw.w.W1.s.tok-en_1.lost.g1.2.7', 'cw.wr.W1', 'cw.e.E1.>', 'cw.e.E1.g.g1', 'cw.er.E1'],
+      [
+        workerAll(W),
+        open(W),
+        control(W),
+        sessionIn(W, S),
+        sessionControl(W, S),
+        streamLost(W, S, 'g1', 2, 7),
+        workerInbox(W),
+        edgeAll(E),
+        stream(E, 'g1'),
+        edgeInbox(E),
+      ],
+      [
+        'cw.w.W1.>',
+        'cw.w.W1.open',
+        'cw.w.W1.ctl',
+        'cw.w.W1.s.tok-en_1.in',
+        'cw.w.W1.s.tok-en_1.ctl',
+        'cw.w.W1.s.tok-en_1.lost.g1.2.7',
+        'cw.wr.W1',
+        'cw.e.E1.>',
+        'cw.e.E1.g.g1',
+        'cw.er.E1',
+      ],
     );
     assert.equal(subjects('a.b').open(W), 'a.b.w.W1.open');
   });
 
   it('lie below the wildcard of their process, and inboxes do not', () => {
     const mine = matcher(workerAll(W));
-    for (const subject of [open(W), control(W), sessionIn(W, S), sessionControl(W, S), streamLost(W, S, 'g', 1, 7)]) assert.ok(mine(subject), subject);
+    for (const subject of [open(W), control(W), sessionIn(W, S), sessionControl(W, S), streamLost(W, S, 'g', 1, 7)])
+      assert.ok(mine(subject), subject);
     assert.ok(matcher(edgeAll(E))(stream(E, 'g')));
     for (const inbox of [workerInbox(W), edgeInbox(E)]) assert.ok(!mine(`${inbox}.x`) && !matcher(edgeAll(E))(`${inbox}.x`));
   });

@@ -4,29 +4,15 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { BusError, type Bus, type BusFailure, type BusLimits } from '../bus.ts';
-import { hear, routed, soon, until, type Party, type World } from './world.ts';
+import type { Bus, BusLimits } from '../bus.ts';
+import { ends, outages } from './bus-outages.ts';
+import { failure, pattern, type Pair, type Register } from './bus-parts.ts';
+import { hear, routed, type World } from './world.ts';
 
 /** Small enough to be quick, large enough for several windows. */
 export const CONTRACT_LIMITS: BusLimits = { maxMessageBytes: 4 * 1024 * 1024, partBytes: 64 * 1024, partWindow: 4 };
 
 type MakeBusWorld = (limits: BusLimits) => Promise<World<Bus>>;
-type Pair = { readonly world: World<Bus>; readonly a: Party<Bus>; readonly b: Party<Bus>; readonly p: string };
-
-function failure(expected: BusFailure): (error: unknown) => boolean {
-  return (error) => {
-    assert.ok(error instanceof BusError, `a BusError, not ${String(error)}`);
-    assert.equal(error.failure, expected);
-    return true;
-  };
-}
-
-/** Bytes that differ at every position and with `seed`. */
-function pattern(size: number, seed = 0): Buffer {
-  const bytes = Buffer.allocUnsafe(size);
-  for (let index = 0; index < size; index += 1) bytes[index] = (index * 31 + (index >> 8) * 7 + seed) & 0xff;
-  return bytes;
-}
 
 /** Registers the suite. `make` gives a world whose buses have the limits given. */
 export function busContract(make: MakeBusWorld): void {
@@ -36,49 +22,68 @@ export function busContract(make: MakeBusWorld): void {
       const [a, b] = await Promise.all([world.join(), world.join()]);
       await test({ world, a, b, p: world.prefix });
     });
-  describe('bus', () => {
-    describe('delivery', () => delivery(pair));
-    describe('sizes', () => sizes(pair));
-    describe('requests', () => requests(pair));
-    describe('disconnection and end', () => outages(pair));
+  void describe('bus', () => {
+    void describe('delivery', () => delivery(pair));
+    void describe('what reaches nobody', () => losses(pair));
+    void describe('sizes', () => sizes(pair));
+    void describe('requests', () => requests(pair));
+    void describe('disconnection', () => outages(pair));
+    void describe('end', () => ends(pair));
   });
 }
-
-type Register = (name: string, test: (pair: Pair) => Promise<void>) => void;
 
 function delivery(pair: Register): void {
   pair('1: messages of one sender on one subject arrive in order, large ones included', async ({ world, a, b, p }) => {
     const heard = await hear(b.part, `${p}.order`);
     await routed(world, a.part, b.part);
-    const sizes = Array.from({ length: 60 }, (_, index) => (index % 7 === 3 ? 300_000 : index % 11 === 5 ? 65_537 : 20 + index));
-    sizes.forEach((size, index) => a.part.publish(`${p}.order`, pattern(size, index)));
-    await heard.count(sizes.length);
-    heard.messages.forEach((message, index) => assert.ok(message.data.equals(pattern(sizes[index]!, index)), `message ${index}`));
+    const lengths = Array.from({ length: 60 }, (_, index) => (index % 7 === 3 ? 300_000 : index % 11 === 5 ? 65_537 : 20 + index));
+    lengths.forEach((size, index) => a.part.publish(`${p}.order`, pattern(size, index)));
+    await heard.count(lengths.length);
+    heard.messages.forEach((message, index) => assert.ok(message.data.equals(pattern(lengths[index]!, index)), `message ${index}`));
   });
 
   pair('2: a message is delivered once, to each subscription that matches, with its reply address', async ({ world, a, b, p }) => {
     const heard = await Promise.all([`${p}.x.one`, `${p}.x.*`, `${p}.>`, `${p}.*.one`].map((subject) => hear(b.part, subject)));
-    const others = await Promise.all([`${p}.x`, `${p}.x.one.>`, `${p}.*`, `${p}.y.>`, `${p}.x.two`].map((subject) => hear(b.part, subject)));
+    const others = await Promise.all(
+      [`${p}.x`, `${p}.x.one.>`, `${p}.*`, `${p}.y.>`, `${p}.x.two`].map((subject) => hear(b.part, subject)),
+    );
     const end = await hear(b.part, `${p}.x.one.end`);
     await routed(world, a.part, b.part);
     const before = heard[2]!.messages.length;
     a.part.publish(`${p}.x.one`, Buffer.from('{}'), `${p}.answers`);
     a.part.publish(`${p}.x.one.end`, Buffer.from('{}'));
     await end.count(1);
-    assert.deepEqual([heard[0], heard[1], heard[3]].map((one) => one!.messages.length), [1, 1, 1]);
-    assert.deepEqual(heard[2]!.messages.slice(before).map((message) => message.subject), [`${p}.x.one`, `${p}.x.one.end`]);
+    assert.deepEqual(
+      [heard[0], heard[1], heard[3]].map((one) => one!.messages.length),
+      [1, 1, 1],
+    );
+    assert.deepEqual(
+      heard[2]!.messages.slice(before).map((message) => message.subject),
+      [`${p}.x.one`, `${p}.x.one.end`],
+    );
     assert.equal(heard[0]!.messages[0]!.reply, `${p}.answers`);
     assert.equal(heard[0]!.messages[0]!.kind, 'data');
-    assert.deepEqual(others.map((one) => one.messages.length), [0, 1, 0, 0, 0]);
+    assert.deepEqual(
+      others.map((one) => one.messages.length),
+      [0, 1, 0, 0, 0],
+    );
   });
+}
 
+function losses(pair: Register): void {
   pair('3: what reaches nobody is said at its reply address within a second', async ({ a, p }) => {
     const lost = await hear(a.part, `${p}.mine.>`);
     a.part.publish(`${p}.nobody`, Buffer.from('{}'), `${p}.mine.small`);
     a.part.publish(`${p}.nobody.2`, pattern(1_000_000), `${p}.mine.large`);
     a.part.publish(`${p}.nobody`, Buffer.from('{}'));
     await lost.count(2, 1_000);
-    assert.deepEqual(lost.messages.map((message) => [message.kind, message.data.length]), [['undelivered', 0], ['undelivered', 0]]);
+    assert.deepEqual(
+      lost.messages.map((message) => [message.kind, message.data.length]),
+      [
+        ['undelivered', 0],
+        ['undelivered', 0],
+      ],
+    );
     assert.deepEqual(lost.messages.map((message) => message.subject).toSorted(), [`${p}.mine.large`, `${p}.mine.small`]);
   });
 
@@ -109,8 +114,8 @@ function sizes(pair: Register): void {
   pair('4: every size up to the largest is delivered whole, whatever its bytes', async ({ world, a, b, p }) => {
     const heard = await hear(b.part, `${p}.size`);
     await routed(world, a.part, b.part);
-    const sizes = [0, 1, 2, partBytes - 1, partBytes, partBytes + 1, 2 * partBytes, 1024 * 1024, maxMessageBytes - 1, maxMessageBytes];
-    const messages = [...sizes.map((size) => pattern(size)), ...[0, 1, 2, 3, 4, 0x7b].map((byte) => Buffer.of(byte, 9, 9))];
+    const lengths = [0, 1, 2, partBytes - 1, partBytes, partBytes + 1, 2 * partBytes, 1024 * 1024, maxMessageBytes - 1, maxMessageBytes];
+    const messages = [...lengths.map((size) => pattern(size)), ...[0, 1, 2, 3, 4, 0x7b].map((byte) => Buffer.of(byte, 9, 9))];
     for (const message of messages) a.part.publish(`${p}.size`, message, `${p}.answers.${message.length}`);
     await heard.count(messages.length);
     messages.forEach((message, index) => {
@@ -127,7 +132,10 @@ function sizes(pair: Register): void {
     await assert.rejects(a.part.request(`${p}.size`, tooLarge, { deadline: 1_000 }), failure('too_large'));
     a.part.publish(`${p}.size`, Buffer.from('{}'));
     await heard.count(1);
-    assert.deepEqual(heard.messages.map((message) => message.data.length), [2]);
+    assert.deepEqual(
+      heard.messages.map((message) => message.data.length),
+      [2],
+    );
   });
 
   pair('4: large messages both ways at once, on several subjects, all arrive', async ({ world, a, b, p }) => {
@@ -185,69 +193,5 @@ function requests(pair: Register): void {
     stop.abort();
     await assert.rejects(asked, failure('aborted'));
     assert.equal(heard.messages.length, 1);
-  });
-}
-
-function outages(pair: Register): void {
-  pair('3: while disconnected nothing can be sent, and nothing of it arrives later', async ({ world, a, b, p }) => {
-    const heard = await hear(b.part, `${p}.x`);
-    await routed(world, a.part, b.part);
-    const seen: string[] = [];
-    a.part.onStatus((status) => seen.push(status));
-    assert.equal(a.part.status, 'connected');
-    await a.cut();
-    assert.equal(a.part.status, 'disconnected');
-    assert.throws(() => a.part.publish(`${p}.x`, Buffer.from('{"n":1}')), failure('disconnected'));
-    assert.throws(() => a.part.publish(`${p}.x`, pattern(500_000)), failure('disconnected'));
-    await assert.rejects(a.part.request(`${p}.x`, Buffer.from('{"n":2}'), { deadline: 5_000 }), failure('disconnected'));
-    await a.heal();
-    assert.equal(a.part.status, 'connected');
-    assert.deepEqual(seen, ['disconnected', 'connected']);
-    a.part.publish(`${p}.x`, Buffer.from('{"n":3}'));
-    await heard.count(1);
-    assert.deepEqual(heard.messages.map((message) => String(message.data)), ['{"n":3}']);
-  });
-
-  pair('subscriptions outlast a disconnection', async ({ world, a, b, p }) => {
-    const heard = await hear(b.part, `${p}.x`);
-    await b.cut();
-    await assert.rejects(a.part.request(`${p}.x`, Buffer.from('{}'), { deadline: 500 }), BusError);
-    await b.heal();
-    await routed(world, a.part, b.part);
-    a.part.publish(`${p}.x`, Buffer.from('{"n":1}'));
-    await heard.count(1);
-    assert.equal(String(heard.messages.at(-1)!.data), '{"n":1}');
-  });
-
-  pair('a closed bus refuses at once, ends what waits, and may be closed again', async ({ world, a, b, p }) => {
-    const heard = await hear(b.part, `${p}.silent`);
-    await routed(world, a.part, b.part);
-    const asked = assert.rejects(a.part.request(`${p}.silent`, Buffer.from('{}'), { deadline: 10_000 }), failure('aborted'));
-    await heard.count(1);
-    a.part.publish(`${p}.silent`, Buffer.from('{"last":true}'));
-    await a.part[Symbol.asyncDispose]();
-    await asked;
-    await heard.count(2);
-    assert.equal(a.part.status, 'closed');
-    assert.throws(() => a.part.publish(`${p}.x`, Buffer.from('{}')), failure('aborted'));
-    await assert.rejects(a.part.request(`${p}.x`, Buffer.from('{}'), { deadline: 1_000 }), failure('aborted'));
-    await assert.rejects(a.part.subscribe(`${p}.x`, () => undefined), failure('aborted'));
-    await a.part[Symbol.asyncDispose]();
-  });
-
-  pair('a member that vanished is nobody', async ({ world, a, b, p }) => {
-    await b.part.subscribe(`${p}.x.>`, ({ reply }) => b.part.publish(reply!, Buffer.from('{}')));
-    await routed(world, a.part, b.part);
-    await b.vanish();
-    const gone = (): Promise<boolean> =>
-      a.part.request(`${p}.x.y`, Buffer.from('{}'), { deadline: 1_000 }).then(
-        () => false,
-        (error: unknown) => error instanceof BusError && error.failure === 'no_responders',
-      );
-    const asking = (async () => {
-      while (!(await gone()));
-    })();
-    await soon('no_responders', asking, 5_000);
-    await until('still connected', (listener) => a.part.onStatus(listener), () => a.part.status === 'connected');
   });
 }

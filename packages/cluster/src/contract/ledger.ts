@@ -19,7 +19,12 @@ function record(change: Partial<WorkerRecord> = {}): WorkerRecord {
 }
 
 function sees(ledger: Ledger, what: string, holds: (workers: ReadonlyMap<WorkerId, WorkerRecord>) => boolean, ms?: number): Promise<void> {
-  return until(what, (listener) => ledger.onChange(listener), () => holds(ledger.workers()), ms);
+  return until(
+    what,
+    (listener) => ledger.onChange(listener),
+    () => holds(ledger.workers()),
+    ms,
+  );
 }
 
 const unavailable = (error: unknown): boolean => error instanceof CausewayError && error.reason === 'cluster.unavailable';
@@ -34,7 +39,7 @@ export function ledgerContract(make: MakeLedgerWorld): void {
       const [a, b] = await Promise.all([world.join(), world.join()]);
       await test({ world, a, b });
     });
-  describe('ledger', { concurrency: 4 }, () => {
+  void describe('ledger', { concurrency: 4 }, () => {
     records(pair);
     leases(pair);
   });
@@ -63,7 +68,9 @@ function records(pair: Register): void {
   });
 
   pair('who comes later sees what is there', async ({ world, a }) => {
-    const workers = await Promise.all(Array.from({ length: 5 }, () => record()).map(async (one) => ({ one, lease: await a.part.lease(one) })));
+    const workers = await Promise.all(
+      Array.from({ length: 5 }, () => record()).map(async (one) => ({ one, lease: await a.part.lease(one) })),
+    );
     const late = await world.join();
     assert.deepEqual([...late.part.workers().keys()].toSorted(), workers.map(({ one }) => one.worker).toSorted());
     for (const { lease } of workers) await lease[Symbol.asyncDispose]();
@@ -96,7 +103,11 @@ function records(pair: Register): void {
     await using _comes = await a.part.lease(comes);
     assert.deepEqual([...b.part.workers().keys()].toSorted(), [stays.worker, goes.worker].toSorted());
     await b.heal();
-    await sees(b.part, 'the present state', (workers) => workers.has(stays.worker) && workers.has(comes.worker) && !workers.has(goes.worker));
+    await sees(
+      b.part,
+      'the present state',
+      (workers) => workers.has(stays.worker) && workers.has(comes.worker) && !workers.has(goes.worker),
+    );
   });
 }
 

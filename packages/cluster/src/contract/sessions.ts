@@ -12,8 +12,21 @@ type Pair = { readonly world: World<SessionRecords>; readonly a: Party<SessionRe
 const newToken = (): SessionToken => randomBytes(17).toString('base64url').slice(0, 22) as SessionToken;
 
 function record(change: Partial<SessionRecord> = {}): SessionRecord {
-  const initialize = { params: '{"protocolVersion":"2025-11-25","big":12345678901234567890}', result: '{"serverInfo":{"name":"ü\\u2028"}}' };
-  return { v: 1, server: 'files', identity: ANONYMOUS, owner: newWorkerId(), epoch: 1, revision: '2025-11-25', initialize, created: 1_700_000_000_000, ...change };
+  const initialize = {
+    params: '{"protocolVersion":"2025-11-25","big":12345678901234567890}',
+    result: '{"serverInfo":{"name":"ü\\u2028"}}',
+  };
+  return {
+    v: 1,
+    server: 'files',
+    identity: ANONYMOUS,
+    owner: newWorkerId(),
+    epoch: 1,
+    revision: '2025-11-25',
+    initialize,
+    created: 1_700_000_000_000,
+    ...change,
+  };
 }
 
 /** Registers the suite. */
@@ -24,9 +37,9 @@ export function sessionsContract(make: MakeSessionsWorld): void {
       const [a, b] = await Promise.all([world.join(), world.join()]);
       await test({ world, a, b });
     });
-  describe('session records', () => {
+  void describe('session records', () => {
     records(pair);
-    claims(pair);
+    contests(pair);
     faults(pair);
   });
 }
@@ -76,7 +89,7 @@ function records(pair: Register): void {
   });
 }
 
-function claims(pair: Register): void {
+function contests(pair: Register): void {
   pair('of many that create one token, one wins', async ({ a, b }) => {
     const token = newToken();
     const won = await Promise.all(Array.from({ length: 20 }, (_, index) => [a, b][index % 2]!.part.create(token, record())));
@@ -110,7 +123,13 @@ function faults(pair: Register): void {
     await a.part.create(token, record());
     await a.cut();
     const unavailable = (error: unknown): boolean => error instanceof CausewayError && error.reason === 'cluster.unavailable';
-    const refused = [a.part.get(token), a.part.create(newToken(), record()), a.part.replace(token, record(), 1), a.part.delete(token), a.part.signingKey()];
+    const refused = [
+      a.part.get(token),
+      a.part.create(newToken(), record()),
+      a.part.replace(token, record(), 1),
+      a.part.delete(token),
+      a.part.signingKey(),
+    ];
     await soon('refusals', Promise.all(refused.map((work) => assert.rejects(work, unavailable))), 15_000);
     assert.notEqual(await b.part.get(token), undefined);
     await a.heal();

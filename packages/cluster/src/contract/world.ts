@@ -38,7 +38,12 @@ export async function soon<T>(what: string, work: Promise<T>, ms = 10_000): Prom
 }
 
 /** Resolves once `holds()` does, asked now and after every event that `subscribe` reports. */
-export async function until(what: string, subscribe: (listener: () => void) => () => void, holds: () => boolean, ms = 10_000): Promise<void> {
+export async function until(
+  what: string,
+  subscribe: (listener: () => void) => () => void,
+  holds: () => boolean,
+  ms = 10_000,
+): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const check = (): void => {
     if (holds()) resolve();

@@ -3,7 +3,16 @@
  * whole, on a later event-loop turn, never within `publish`.
  * Invariants: what a disconnected bus had queued and not delivered is bounced, not delivered later.
  */
-import { BUS_LIMITS, BusError, type Bus, type BusLimits, type BusMessage, type BusStatus, type RequestOptions, type Subscription } from '../bus.ts';
+import {
+  BUS_LIMITS,
+  BusError,
+  type Bus,
+  type BusLimits,
+  type BusMessage,
+  type BusStatus,
+  type RequestOptions,
+  type Subscription,
+} from '../bus.ts';
 import { Requests } from '../requests.ts';
 import { Routes, undelivered, type Listener } from '../routes.ts';
 import type { HubMember, MemoryHub } from './hub.ts';

@@ -125,7 +125,10 @@ export class MemoryLedger implements Ledger {
   setConnected(connected: boolean): void {
     if (connected === this.#connected || this.#closed) return;
     this.#connected = connected;
-    for (const lease of this.#leases) connected ? lease.join() : lease.cut();
+    for (const lease of this.#leases) {
+      if (connected) lease.join();
+      else lease.cut();
+    }
     if (connected) this.#watch();
   }
 

@@ -14,7 +14,11 @@ import { patiently, unavailable } from './patience.ts';
 export const MARKER_TTL = 5 * 60_000;
 /** Milliseconds after which a session's record goes although nobody ended the session: what crashed owners leave. */
 const SESSION_AGE = 7 * 24 * 3_600_000;
-const DESCRIPTIONS = { workers: 'Causeway: leases of workers', sessions: 'Causeway: owners of sessions', cluster: 'Causeway: shared secrets' };
+const DESCRIPTIONS = {
+  workers: 'Causeway: leases of workers',
+  sessions: 'Causeway: owners of sessions',
+  cluster: 'Causeway: shared secrets',
+};
 
 export type Bucket = keyof typeof DESCRIPTIONS;
 
@@ -40,7 +44,10 @@ export async function ensureBucket(manager: JetStreamManager, prefix: string, bu
     info = await patiently(options.deadline, () => findOrAdd(manager, name, bucket, options.replicas));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw unavailable(error, `The NATS bucket ${name} could not be opened with ${options.replicas} replicas (${why}). Check JetStream's state, storage and permissions, or ask for fewer replicas.`);
+    throw unavailable(
+      error,
+      `The NATS bucket ${name} could not be opened with ${options.replicas} replicas (${why}). Check JetStream's state, storage and permissions, or ask for fewer replicas.`,
+    );
   }
   const { allow_msg_ttl: ttl, allow_direct: direct, max_msgs_per_subject: history } = info.config;
   if (ttl !== true || direct || history !== 1) {

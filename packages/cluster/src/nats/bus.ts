@@ -7,7 +7,16 @@
  */
 import { CausewayError } from '@causeway/protocol';
 import type { Msg } from '@nats-io/transport-node';
-import { BUS_LIMITS, BusError, type Bus, type BusLimits, type BusMessage, type BusStatus, type RequestOptions, type Subscription } from '../bus.ts';
+import {
+  BUS_LIMITS,
+  BusError,
+  type Bus,
+  type BusLimits,
+  type BusMessage,
+  type BusStatus,
+  type RequestOptions,
+  type Subscription,
+} from '../bus.ts';
 import { LAST_MARK, MARK, PartSender, whole } from '../chunks.ts';
 import { PartReceiver, type Budget } from '../reassembly.ts';
 import { Requests } from '../requests.ts';
@@ -128,6 +137,7 @@ class NatsBus implements Bus {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
+    for (const receiver of this.#receivers) receiver.close();
     this.#flush();
     if (this.#link.live) await within(FLUSH_DEADLINE, this.#link.nc.flush()).catch(() => undefined);
     this.#closed = true;
@@ -135,7 +145,6 @@ class NatsBus implements Bus {
     this.#parts.drop('aborted');
     this.#requests.close();
     this.#routes.clear();
-    for (const receiver of this.#receivers) receiver.close();
     this.#watchers.clear();
   }
 
@@ -201,7 +210,7 @@ class NatsBus implements Bus {
       if (mark === undefined && isNoResponders(msg)) deliver(undelivered(subject));
       else if (mark === undefined || mark > LAST_MARK) deliver({ kind: 'data', subject, reply, data: payload });
       else if (mark === MARK.escaped) deliver({ kind: 'data', subject, reply, data: payload.subarray(1) });
-      else if (mark === MARK.part && reply !== undefined) parts.take(subject, reply, payload);
+      else if ((mark === MARK.part || mark === MARK.probe) && reply !== undefined) parts.take(subject, reply, payload);
     };
     const close = (): void => {
       parts.close();

@@ -18,6 +18,7 @@ export function readDelivery(reply: string): Delivery | undefined {
   if (tokens[0] !== '$JS' || tokens[1] !== 'ACK' || tokens.length < 9) return undefined;
   const first = tokens.length === 9 ? 4 : 6;
   const [sequence, delivery, , pending] = tokens.slice(first + 1, first + 5).map(Number);
-  if (sequence === undefined || delivery === undefined || pending === undefined || Number.isNaN(sequence + delivery + pending)) return undefined;
+  if (sequence === undefined || delivery === undefined || pending === undefined || Number.isNaN(sequence + delivery + pending))
+    return undefined;
   return { sequence, delivery, pending };
 }

@@ -109,18 +109,23 @@ export class NatsLease implements Lease {
     purge.set('Nats-Rollup', 'sub');
     const expect = { lastSubjectSequence: this.#sequence };
     // if it fails, the record ends by itself
-    await js.publish(this.#subject, '', { headers: purge, ttl: `${MARKER_TTL / 1000}s`, expect, timeout: WRITE_DEADLINE }).catch(() => undefined);
+    await js
+      .publish(this.#subject, '', { headers: purge, ttl: `${MARKER_TTL / 1000}s`, expect, timeout: WRITE_DEADLINE })
+      .catch(() => undefined);
   }
 
   #schedule(ms: number): void {
     if (this.lost.aborted) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.#writing = this.#write().then((next) => {
-        this.#writing = undefined;
-        if (next !== undefined) this.#schedule(next);
-      });
+      this.#writing = this.#beat();
     }, ms);
+  }
+
+  async #beat(): Promise<void> {
+    const pause = await this.#write();
+    this.#writing = undefined;
+    if (pause !== undefined) this.#schedule(pause);
   }
 
   /** Milliseconds until the next write; `undefined` if a new connection must come first. */
@@ -170,7 +175,11 @@ export class NatsLease implements Lease {
     clearTimeout(this.#timer);
     clearTimeout(this.#fence);
     this.#lost.abort();
-    this.#first.reject(new CausewayError('cluster.unavailable', { message: 'The worker could not be entered in the NATS ledger in time. Check the state of JetStream.' }));
+    this.#first.reject(
+      new CausewayError('cluster.unavailable', {
+        message: 'The worker could not be entered in the NATS ledger in time. Check the state of JetStream.',
+      }),
+    );
     this.#first.promise.catch(() => undefined);
     this.#options.ended();
   }

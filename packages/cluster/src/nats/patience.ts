@@ -17,7 +17,7 @@ function isUnanswered(error: unknown): boolean {
   return error instanceof Error && error.name === 'JetStreamNotEnabled' && !(error.cause instanceof JetStreamApiError);
 }
 
-export function isPassing(error: unknown): boolean {
+function isPassing(error: unknown): boolean {
   if (error instanceof JetStreamApiError) return PASSING.has(error.code);
   if (error instanceof errors.RequestError) return !(error.cause instanceof errors.PermissionViolationError);
   return isUnanswered(error) || error instanceof errors.TimeoutError;

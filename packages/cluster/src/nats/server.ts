@@ -163,7 +163,8 @@ class Node implements NatsNode {
       if (said.push(line) > 20) said.shift();
       if (line.includes('Server is ready')) ready.resolve();
     });
-    const fail = (why: string): void => ready.reject(new CausewayError('cluster.unavailable', { message: `nats-server ${this.name} ${why}: ${said.at(-1) ?? 'no output'}` }));
+    const fail = (why: string): void =>
+      ready.reject(new CausewayError('cluster.unavailable', { message: `nats-server ${this.name} ${why}: ${said.at(-1) ?? 'no output'}` }));
     const timer = setTimeout(fail, START_DEADLINE, `was not ready within ${START_DEADLINE} ms`);
     void ended.then(() => fail('ended at its start'));
     await ready.promise.finally(() => clearTimeout(timer));

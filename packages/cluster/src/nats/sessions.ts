@@ -91,7 +91,8 @@ class NatsSessions implements SessionRecords {
       }
       // whoever was first, this process included after an attempt of unknown outcome
       const chosen = await live(this.#cluster, KEY_NAME);
-      if (chosen === undefined) throw new CausewayError('cluster.unavailable', { message: 'The signing key of the cluster was removed while it was read.' });
+      if (chosen === undefined)
+        throw new CausewayError('cluster.unavailable', { message: 'The signing key of the cluster was removed while it was read.' });
       return keyOf(chosen);
     });
   }
@@ -124,7 +125,10 @@ async function live(bucket: KV, key: string): Promise<KvEntry | undefined> {
 }
 
 function keyOf(entry: KvEntry): Buffer {
-  if (entry.value.length !== KEY_BYTES) throw new CausewayError('cluster.unavailable', { message: 'The signing key in NATS is damaged. Remove it; sessions that are open now will end.' });
+  if (entry.value.length !== KEY_BYTES)
+    throw new CausewayError('cluster.unavailable', {
+      message: 'The signing key in NATS is damaged. Remove it; sessions that are open now will end.',
+    });
   return Buffer.from(entry.value);
 }
 

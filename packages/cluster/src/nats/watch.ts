@@ -85,18 +85,20 @@ export class BucketWatch implements AsyncDisposable {
     this.#gathering = [];
     this.#delivered = 0;
     try {
-      const info = await this.#link.whileLive(this.#manager.consumers.add(streamOf(this.#options.bucket), {
-        // a name of its own: permissions are given for the subject that such a creation uses
-        name: `watch-${address.slice(address.lastIndexOf('.') + 1)}`,
-        deliver_subject: address,
-        deliver_policy: DeliverPolicy.LastPerSubject,
-        filter_subject: subjectOf(this.#options.bucket, '>'),
-        ack_policy: AckPolicy.None,
-        idle_heartbeat: nanos(HEARTBEAT),
-        inactive_threshold: nanos(30_000),
-        mem_storage: true,
-        num_replicas: 1,
-      }));
+      const info = await this.#link.whileLive(
+        this.#manager.consumers.add(streamOf(this.#options.bucket), {
+          // a name of its own: permissions are given for the subject that such a creation uses
+          name: `watch-${address.slice(address.lastIndexOf('.') + 1)}`,
+          deliver_subject: address,
+          deliver_policy: DeliverPolicy.LastPerSubject,
+          filter_subject: subjectOf(this.#options.bucket, '>'),
+          ack_policy: AckPolicy.None,
+          idle_heartbeat: nanos(HEARTBEAT),
+          inactive_threshold: nanos(30_000),
+          mem_storage: true,
+          num_replicas: 1,
+        }),
+      );
       if (this.#sub !== sub) return;
       if (info.num_pending === 0 && this.#delivered === 0) this.#complete();
       this.#expect(HEARTBEAT * 2.5);

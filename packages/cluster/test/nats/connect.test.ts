@@ -10,13 +10,16 @@ import { openNatsCluster, startNats, type NatsClusterOptions } from '@causeway/c
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 
-const open = (servers: readonly string[], change: Partial<NatsClusterOptions> = {}) => openNatsCluster({ servers, name: 'test', inbox: 'cw.er.test', connectDeadline: 600, ...change });
-const says = (pattern: RegExp) => (error: unknown): boolean => {
-  assert.ok(error instanceof CausewayError, String(error));
-  assert.equal(error.reason, 'cluster.unavailable');
-  assert.match(error.message, pattern);
-  return true;
-};
+const open = (servers: readonly string[], change: Partial<NatsClusterOptions> = {}) =>
+  openNatsCluster({ servers, name: 'test', inbox: 'cw.er.test', connectDeadline: 600, ...change });
+const says =
+  (pattern: RegExp) =>
+  (error: unknown): boolean => {
+    assert.ok(error instanceof CausewayError, String(error));
+    assert.equal(error.reason, 'cluster.unavailable');
+    assert.match(error.message, pattern);
+    return true;
+  };
 
 /** Speaks just enough NATS to be greeted. */
 async function impostor(info: object): Promise<{ readonly address: string } & AsyncDisposable> {
@@ -41,13 +44,19 @@ async function impostor(info: object): Promise<{ readonly address: string } & As
 describe('connecting to NATS', () => {
   it('says where nothing answers, by the deadline', async () => {
     const started = performance.now();
-    await assert.rejects(open(['127.0.0.1:1', 'nats://user:secret@127.0.0.1:2']), says(/No NATS server answered at 127\.0\.0\.1:1, nats:\/\/127\.0\.0\.1:2 \(connection refused\).*correct the NATS address/));
+    await assert.rejects(
+      open(['127.0.0.1:1', 'nats://user:secret@127.0.0.1:2']),
+      says(/No NATS server answered at 127\.0\.0\.1:1, nats:\/\/127\.0\.0\.1:2 \(connection refused\).*correct the NATS address/),
+    );
     assert.ok(performance.now() - started < 2_000);
   });
 
   it('refuses a server that would ignore message TTL', async () => {
     await using old = await impostor({ version: '2.10.27', jetstream: true });
-    await assert.rejects(open([old.address], { connectDeadline: 5_000 }), /* its JetStream does not answer at all */ says(/version 2\.10\.27; 2\.11 or newer|JetStream is off/));
+    await assert.rejects(
+      open([old.address], { connectDeadline: 5_000 }),
+      /* its JetStream does not answer at all */ says(/version 2\.10\.27; 2\.11 or newer|JetStream is off/),
+    );
   });
 
   it('says that JetStream is off, and that credentials are refused', async () => {
@@ -59,7 +68,12 @@ describe('connecting to NATS', () => {
     await assert.rejects(open(nats.urls, { connectDeadline: 20_000, credentials: { user: 'u', password: 'x' } }), says(/refused/));
     assert.ok(performance.now() - started < 2_000, 'a refusal is not waited out');
     await (await open(nats.urls, { connectDeadline: 5_000, credentials: { user: 'u', password: 'p p' } }))[Symbol.asyncDispose]();
-    await (await open(nats.urls.map((url) => url.replace('//', '//u:p%20p@')), { connectDeadline: 5_000 }))[Symbol.asyncDispose]();
+    await (
+      await open(
+        nats.urls.map((url) => url.replace('//', '//u:p%20p@')),
+        { connectDeadline: 5_000 },
+      )
+    )[Symbol.asyncDispose]();
   });
 
   it('takes tokens, and nkeys from a file; says which file cannot be read', async () => {
@@ -75,7 +89,10 @@ describe('connecting to NATS', () => {
       }
       await using nats = await startNats({ nodes: 1, config: 'authorization { token: "t0k" }' });
       await (await open(nats.urls, { connectDeadline: 5_000, credentials: { token: 't0k' } }))[Symbol.asyncDispose]();
-      await assert.rejects(open(nats.urls, { credentials: { credsFile: join(directory, 'none') } }), says(/credentials file .*none cannot be read/));
+      await assert.rejects(
+        open(nats.urls, { credentials: { credsFile: join(directory, 'none') } }),
+        says(/credentials file .*none cannot be read/),
+      );
     } finally {
       await rm(directory, { recursive: true });
     }
@@ -86,6 +103,9 @@ describe('connecting to NATS', () => {
     const nc = await connect({ servers: nats.nodes[0]!.address });
     await (await jetstreamManager(nc)).streams.add({ name: 'KV_mine_workers', subjects: ['$KV.mine_workers.>'], max_msgs_per_subject: 1 });
     await nc.close();
-    await assert.rejects(open(nats.urls, { connectDeadline: 5_000, prefix: 'mine' }), says(/bucket mine_workers exists, but was not made by Causeway/));
+    await assert.rejects(
+      open(nats.urls, { connectDeadline: 5_000, prefix: 'mine' }),
+      says(/bucket mine_workers exists, but was not made by Causeway/),
+    );
   });
 });

@@ -11,6 +11,7 @@ describe('what the server says of a delivery', () => {
   });
 
   it('is not read into anything else', () => {
-    for (const reply of ['', 'x', '$JS.ACK', '$JS.FC.KV_cw.consumer.x', '$JS.ACK.a.b.c.d.e.f.g', 'cw.er.E1.bus.q.1']) assert.equal(readDelivery(reply), undefined, reply);
+    for (const reply of ['', 'x', '$JS.ACK', '$JS.FC.KV_cw.consumer.x', '$JS.ACK.a.b.c.d.e.f.g', 'cw.er.E1.bus.q.1'])
+      assert.equal(readDelivery(reply), undefined, reply);
   });
 });

@@ -44,7 +44,10 @@ describe('a nats-server of our own', () => {
     socket.destroy();
     await nats[Symbol.asyncDispose]();
     await nats[Symbol.asyncDispose]();
-    assert.deepEqual((await readdir(tmpdir())).filter((name) => name.startsWith('causeway-nats-') && !before.includes(name)), []);
+    assert.deepEqual(
+      (await readdir(tmpdir())).filter((name) => name.startsWith('causeway-nats-') && !before.includes(name)),
+      [],
+    );
     assert.ok(!existsSync(`/proc/${pid}`) || process.platform !== 'linux');
   });
 

@@ -28,7 +28,11 @@ async function natsWorld<T>(nats: Nats, open: (address: string, prefix: string, 
       const proxy = owned.use(await openProxy(nats.nodes[number % nats.nodes.length]!.address));
       const member = owned.use(await open(proxy.address, prefix, `m${number}`));
       const becomes = (status: Bus['status']): Promise<void> =>
-        until(status, (listener) => member.bus.onStatus(listener), () => member.bus.status === status);
+        until(
+          status,
+          (listener) => member.bus.onStatus(listener),
+          () => member.bus.status === status,
+        );
       return {
         part: member.part,
         async cut() {
