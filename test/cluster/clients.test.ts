@@ -4,30 +4,25 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { livingWith } from '../harness/children.ts';
 import { openBridgeCluster, type BridgeCluster } from '../harness/cluster.ts';
-import { MARK } from '../harness/processes.ts';
 import { openFront, rotate } from '../harness/rotating.ts';
 import { assertSame, hear, type Heard } from '../parity/play.ts';
 import { openPlay, type Play } from '../parity/scripts.ts';
 import { overNext, overSse, overStdio, overStreamable } from '../parity/speakers.ts';
 
 describe('clients without stickiness', () => {
+  const stack = new AsyncDisposableStack();
   let play: Play;
   let cluster: BridgeCluster;
   let direct: Heard;
 
   before(async () => {
-    play = await openPlay('everything');
+    play = stack.use(await openPlay('everything'));
     const { args, env } = play;
-    cluster = await openBridgeCluster({ edges: 4, servers: { everything: { command: process.execPath, args, env } } });
+    cluster = stack.use(await openBridgeCluster({ edges: 4, servers: { everything: { command: process.execPath, args, env } } }));
     direct = await hear(play, () => overStdio(process.execPath, args, env));
   });
-  after(async () => {
-    await cluster[Symbol.asyncDispose]();
-    assert.deepEqual(await livingWith(MARK, cluster.mark), []);
-    await play[Symbol.asyncDispose]();
-  });
+  after(() => stack.disposeAsync());
 
   const apart = () => rotate(cluster.bases, (method, count) => (method === 'GET' ? 2 : method === 'DELETE' ? 3 : count % 2));
 

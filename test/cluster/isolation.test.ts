@@ -12,21 +12,17 @@ import { hostile, MARK } from '../harness/processes.ts';
 import { hello, openCall, openStream, post, textOf, toolCall, type Hello } from '../harness/speak.ts';
 
 describe('isolation on a cluster', () => {
-  const ledger = openLedger();
+  const stack = new AsyncDisposableStack();
+  const ledger = stack.use(openLedger());
   let life: Lifeline;
   let cluster: BridgeCluster;
 
   before(async () => {
-    life = await openLifeline();
-    cluster = await openBridgeCluster({ servers: { hostile: hostile({ ...ledger.env, ...life.env }) } });
+    life = stack.use(await openLifeline());
+    stack.defer(() => life.none(8_000));
+    cluster = stack.use(await openBridgeCluster({ servers: { hostile: hostile({ ...ledger.env, ...life.env }) } }));
   });
-  after(async () => {
-    await cluster[Symbol.asyncDispose]();
-    await life.none(8_000);
-    assert.deepEqual(await livingWith(MARK, cluster.mark), []);
-    await life[Symbol.asyncDispose]();
-    await ledger[Symbol.asyncDispose]();
-  });
+  after(() => stack.disposeAsync());
   const at = (edge: number) => cluster.url('hostile', edge);
 
   async function talk(open: Hello, nth: number): Promise<void> {

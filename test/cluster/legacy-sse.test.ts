@@ -10,17 +10,15 @@ import { hostile } from '../harness/processes.ts';
 import { openStream, post, textOf, toolCall, type Message, type OpenStream } from '../harness/speak.ts';
 
 describe('HTTP+SSE over several edges', () => {
+  const stack = new AsyncDisposableStack();
   let life: Lifeline;
   let cluster: BridgeCluster;
   before(async () => {
-    life = await openLifeline();
-    cluster = await openBridgeCluster({ servers: { hostile: hostile(life.env) } });
+    life = stack.use(await openLifeline());
+    stack.defer(() => life.none(8_000));
+    cluster = stack.use(await openBridgeCluster({ servers: { hostile: hostile(life.env) } }));
   });
-  after(async () => {
-    await cluster[Symbol.asyncDispose]();
-    await life.none(8_000);
-    await life[Symbol.asyncDispose]();
-  });
+  after(() => stack.disposeAsync());
 
   async function open(edge: number): Promise<{ stream: OpenStream; call: (message: Message) => Promise<Message>; send: (message: Message) => Promise<void>; pid: number }> {
     const stream = await openStream(`${cluster.bases[edge]}/servers/hostile/sse`);

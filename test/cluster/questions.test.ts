@@ -19,16 +19,14 @@ const METHODS = { sampling: 'sampling/createMessage', elicitation: 'elicitation/
 const KINDS = Object.keys(ANSWERS) as (keyof typeof ANSWERS)[];
 
 describe('questions answered at another edge', () => {
-  const ledger = openLedger();
+  const stack = new AsyncDisposableStack();
+  const ledger = stack.use(openLedger());
   let cluster: BridgeCluster;
 
   before(async () => {
-    cluster = await openBridgeCluster({ servers: { hostile: hostile(ledger.env) } });
+    cluster = stack.use(await openBridgeCluster({ servers: { hostile: hostile(ledger.env) } }));
   });
-  after(async () => {
-    await cluster[Symbol.asyncDispose]();
-    await ledger[Symbol.asyncDispose]();
-  });
+  after(() => stack.disposeAsync());
   const at = (edge: number) => cluster.url('hostile', edge);
 
   for (const kind of KINDS) {

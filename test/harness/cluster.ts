@@ -1,10 +1,12 @@
 /**
  * Owns whole bridges in tests: nats-servers, edges and workers as processes, ready together and gone together.
+ * Invariant: disposal fails if a process of the cluster, or a child of one, is left.
  * Every cluster has NATS servers of its own, so that test files run side by side.
  */
 import { startNats, type Nats } from '@causeway/cluster';
 import { randomUUID } from 'node:crypto';
-import { openCauseway, type Causeway, type ServerSpec } from './processes.ts';
+import { assertNoneWith } from './children.ts';
+import { MARK, openCauseway, type Causeway, type ServerSpec } from './processes.ts';
 
 export interface BridgeCluster extends AsyncDisposable {
   readonly nats: Nats;
@@ -47,7 +49,10 @@ export async function openBridgeCluster(options: ClusterOptions): Promise<Bridge
     mark,
     bases: edges.map(({ base }) => base),
     url: (server, edge = 0) => edges[edge % edges.length]!.url(server),
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    async [Symbol.asyncDispose]() {
+      await owned.disposeAsync();
+      await assertNoneWith(MARK, mark);
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 /**
  * Owns real Causeway processes in tests: start by the public command line, wait for the log line that says
  * it is ready, stop, and collect what it printed. Every process gets its own process group, which is killed
- * with the test process if a test forgets. Leaves children of Causeway to children.ts.
+ * with the test process if a test forgets. Disposal fails if a child of Causeway is left.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
@@ -9,6 +9,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { assertNoneWith } from './children.ts';
 import { Inbox, within } from './within.ts';
 
 /** The program under test; `CAUSEWAY_BIN` names another one, e.g. a packed release. */
@@ -133,6 +134,7 @@ export async function openCauseway(verb: 'run' | 'edge' | 'worker', options: Cau
   const dispose = async () => {
     await launched[Symbol.asyncDispose]();
     await rm(directory, { recursive: true, force: true });
+    if (options.mark === undefined) await assertNoneWith(MARK, mark);
   };
   try {
     const port = await ready(launched, verb);
@@ -147,12 +149,12 @@ export async function openCauseway(verb: 'run' | 'edge' | 'worker', options: Cau
 }
 
 async function ready(launched: Launched, verb: 'run' | 'edge' | 'worker'): Promise<number> {
-  const message = verb === 'worker' ? 'worker ready' : 'listening';
+  const message = verb === 'worker' ? 'working' : 'listening';
   const gone = launched.exited.then(({ code, signal }): never => {
     throw new Error(`it ended (code ${code}, signal ${signal})`);
   });
   const line = await Promise.race([launched.logs.next(`log line "${message}"`, ({ msg }) => msg === message, 20_000), gone]);
-  return typeof line['port'] === 'number' ? line['port'] : 0;
+  return verb === 'worker' ? 0 : Number(new URL(String(line['url'])).port);
 }
 
 function jsonLine(line: string): LogLine | undefined {

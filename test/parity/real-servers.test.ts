@@ -10,20 +10,18 @@ import { overNext, overSse, overStdio, overStreamable } from './speakers.ts';
 
 for (const name of ['everything', 'filesystem', 'memory', 'sequential-thinking'] as const) {
   describe(name, () => {
+    const stack = new AsyncDisposableStack();
     let play: Play;
     let bridge: Causeway;
     let direct: Heard;
 
     before(async () => {
-      play = await openPlay(name);
+      play = stack.use(await openPlay(name));
       const { args, env } = play;
-      bridge = await openCauseway('run', { servers: { [name]: { command: process.execPath, args, env } } });
+      bridge = stack.use(await openCauseway('run', { servers: { [name]: { command: process.execPath, args, env } } }));
       direct = await hear(play, () => overStdio(process.execPath, args, env));
     });
-    after(async () => {
-      await bridge[Symbol.asyncDispose]();
-      await play[Symbol.asyncDispose]();
-    });
+    after(() => stack.disposeAsync());
 
     it('the 1.x client over Streamable HTTP hears what stdio says', async () => {
       assertSame(play, await hear(play, () => overStreamable(bridge.url(name))), direct);

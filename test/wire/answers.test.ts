@@ -10,16 +10,17 @@ import { hello, openStream, post, textOf, toolCall, type Hello } from '../harnes
 const REVISIONS = ['2025-03-26', '2025-06-18', '2025-11-25'] as const;
 
 describe('answers', () => {
+  const stack = new AsyncDisposableStack();
   let bridge: Causeway;
   let url: string;
   const sessions = new Map<string, Hello>();
 
   before(async () => {
-    bridge = await openCauseway('run', { servers: { hostile: hostile(), early: hostile({ EARLY: '3' }), roots: hostile({ ROOTS_ID_0: '1' }) } });
+    bridge = stack.use(await openCauseway('run', { servers: { hostile: hostile(), early: hostile({ EARLY: '3' }), roots: hostile({ ROOTS_ID_0: '1' }) } }));
     url = bridge.url('hostile');
     for (const revision of REVISIONS) sessions.set(revision, await hello(url, revision));
   });
-  after(() => bridge[Symbol.asyncDispose]());
+  after(() => stack.disposeAsync());
 
   for (const revision of REVISIONS) {
     it(`${revision}: the server's choice of revision comes back unchanged`, () => {

@@ -16,18 +16,16 @@ const PATH = '/servers/hostile/mcp';
 type Pairs = readonly (readonly [string, string])[];
 
 describe('bad input', () => {
-  const ledger = openLedger();
+  const stack = new AsyncDisposableStack();
+  const ledger = stack.use(openLedger());
   let bridge: Causeway;
   let open: Hello;
 
   before(async () => {
-    bridge = await openCauseway('run', { servers: { hostile: hostile(ledger.env) } });
+    bridge = stack.use(await openCauseway('run', { servers: { hostile: hostile(ledger.env) } }));
     open = await hello(bridge.url('hostile'));
   });
-  after(async () => {
-    await bridge[Symbol.asyncDispose]();
-    await ledger[Symbol.asyncDispose]();
-  });
+  after(() => stack.disposeAsync());
 
   const send = (body: string | Uint8Array, extra: Pairs = [], base: Pairs = POST_HEADERS): Promise<RawAnswer> =>
     rawRequest(bridge.port, { path: PATH, headers: [...base, ...Object.entries(open.headers), ...extra], body });

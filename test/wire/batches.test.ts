@@ -8,16 +8,17 @@ import { assertRefused } from '../harness/refusal.ts';
 import { hello, post, textOf, toolCall, type Hello } from '../harness/speak.ts';
 
 describe('batches', () => {
+  const stack = new AsyncDisposableStack();
   let bridge: Causeway;
   let url: string;
   let open: Hello;
 
   before(async () => {
-    bridge = await openCauseway('run', { servers: { hostile: hostile() } });
+    bridge = stack.use(await openCauseway('run', { servers: { hostile: hostile() } }));
     url = bridge.url('hostile');
     open = await hello(url, '2025-03-26');
   });
-  after(() => bridge[Symbol.asyncDispose]());
+  after(() => stack.disposeAsync());
 
   const echo = (id: unknown) => toolCall(id, 'echo', { text: `for ${JSON.stringify(id)}` });
   const INVALID = { status: 400, code: -32600, reason: 'request.invalid' };

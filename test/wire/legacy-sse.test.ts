@@ -33,20 +33,18 @@ async function openLegacy(url: string): Promise<Legacy> {
 }
 
 describe('HTTP+SSE', () => {
+  const stack = new AsyncDisposableStack();
   let life: Lifeline;
   let bridge: Causeway;
   let url: string;
 
   before(async () => {
-    life = await openLifeline();
-    bridge = await openCauseway('run', { servers: { hostile: hostile(life.env), early: hostile({ EARLY: '2' }) } });
+    life = stack.use(await openLifeline());
+    stack.defer(() => life.none(8_000));
+    bridge = stack.use(await openCauseway('run', { servers: { hostile: hostile(life.env), early: hostile({ EARLY: '2' }) } }));
     url = bridge.url('hostile', 'sse');
   });
-  after(async () => {
-    await bridge[Symbol.asyncDispose]();
-    await life.none(8_000);
-    await life[Symbol.asyncDispose]();
-  });
+  after(() => stack.disposeAsync());
 
   const pidOf = async (legacy: Legacy): Promise<number> => (JSON.parse(textOf(await legacy.call(toolCall('pid', 'pid')))!) as { pid: number }).pid;
 

@@ -12,15 +12,17 @@ import { hello, openCall, openStream, post, textOf, toolCall, type Headers } fro
 import { timed } from '../harness/within.ts';
 
 describe('life of a session', () => {
-  const ledger = openLedger();
+  const stack = new AsyncDisposableStack();
+  const ledger = stack.use(openLedger());
   let life: Lifeline;
   let bridge: Causeway;
   let url: string;
 
   before(async () => {
-    life = await openLifeline();
+    life = stack.use(await openLifeline());
+    stack.defer(() => life.none(8_000));
     const env = { ...ledger.env, ...life.env };
-    bridge = await openCauseway('run', {
+    bridge = stack.use(await openCauseway('run', {
       servers: {
         hostile: hostile(env),
         stubborn: hostile({ ...env, IGNORE_TERM: '1' }),
@@ -29,15 +31,10 @@ describe('life of a session', () => {
         failing: hostile({ ...ledger.env, CRASH_AT_START: '3' }),
         missing: { command: '/nonexistent/secret-path/server' },
       },
-    });
+    }));
     url = bridge.url('hostile');
   });
-  after(async () => {
-    await bridge[Symbol.asyncDispose]();
-    await life.none(8_000);
-    await life[Symbol.asyncDispose]();
-    await ledger[Symbol.asyncDispose]();
-  });
+  after(() => stack.disposeAsync());
 
   const remove = (target: string, headers: Headers) => fetch(target, { method: 'DELETE', headers });
   const pidOf = async (target: string, headers: Headers): Promise<number> =>

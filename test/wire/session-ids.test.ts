@@ -13,20 +13,18 @@ import { hello, post, textOf, toolCall, type Hello } from '../harness/speak.ts';
 import { timed } from '../harness/within.ts';
 
 describe('session ids', () => {
-  const ledger = openLedger();
+  const stack = new AsyncDisposableStack();
+  const ledger = stack.use(openLedger());
   let bridge: Causeway;
   let url: string;
   let open: Hello;
 
   before(async () => {
-    bridge = await openCauseway('run', { servers: { hostile: hostile(ledger.env), other: hostile(ledger.env) } });
+    bridge = stack.use(await openCauseway('run', { servers: { hostile: hostile(ledger.env), other: hostile(ledger.env) } }));
     url = bridge.url('hostile');
     open = await hello(url);
   });
-  after(async () => {
-    await bridge[Symbol.asyncDispose]();
-    await ledger[Symbol.asyncDispose]();
-  });
+  after(() => stack.disposeAsync());
 
   const list = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' });
   const strange = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '.', '..', '../../etc/passwd', '*', '>', '$SYS.>', 'a.b.c', '%00', '%0d%0a', "' or 1=1", 'i'.repeat(3_000), '0', 'null', 'undefined', '\xff\xfe'];

@@ -25,17 +25,18 @@ async function residentBytes(pid: number): Promise<number> {
 }
 
 describe('sizes', () => {
+  const stack = new AsyncDisposableStack();
   let bridge: Causeway;
   let url: string;
 
   before(async () => {
-    bridge = await openCauseway('run', {
+    bridge = stack.use(await openCauseway('run', {
       servers: { hostile: hostile() },
       config: { worker: { lineBytes: '33MiB' }, streams: { maxMessage: '33MiB' } },
-    });
+    }));
     url = bridge.url('hostile');
   });
-  after(() => bridge[Symbol.asyncDispose]());
+  after(() => stack.disposeAsync());
 
   for (const mib of [1, 8, 11, 31]) {
     it(`an answer of ${mib} MiB arrives whole while a neighbour calls on`, async (t: TestContext) => {

@@ -11,20 +11,18 @@ import { assertRefused } from '../harness/refusal.ts';
 import { hello, openStream, post, readAnswer, toolCall, type Answer, type Hello } from '../harness/speak.ts';
 
 describe('statuses of Streamable HTTP', () => {
-  const ledger = openLedger();
+  const stack = new AsyncDisposableStack();
+  const ledger = stack.use(openLedger());
   let bridge: Causeway;
   let url: string;
   let open: Hello;
 
   before(async () => {
-    bridge = await openCauseway('run', { servers: { hostile: hostile(ledger.env) } });
+    bridge = stack.use(await openCauseway('run', { servers: { hostile: hostile(ledger.env) } }));
     url = bridge.url('hostile');
     open = await hello(url);
   });
-  after(async () => {
-    await bridge[Symbol.asyncDispose]();
-    await ledger[Symbol.asyncDispose]();
-  });
+  after(() => stack.disposeAsync());
 
   const send = async (method: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> => readAnswer(await fetch(url, { method, headers, signal: AbortSignal.timeout(5_000) }));
   const list = { jsonrpc: '2.0', id: 7, method: 'tools/list' };
