@@ -91,6 +91,7 @@ export async function openStream(url: string, init: RequestInit = {}, ms = 10_00
     } catch {
       // Dropped by us or broken by the peer: either way it is over.
     }
+    events.close('the stream ended');
   })();
   const drop = async () => {
     abort.abort();

@@ -24,7 +24,8 @@ export async function timed<T>(work: () => Promise<T>): Promise<{ readonly ms: n
 /** A list that grows and can be awaited: resolves once an item satisfies `test`, past items included. */
 export class Inbox<T> {
   readonly items: T[] = [];
-  readonly #waiting = new Set<{ readonly test: (item: T) => boolean; readonly resolve: (item: T) => void }>();
+  readonly #waiting = new Set<{ readonly test: (item: T) => boolean; readonly resolve: (item: T) => void; readonly reject: (why: Error) => void }>();
+  #closed: string | undefined;
 
   push(item: T): void {
     this.items.push(item);
@@ -35,18 +36,25 @@ export class Inbox<T> {
     }
   }
 
-  /** Rejects after `ms` milliseconds with `what` and the last items seen. */
+  /** Nothing more will come: whoever waits, now or later, is told at once. */
+  close(why: string): void {
+    this.#closed = why;
+    for (const waiter of this.#waiting) waiter.reject(new Error(why));
+  }
+
+  /** Rejects after `ms` milliseconds, or when the inbox is closed, with `what` and the last items seen. */
   async next(what: string, test: (item: T) => boolean, ms = 10_000): Promise<T> {
     const seen = this.items.find(test);
     if (seen !== undefined) return seen;
-    const { promise, resolve } = Promise.withResolvers<T>();
-    const waiter = { test, resolve };
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const waiter = { test, resolve, reject };
     this.#waiting.add(waiter);
+    if (this.#closed !== undefined) reject(new Error(this.#closed));
     try {
       return await within(ms, what, promise);
     } catch (error) {
       const tail = JSON.stringify(this.items.slice(-5))?.slice(0, 2_000);
-      throw new Error(`${(error as Error).message}; last of ${this.items.length}: ${tail}`, { cause: error });
+      throw new Error(`waiting for ${what}: ${(error as Error).message}; last of ${this.items.length}: ${tail}`, { cause: error });
     } finally {
       this.#waiting.delete(waiter);
     }
