@@ -23,7 +23,7 @@ fail() { echo "setup-nats: $*" >&2; exit 1; }
 
 recent() { # path: prints its version and succeeds if it is new enough
   local version major minor
-  version=$("$1" --version 2>/dev/null | sed -n 's/.*v\([0-9][0-9.]*\).*/\1/p') || return 1
+  version=$("$1" --version 2>/dev/null | sed -n 's/^nats-server: v\([0-9][0-9.]*\).*/\1/p') || return 1
   major=${version%%.*}
   minor=${version#*.}; minor=${minor%%.*}
   [[ $major =~ ^[0-9]+$ && $minor =~ ^[0-9]+$ ]] || return 1
@@ -97,10 +97,10 @@ from_release() {
   command -v curl >/dev/null || fail "curl is needed to fetch the release"
   name=nats-server-v$release-$os-$arch
   url=https://github.com/nats-io/nats-server/releases/download/v$release
-  curl -fsSL --retry 2 -o "$work/$name.tar.gz" "$url/$name.tar.gz" || fail "could not fetch $url/$name.tar.gz"
+  curl -fsL --retry 2 -o "$work/$name.tar.gz" "$url/$name.tar.gz" || fail "could not fetch $url/$name.tar.gz"
   expected=$(pinned_sha256 "$os-$arch")
   if [[ -z $expected ]]; then
-    curl -fsSL --retry 2 -o "$work/SHA256SUMS" "$url/SHA256SUMS" || fail "could not fetch $url/SHA256SUMS"
+    curl -fsL --retry 2 -o "$work/SHA256SUMS" "$url/SHA256SUMS" || fail "could not fetch $url/SHA256SUMS"
     expected=$(awk -v name="$name.tar.gz" '$2 == name || $2 == "*" name { print $1 }' "$work/SHA256SUMS")
   fi
   [[ -n $expected && $(sha256_of "$work/$name.tar.gz") == "$expected" ]] || fail "$name.tar.gz does not match its SHA-256"

@@ -85,8 +85,13 @@ export interface EndHead {
   readonly why: 'complete' | 'taken_over' | 'session_ended' | 'cancelled' | 'stalled';
 }
 
+/** Worker to edge: is anybody there? Nobody answers; the bus, or the edge, says so when the address is wrong. */
+export interface PingHead {
+  readonly t: 'ping';
+}
+
 export type UpHead = OpenHead | ClientHead | ControlHead;
-export type DownHead = ServerHead | VerdictHead | EndHead;
+export type DownHead = ServerHead | VerdictHead | EndHead | PingHead;
 export type Head = UpHead | DownHead;
 
 const EMPTY = Buffer.alloc(0);

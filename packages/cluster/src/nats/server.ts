@@ -28,27 +28,23 @@ export interface NatsBinary {
 }
 
 /**
- * Looks at `CAUSEWAY_NATS_SERVER`, then the PATH, then what `scripts/setup-nats.sh` fetched; takes the first
- * of 2.11 or newer. Rejects with a CausewayError `cluster.unavailable` that lists what was found.
+ * Takes what `CAUSEWAY_NATS_SERVER` names; if that is not set, the first of 2.11 or newer on the PATH, then
+ * what `scripts/setup-nats.sh` fetched. Rejects with a CausewayError `cluster.unavailable` that says what was found.
  */
 export async function findNatsServer(env: NodeJS.ProcessEnv = process.env): Promise<NatsBinary> {
   const named = env['CAUSEWAY_NATS_SERVER'];
   const onPath = (env['PATH'] ?? '').split(delimiter).filter((directory) => directory !== '');
-  const candidates = [...(named ? [named] : []), ...onPath.map((directory) => join(directory, 'nats-server')), CACHED];
+  const candidates = named ? [named] : [...onPath.map((directory) => join(directory, 'nats-server')), CACHED];
   const seen: string[] = [];
   for (const path of candidates) {
     const output = await run(path, ['--version'], { timeout: STOP_DEADLINE }).catch(() => undefined);
-    const version = /v(\d+)\.(\d+)\.\S+/.exec(output?.stdout ?? '');
-    if (version === null) {
-      if (path === named) seen.push(`CAUSEWAY_NATS_SERVER=${path} does not run`);
-      continue;
-    }
-    if (Number(version[1]) > 2 || (version[1] === '2' && Number(version[2]) >= 11)) return { path, version: version[0].slice(1) };
-    seen.push(`${path} is only ${version[0]}`);
+    const [, version, major, minor] = /^nats-server: v((\d+)\.(\d+)\S*)/.exec(output?.stdout ?? '') ?? [];
+    if (version !== undefined && (Number(major) > 2 || (major === '2' && Number(minor) >= 11))) return { path, version };
+    if (version !== undefined || named) seen.push(`${path} is ${version ?? 'no nats-server'}`);
   }
   const found = seen.length === 0 ? '' : ` Found: ${seen.join('; ')}.`;
   throw new CausewayError('cluster.unavailable', {
-    message: `No nats-server of 2.11 or newer is on this machine.${found} Run scripts/setup-nats.sh, or set CAUSEWAY_NATS_SERVER.`,
+    message: `No nats-server of 2.11 or newer was found.${found} Run scripts/setup-nats.sh, or set CAUSEWAY_NATS_SERVER.`,
   });
 }
 

@@ -25,7 +25,11 @@ describe('finding a nats-server', () => {
     const PATH = `${old.directory}:${recent.directory}`;
     assert.deepEqual(await findNatsServer({ PATH, CAUSEWAY_NATS_SERVER: named.path }), { path: named.path, version: '2.11.0' });
     assert.deepEqual(await findNatsServer({ PATH }), { path: recent.path, version: '3.0.1-beta' });
-    assert.deepEqual(await findNatsServer({ PATH, CAUSEWAY_NATS_SERVER: old.path }), { path: recent.path, version: '3.0.1-beta' });
+    await assert.rejects(
+      findNatsServer({ PATH, CAUSEWAY_NATS_SERVER: old.path }),
+      /Found: .*nats-server is 2\.10\.27\. Run scripts\/setup-nats\.sh/,
+    );
+    await assert.rejects(findNatsServer({ PATH, CAUSEWAY_NATS_SERVER: process.execPath }), /is no nats-server/);
   });
 });
 
