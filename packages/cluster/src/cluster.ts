@@ -62,6 +62,8 @@ export interface NatsClusterOptions {
   readonly limits?: Partial<BusLimits>;
   /** Whether to follow the addresses that servers tell of each other. Default true; false behind a load balancer. */
   readonly gossip?: boolean;
+  /** Told of what NATS reports and nobody here waits for, e.g. a publication that the role does not permit. */
+  readonly warn?: (message: string) => void;
 }
 
 /** A cluster within this process, which needs nothing and keeps nothing. */

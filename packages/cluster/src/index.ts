@@ -41,4 +41,4 @@ export { MemoryHub } from './memory/hub.ts';
 export { findNatsServer, startNats, type Nats, type NatsBinary, type NatsNode, type NatsOptions } from './nats/server.ts';
 export { place, type PlacementQuestion } from './placement.ts';
 export { SESSION_RECORD_BYTES, type SessionRecord, type SessionRecords, type StoredSession } from './sessions.ts';
-export { subjects, tail, type Subjects } from './subjects.ts';
+export { edgeOf, PING, subjects, tail, type Subjects } from './subjects.ts';

@@ -25,6 +25,8 @@ export interface Subjects {
   edgeAll(edge: EdgeId): string;
   /** Frames of one stream, a call's or a GET's, on its way to a client of this edge. */
   stream(edge: EdgeId, stream: string): string;
+  /** Reply address of a ping to an edge: whatever arrives here means that the edge is gone. */
+  edgeLost(worker: WorkerId, edge: string): string;
   /** Inbox of an edge, as a worker's. */
   edgeInbox(edge: EdgeId): string;
 }
@@ -41,8 +43,18 @@ export function subjects(prefix = 'cw'): Subjects {
     workerInbox: (worker) => `${prefix}.wr.${worker}`,
     edgeAll: (edge) => `${prefix}.e.${edge}.>`,
     stream: (edge, stream) => `${prefix}.e.${edge}.g.${stream}`,
+    edgeLost: (worker, edge) => `${prefix}.w.${worker}.edge.${edge}`,
     edgeInbox: (edge) => `${prefix}.er.${edge}`,
   };
+}
+
+/** Takes the place of a stream's name in the address of a ping. */
+export const PING = '-';
+
+/** The edge that an address of `Subjects.stream` belongs to, and where that edge hears a ping. */
+export function edgeOf(stream: string): { readonly edge: string; readonly ping: string } {
+  const [edge = ''] = stream.split('.').slice(-3);
+  return { edge, ping: `${stream.slice(0, stream.lastIndexOf('.'))}.${PING}` };
 }
 
 /** The part of a subject below a process's own wildcard, e.g. `['s', token, 'in']`. */

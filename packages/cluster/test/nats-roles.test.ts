@@ -10,12 +10,21 @@ import { hear, until } from '../src/contract/world.ts';
 const names = subjects();
 const [edgeId, workerId, token] = [newEdgeId(), newWorkerId(), 'abcdefghijklmnopqrstuv' as SessionToken];
 
+const warnings: string[] = [];
+
 describe('roles', () => {
   let nats: Nats;
   let edge: Cluster;
   let worker: Cluster;
   const open = (user: string, inbox: string): Promise<Cluster> =>
-    openNatsCluster({ servers: nats.urls, name: user, inbox, credentials: { user, password: user }, connectDeadline: 5_000 });
+    openNatsCluster({
+      servers: nats.urls,
+      name: user,
+      inbox,
+      credentials: { user, password: user },
+      connectDeadline: 5_000,
+      warn: (message) => void warnings.push(message),
+    });
 
   before(async () => {
     const text = await readFile(new URL('../../../docs/subjects.md', import.meta.url), 'utf8');
@@ -99,6 +108,7 @@ describe('roles', () => {
 
   it('keep a worker from calling another, and an edge from writing records', async () => {
     await assert.rejects(worker.bus.request(names.open(workerId), Buffer.from('{}'), { deadline: 300 }), BusError);
+    assert.match(warnings.join('\n'), /Permissions Violation for Publish to "cw\.w\..*\.open"/);
     const violations = async (user: string, attempts: readonly string[]): Promise<readonly string[]> => {
       const nc: NatsConnection = await connect({ servers: [...nats.urls], user, pass: user });
       const seen: string[] = [];

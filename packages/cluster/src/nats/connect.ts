@@ -68,8 +68,8 @@ export async function connectNats(options: NatsClusterOptions): Promise<NatsConn
   const data = await open('data');
   const owned = stack.move();
   return {
-    control: new Link(control),
-    data: new Link(data),
+    control: new Link(control, options.warn),
+    data: new Link(data, options.warn),
     manager,
     nodes: control.info?.cluster === undefined ? 1 : Math.max(options.servers.length, control.info.connect_urls?.length ?? 1),
     remaining,

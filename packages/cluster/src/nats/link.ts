@@ -13,9 +13,10 @@ export class Link {
   readonly nc: NatsConnection;
   readonly #listeners = new Set<() => void>();
 
-  constructor(nc: NatsConnection) {
+  /** `warn` is told of errors that NATS reports of the connection. */
+  constructor(nc: NatsConnection, warn?: (message: string) => void) {
     this.nc = nc;
-    void this.#follow();
+    void this.#follow(warn);
   }
 
   /** Whether what is published now is put on the wire. */
@@ -60,8 +61,10 @@ export class Link {
     return Promise.race([work, promise]).finally(stop);
   }
 
-  async #follow(): Promise<void> {
-    for await (const { type } of this.nc.status()) {
+  async #follow(warn: ((message: string) => void) | undefined): Promise<void> {
+    for await (const status of this.nc.status()) {
+      const { type } = status;
+      if (type === 'error') warn?.(status.error.message);
       if (type !== 'disconnect' && type !== 'reconnect' && type !== 'close') continue;
       for (const listener of [...this.#listeners]) listener();
     }

@@ -12,9 +12,9 @@ import { RECONNECT, type Link } from './link.ts';
 import { isConflict, patiently, unavailable } from './patience.ts';
 
 /** Milliseconds for one operation, longer than a leader election. */
-const DEADLINE = 10_000;
+const DEADLINE = 12_000;
 /** Milliseconds for one attempt. */
-const ATTEMPT = 2_000;
+const ATTEMPT = 1_000;
 const TOMBSTONE_TTL = '60s';
 const KEY_NAME = 'signing_key';
 const KEY_BYTES = 32;
