@@ -17,6 +17,17 @@ export function memberText(bytes: Buffer, name: string): string | undefined {
   return found && Buffer.from(slice(bytes, found)).toString();
 }
 
+/** The revision that an initialize asks for, as the client spells it; `''` if it names none. */
+export function requestedRevision(initialize: Buffer): string {
+  return versionIn(memberText(initialize, 'params'));
+}
+
+function versionIn(text: string | undefined): string {
+  const parsed = text === undefined ? undefined : (JSON.parse(text) as unknown);
+  const named = typeof parsed === 'object' && parsed !== null ? (parsed as { protocolVersion?: unknown }).protocolVersion : undefined;
+  return typeof named === 'string' ? named : '';
+}
+
 export interface Handshake {
   /** `result` of the server's answer, raw JSON text. */
   readonly result: string;
@@ -27,8 +38,5 @@ export interface Handshake {
 /** What an answer to initialize grants; `undefined` for an error response. */
 export function readHandshake(answer: Buffer): Handshake | undefined {
   const result = memberText(answer, 'result');
-  if (result === undefined) return undefined;
-  const parsed = JSON.parse(result) as unknown;
-  const revision = typeof parsed === 'object' && parsed !== null ? (parsed as { protocolVersion?: unknown }).protocolVersion : undefined;
-  return { result, revision: typeof revision === 'string' ? revision : '' };
+  return result === undefined ? undefined : { result, revision: versionIn(result) };
 }

@@ -1,13 +1,15 @@
 /**
  * Owns the ids that Causeway mints and the proof that a session id is ours. Pure (crypto only).
  *
- * A session id is `1<owner:12><issued:7><token:22><mac:22>`: the owner hint names the worker that opened
- * it, `issued` is seconds since 1970 in base 36, the token is 132 random bits, the MAC covers all of it
+ * A session id is `1<owner:12><issued:7><revision:1><token:22><mac:22>`: the owner hint names the worker that
+ * opened it, `issued` is seconds since 1970 in base 36, `revision` stands for the one that the client asked
+ * for, the token is 132 random bits, the MAC covers all of it
  * together with the server's name, the transport and the identity that opened it. So an id is refused before anything
  * is published unless it was minted here, for this server, transport and identity (DECISIONS 6, BAR S02, S03).
  * Only the token travels on the bus: subjects and logs never show an id that would be accepted.
  */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { LEGACY_REVISIONS, type Revision } from './revisions.ts';
 
 declare const brand: unique symbol;
 type Branded<Name extends string> = string & { readonly [brand]: Name };
@@ -16,7 +18,7 @@ type Branded<Name extends string> = string & { readonly [brand]: Name };
 export type WorkerId = Branded<'WorkerId'>;
 /** One life of an edge process; same form as a worker's. */
 export type EdgeId = Branded<'EdgeId'>;
-/** What a client holds: 64 visible ASCII characters. */
+/** What a client holds: 65 visible ASCII characters. */
 export type SessionId = Branded<'SessionId'>;
 /** The session's name inside the cluster: the random part of its id, `[A-Za-z0-9_-]{22}`. */
 export type SessionToken = Branded<'SessionToken'>;
@@ -50,6 +52,8 @@ export interface SessionClaims {
   readonly token: SessionToken;
   /** Seconds since 1970. */
   readonly issued: number;
+  /** The revision that the client asked for: what it certainly understands. */
+  readonly revision: Revision | undefined;
 }
 
 /** For whom an id is valid. */
@@ -60,32 +64,38 @@ export interface SessionAudience {
   readonly transport: 'streamable' | 'sse';
 }
 
-const FORM = /^1([0-9A-Za-z]{12})([0-9a-z]{7})([\w-]{22})([\w-]{22})$/;
+const FORM = /^1([0-9A-Za-z]{12})([0-9a-z]{7})([0-9-])([\w-]{22})([\w-]{22})$/;
 
 function mac(key: Uint8Array, body: string, audience: SessionAudience): Buffer {
   return createHmac('sha256', key).update(`${body} ${audience.identity} ${audience.transport} ${audience.server}`).digest().subarray(0, 16);
 }
 
-/** A new session of `owner`. `now` in milliseconds since 1970. */
-export function mintSession(
-  key: Uint8Array,
-  owner: WorkerId,
-  audience: SessionAudience,
-  now: number,
-): { id: SessionId; token: SessionToken } {
+export interface NewSession {
+  readonly owner: WorkerId;
+  readonly audience: SessionAudience;
+  /** The one that the client asked for, if it named one of ours. */
+  readonly revision: Revision | undefined;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+export function mintSession(key: Uint8Array, session: NewSession): SessionClaims & { readonly id: SessionId } {
+  const { owner, audience, revision, now } = session;
   const token = randomBytes(17).toString('base64url').slice(0, 22) as SessionToken;
-  const body = `1${owner}${Math.floor(now / 1000)
-    .toString(36)
-    .padStart(7, '0')}${token}`;
-  return { id: (body + mac(key, body, audience).toString('base64url')) as SessionId, token };
+  const issued = Math.floor(now / 1000);
+  const asked = revision === undefined ? '-' : String(LEGACY_REVISIONS.indexOf(revision));
+  const body = `1${owner}${issued.toString(36).padStart(7, '0')}${asked}${token}`;
+  return { id: (body + mac(key, body, audience).toString('base64url')) as SessionId, owner, token, issued, revision };
 }
 
 /** What the id says, or `undefined` if we did not mint it for this audience. Constant-time in the MAC. */
 export function verifySession(key: Uint8Array, id: string, audience: SessionAudience): SessionClaims | undefined {
   const match = FORM.exec(id);
   if (!match) return undefined;
-  const given = Buffer.from(match[4]!, 'base64url');
-  if (given.toString('base64url') !== match[4]) return undefined;
-  if (!timingSafeEqual(given, mac(key, id.slice(0, 42), audience))) return undefined;
-  return { owner: match[1] as WorkerId, token: match[3] as SessionToken, issued: Number.parseInt(match[2]!, 36) };
+  const [, owner, issued = '', asked = '', token, given = ''] = match;
+  const bytes = Buffer.from(given, 'base64url');
+  if (bytes.toString('base64url') !== given) return undefined;
+  if (!timingSafeEqual(bytes, mac(key, id.slice(0, -given.length), audience))) return undefined;
+  const revision = asked === '-' ? undefined : LEGACY_REVISIONS[Number(asked)];
+  return { owner: owner as WorkerId, token: token as SessionToken, issued: Number.parseInt(issued, 36), revision };
 }

@@ -11,7 +11,7 @@ export {
   type Reason,
 } from './errors.ts';
 export { formatEventId, parseEventId, type EventId } from './event-id.ts';
-export { memberText, readHandshake, type Handshake } from './handshake.ts';
+export { memberText, readHandshake, requestedRevision, type Handshake } from './handshake.ts';
 export {
   ANONYMOUS,
   identityOf,

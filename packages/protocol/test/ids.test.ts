@@ -9,9 +9,10 @@ const audience = { server: 'everything', identity: ANONYMOUS, transport: 'stream
 
 test('a session id is accepted only with its key, its server, its transport and its identity', () => {
   const owner = newWorkerId();
-  const { id, token } = mintSession(key, owner, audience, 1_800_000_000_000);
-  assert.match(id, /^[\x21-\x7e]{64}$/);
-  assert.deepEqual(verifySession(key, id, audience), { owner, token, issued: 1_800_000_000 });
+  const { id, ...claims } = mintSession(key, { owner, audience, revision: '2025-11-25', now: 1_800_000_000_000 });
+  assert.match(id, /^[\x21-\x7e]{65}$/);
+  assert.deepEqual([claims.owner, claims.issued, claims.revision], [owner, 1_800_000_000, '2025-11-25']);
+  assert.deepEqual(verifySession(key, id, audience), claims);
   assert.equal(verifySession(randomBytes(32), id, audience), undefined);
   assert.equal(verifySession(key, id, { ...audience, server: 'other' }), undefined);
   assert.equal(verifySession(key, id, { ...audience, transport: 'sse' }), undefined);
@@ -19,7 +20,8 @@ test('a session id is accepted only with its key, its server, its transport and 
 });
 
 test('any change of any character makes an id unknown', () => {
-  const { id } = mintSession(key, newWorkerId(), audience, Date.now());
+  const { id } = mintSession(key, { owner: newWorkerId(), audience, revision: undefined, now: Date.now() });
+  assert.equal(verifySession(key, id, audience)?.revision, undefined);
   for (let at = 0; at < id.length; at++) {
     for (const other of ['A', 'a', '0', '_', ' ', 'é']) {
       if (id[at] !== other) assert.equal(verifySession(key, id.slice(0, at) + other + id.slice(at + 1), audience), undefined);

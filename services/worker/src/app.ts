@@ -9,6 +9,7 @@ import { createWheel, systemClock, type Log } from '@causeway/runtime';
 import { Capacity } from './capacity.ts';
 import { createBreaker } from './child/breaker.ts';
 import { openOrphanSweep } from './child/orphans.ts';
+import { EdgeWatch } from './edges.ts';
 import { openIntake } from './intake.ts';
 import { probe } from './probe.ts';
 import { JournalBudget } from './session/budget.ts';
@@ -54,11 +55,14 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const lease = stack.use(await cluster.ledger.lease(firstRecord(id, options)));
   const capacity = new Capacity(options.worker.capacity, (sessions) => lease.update({ sessions }));
   stack.use(await openOrphanSweep({ log, own: { worker: id, isCurrent: (mark) => isHeld(capacity, mark) } }));
-  const sessionDeps = depsOfSessions({ cluster, id, options, start: starts.start });
+  const { bus, subjects } = cluster;
+  const edges = stack.use(new EdgeWatch(wheel, (edge, to) => bus.publish(to, encode({ t: 'ping' }), subjects.edgeLost(id, edge))));
+  const sessionDeps = depsOfSessions({ cluster, id, options, edges, start: starts.start });
   const intake = await openIntake({
     cluster,
     worker: id,
     capacity,
+    edges,
     log,
     build: (head) => {
       const server = options.servers[head.server];
@@ -127,15 +131,17 @@ interface SessionDoors {
   readonly cluster: Cluster;
   readonly id: WorkerId;
   readonly options: WorkerOptions;
+  readonly edges: EdgeWatch;
   readonly start: StartChild;
 }
 
-function depsOfSessions({ cluster, id, options: { streams }, start }: SessionDoors): SessionDeps {
+function depsOfSessions({ cluster, id, options: { streams }, edges, start }: SessionDoors): SessionDeps {
   const { bus, subjects } = cluster;
   const breaker = createBreaker({ now: () => systemClock.monotonic(), random: Math.random });
   const budget = new JournalBudget(streams.workerJournalBytes);
   return {
     worker: id,
+    edges,
     charge: (stream, bytes) => budget.charge(stream, bytes),
     records: cluster.sessions,
     maxMessage: streams.maxMessage,
@@ -148,8 +154,7 @@ function depsOfSessions({ cluster, id, options: { streams }, start }: SessionDoo
     attempt: (server) => breaker.attempt(server),
     reply: (to, head) => bus.publish(to, encode(head)),
     publishStream: (session: SessionToken) => (to, head, bytes, stream, seq) => {
-      // A call's frames need no receipt: whoever asks for them again finds them in the journal.
-      const receipt = stream.kind === 'call' ? undefined : subjects.streamLost(id, session, stream.name, stream.attachment, seq);
+      const receipt = subjects.streamLost(id, session, stream.name, stream.attachment, seq);
       bus.publish(to, bytes ? encode(head, bytes) : encode(head), receipt);
     },
     startChild: start,

@@ -20,12 +20,14 @@ import {
 import { CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
 import type { Log } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
+import type { EdgeWatch } from './edges.ts';
 import type { Session } from './session/session.ts';
 
 export interface IntakeDeps {
   readonly cluster: Cluster;
   readonly worker: WorkerId;
   readonly capacity: Capacity;
+  readonly edges: EdgeWatch;
   readonly log: Log;
   /** A new session for this opening, not started yet. Throws CausewayError. */
   readonly build: (head: OpenHead) => Session;
@@ -54,6 +56,7 @@ function receive(deps: IntakeDeps, where: readonly string[], message: BusMessage
     if (!session) return reply(deps, message.reply, verdictOf(new CausewayError('request.session_unknown')));
     return dispatch(deps, session, message);
   }
+  if (area === 'edge') return deps.edges.lost(token ?? '');
   if (area === 'open' && message.kind === 'data') return open(deps, message);
 }
 

@@ -35,10 +35,10 @@ const MAX_AGE = 15 * 60_000;
 /** Methods that may ask or report before they answer: their stream is begun at once where it can be resumed. */
 const TALKATIVE: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
 
-/** The revision that a request's header names; absent means 2025-03-26. Throws `request.version`. */
-function revisionOf(req: IncomingMessage): Revision {
+/** The revision that a request's header names; absent: what its session asked for, or 2025-03-26. Throws `request.version`. */
+function revisionOf(req: IncomingMessage, session: KnownSession): Revision {
   const named = req.headers['mcp-protocol-version'];
-  if (named === undefined) return ASSUMED_REVISION;
+  if (named === undefined) return session.revision ?? ASSUMED_REVISION;
   if (typeof named === 'string' && isRevision(named)) return named;
   throw new CausewayError('request.version', { facts: { supported: Object.keys(REVISIONS) } });
 }
@@ -64,7 +64,7 @@ export async function post(edge: EdgeContext, visit: Visit, req: IncomingMessage
       return await initialize(edge, visit, req, res, frames[0]!);
     }
     const session = requireSession(edge, req, visit);
-    const revision = revisionOf(req);
+    const revision = revisionOf(req, session);
     if (batch && !REVISIONS[revision].batches)
       throw new CausewayError('request.invalid', { message: 'Batches exist in revision 2025-03-26 only.' });
     if (requests.length > 0) return call(edge, session, res, frames, batch, revision);
@@ -112,6 +112,7 @@ function call(
     },
     edge.deadline,
   );
+  exchange.follow({ ...session, stream: exchange.name, after: 0 });
   const word = { stream: exchange.name, to: exchange.to };
   const reply = new PostReply(res, {
     ids: requests.map(idText),
@@ -134,7 +135,7 @@ function call(
 
 export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse): void {
   const session = requireSession(edge, req, visit);
-  revisionOf(req);
+  revisionOf(req, session);
   const last = req.headers['last-event-id'];
   const from = typeof last === 'string' && last !== '' ? parseEventId(last) : undefined;
   if (typeof last === 'string' && last !== '' && !from) throw new CausewayError('request.event_id');
@@ -172,7 +173,7 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
 
 export async function remove(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const session = requireSession(edge, req, visit);
-  revisionOf(req);
+  revisionOf(req, session);
   await ask(edge, session, 'close');
   res.writeHead(200, { 'content-length': 0, 'cache-control': 'no-store' }).end();
 }

@@ -4,7 +4,7 @@
  * Invariants: nothing is sent while the bus is not connected; a message that reached nobody is refused as
  * such; every exchange begun here ends with its answer, its refusal, its deadline or the loss of the owner.
  */
-import { BusError, encode, errorOf, type ClientHead, type ControlHead, type DownHead, type FrameHead } from '@causeway/cluster';
+import { BusError, errorOf, type ClientHead, type DownHead, type FrameHead } from '@causeway/cluster';
 import { CausewayError, type Frame } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
 import type { Exchange, Listener } from './exchanges.ts';
@@ -72,12 +72,7 @@ export async function ask(edge: EdgeContext, session: KnownSession, t: 'info' | 
 
 /** Tells the owner about a stream; what is lost on the way is found out otherwise. */
 export function tell(edge: EdgeContext, session: KnownSession, about: StreamWord): void {
-  const head: ControlHead = { ...about, identity: session.identity };
-  try {
-    edge.cluster.bus.publish(edge.cluster.subjects.sessionControl(session.owner, session.token), encode(head));
-  } catch (error) {
-    if (!(error instanceof BusError)) throw error;
-  }
+  edge.exchanges.tell(edge.cluster.subjects.sessionControl(session.owner, session.token), { ...about, identity: session.identity });
 }
 
 /** The stream's name, and the address that it is being sent to. */

@@ -3,10 +3,23 @@
  * of this edge's standing subscription.
  *
  * Invariants: an exchange ends once, by its owner, its deadline, or the loss of the worker; what arrives
- * for an exchange that has ended is dropped, and its sender told where it asks to be; a worker's record that disappears fails all that wait for it.
+ * for an exchange that has ended is dropped, and its sender told where it asks to be; a worker's record that
+ * disappears fails all that wait for it. A stream that is followed is passed on without a gap and without a
+ * double: what a moment without the bus swallowed is asked for again.
  */
-import { BusError, decode, encode, tail, type Cluster, type DownHead, type Subscription, type UpHead } from '@causeway/cluster';
-import type { EdgeId, WorkerId } from '@causeway/protocol';
+import {
+  BusError,
+  decode,
+  encode,
+  PING,
+  tail,
+  type Cluster,
+  type ControlHead,
+  type DownHead,
+  type Subscription,
+  type UpHead,
+} from '@causeway/cluster';
+import type { EdgeId, Identity, SessionToken, WorkerId } from '@causeway/protocol';
 import type { Log, Wheel } from '@causeway/runtime';
 
 export interface Listener {
@@ -25,15 +38,38 @@ export interface Exchange {
   readonly to: string;
   /** Sends a message that names this exchange as its reply address. Throws BusError. */
   send(worker: WorkerId, subject: string, head: UpHead, body?: Buffer): void;
+  /** The stream that it receives, from the frame after `after` on: from here it survives a moment without the bus. */
+  follow(stream: Followed): void;
   /** Nothing is expected any more; idempotent. */
   end(): void;
 }
+
+/** A stream of a session and how far it was received. */
+export interface Followed {
+  readonly owner: WorkerId;
+  readonly token: SessionToken;
+  readonly identity: Identity;
+  readonly stream: string;
+  readonly after: number;
+}
+
+interface Position {
+  readonly stream: Followed;
+  /** The last frame that was passed on. */
+  seq: number;
+  /** The rest was asked for, and the worker has not said yes or no. */
+  asking: boolean;
+}
+
+/** Words to workers that wait for the bus. */
+const MAX_LATE = 10_000;
 
 interface Entry {
   readonly listener: Listener;
   /** Somebody waits for an answer, not for whatever may come. */
   readonly call: boolean;
   owner: WorkerId | undefined;
+  position: Position | undefined;
 }
 
 export class Exchanges implements Disposable {
@@ -44,7 +80,8 @@ export class Exchanges implements Disposable {
   readonly #waiting = new Map<string, Entry>();
   /** Called whenever an exchange with a deadline is over. */
   readonly #settled = new Set<() => void>();
-  readonly #stopWatching: () => void;
+  readonly #stops: readonly (() => void)[];
+  #late: { readonly subject: string; readonly head: ControlHead }[] = [];
   #subscription: Subscription | undefined;
   #next = 0;
 
@@ -53,18 +90,22 @@ export class Exchanges implements Disposable {
     this.#edge = edge;
     this.#wheel = wheel;
     this.#log = log;
-    this.#stopWatching = cluster.ledger.onChange(() => this.#failOrphans());
+    this.#stops = [
+      cluster.ledger.onChange(() => this.#failOrphans()),
+      cluster.bus.onStatus((status) => status === 'connected' && this.#takeUp()),
+    ];
   }
 
   async open(): Promise<void> {
     const all = this.#cluster.subjects.stream(this.#edge, '*');
     this.#subscription = await this.#cluster.bus.subscribe(all, (message) => {
-      const entry = this.#waiting.get(tail(message.subject, all)[0] ?? '');
-      if (!entry) return this.#disown(message.reply);
+      const name = tail(message.subject, all)[0] ?? '';
+      const entry = this.#waiting.get(name);
+      if (!entry) return name === PING ? undefined : this.#disown(message.reply);
       try {
-        if (message.kind === 'undelivered') return entry.listener.undelivered();
+        if (message.kind === 'undelivered') return this.#undelivered(name, entry);
         const envelope = decode<DownHead>(message.data);
-        if (envelope) entry.listener.receive(envelope.head, envelope.body);
+        if (envelope) this.#receive(name, entry, envelope.head, envelope.body);
         else this.#log.warn({ reason: 'request.malformed' }, 'message without an envelope dropped');
       } catch (error) {
         this.#log.error({ err: error }, 'answer of a worker not handled');
@@ -80,7 +121,7 @@ export class Exchanges implements Disposable {
   /** Begins to wait; without `deadline` (milliseconds) for as long as the worker lives. */
   begin(listener: Listener, deadline: number | undefined): Exchange {
     const name = `${this.#edge}${(this.#next++).toString(36)}`;
-    const entry: Entry = { listener, call: deadline !== undefined, owner: undefined };
+    const entry: Entry = { listener, call: deadline !== undefined, owner: undefined, position: undefined };
     this.#waiting.set(name, entry);
     const cancel = deadline === undefined ? undefined : this.#wheel.after(deadline, () => this.#lose(name, 'deadline'));
     const to = this.#cluster.subjects.stream(this.#edge, name);
@@ -90,6 +131,10 @@ export class Exchanges implements Disposable {
       send: (worker, subject, head, body) => {
         entry.owner = worker;
         this.#cluster.bus.publish(subject, body ? encode(head, body) : encode(head), to);
+      },
+      follow: (stream) => {
+        entry.owner = stream.owner;
+        entry.position = { stream, seq: stream.after, asking: false };
       },
       end: () => {
         cancel?.();
@@ -112,9 +157,67 @@ export class Exchanges implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#stopWatching();
+    for (const stop of this.#stops) stop();
     this.#subscription?.unsubscribe();
     for (const name of [...this.#waiting.keys()]) this.#lose(name, 'owner');
+  }
+
+  /** Tells a worker something that needs no answer; without a bus it is told when that is back. */
+  tell(subject: string, head: ControlHead): void {
+    try {
+      this.#cluster.bus.publish(subject, encode(head));
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error;
+      if (head.t === 'detach' && this.#late.length < MAX_LATE) this.#late.push({ subject, head });
+    }
+  }
+
+  #receive(name: string, entry: Entry, head: DownHead, body: Buffer): void {
+    const { position } = entry;
+    if (position?.asking && (head.t === 'ok' || head.t === 'no')) {
+      position.asking = false;
+      if (head.t === 'no') this.#lose(name, 'owner');
+      return;
+    }
+    if (position && head.t === 'server') {
+      if (head.seq <= position.seq) return;
+      if (head.seq > position.seq + 1) return this.#ask(name, entry);
+      position.seq = head.seq;
+    }
+    entry.listener.receive(head, body);
+  }
+
+  #undelivered(name: string, entry: Entry): void {
+    if (entry.position?.asking) this.#lose(name, 'owner');
+    else entry.listener.undelivered();
+  }
+
+  /** Asks the owner for what follows the last frame that was passed on. */
+  #ask(name: string, { position }: Entry): void {
+    if (!position || position.asking) return;
+    const { owner, token, identity, stream } = position.stream;
+    const head: ControlHead = { t: 'attach', identity, stream, after: position.seq };
+    try {
+      this.#cluster.bus.publish(
+        this.#cluster.subjects.sessionControl(owner, token),
+        encode(head),
+        this.#cluster.subjects.stream(this.#edge, name),
+      );
+      position.asking = true;
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error;
+    }
+  }
+
+  /** The bus is back: what was sent meanwhile reached nobody here. */
+  #takeUp(): void {
+    const late = this.#late;
+    this.#late = [];
+    for (const { subject, head } of late) this.tell(subject, head);
+    for (const [name, entry] of this.#waiting) {
+      if (entry.position) entry.position.asking = false;
+      this.#ask(name, entry);
+    }
   }
 
   /** Whoever sent this believes that somebody here still listens. */

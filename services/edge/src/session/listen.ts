@@ -42,6 +42,7 @@ export class Listening implements Listener {
     this.#stream = from?.stream ?? this.#exchange.name;
     this.#cancelVerdict = edge.wheel.after(VERDICT, () => this.#refuse(new CausewayError('cluster.owner_silent')));
     const head: ControlHead = { t: 'attach', identity: session.identity, stream: this.#stream, ...(from ? { after: from.seq } : {}) };
+    this.#exchange.follow({ ...session, stream: this.#stream, after: from?.seq ?? 0 });
     try {
       this.#exchange.send(session.owner, edge.cluster.subjects.sessionControl(session.owner, session.token), head);
     } catch (error) {
@@ -65,6 +66,7 @@ export class Listening implements Listener {
         return;
       case 'end':
         return this.#end();
+      case 'ping':
     }
   }
 

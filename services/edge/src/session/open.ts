@@ -6,7 +6,16 @@
  * never started twice; at most `ATTEMPTS` workers are asked.
  */
 import { BusError, errorOf, place, type DownHead, type FrameHead } from '@causeway/cluster';
-import { CausewayError, mintSession, type Identity, type Reason, type SessionId, type WorkerId } from '@causeway/protocol';
+import {
+  CausewayError,
+  isRevision,
+  mintSession,
+  requestedRevision,
+  type Identity,
+  type Reason,
+  type SessionId,
+  type WorkerId,
+} from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
 import type { Exchange, Listener } from './exchanges.ts';
 
@@ -69,10 +78,18 @@ export class SessionOpening implements Listener {
     this.#forget();
     const worker = chosen.worker;
     this.#asked.add(worker);
-    const { id, token } = mintSession(key, worker, { server, identity, transport }, clock.now());
-    this.#session = { id, token, owner: worker, server, identity, issued: Math.floor(clock.now() / 1000) };
+    const asked = first && requestedRevision(first.body);
+    const minted = mintSession(key, {
+      owner: worker,
+      audience: { server, identity, transport },
+      revision: isRevision(asked) ? asked : undefined,
+      now: clock.now(),
+    });
+    const { token } = minted;
+    this.#session = { ...minted, server, identity };
     this.#edge.opens.add(worker, token);
     const head = { t: 'open' as const, server, session: token, identity, stream: this.#exchange.name, transport };
+    this.#exchange.follow({ owner: worker, token, identity, stream: this.#exchange.name, after: 0 });
     try {
       this.#exchange.send(worker, cluster.subjects.open(worker), first ? { ...head, frame: first.head } : head, first?.body);
     } catch (error) {

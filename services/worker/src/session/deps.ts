@@ -8,6 +8,7 @@ import type { Identity, SessionToken, WorkerId } from '@causeway/protocol';
 import type { Clock, Log, Wheel } from '@causeway/runtime';
 import type { Attempt } from '../child/breaker.ts';
 import type { Child, ChildListeners } from '../child/child.ts';
+import type { EdgeWatch } from '../edges.ts';
 import type { StreamPorts } from './stream.ts';
 import type { StreamsLimits } from './streams.ts';
 
@@ -17,6 +18,7 @@ export interface SessionDeps {
   readonly streamLimits: StreamsLimits;
   /** Bytes of the largest bus message. */
   readonly maxMessage: number;
+  readonly edges: EdgeWatch;
   /** Announces a start, whose outcome is then told. Throws CausewayError `server.crash_loop`. */
   attempt(server: string): Attempt;
   /** Answers an edge; throws BusError. */

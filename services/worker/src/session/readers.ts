@@ -4,22 +4,30 @@
  *
  * Invariants: an attachment is changed only by whoever holds it, so a late word of an edge that was
  * taken over changes nothing; the child is not read while an attached reader lags behind; a reader that
- * does not move for `STALL` is let go, and its stream is kept for a replay.
+ * does not move for `STALL` is let go, and its stream is kept for a replay; a 2024-11-05 session ends with
+ * its stream, after a moment's grace where the stream was lost by an edge and not left by its client.
  */
-import { verdictOf, type ControlHead } from '@causeway/cluster';
+import { edgeOf, verdictOf, type ControlHead } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
+import type { EdgeWatch } from '../edges.ts';
 import type { SessionParts } from './parts.ts';
 import type { Stream } from './stream.ts';
 
 /** Milliseconds. */
 export const STALL = 30_000;
+/** Milliseconds in which an edge that lost its connection may take up a 2024-11-05 stream again. */
+export const GRACE = 7_000;
 
 export class Readers {
   readonly #session: SessionParts;
+  readonly #edges: EdgeWatch;
+  readonly #watched = new Set<string>();
+  #endGrace: (() => void) | undefined;
   #unstall: (() => void) | undefined;
 
-  constructor(session: SessionParts) {
+  constructor(session: SessionParts, edges: EdgeWatch) {
     this.#session = session;
+    this.#edges = edges;
   }
 
   /** The one stream of a 2024-11-05 session. */
@@ -55,8 +63,18 @@ export class Readers {
 
   /** A frame reached nobody: its edge is gone, or the client has left that edge. */
   lost(name: string, attachment: number, seq: number): void {
-    const stream = this.#session.streams.lost(name, attachment, seq);
-    if (stream) this.#letGo(stream);
+    if (!this.#session.streams.lost(name, attachment, seq)) return;
+    this.#sync();
+    this.balance();
+  }
+
+  /** An edge is gone: what was sent there goes nowhere. */
+  edgeLost(edge: string): void {
+    for (const stream of this.#session.streams.all()) {
+      if (stream.to !== undefined && edgeOf(stream.to).edge === edge) stream.detach();
+    }
+    this.#sync();
+    this.balance();
   }
 
   /** The bus is back: what waited is sent. */
@@ -69,7 +87,7 @@ export class Readers {
   balance(): void {
     const { streams, wheel } = this.#session;
     if (!streams.blocked) {
-      this.stop();
+      this.#flowing();
       this.#session.child()?.resume();
       return;
     }
@@ -83,7 +101,15 @@ export class Readers {
     });
   }
 
-  stop(): void {
+  /** Nobody reads any more: the session is over. */
+  close(): void {
+    this.#flowing();
+    this.#endGrace?.();
+    for (const to of this.#watched) this.#edges.release(to, this);
+    this.#watched.clear();
+  }
+
+  #flowing(): void {
     this.#unstall?.();
     this.#unstall = undefined;
   }
@@ -100,12 +126,25 @@ export class Readers {
     else this.balance();
   }
 
-  /** An attached standalone stream keeps the session from being idle; calls do so themselves. */
+  /**
+   * An attached standalone stream keeps the session from being idle (calls do so themselves), and its edge is
+   * watched, since a quiet stream would not tell that nobody is there any more.
+   */
   #sync(): void {
-    const { streams, idle } = this.#session;
+    const { streams, idle, transport, wheel } = this.#session;
+    const addresses = new Set<string>();
     for (const stream of streams.all()) {
-      if (stream.kind !== 'call' && stream.to !== undefined) idle.hold(stream);
-      else idle.release(stream);
+      if (stream.kind !== 'call' && stream.to !== undefined) {
+        idle.hold(stream);
+        addresses.add(stream.to);
+      } else {
+        idle.release(stream);
+      }
     }
+    for (const to of this.#watched) if (!addresses.has(to) && this.#watched.delete(to)) this.#edges.release(to, this);
+    for (const to of addresses) if (!this.#watched.has(to) && this.#watched.add(to)) this.#edges.hold(to, this);
+    this.#endGrace?.();
+    this.#endGrace = undefined;
+    if (transport === 'sse' && addresses.size === 0) this.#endGrace = wheel.after(GRACE, () => this.#session.close('client_gone'));
   }
 }

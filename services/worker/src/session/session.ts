@@ -60,7 +60,7 @@ export class Session {
       reply: (to, head) => this.#reply(to, head),
       close: (reason, error) => this.close(reason, error),
     };
-    this.#readers = new Readers(this.#parts);
+    this.#readers = new Readers(this.#parts, deps.edges);
   }
 
   /** Resolves when nothing of the session is left. */
@@ -157,7 +157,7 @@ export class Session {
     for (const stream of streams.all()) stream.finish('session_ended');
     streams.discard();
     idle.stop();
-    this.#readers.stop();
+    this.#readers.close();
     this.#abandon.abort(new CausewayError('session.ended'));
     void this.#end(reason);
   }

@@ -79,9 +79,10 @@ export class Stream {
     return after <= this.#sent && this.#journal.covers(after);
   }
 
-  /** Sends it to `to` from the frame after `after` on. Whoever was attached is told. */
+  /** Sends it to `to` from the frame after `after` on. Whoever else was attached is told. */
   attach(to: string, after: number): void {
-    this.release('taken_over');
+    if (this.#to !== to) this.release('taken_over');
+    this.#flow.reset();
     this.#to = to;
     this.#attachment += 1;
     this.#sent = after;
@@ -189,8 +190,7 @@ export class Stream {
   }
 
   #trim(): void {
-    if (this.kind === 'sse') this.#journal.forget(this.#sent);
-    else this.#journal.trim(this.#limits, this.#to === undefined ? this.#journal.newest : this.#sent);
+    this.#journal.trim(this.#limits, this.#to === undefined ? this.#journal.newest : this.#sent);
     this.#ports.charge(this, this.#journal.bytes);
   }
 }

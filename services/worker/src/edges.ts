@@ -1,0 +1,78 @@
+/**
+ * Owns knowing whether the edges that sessions here are sent to are still there. An edge that dies says
+ * nothing, and a quiet stream would never find out: each edge is pinged, once for all sessions together.
+ *
+ * Invariants: pings cost by the number of edges, never of sessions; while nobody is attached there are
+ * none; only the bus's word that nobody listens counts, silence does not.
+ */
+import { BusError, edgeOf } from '@causeway/cluster';
+import type { Wheel } from '@causeway/runtime';
+
+/** Milliseconds between pings. */
+const INTERVAL = 2_000;
+
+/** Who is sent something by way of an edge. */
+export interface EdgeHolder {
+  edgeLost(edge: string): void;
+}
+
+interface Watched {
+  readonly ping: string;
+  /** The addresses at this edge that each holder is sent to. */
+  readonly holders: Map<EdgeHolder, Set<string>>;
+}
+
+export class EdgeWatch implements Disposable {
+  readonly #wheel: Wheel;
+  readonly #ping: (edge: string, subject: string) => void;
+  readonly #edges = new Map<string, Watched>();
+  #cancel: (() => void) | undefined;
+
+  /** `ping` sends one; may throw BusError. */
+  constructor(wheel: Wheel, ping: (edge: string, subject: string) => void) {
+    this.#wheel = wheel;
+    this.#ping = ping;
+  }
+
+  /** `holder` is sent to the address `to` from now on. */
+  hold(to: string, holder: EdgeHolder): void {
+    const { edge, ping } = edgeOf(to);
+    const watched = this.#edges.get(edge) ?? { ping, holders: new Map<EdgeHolder, Set<string>>() };
+    this.#edges.set(edge, watched);
+    const addresses = watched.holders.get(holder) ?? new Set();
+    watched.holders.set(holder, addresses.add(to));
+    this.#cancel ??= this.#wheel.after(INTERVAL, () => this.#beat());
+  }
+
+  release(to: string, holder: EdgeHolder): void {
+    const { edge } = edgeOf(to);
+    const watched = this.#edges.get(edge);
+    const addresses = watched?.holders.get(holder);
+    if (!watched || !addresses?.delete(to) || addresses.size > 0) return;
+    watched.holders.delete(holder);
+    if (watched.holders.size === 0) this.#edges.delete(edge);
+  }
+
+  /** The bus found nobody at that edge. */
+  lost(edge: string): void {
+    const holders = [...(this.#edges.get(edge)?.holders.keys() ?? [])];
+    for (const holder of holders) holder.edgeLost(edge);
+  }
+
+  [Symbol.dispose](): void {
+    this.#cancel?.();
+    this.#edges.clear();
+  }
+
+  #beat(): void {
+    this.#cancel = this.#edges.size === 0 ? undefined : this.#wheel.after(INTERVAL, () => this.#beat());
+    for (const [edge, { ping }] of this.#edges) {
+      try {
+        this.#ping(edge, ping);
+      } catch (error) {
+        // Without a bus nothing is known; it is asked again when it is back.
+        if (!(error instanceof BusError)) throw error;
+      }
+    }
+  }
+}
