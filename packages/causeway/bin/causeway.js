@@ -26,7 +26,9 @@ if (enough(process.versions.node)) {
 } else {
   const node = findNode();
   if (node === undefined) {
-    process.stderr.write(`error: causeway needs Node ${FLOOR.join('.')} or newer, and this is ${process.versions.node}. Install it from https://nodejs.org, or run "npm install" here.\n`);
+    process.stderr.write(
+      `error: causeway needs Node ${FLOOR.join('.')} or newer, and this is ${process.versions.node}. Install it from https://nodejs.org, or run "npm install" here.\n`,
+    );
     process.exit(1);
   }
   await relaunch(node);
@@ -48,7 +50,9 @@ function findNode() {
 
 async function relaunch(node) {
   const { spawn } = await import('node:child_process');
-  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
   for (const signal of signals) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {

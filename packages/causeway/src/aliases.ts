@@ -6,6 +6,7 @@
  * missing here passes only where it changes nothing, anything else is refused by name: never silently nothing.
  * Words after `--` are never looked at.
  */
+import { ALIASES, PER_SESSION, REVERSE, TRAILING, type Alias } from './alias-table.ts';
 import { FLAGS, kebabCase } from './flags.ts';
 
 export interface Rewritten {
@@ -17,71 +18,9 @@ export interface Rewritten {
   readonly notes: readonly string[];
 }
 
-type Alias =
-  | { readonly to: string; readonly ms?: true }
-  | { readonly drop: 'switch' | 'value' | readonly string[]; readonly otherwise?: string }
-  | { readonly refuse: string; readonly value?: true };
-
-const REVERSE = 'connecting to a remote server (HTTP to stdio) is not part of this release';
-const PER_SESSION = 'only one child per session is served; stateless and shared children are not part of this release';
-const TLS = 'TLS is not served by causeway itself in this release; put a proxy in front and name its URL with --base-url';
-const ERA = 'the 2026-07-28 protocol is not part of this release';
-
-/** By kebab-case name; the camelCase spelling means the same, except where it stands here itself. */
-const ALIASES: Readonly<Record<string, Alias>> = {
-  '--streamable-http-path': { to: '--mcp-path' },
-  '--stream-endpoint': { to: '--mcp-path' },
-  '--sse-endpoint': { to: '--sse-path' },
-  '--health-endpoint': { to: '--health-path' },
-  '--session-timeout': { to: '--idle', ms: true },
-  '--session-idle-timeout': { to: '--idle', ms: true },
-  '--connection-timeout': { to: '--start-timeout', ms: true },
-  '--requestTimeout': { to: '--request-timeout', ms: true },
-  '--graceful-shutdown-timeout': { to: '--drain-timeout', ms: true },
-  '--max-body-size': { to: '--max-body' },
-  '--cors-add-allowed-header': { to: '--cors-header' },
-  '--event-store-max-events': { to: '--resume-window' },
-  '--sse-port': { to: '--port' },
-  '--sse-host': { to: '--host' },
-  '--output-transport': { drop: ['sse', 'streamableHttp', 'streamable-http'], otherwise: 'of the transports sse and streamableHttp are served, both always; ws and stdio are not part of this release' },
-  '--stateful': { drop: 'switch' },
-  '--no-stateful': { refuse: PER_SESSION },
-  '--stateless': { refuse: PER_SESSION },
-  '--no-stateless': { drop: 'switch' },
-  '--sharing': { drop: ['per-session'], otherwise: PER_SESSION },
-  '--protocol-version': { drop: 'value' },
-  '--upstream-protocol': { drop: ['legacy', 'auto'], otherwise: ERA },
-  '--child-protocol': { drop: ['legacy', 'auto'], otherwise: ERA },
-  '--no-modern': { drop: 'switch' },
-  '--no-debug': { drop: 'switch' },
-  '--no-pass-environment': { drop: 'switch' },
-  '--keep-alive-timeout': { drop: 'value' },
-  '--event-store': { drop: 'switch' },
-  '--expose-header': { drop: ['mcp-session-id', 'mcp-protocol-version', 'www-authenticate', 'retry-after', 'Mcp-Session-Id', 'Mcp-Protocol-Version', 'WWW-Authenticate', 'Retry-After'], otherwise: 'exposed are Mcp-Session-Id, Mcp-Protocol-Version, WWW-Authenticate and Retry-After; further ones are not part of this release' },
-  '--sse': { refuse: REVERSE, value: true },
-  '--streamable-http': { refuse: REVERSE, value: true },
-  '--ws': { refuse: REVERSE, value: true },
-  '--transport': { refuse: REVERSE, value: true },
-  '--headers': { refuse: REVERSE, value: true },
-  '-H': { refuse: REVERSE, value: true },
-  '--oauth2-bearer': { refuse: 'it guards nothing on the way in; --api-key asks clients for a key', value: true },
-  '--oauth2Bearer': { refuse: 'it guards nothing on the way in; --api-key asks clients for a key', value: true },
-  '--ssl-cert': { refuse: TLS, value: true },
-  '--ssl-key': { refuse: TLS, value: true },
-  '--ssl-ca': { refuse: TLS, value: true },
-  '--tls-cert': { refuse: TLS, value: true },
-  '--tls-key': { refuse: TLS, value: true },
-  '--tls-client-ca': { refuse: TLS, value: true },
-  '--tunnel': { refuse: 'causeway opens no tunnel; cloudflared and ngrok do' },
-};
-
-/** Options that both mcp-proxies accept behind the command, where ours would be the child's. */
-const TRAILING = new Set(['--port', '--host', '--sse-port', '--sse-host', '--allow-origin', '-e', '--env', '--cwd', '--pass-environment', '--no-pass-environment', '--stateless', '--no-stateless', '--log-level', '--debug', '--no-debug', '--named-server', '--named-server-config']);
-
-/** Every peer's name, for `--help --all`. */
-export const PEER_NAMES: readonly string[] = [...Object.keys(ALIASES).filter((name) => !('refuse' in ALIASES[name]!)), '--allow-origin', '--named-server', '--endpoint', '--debug'].sort();
-
-const ARITY = new Map(FLAGS.flatMap((flag) => [flag.name, flag.short ?? flag.name].map((name) => [name, flag.arg === undefined ? 0 : 1] as const)));
+const ARITY = new Map(
+  FLAGS.flatMap((flag) => [flag.name, flag.short ?? flag.name].map((name) => [name, flag.arg === undefined ? 0 : 1] as const)),
+);
 
 export function rewrite(argv: readonly string[]): Rewritten {
   return new Rewriting(argv).run();
@@ -101,7 +40,8 @@ class Rewriting {
   }
 
   run(): Rewritten {
-    while (this.#left.length > 0 && this.#left[0] !== '--' && this.#left[0]!.startsWith('-') && this.#left[0] !== '-') this.#option(this.#left.shift()!);
+    while (this.#left.length > 0 && this.#left[0] !== '--' && this.#left[0]!.startsWith('-') && this.#left[0] !== '-')
+      this.#option(this.#left.shift()!);
     const rest = this.#left[0] === '--' ? this.#left : this.#trailing();
     if (/^https?:\/\//.test(rest[0] ?? '')) this.#refusals.push(`${rest[0]}: ${REVERSE}`);
     if (this.#endpoint !== undefined) this.#placeEndpoint(this.#endpoint);
@@ -145,7 +85,8 @@ class Rewriting {
       const command = this.#left.shift();
       if (name === undefined || command === undefined) this.#refusals.push(`${given} needs a name and a command`);
       else this.#put('--server', given, `${name}=${command}`);
-    } else if (given === '--server' && ['sse', 'stream'].includes(inline ?? this.#left[0] ?? '')) this.#transport = inline ?? this.#left.shift();
+    } else if (given === '--server' && ['sse', 'stream'].includes(inline ?? this.#left[0] ?? ''))
+      this.#transport = inline ?? this.#left.shift();
     else if (given === '--endpoint') this.#endpoint = inline ?? this.#left.shift() ?? '';
     else if (given === '-e' || given === '--env') {
       const first = inline ?? this.#left.shift();
@@ -160,7 +101,9 @@ class Rewriting {
 
   #origins(given: string, inline: string | undefined): void {
     const origins = inline === undefined ? [] : [inline];
-    const like = (word: string | undefined): word is string => word !== undefined && (/^(?:\*|null|\/.+\/?|.*:\/\/.*)$/.test(word) || (given !== '--cors' && origins.length === 0 && !word.startsWith('-')));
+    const like = (word: string | undefined): word is string =>
+      word !== undefined &&
+      (/^(?:\*|null|\/.+\/?|.*:\/\/.*)$/.test(word) || (given !== '--cors' && origins.length === 0 && !word.startsWith('-')));
     while (inline === undefined && like(this.#left[0])) origins.push(this.#left.shift()!);
     for (const origin of origins.length === 0 ? ['*'] : origins) this.#put('--cors', given, origin);
   }
@@ -195,7 +138,10 @@ class Rewriting {
       this.#left.splice(0, words.length, ...tail);
       while (this.#left.length > 0) this.#option(this.#left.shift()!);
       const host = this.#out.findLast((word) => word.startsWith('--host='));
-      if (host !== undefined && tail.some((word) => /^--(?:sse-)?host/.test(word)) && !/^--host=(?:127\.|localhost$|::1$)/.test(host)) this.#refusals.push(`${tail.join(' ')}: behind the command this may be meant for it; put causeway's --host before the command, or "--" before the command to give it all`);
+      if (host !== undefined && tail.some((word) => /^--(?:sse-)?host/.test(word)) && !/^--host=(?:127\.|localhost$|::1$)/.test(host))
+        this.#refusals.push(
+          `${tail.join(' ')}: behind the command this may be meant for it; put causeway's --host before the command, or "--" before the command to give it all`,
+        );
       this.#notes.push(`"${tail.join(' ')}" taken as causeway's own; write "--" before the command to give it to the command`);
       return outer;
     }

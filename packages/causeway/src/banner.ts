@@ -17,7 +17,10 @@ export function serverUrl(url: string, name: string): string {
 
 /** At most 8 lines. */
 export function banner({ url, config }: BannerFacts): string[] {
-  const bus = config.nats === undefined ? 'in-memory bus, single process' : `NATS bus, ${config.nats.servers.length === 1 ? 'one server' : `${config.nats.servers.length} servers`} named`;
+  const bus =
+    config.nats === undefined
+      ? 'in-memory bus, single process'
+      : `NATS bus, ${config.nats.servers.length === 1 ? 'one server' : `${config.nats.servers.length} servers`} named`;
   const servers = Object.values(config.servers);
   const first = servers.find((server) => server.default) ?? servers[0]!;
   const endpoint = first.default ? `${url}/mcp` : serverUrl(url, first.name);
@@ -25,10 +28,25 @@ export function banner({ url, config }: BannerFacts): string[] {
   const connect = ['', `  connect      claude mcp add --transport http ${first.name} ${endpoint}`];
   if (servers.length === 1) {
     const mcp = endpoint.padEnd(44);
-    return [...head, `  ${first.name.padEnd(12)} ${mcp} Streamable HTTP`, `  ${''.padEnd(12)} ${`${url}/sse`.padEnd(44)} HTTP+SSE (2024-11-05)`, ...connect, '  stop         Ctrl-C'];
+    return [
+      ...head,
+      `  ${first.name.padEnd(12)} ${mcp} Streamable HTTP`,
+      `  ${''.padEnd(12)} ${`${url}/sse`.padEnd(44)} HTTP+SSE (2024-11-05)`,
+      ...connect,
+      '  stop         Ctrl-C',
+    ];
   }
   const shown = servers.length > SHOWN ? servers.slice(0, SHOWN - 1) : servers;
-  const lines = shown.map((server) => `  ${server.name.padEnd(12)} ${serverUrl(url, server.name)}${server.default ? '   (also /mcp)' : ''}`);
-  if (shown.length < servers.length) lines.push(`  … and ${servers.length - shown.length} more: ${servers.slice(shown.length).map((server) => server.name).join(' ').slice(0, 90)}`);
+  const lines = shown.map(
+    (server) => `  ${server.name.padEnd(12)} ${serverUrl(url, server.name)}${server.default ? '   (also /mcp)' : ''}`,
+  );
+  if (shown.length < servers.length)
+    lines.push(
+      `  … and ${servers.length - shown.length} more: ${servers
+        .slice(shown.length)
+        .map((server) => server.name)
+        .join(' ')
+        .slice(0, 90)}`,
+    );
   return [...head, ...lines, ...connect];
 }

@@ -2,11 +2,8 @@
  * Owns the way from the words of a command line to a verb. Keeps: an option that is not known, or a first word that is
  * neither a verb nor a program, ends it before anything is started; only the verb's own code is loaded.
  */
-import type { Command } from 'commander';
-import { rewrite } from './aliases.ts';
-import { EXIT, Failure, report, say } from './failure.ts';
-import { FLAGS, isVerb, VERBS, type Flag, type Verb } from './flags.ts';
-import type { Line } from './options.ts';
+import { EXIT, Failure, report } from './failure.ts';
+import { isVerb, VERBS, type Verb } from './flags.ts';
 
 /** Runs the command line; sets the exit code, or exits when something was started. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -28,7 +25,8 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   if (verb === 'health') return (await import('./commands/health.ts')).health(rest);
   if (verb === 'config') return (await import('./commands/config.ts')).config(rest);
   if (verb === undefined && rest.length === 0 && process.stdin.isTTY) return help(argv, undefined);
-  const line = await parseLine(verb ?? 'run', rest);
+  const { parseLine } = await import('./parse-line.ts');
+  const line = parseLine(verb ?? 'run', rest);
   if (verb === undefined && own.length === rest.length) await checkFirstWord(line.words[0]);
   switch (verb) {
     case 'edge':
@@ -52,46 +50,20 @@ async function version(): Promise<number> {
   return EXIT.ok;
 }
 
-/** The options of a role and the command behind them. Throws a `Failure` for any that is not known. */
-export async function parseLine(role: Verb, argv: readonly string[], extra?: (command: Command) => void): Promise<Line> {
-  const { Command: Program, CommanderError, Option } = await import('commander');
-  const { argv: ours, spelled, refusals, notes } = rewrite(argv);
-  if (refusals.length > 0) throw new Failure(EXIT.usage, refusals.length === 1 ? refusals[0]! : 'this command line cannot be served', refusals.length === 1 ? [] : refusals);
-  for (const note of notes) say(`note: ${note}`);
-  const program = new Program(`causeway ${role}`);
-  program.exitOverride().helpOption(false).helpCommand(false).passThroughOptions().allowExcessArguments().argument('[words...]');
-  program.configureOutput({ writeErr: () => undefined });
-  for (const flag of FLAGS) if (!flag.not?.includes(role as 'run')) program.addOption(optionOf(flag, Option));
-  extra?.(program);
-  try {
-    program.parse([...ours], { from: 'user' });
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error;
-    const [message, ...hints] = error.message.replace(/^error: /, '').split('\n');
-    const misplaced = FLAGS.find((flag) => message!.includes(`'${flag.name}'`) || message!.includes(`'${flag.name}=`));
-    throw new Failure(EXIT.usage, message!, misplaced === undefined ? [...hints, `causeway ${role === 'run' ? '' : `${role} `}--help lists what there is`] : [`it is not an option of "${role}"`]);
-  }
-  return { given: program.opts(), words: program.args, spelled };
-}
-
-function optionOf(flag: Flag, Option: typeof import('commander').Option): import('commander').Option {
-  const argument = flag.arg === undefined ? '' : flag.arg.startsWith('[') ? ' [value]' : ' <value>';
-  const option = new Option(`${flag.short === undefined ? '' : `${flag.short}, `}${flag.name}${argument}`);
-  return flag.many ? option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]) : option;
-}
-
 /** With no verb and no `--`, a mistyped verb would be run as a program: it must be one that exists. */
 async function checkFirstWord(word: string | undefined): Promise<void> {
   if (word === undefined) return;
   const { findCommand } = await import('./find-command.ts');
-  if (isVerb(word)) throw new Failure(EXIT.usage, `the verb comes first: causeway ${word} …`, [`to run a program of that name: causeway -- ${word}`]);
+  if (isVerb(word))
+    throw new Failure(EXIT.usage, `the verb comes first: causeway ${word} …`, [`to run a program of that name: causeway -- ${word}`]);
   if (findCommand({ command: word, path: process.env['PATH'] ?? '' }) !== undefined) return;
   const { nearest } = await import('@causeway/config');
   const verb = nearest(word, VERBS);
-  throw new Failure(EXIT.usage, `"${word}" is neither a verb nor a program on $PATH${verb === undefined ? '' : `; did you mean "${verb}"?`}`, [
-    `to run a program of that name: causeway -- ${word}`,
-    ...(verb === undefined ? await nearestProgram(word) : []),
-  ]);
+  throw new Failure(
+    EXIT.usage,
+    `"${word}" is neither a verb nor a program on $PATH${verb === undefined ? '' : `; did you mean "${verb}"?`}`,
+    [`to run a program of that name: causeway -- ${word}`, ...(verb === undefined ? await nearestProgram(word) : [])],
+  );
 }
 
 async function nearestProgram(word: string): Promise<string[]> {

@@ -25,50 +25,140 @@ export interface Flag {
   readonly not?: readonly Role[];
 }
 
-const SERVER = ['edge'] as const;
-const LISTEN = ['worker'] as const;
+const EDGE = ['edge'] as const;
+const WORKER = ['worker'] as const;
+
+/** `spelling` is `-p --port PORT`: the short name and what it takes may be absent. */
+function flag(group: Flag['group'], spelling: string, text: string, more: Omit<Flag, 'name' | 'group' | 'text'> = {}): Flag {
+  const match = /^(-\w )?(--[a-z-]+)(?: (.+))?$/.exec(spelling)!;
+  const [, short, name, arg] = match;
+  return {
+    name: name!,
+    ...(short === undefined ? {} : { short: short.trim() }),
+    ...(arg === undefined ? {} : { arg }),
+    group,
+    text,
+    ...more,
+  };
+}
 
 export const FLAGS: readonly Flag[] = [
-  { name: '--config', short: '-c', arg: 'FILE', env: 'CAUSEWAY_CONFIG', group: 'server', text: 'our YAML or JSON, or any MCP client\'s file, unmodified' },
-  { name: '--server', arg: 'NAME=CMD', group: 'server', many: true, not: SERVER, text: 'one more server, at /servers/NAME' },
-  { name: '--stdio', arg: '"CMD"', group: 'server', not: SERVER, text: 'the command as one text' },
-  { name: '--name', arg: 'NAME', group: 'server', not: SERVER, text: 'name of the command\'s server; default from its package' },
-  { name: '--env', short: '-e', arg: 'K=V', path: 'servers.*.env', group: 'server', many: true, not: SERVER, text: 'variable for the child' },
-  { name: '--env-file', arg: 'FILE', path: 'servers.*.envFile', group: 'server', not: SERVER, text: 'file of variables for the child' },
-  { name: '--pass-environment', path: 'servers.*.passEnvironment', env: 'CAUSEWAY_PASS_ENVIRONMENT', group: 'server', not: SERVER, text: 'not only PATH, HOME and the like' },
-  { name: '--cwd', arg: 'DIR', path: 'servers.*.cwd', group: 'server', rare: true, not: SERVER, text: 'working directory of the child' },
-  { name: '--shell', path: 'servers.*.shell', group: 'server', rare: true, not: SERVER, text: 'run the command through a shell' },
-  { name: '--named-server-config', arg: 'FILE', group: 'server', rare: true, many: true, not: SERVER, text: 'servers of a client\'s file, besides the others' },
-  { name: '--no-probe', group: 'server', rare: true, not: ['edge', 'worker', 'config'], text: 'do not try the command once at the start' },
+  flag('server', '-c --config FILE', "our YAML or JSON, or any MCP client's file, unmodified", { env: 'CAUSEWAY_CONFIG' }),
+  flag('server', '--server NAME=CMD', 'one more server, at /servers/NAME', { many: true, not: EDGE }),
+  flag('server', '--stdio "CMD"', 'the command as one text', { not: EDGE }),
+  flag('server', '--name NAME', "name of the command's server; default from its package", { not: EDGE }),
+  flag('server', '-e --env K=V', 'variable for the child', { path: 'servers.*.env', many: true, not: EDGE }),
+  flag('server', '--env-file FILE', 'file of variables for the child', { path: 'servers.*.envFile', not: EDGE }),
+  flag('server', '--pass-environment', 'not only PATH, HOME and the like', {
+    path: 'servers.*.passEnvironment',
+    env: 'CAUSEWAY_PASS_ENVIRONMENT',
+    not: EDGE,
+  }),
+  flag('server', '--cwd DIR', 'working directory of the child', { path: 'servers.*.cwd', rare: true, not: EDGE }),
+  flag('server', '--shell', 'run the command through a shell', { path: 'servers.*.shell', rare: true, not: EDGE }),
+  flag('server', '--named-server-config FILE', "servers of a client's file, besides the others", { rare: true, many: true, not: EDGE }),
+  flag('server', '--no-probe', 'do not try the command once at the start', { rare: true, not: ['edge', 'worker', 'config'] }),
 
-  { name: '--port', short: '-p', arg: 'PORT', path: 'listen.port', env: 'CAUSEWAY_PORT', group: 'listen', not: LISTEN, text: 'default 8000; 0 is any free port' },
-  { name: '--host', arg: 'HOST', path: 'listen.host', env: 'CAUSEWAY_HOST', group: 'listen', not: LISTEN, text: 'default 127.0.0.1; 0.0.0.0 lets others in' },
-  { name: '--base-url', arg: 'URL', path: 'http.baseUrl', env: 'CAUSEWAY_BASE_URL', group: 'listen', rare: true, not: LISTEN, text: 'public URL in front of this bridge' },
-  { name: '--mcp-path', arg: 'PATH', path: 'http.paths.mcp', group: 'listen', rare: true, not: LISTEN, text: 'further path of the default server, besides /mcp' },
-  { name: '--sse-path', arg: 'PATH', path: 'http.paths.sse', group: 'listen', rare: true, not: LISTEN, text: 'the same for /sse' },
-  { name: '--message-path', arg: 'PATH', path: 'http.paths.message', group: 'listen', rare: true, not: LISTEN, text: 'the same for /message' },
-  { name: '--health-path', arg: 'PATH', path: 'http.healthPaths', group: 'listen', rare: true, many: true, not: LISTEN, text: 'further path that answers as /livez does' },
-  { name: '--header', arg: '"K: V"', path: 'http.headers', group: 'listen', rare: true, many: true, not: LISTEN, text: 'header set on every answer' },
-  { name: '--diagnostics-port', arg: 'PORT', path: 'diagnostics.port', env: 'CAUSEWAY_DIAGNOSTICS_PORT', group: 'listen', rare: true, not: LISTEN, text: 'default 9464; "off" for none' },
+  flag('listen', '-p --port PORT', 'default 8000; 0 is any free port', { path: 'listen.port', env: 'CAUSEWAY_PORT', not: WORKER }),
+  flag('listen', '--host HOST', 'default 127.0.0.1; 0.0.0.0 lets others in', { path: 'listen.host', env: 'CAUSEWAY_HOST', not: WORKER }),
+  flag('listen', '--base-url URL', 'public URL in front of this bridge', {
+    path: 'http.baseUrl',
+    env: 'CAUSEWAY_BASE_URL',
+    rare: true,
+    not: WORKER,
+  }),
+  flag('listen', '--mcp-path PATH', 'further path of the default server, besides /mcp', {
+    path: 'http.paths.mcp',
+    rare: true,
+    not: WORKER,
+  }),
+  flag('listen', '--sse-path PATH', 'the same for /sse', { path: 'http.paths.sse', rare: true, not: WORKER }),
+  flag('listen', '--message-path PATH', 'the same for /message', { path: 'http.paths.message', rare: true, not: WORKER }),
+  flag('listen', '--health-path PATH', 'further path that answers as /livez does', {
+    path: 'http.healthPaths',
+    rare: true,
+    many: true,
+    not: WORKER,
+  }),
+  flag('listen', '--header "K: V"', 'header set on every answer', { path: 'http.headers', rare: true, many: true, not: WORKER }),
+  flag('listen', '--diagnostics-port PORT', 'default 9464; "off" for none', {
+    path: 'diagnostics.port',
+    env: 'CAUSEWAY_DIAGNOSTICS_PORT',
+    rare: true,
+    not: WORKER,
+  }),
 
-  { name: '--api-key', arg: 'KEY', path: 'auth.apiKeys', env: 'CAUSEWAY_API_KEY', group: 'access', many: true, not: LISTEN, text: 'ask clients for this key' },
-  { name: '--cors', arg: '[ORIGIN]', path: 'http.cors', env: 'CAUSEWAY_CORS', group: 'access', many: true, not: LISTEN, text: 'let pages of these origins call; alone: of all' },
-  { name: '--cors-header', arg: 'NAME', path: 'http.cors', group: 'access', rare: true, many: true, not: LISTEN, text: 'further request header that pages may send' },
-  { name: '--allowed-hosts', arg: 'A,B', path: 'http.allowedHosts', env: 'CAUSEWAY_ALLOWED_HOSTS', group: 'access', many: true, not: LISTEN, text: 'Host headers to accept' },
-  { name: '--allowed-origins', arg: 'A,B', path: 'http.allowedOrigins', env: 'CAUSEWAY_ALLOWED_ORIGINS', group: 'access', rare: true, many: true, not: LISTEN, text: 'Origin headers to accept' },
+  flag('access', '--api-key KEY', 'ask clients for this key', { path: 'auth.apiKeys', env: 'CAUSEWAY_API_KEY', many: true, not: WORKER }),
+  flag('access', '--cors [ORIGIN]', 'let pages of these origins call; alone: of all', {
+    path: 'http.cors',
+    env: 'CAUSEWAY_CORS',
+    many: true,
+    not: WORKER,
+  }),
+  flag('access', '--cors-header NAME', 'further request header that pages may send', {
+    path: 'http.cors',
+    rare: true,
+    many: true,
+    not: WORKER,
+  }),
+  flag('access', '--allowed-hosts A,B', 'Host headers to accept', {
+    path: 'http.allowedHosts',
+    env: 'CAUSEWAY_ALLOWED_HOSTS',
+    many: true,
+    not: WORKER,
+  }),
+  flag('access', '--allowed-origins A,B', 'Origin headers to accept', {
+    path: 'http.allowedOrigins',
+    env: 'CAUSEWAY_ALLOWED_ORIGINS',
+    rare: true,
+    many: true,
+    not: WORKER,
+  }),
 
-  { name: '--nats', arg: 'URL', path: 'nats.servers', env: 'CAUSEWAY_NATS_URL', group: 'cluster', many: true, text: 'message bus; default in memory' },
+  flag('cluster', '--nats URL', 'message bus; default in memory', { path: 'nats.servers', env: 'CAUSEWAY_NATS_URL', many: true }),
 
-  { name: '--idle', arg: 'TIME', path: 'servers.*.idle', env: 'CAUSEWAY_IDLE', group: 'limits', not: SERVER, text: 'end sessions unused for so long; default 30m' },
-  { name: '--start-timeout', arg: 'TIME', path: 'servers.*.startTimeout', env: 'CAUSEWAY_START_TIMEOUT', group: 'limits', not: SERVER, text: 'default 30s; 120s for npx, uvx, docker' },
-  { name: '--request-timeout', arg: 'TIME', path: 'servers.*.requestTimeout', env: 'CAUSEWAY_REQUEST_TIMEOUT', group: 'limits', not: SERVER, text: 'longest call; default 300s' },
-  { name: '--max-body', arg: 'SIZE', path: 'http.maxBody', env: 'CAUSEWAY_MAX_BODY', group: 'limits', rare: true, not: LISTEN, text: 'largest request; default 4MiB' },
-  { name: '--resume-window', arg: 'N', path: 'streams.journalFrames', env: 'CAUSEWAY_STREAMS_JOURNAL_FRAMES', group: 'limits', rare: true, text: 'messages kept of each stream for replay; default 256' },
-  { name: '--drain-timeout', arg: 'TIME', path: 'drain.timeout', env: 'CAUSEWAY_DRAIN_TIMEOUT', group: 'limits', rare: true, text: 'what running calls are given at the end; default 30s' },
-  { name: '--drain-delay', arg: 'TIME', path: 'drain.delay', env: 'CAUSEWAY_DRAIN_DELAY', group: 'limits', rare: true, text: 'time between turning unready and refusing; default 0s' },
+  flag('limits', '--idle TIME', 'end sessions unused for so long; default 30m', {
+    path: 'servers.*.idle',
+    env: 'CAUSEWAY_IDLE',
+    not: EDGE,
+  }),
+  flag('limits', '--start-timeout TIME', 'default 30s; 120s for npx, uvx, docker', {
+    path: 'servers.*.startTimeout',
+    env: 'CAUSEWAY_START_TIMEOUT',
+    not: EDGE,
+  }),
+  flag('limits', '--request-timeout TIME', 'longest call; default 300s', {
+    path: 'servers.*.requestTimeout',
+    env: 'CAUSEWAY_REQUEST_TIMEOUT',
+    not: EDGE,
+  }),
+  flag('limits', '--max-body SIZE', 'largest request; default 4MiB', {
+    path: 'http.maxBody',
+    env: 'CAUSEWAY_MAX_BODY',
+    rare: true,
+    not: WORKER,
+  }),
+  flag('limits', '--resume-window N', 'messages kept of each stream for replay; default 256', {
+    path: 'streams.journalFrames',
+    env: 'CAUSEWAY_STREAMS_JOURNAL_FRAMES',
+    rare: true,
+  }),
+  flag('limits', '--drain-timeout TIME', 'what running calls are given at the end; default 30s', {
+    path: 'drain.timeout',
+    env: 'CAUSEWAY_DRAIN_TIMEOUT',
+    rare: true,
+  }),
+  flag('limits', '--drain-delay TIME', 'time between turning unready and refusing; default 0s', {
+    path: 'drain.delay',
+    env: 'CAUSEWAY_DRAIN_DELAY',
+    rare: true,
+  }),
 
-  { name: '--log-level', arg: 'LEVEL', path: 'log.level', env: 'CAUSEWAY_LOG_LEVEL', group: 'output', text: 'trace debug info warn error silent (-v debug, -q warn)' },
-  { name: '--log-format', arg: 'FORM', path: 'log.format', env: 'CAUSEWAY_LOG_FORMAT', group: 'output', rare: true, text: 'json, pretty, auto' },
+  flag('output', '--log-level LEVEL', 'trace debug info warn error silent (-v debug, -q warn)', {
+    path: 'log.level',
+    env: 'CAUSEWAY_LOG_LEVEL',
+  }),
+  flag('output', '--log-format FORM', 'json, pretty, auto', { path: 'log.format', env: 'CAUSEWAY_LOG_FORMAT', rare: true }),
 ];
 
 /** `--base-url` → `--baseUrl`. */

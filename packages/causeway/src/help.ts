@@ -1,5 +1,5 @@
 /** Owns the help texts, made from the list of options; short first, everything on `--help --all`. */
-import { PEER_NAMES } from './aliases.ts';
+import { PEER_NAMES } from './alias-table.ts';
 import { camelCase, FLAGS, type Flag, type Verb } from './flags.ts';
 
 const EXAMPLES = `Examples:
@@ -26,7 +26,14 @@ const VERBS_TEXT = `Verbs:
   config    check, print, schema, import    init      write a causeway.yaml
   health    ask a running bridge: --live, --ready`;
 
-const TITLES: Readonly<Record<Flag['group'], string>> = { server: 'Servers', listen: 'Address', access: 'Access', cluster: 'Cluster', limits: 'Limits', output: 'Output' };
+const TITLES: Readonly<Record<Flag['group'], string>> = {
+  server: 'Servers',
+  listen: 'Address',
+  access: 'Access',
+  cluster: 'Cluster',
+  limits: 'Limits',
+  output: 'Output',
+};
 
 export function helpText(verb: Verb | undefined, all: boolean): string {
   if (verb === 'init' || verb === 'health') return `Usage: ${USAGE[verb]}\n`;
@@ -39,7 +46,7 @@ export function helpText(verb: Verb | undefined, all: boolean): string {
     if (lines.length > 0) parts.push(all ? `${title}:\n${lines.join('\n')}` : lines.join('\n'));
   }
   if (all) parts.push(allText());
-  else parts.push('TIME is 30s, 5m or seconds. All options, the peers\' names and exit codes: causeway --help --all');
+  else parts.push("TIME is 30s, 5m or seconds. All options, the peers' names and exit codes: causeway --help --all");
   return `${all ? parts.join('\n\n') : joinShort(parts, verb === undefined)}\n`;
 }
 

@@ -9,16 +9,23 @@ export function notFoundHint(command: string, path: string): string[] {
   if (/\s/.test(command)) return ['hint: the command has blanks in it; give its arguments as words of their own, or in "args"'];
   if (command.includes('/')) return ['hint: there is no program at that path, or it may not be executed'];
   const known = nearest(command, INSTALL.keys());
-  const meant = known ?? nearest(command, programs(path));
+  const meant = known ?? nearest(command, programs(path), 1);
   const install = INSTALL.get(meant ?? '');
   if (command === meant) return [`hint: install it from ${install ?? 'its vendor'}     ${looked}`];
-  return meant === undefined ? [`hint: ${looked}`] : [`hint: is it "${meant}"?${install === undefined ? '' : `  (install: ${install})`}     ${looked}`];
+  return meant === undefined
+    ? [`hint: ${looked}`]
+    : [`hint: is it "${meant}"?${install === undefined ? '' : `  (install: ${install})`}     ${looked}`];
 }
 
 /** The failure for a server whose command does not exist, or `undefined` when it does or cannot be judged. */
 export function missingCommand(server: ServerConfig, env: Readonly<Record<string, string | undefined>>): Failure | undefined {
   if (server.shell) return undefined;
   const path = server.env['PATH'] ?? env['PATH'] ?? '';
-  if (findCommand({ command: server.command, path, ...(server.cwd === undefined ? {} : { cwd: server.cwd }) }) !== undefined) return undefined;
-  return new Failure(EXIT.notFound, `cannot start "${server.name}": command not found: ${server.command}`, notFoundHint(server.command, path));
+  if (findCommand({ command: server.command, path, ...(server.cwd === undefined ? {} : { cwd: server.cwd }) }) !== undefined)
+    return undefined;
+  return new Failure(
+    EXIT.notFound,
+    `cannot start "${server.name}": command not found: ${server.command}`,
+    notFoundHint(server.command, path),
+  );
 }

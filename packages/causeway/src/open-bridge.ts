@@ -9,7 +9,6 @@ import { newEdgeId, newWorkerId, type EdgeId, type WorkerId } from '@causeway/pr
 import type { Log } from '@causeway/runtime';
 import type { Worker } from '@causeway/worker';
 
-
 /** Milliseconds by which the edge waits longer than the worker, which is to speak first. */
 const SLACK = 5_000;
 
@@ -17,7 +16,10 @@ export async function openEdgeOn(cluster: Cluster, config: Config, log: Log, id:
   const { openEdge } = await import('@causeway/edge');
   const longest = Math.max(...Object.values(config.servers).map((server) => server.requestTimeout));
   const { listen, diagnostics, http, auth, streams, drain } = config;
-  return openEdge({ cluster, log, id }, { listen, diagnostics, http, auth, streams, drain, ...(Number.isFinite(longest) ? { requestTimeout: longest + SLACK } : {}) });
+  return openEdge(
+    { cluster, log, id },
+    { listen, diagnostics, http, auth, streams, drain, ...(Number.isFinite(longest) ? { requestTimeout: longest + SLACK } : {}) },
+  );
 }
 
 export async function openWorkerOn(cluster: Cluster, config: Config, log: Log, id: WorkerId = newWorkerId()): Promise<Worker> {
@@ -38,7 +40,8 @@ export async function openNatsFor(part: { readonly edge: EdgeId } | { readonly w
   const { nats, streams } = config;
   if (nats === undefined) throw new TypeError('this configuration has no NATS servers');
   const names = subjects(nats.prefix);
-  const [kind, id, inbox] = 'edge' in part ? ['edge', part.edge, names.edgeInbox(part.edge)] : ['worker', part.worker, names.workerInbox(part.worker)];
+  const [kind, id, inbox] =
+    'edge' in part ? ['edge', part.edge, names.edgeInbox(part.edge)] : ['worker', part.worker, names.workerInbox(part.worker)];
   const credentials = credentialsOf(nats);
   return openNatsCluster({
     servers: nats.servers,
@@ -68,7 +71,9 @@ export async function openBridge(config: Config, log: Log): Promise<OpenBridge> 
   await using stack = new AsyncDisposableStack();
   const ids = { edge: newEdgeId(), worker: newWorkerId() };
   const shared = config.nats === undefined ? stack.use(await openMemory(config)) : undefined;
-  const worker = stack.use(await openWorkerOn(shared ?? stack.use(await openNatsFor({ worker: ids.worker }, config)), config, log, ids.worker));
+  const worker = stack.use(
+    await openWorkerOn(shared ?? stack.use(await openNatsFor({ worker: ids.worker }, config)), config, log, ids.worker),
+  );
   const edge = stack.use(await openEdgeOn(shared ?? stack.use(await openNatsFor({ edge: ids.edge }, config)), config, log, ids.edge));
   const owned = stack.move();
   return { edge, worker, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -46,7 +46,10 @@ function overrides({ given, spelled }: Line): Override[] {
 
 function valueOf(name: string, value: unknown, given: Given, origin: string): unknown {
   if (TIMES.has(name) && /^\d{5,}$/.test(String(value))) {
-    throw new Failure(EXIT.usage, `${origin} ${String(value)}: a bare number means seconds here; write ${String(value)}ms or ${Math.round(Number(value) / 1000)}s`);
+    throw new Failure(
+      EXIT.usage,
+      `${origin} ${String(value)}: a bare number means seconds here; write ${String(value)}ms or ${Math.round(Number(value) / 1000)}s`,
+    );
   }
   switch (name) {
     case '--env':
@@ -54,11 +57,19 @@ function valueOf(name: string, value: unknown, given: Given, origin: string): un
     case '--header':
       return Object.fromEntries(texts(value).map((pair) => pairOf(pair, ':', origin)));
     case '--cors':
-      return { origins: texts(value).flatMap((one) => (one.startsWith('/') ? [one] : one.split(','))), headers: texts(given['corsHeader']) };
+      return {
+        origins: texts(value).flatMap((one) => (one.startsWith('/') ? [one] : one.split(','))),
+        headers: texts(given['corsHeader']),
+      };
     case '--nats':
     case '--allowed-hosts':
     case '--allowed-origins':
-      return texts(value).flatMap((one) => one.split(',').map((part) => part.trim()).filter((part) => part !== ''));
+      return texts(value).flatMap((one) =>
+        one
+          .split(',')
+          .map((part) => part.trim())
+          .filter((part) => part !== ''),
+      );
     case '--cwd':
     case '--env-file':
       return resolve(String(value));
@@ -80,17 +91,30 @@ function commandServers({ given, words, spelled }: Line, splitCommand: (text: st
     return { name, ...split(command, '--server', shell, splitCommand) };
   });
   const stdio = text(given['stdio']);
-  if (stdio !== undefined && words.length > 0) throw new Failure(EXIT.usage, `there are two commands: --stdio "${stdio}" and "${words.join(' ')}"`, ['give the second as --server NAME="…"']);
+  if (stdio !== undefined && words.length > 0)
+    throw new Failure(EXIT.usage, `there are two commands: --stdio "${stdio}" and "${words.join(' ')}"`, [
+      'give the second as --server NAME="…"',
+    ]);
   const name = text(given['name']);
   if (stdio === undefined && words.length === 0) {
     if (name !== undefined) throw new Failure(EXIT.usage, '--name names the server of a command, and there is none');
     return servers;
   }
-  const main = stdio !== undefined ? split(stdio, '--stdio', shell, splitCommand) : shell ? { command: words.join(' '), args: [], origin: 'command line' } : { command: words[0]!, args: words.slice(1), origin: 'command line' };
+  const main =
+    stdio !== undefined
+      ? split(stdio, '--stdio', shell, splitCommand)
+      : shell
+        ? { command: words.join(' '), args: [], origin: 'command line' }
+        : { command: words[0]!, args: words.slice(1), origin: 'command line' };
   return [{ ...main, default: true, ...(name === undefined ? {} : { name }) }, ...servers];
 }
 
-function split(line: string, origin: string, shell: boolean, splitCommand: (text: string) => string[]): { command: string; args: readonly string[]; origin: string } {
+function split(
+  line: string,
+  origin: string,
+  shell: boolean,
+  splitCommand: (text: string) => string[],
+): { command: string; args: readonly string[]; origin: string } {
   if (shell) return { command: line, args: [], origin };
   const [command, ...args] = splitCommand(line);
   if (command === undefined) throw new Failure(EXIT.usage, `${origin}: the command is empty`);
@@ -107,5 +131,5 @@ function text(value: unknown): string | undefined {
 }
 
 function texts(value: unknown): string[] {
-  return value === undefined ? [] : [value].flat().map((one) => (one === true ? '*' : String(one)));
+  return [value].flat().flatMap((one) => (one === true ? ['*'] : typeof one === 'string' ? [one] : []));
 }

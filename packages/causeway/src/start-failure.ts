@@ -13,21 +13,34 @@ export async function listenFailure(error: unknown, { listen }: Config): Promise
     const { portHolder } = await import('./port-holder.ts');
     const holder = portHolder(listen.port);
     const by = holder === undefined ? '' : ` by ${holder.name} (pid ${holder.pid})`;
-    return new Failure(EXIT.unexpected, `port ${listen.port} is in use${by}. Try --port ${listen.port + 1}, or --port 0 for any free port.`);
+    return new Failure(
+      EXIT.unexpected,
+      `port ${listen.port} is in use${by}. Try --port ${listen.port + 1}, or --port 0 for any free port.`,
+    );
   }
   if (code === 'EACCES') return new Failure(EXIT.unexpected, `port ${listen.port} may not be used by this user. Try --port 8000.`);
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') return new Failure(EXIT.unexpected, `${listen.host} is no address of this machine. Try --host 127.0.0.1.`);
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+    return new Failure(EXIT.unexpected, `${listen.host} is no address of this machine. Try --host 127.0.0.1.`);
   return error;
 }
 
 /** A child that was tried once and did not answer. */
 export function childFailure(name: string, error: unknown): Failure {
-  if (!(error instanceof CausewayError)) return new Failure(EXIT.child, `cannot start "${name}": ${error instanceof Error ? error.message : String(error)}`);
+  if (!(error instanceof CausewayError))
+    return new Failure(EXIT.child, `cannot start "${name}": ${error instanceof Error ? error.message : String(error)}`);
   const { stderr, exitCode, signal } = error.facts;
-  const how = exitCode !== undefined ? `it exited with code ${String(exitCode)}` : signal !== undefined ? `it was ended by ${String(signal)}` : error.message.replace(/\.$/, '');
+  const how =
+    exitCode !== undefined
+      ? `it exited with code ${String(exitCode)}`
+      : signal !== undefined
+        ? `it was ended by ${String(signal)}`
+        : error.message.replace(/\.$/, '');
   const lines = typeof stderr === 'string' ? stderr.split('\n') : Array.isArray(stderr) ? (stderr as readonly string[]) : [];
   return new Failure(EXIT.child, `cannot start "${name}": ${how}`, [
-    ...lines.filter((line) => line.trim() !== '').slice(-5).map((line) => `| ${line}`),
+    ...lines
+      .filter((line) => line.trim() !== '')
+      .slice(-5)
+      .map((line) => `| ${line}`),
     error.reason === 'server.start_timeout'
       ? 'hint: does it speak MCP over stdio? For a Python server try -e PYTHONUNBUFFERED=1; for a slow download --start-timeout 5m'
       : 'hint: it sees only PATH, HOME and the like; -e NAME=VALUE adds a variable, --pass-environment gives it all',

@@ -90,8 +90,13 @@ class Collection {
       if (name === '$schema') continue;
       if (name === 'servers') this.#takeOwn(main, value, absolute);
       else if (name === 'import') this.#takeImports(main, value, dirname(absolute));
-      else if (!Object.hasOwn(settingsSchema.shape, name)) this.#fault(main, [name], unknownKey(name, Object.keys(fileSchema.shape)), 'key');
-      else if (value !== null && value !== undefined) settings[name] = longForm(name, this.#literal() ? structuredClone(value) : interpolateTree(value, [name], scope, (path, text) => this.#fault(main, path, text)));
+      else if (!Object.hasOwn(settingsSchema.shape, name))
+        this.#fault(main, [name], unknownKey(name, Object.keys(fileSchema.shape)), 'key');
+      else if (value !== null && value !== undefined)
+        settings[name] = longForm(
+          name,
+          this.#literal() ? structuredClone(value) : interpolateTree(value, [name], scope, (path, text) => this.#fault(main, path, text)),
+        );
     }
     return settings;
   }
@@ -101,7 +106,8 @@ class Collection {
     const document = this.#read(base === this.#input.cwd ? file : resolve(base, file), base);
     if (document === undefined || document.faults.length > 0) return;
     const key = foreignKey(document);
-    if (key === undefined) this.#fault(document, [], 'not a file of an MCP client: it has no "mcpServers", nor "servers" as VS Code writes them');
+    if (key === undefined)
+      this.#fault(document, [], 'not a file of an MCP client: it has no "mcpServers", nor "servers" as VS Code writes them');
     else this.#take(document, key, base);
   }
 
@@ -112,14 +118,19 @@ class Collection {
       return document;
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
-      this.faults.push({ where: file, path: '', text: code === 'ENOENT' ? 'no such file' : `cannot be read (${code ?? (error as Error).message})` });
+      this.faults.push({
+        where: file,
+        path: '',
+        text: code === 'ENOENT' ? 'no such file' : `cannot be read (${code ?? (error as Error).message})`,
+      });
       return undefined;
     }
   }
 
   #takeOwn(main: Document, value: unknown, absolute: string): void {
     if (value === null) return;
-    if (typeof value !== 'object' || Array.isArray(value)) return this.#fault(main, ['servers'], 'expected an object with a server under each name');
+    if (typeof value !== 'object' || Array.isArray(value))
+      return this.#fault(main, ['servers'], 'expected an object with a server under each name');
     for (const [name, one] of Object.entries(value)) this.#add({ name, value: one, document: main, path: ['servers', name] }, absolute);
   }
 
@@ -140,8 +151,13 @@ class Collection {
   #add(server: RawServer, absolute: string): void {
     if (!this.#input.servers) return;
     const twin = this.servers.find((other) => other.name === server.name);
-    if (twin !== undefined) return this.#fault(server.document, server.path, `there is a server "${server.name}" in ${twin.document.file} already`, 'key');
-    this.servers.push({ ...server, folder: workspaceFolder(absolute), scope: this.#literal() ? undefined : scopeOf(absolute, this.#input.env) });
+    if (twin !== undefined)
+      return this.#fault(server.document, server.path, `there is a server "${server.name}" in ${twin.document.file} already`, 'key');
+    this.servers.push({
+      ...server,
+      folder: workspaceFolder(absolute),
+      scope: this.#literal() ? undefined : scopeOf(absolute, this.#input.env),
+    });
   }
 
   #literal(): boolean {

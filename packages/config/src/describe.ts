@@ -21,14 +21,20 @@ export function describeConfig({ config, origins, serverOrigins }: Loaded): Row[
     const value = keys.reduce<unknown>((group, key) => (group as Record<string, unknown> | undefined)?.[key], config);
     if (value !== undefined) rows.push({ path, keys, value: shown(path, value), origin: origins.get(path) ?? 'default' });
   }
-  for (const server of Object.values(config.servers)) rows.push(...serverRows(server, serverOrigins.get(server.name) ?? 'default', origins));
+  for (const server of Object.values(config.servers))
+    rows.push(...serverRows(server, serverOrigins.get(server.name) ?? 'default', origins));
   return rows;
 }
 
 function serverRows({ name, ...settings }: ServerConfig, origin: string, origins: ReadonlyMap<string, string>): Row[] {
   return Object.entries(settings).map(([key, value]) => {
     const masked = key === 'env' ? Object.fromEntries(Object.keys(value as object).map((variable) => [variable, MASK])) : value;
-    return { path: `servers.${name}.${key}`, keys: ['servers', name, key], value: masked, origin: origins.get(`servers.*.${key}`) ?? origin };
+    return {
+      path: `servers.${name}.${key}`,
+      keys: ['servers', name, key],
+      value: masked,
+      origin: origins.get(`servers.*.${key}`) ?? origin,
+    };
   });
 }
 

@@ -38,9 +38,16 @@ function jsonDocument(file: string, text: string): Document {
   for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) lines.addNewLine(at + 1);
   lines.lineStarts.unshift(0);
   const at = (offset: number): Place => ({ line: lines.linePos(offset).line, column: lines.linePos(offset).col });
-  const faults = errors.map((error): Fault => ({ where: file, ...at(error.offset), path: '', text: `not valid JSON: ${words(printParseErrorCode(error.error))}` }));
+  const faults = errors.map((error): Fault => ({
+    where: file,
+    ...at(error.offset),
+    path: '',
+    text: `not valid JSON: ${words(printParseErrorCode(error.error))}`,
+  }));
   if (root === undefined) faults.push({ where: file, line: 1, column: 1, path: '', text: 'the file is empty' });
-  else for (const twice of duplicates(root)) faults.push({ where: file, ...at(twice.offset), path: '', text: `the key ${JSON.stringify(twice.value)} is given twice` });
+  else
+    for (const twice of duplicates(root))
+      faults.push({ where: file, ...at(twice.offset), path: '', text: `the key ${JSON.stringify(twice.value)} is given twice` });
   return {
     file,
     value: root === undefined ? undefined : getNodeValue(root),
@@ -76,7 +83,12 @@ function yamlDocument(file: string, text: string): Document {
   const lineCounter = new LineCounter();
   const parsed = parseYaml(text, { lineCounter, prettyErrors: false, uniqueKeys: true, strict: true });
   const at = (offset: number): Place => ({ line: lineCounter.linePos(offset).line || 1, column: lineCounter.linePos(offset).col || 1 });
-  const faults = parsed.errors.map((error): Fault => ({ where: file, ...at(error.pos[0]), path: '', text: `not valid YAML: ${error.message}` }));
+  const faults = parsed.errors.map((error): Fault => ({
+    where: file,
+    ...at(error.pos[0]),
+    path: '',
+    text: `not valid YAML: ${error.message}`,
+  }));
   visit(parsed, {
     Scalar(_key, node) {
       if (typeof node.value === 'number' && node.source !== undefined && String(node.value) !== node.source) node.value = node.source;
@@ -95,8 +107,15 @@ function yamlDocument(file: string, text: string): Document {
     place(path, part = 'value') {
       for (let length = path.length; length >= 0; length -= 1) {
         const parent = length === 0 ? undefined : parsed.getIn(path.slice(0, length - 1), true);
-        const pair = isMap(parent) ? parent.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(path[length - 1])) : undefined;
-        const wanted = pair !== undefined && part === 'key' && length === path.length ? pair.key : length === 0 ? parsed.contents : parsed.getIn(path.slice(0, length), true);
+        const pair = isMap(parent)
+          ? parent.items.find((item) => isPair(item) && isScalar(item.key) && String(item.key.value) === String(path[length - 1]))
+          : undefined;
+        const wanted =
+          pair !== undefined && part === 'key' && length === path.length
+            ? pair.key
+            : length === 0
+              ? parsed.contents
+              : parsed.getIn(path.slice(0, length), true);
         if (isNode(wanted) && wanted.range) return at(wanted.range[0]);
         if (pair !== undefined && isNode(pair.key) && pair.key.range) return at(pair.key.range[0]);
       }

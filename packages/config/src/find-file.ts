@@ -20,4 +20,10 @@ export function findFile(cwd: string): FoundFile | undefined {
 }
 
 /** The search order, for people. */
-export const SEARCH_ORDER: readonly string[] = ['--config FILE', '$CAUSEWAY_CONFIG', './causeway.{yaml,yml,json,jsonc}', ...CLIENTS.map((file) => `./${file}`), SYSTEM];
+export const SEARCH_ORDER: readonly string[] = [
+  '--config FILE',
+  '$CAUSEWAY_CONFIG',
+  './causeway.{yaml,yml,json,jsonc}',
+  ...CLIENTS.map((file) => `./${file}`),
+  SYSTEM,
+];

@@ -36,7 +36,9 @@ export function foreignKey(document: Document): 'mcpServers' | 'servers' | undef
   if (!isFields(value['servers'])) return undefined;
   if (Array.isArray(value['inputs']) || /^\.?mcp\.json$/.test(basename(file))) return 'servers';
   const marks = ['type', 'url', 'sandboxEnabled', 'sandbox', 'dev'];
-  return Object.values(value['servers']).some((entry) => isFields(entry) && marks.some((mark) => Object.hasOwn(entry, mark))) ? 'servers' : undefined;
+  return Object.values(value['servers']).some((entry) => isFields(entry) && marks.some((mark) => Object.hasOwn(entry, mark)))
+    ? 'servers'
+    : undefined;
 }
 
 /** The directory that `${workspaceFolder}` and relative paths of a file mean: for `.vscode/mcp.json` the one above. */
@@ -79,10 +81,12 @@ function mapEntry(name: string, entry: unknown): Mapped {
   const transport = entry['type'] ?? entry['transportType'] ?? entry['transport'];
   const remote = ['url', 'serverUrl', 'httpUrl'].some((field) => Object.hasOwn(entry, field));
   if (remote && typeof entry['command'] !== 'string') return { skipped: 'it is a remote server (url); only stdio servers are served' };
-  if (typeof transport === 'string' && !/^(?:stdio|local)$/i.test(transport)) return { skipped: `it is a remote server (${transport}); only stdio servers are served` };
+  if (typeof transport === 'string' && !/^(?:stdio|local)$/i.test(transport))
+    return { skipped: `it is a remote server (${transport}); only stdio servers are served` };
   if (entry['disabled'] === true || entry['enabled'] === false) return { skipped: 'it is disabled in that file' };
   if (typeof entry['command'] !== 'string') return { skipped: 'it has no command' };
-  if (!isServerName(name)) return { skipped: `a name has letters, digits, dot, underscore, hyphen, up to 64; e.g. --server "${toServerName(name)}=…"` };
+  if (!isServerName(name))
+    return { skipped: `a name has letters, digits, dot, underscore, hyphen, up to 64; e.g. --server "${toServerName(name)}=…"` };
   const value = Object.create(null) as Record<string, unknown>;
   for (const field of TAKEN) if (entry[field] !== undefined && entry[field] !== null) value[field] = entry[field];
   if (isFields(value['env'])) value['env'] = Object.fromEntries(Object.entries(value['env']).filter(([, one]) => one !== null));

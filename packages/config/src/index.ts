@@ -4,9 +4,11 @@ export { describeConfig, type Row } from './describe.ts';
 export { ConfigError, formatFault, type Fault } from './faults.ts';
 export { SEARCH_ORDER } from './find-file.ts';
 export { jsonSchema } from './json-schema.ts';
-export { loadConfig, type CommandServer, type Loaded, type LoadInput } from './load.ts';
+export { loadConfig, type Loaded, type LoadInput } from './load.ts';
+export type { CommandServer } from './server-table.ts';
 export { isServerName, toServerName } from './schema.ts';
-export type { Override } from './settings.ts';
+export { configReference, type ReferenceGroup, type ReferenceRow } from './reference.ts';
+export { variablesOf, type Override } from './settings.ts';
 export { nearest } from './suggest.ts';
 export { durationMs, isLoopback, sizeBytes } from './units.ts';
 export type {

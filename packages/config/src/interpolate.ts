@@ -21,7 +21,7 @@ const TOKEN = /\$\$\{|\$\{([^{}]*)\}|\$\{/g;
 const VARIABLE = /^(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-([^]*))?$/;
 
 /** The variable that answers `${input:id}`. */
-export function inputVariable(id: string): string {
+function inputVariable(id: string): string {
   return `CAUSEWAY_INPUT_${id.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`;
 }
 
@@ -64,7 +64,9 @@ function expand(inner: string, scope: Scope): Expansion {
   if (!match) return { problem: `\${${inner}} is not understood (write "$\${" for a literal "\${")` };
   const value = own(scope.env, match[1]!);
   if (match[2] !== undefined) return { text: value === undefined || value === '' ? match[2] : value };
-  return value === undefined ? { problem: `the variable ${match[1]} is not set (\${${match[1]}:-default} gives it a default)` } : { text: value };
+  return value === undefined
+    ? { problem: `the variable ${match[1]} is not set (\${${match[1]}:-default} gives it a default)` }
+    : { text: value };
 }
 
 const FIXED: Readonly<Record<string, (scope: Scope) => string>> = Object.assign(Object.create(null) as object, {
@@ -88,4 +90,3 @@ export function interpolateTree(value: unknown, path: Path, scope: Scope, fault:
   for (const key of Object.keys(value)) copy[key] = interpolateTree((value as Record<string, unknown>)[key], [...path, key], scope, fault);
   return copy;
 }
-

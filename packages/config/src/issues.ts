@@ -28,19 +28,39 @@ function describe(issue: Issue, base: Path, input: unknown, known: (path: Path) 
   }
   if (issue.code === 'invalid_union') {
     // The branch that got furthest is the one that was meant; when all fail at the door, the union speaks.
-    const meant = issue.errors.find((branch) => branch.length > 0 && branch.every((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys'));
+    const meant = issue.errors.find(
+      (branch) => branch.length > 0 && branch.every((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys'),
+    );
     if (meant !== undefined) return meant.flatMap((inner) => describe(inner, path, input, known));
     return [{ path, part: 'value', text: `expected ${issue.message}, got ${shown(at(input, path))}` }];
   }
   if (issue.code === 'invalid_key') return [{ path, part: 'key', text: issue.issues[0]?.message ?? 'not allowed as a key' }];
   if (issue.code === 'invalid_type') {
     const value = at(input, path);
-    return [{ path, part: 'value', text: value === undefined ? `is required (${article(issue.expected)})` : `expected ${article(issue.expected)}, got ${shown(value)}` }];
+    return [
+      {
+        path,
+        part: 'value',
+        text: value === undefined ? `is required (${article(issue.expected)})` : `expected ${article(issue.expected)}, got ${shown(value)}`,
+      },
+    ];
   }
   if (issue.code === 'invalid_value') {
     const value = at(input, path);
-    const guess = typeof value === 'string' ? nearest(value, issue.values.filter((one) => typeof one === 'string')) : undefined;
-    return [{ path, part: 'value', text: `expected one of ${issue.values.map(String).join(', ')}, got ${shown(value)}${guess === undefined ? '' : ` (did you mean ${guess}?)`}` }];
+    const guess =
+      typeof value === 'string'
+        ? nearest(
+            value,
+            issue.values.filter((one) => typeof one === 'string'),
+          )
+        : undefined;
+    return [
+      {
+        path,
+        part: 'value',
+        text: `expected one of ${issue.values.map(String).join(', ')}, got ${shown(value)}${guess === undefined ? '' : ` (did you mean ${guess}?)`}`,
+      },
+    ];
   }
   return [{ path, part: 'value', text: issue.message }];
 }
@@ -71,5 +91,5 @@ function shown(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'an object';
   if (typeof value === 'string') return value.length > 40 ? 'a long text' : JSON.stringify(value);
-  return String(value);
+  return JSON.stringify(value) ?? 'nothing';
 }

@@ -7,26 +7,14 @@
  */
 import { createHash } from 'node:crypto';
 import { collect, type Collected } from './collect.ts';
-import { serverNameOf } from './command-line.ts';
+import { PER_SERVER, ServerTable, type CommandServer } from './server-table.ts';
 import { faultAt, type Document } from './document.ts';
 import { ConfigError, pathText, type Fault, type Path } from './faults.ts';
 import { findings } from './issues.ts';
 import { settingsSchema, type ParsedSettings } from './schema.ts';
-import { resolveServer, type ServerSource } from './servers.ts';
 import { checkOverride, environmentOverrides, members, setIn, settingPaths, type Override } from './settings.ts';
-import type { Config, ServerConfig } from './types.ts';
+import type { Config } from './types.ts';
 import { isLoopback } from './units.ts';
-
-/** A server given on the command line. */
-export interface CommandServer {
-  /** Absent: taken from the package's name. */
-  readonly name?: string;
-  readonly command: string;
-  readonly args: readonly string[];
-  readonly default?: boolean;
-  /** The flag, for messages. */
-  readonly origin: string;
-}
 
 export interface LoadInput {
   /** The file named by the user; absent: `$CAUSEWAY_CONFIG`, then the search order unless there are `commands`. */
@@ -56,9 +44,6 @@ export interface Loaded {
   readonly file: string | undefined;
 }
 
-type Table<T> = Record<string, T>;
-const table = <T>(): Table<T> => Object.create(null) as Table<T>;
-
 /** Throws a `ConfigError` with every fault. */
 export function loadConfig(input: LoadInput): Loaded {
   const commands = input.commands ?? [];
@@ -82,14 +67,18 @@ export function loadConfig(input: LoadInput): Loaded {
   }
   const origins = originsOf(main, fromFile, overrides);
   const settings = checkSettings(raw, main, origins, faults);
-  const all = new Servers(input, collected, overrides);
-  const servers = input.servers === false ? table<ServerConfig>() : all.all();
+  const all = new ServerTable(input, collected, overrides);
+  const servers = input.servers === false ? {} : all.all();
   if (settings !== undefined) checkPublic(settings, main, said ? new Set() : fromFile, collected);
   if (faults.length > 0 || settings === undefined) throw new ConfigError(faults.toSorted(byPlace));
-  return { config: freeze({ ...settings, auth: hashed(settings), servers }) as Config, warnings, origins, serverOrigins: all.origins, file: main?.file };
+  return {
+    config: freeze({ ...settings, auth: hashed(settings), servers }) as Config,
+    warnings,
+    origins,
+    serverOrigins: all.origins,
+    file: main?.file,
+  };
 }
-
-const PER_SERVER = 'servers.*.';
 
 /** Variables, then flags, so that the latter win; each is checked by itself, for the sake of its message. */
 function checkedOverrides(input: LoadInput, faults: Fault[]): Override[] {
@@ -111,13 +100,22 @@ function originsOf(main: Document | undefined, fromFile: ReadonlySet<string>, ov
   return origins;
 }
 
-function checkSettings(raw: unknown, main: Document | undefined, origins: ReadonlyMap<string, string>, faults: Fault[]): ParsedSettings | undefined {
+function checkSettings(
+  raw: unknown,
+  main: Document | undefined,
+  origins: ReadonlyMap<string, string>,
+  faults: Fault[],
+): ParsedSettings | undefined {
   const result = settingsSchema.safeParse(raw);
   if (result.success) return result.data;
   for (const found of findings(result.error.issues, raw, keysAt)) {
     const origin = origins.get(found.path.slice(0, 2).join('.'));
     const elsewhere = origin !== undefined && origin !== 'default' && !origin.startsWith(`${main?.file}`);
-    faults.push(main === undefined || elsewhere ? { where: elsewhere ? origin : 'settings', path: pathText(found.path), text: found.text } : faultAt(main, found.path, found.text, found.part));
+    faults.push(
+      main === undefined || elsewhere
+        ? { where: elsewhere ? origin : 'settings', path: pathText(found.path), text: found.text }
+        : faultAt(main, found.path, found.text, found.part),
+    );
   }
   return undefined;
 }
@@ -134,16 +132,40 @@ function keysAt(path: Path): readonly string[] {
   return Object.keys(shape ?? {});
 }
 
-function checkPublic({ listen, diagnostics, auth }: ParsedSettings, main: Document | undefined, fromFile: ReadonlySet<string>, { faults, warnings }: Collected): void {
+function checkPublic(
+  { listen, diagnostics, auth }: ParsedSettings,
+  main: Document | undefined,
+  fromFile: ReadonlySet<string>,
+  { faults, warnings }: Collected,
+): void {
   const open = !isLoopback(listen.host);
   const silent = fromFile.has('listen.host');
   if (main !== undefined && open && silent) {
-    faults.push(faultAt(main, ['listen'], `${listen.host} can be reached by others, and a file alone does not open it: start with --host ${listen.host} (or CAUSEWAY_HOST=${listen.host})`));
+    faults.push(
+      faultAt(
+        main,
+        ['listen'],
+        `${listen.host} can be reached by others, and a file alone does not open it: start with --host ${listen.host} (or CAUSEWAY_HOST=${listen.host})`,
+      ),
+    );
   }
-  if (main !== undefined && diagnostics.port !== false && !isLoopback(diagnostics.host) && fromFile.has('diagnostics.host') && (!open || silent)) {
-    faults.push(faultAt(main, ['diagnostics'], `${diagnostics.host} can be reached by others, and a file alone does not open it: start with CAUSEWAY_DIAGNOSTICS_HOST=${diagnostics.host}`));
+  if (
+    main !== undefined &&
+    diagnostics.port !== false &&
+    !isLoopback(diagnostics.host) &&
+    fromFile.has('diagnostics.host') &&
+    (!open || silent)
+  ) {
+    faults.push(
+      faultAt(
+        main,
+        ['diagnostics'],
+        `${diagnostics.host} can be reached by others, and a file alone does not open it: start with CAUSEWAY_DIAGNOSTICS_HOST=${diagnostics.host}`,
+      ),
+    );
   }
-  if (open && !silent && auth.apiKeys.length === 0) warnings.push(`${listen.host} can be reached by others, and nobody is asked for a key: set --api-key, or listen on 127.0.0.1`);
+  if (open && !silent && auth.apiKeys.length === 0)
+    warnings.push(`${listen.host} can be reached by others, and nobody is asked for a key: set --api-key, or listen on 127.0.0.1`);
 }
 
 function hashed({ auth }: ParsedSettings): Config['auth'] {
@@ -151,77 +173,11 @@ function hashed({ auth }: ParsedSettings): Config['auth'] {
   return { apiKeys: auth.apiKeys.map((key) => ({ id: key.id, sha256: 'key' in key ? sha256(key.key) : key.sha256.toLowerCase() })) };
 }
 
-/** What a command line says of its child goes to that child, not to all others of a file beside it. */
-const CHILD_KEYS = ['env', 'envFile', 'cwd', 'shell', 'passEnvironment'];
-
-class Servers {
-  readonly #input: LoadInput;
-  readonly #collected: Collected;
-  readonly #forAll = table<unknown>();
-  readonly #forCommands = table<unknown>();
-  readonly #servers = table<ServerConfig>();
-  readonly origins = new Map<string, string>();
-
-  constructor(input: LoadInput, collected: Collected, overrides: readonly Override[]) {
-    this.#input = input;
-    this.#collected = collected;
-    for (const { path, value } of overrides) {
-      if (!path.startsWith(PER_SERVER)) continue;
-      const key = path.slice(PER_SERVER.length);
-      const narrow = CHILD_KEYS.includes(key) && (input.commands?.length ?? 0) > 0;
-      (narrow ? this.#forCommands : this.#forAll)[key] = value;
-    }
-  }
-
-  all(): Table<ServerConfig> {
-    const commands = (this.#input.commands ?? []).map((command) => this.#source(command));
-    const taken = new Set(commands.map((source) => source.name));
-    for (const source of this.#collected.servers) if (!taken.has(source.name)) this.#put(source, this.#forAll);
-    for (const source of commands) {
-      if (Object.hasOwn(this.#servers, source.name)) {
-        this.#collected.faults.push({ where: source.document.file, path: '', text: `there are two servers "${source.name}": name one with --server name="…"` });
-      } else this.#put(source, { ...this.#forAll, ...this.#forCommands });
-    }
-    this.#markDefault();
-    return this.#servers;
-  }
-
-  #put(source: ServerSource, overrides: Readonly<Table<unknown>>): void {
-    const { config, faults } = resolveServer(source, overrides);
-    this.#collected.faults.push(...faults);
-    if (config === undefined) return;
-    const place = source.document.place(source.path);
-    this.origins.set(source.name, place === undefined ? source.document.file : `${source.document.file}:${place.line}:${place.column}`);
-    this.#servers[source.name] = config;
-  }
-
-  #source(command: CommandServer): ServerSource {
-    const { cwd } = this.#input;
-    const name = command.name ?? serverNameOf(command.command, command.args);
-    const document: Document = { file: command.origin, value: undefined, faults: [], place: () => undefined };
-    const value = { command: command.command, args: command.args, ...(command.default === undefined ? {} : { default: command.default }) };
-    // The user's shell has expanded the line already: what still looks like ${…} is meant so.
-    return { name, value, document, path: ['servers', name], folder: cwd, scope: undefined };
-  }
-
-  #markDefault(): void {
-    const servers = this.#servers;
-    const marked = Object.values(servers).filter((server) => server.default);
-    if (marked.length > 1) {
-      const text = `only one server can be the default, and ${marked.map(({ name }) => `"${name}"`).join(', ')} are`;
-      const second = this.#collected.servers.find(({ name }) => name === marked[1]!.name);
-      this.#collected.faults.push(second === undefined ? { where: 'command line', path: 'servers', text } : faultAt(second.document, [...second.path, 'default'], text));
-    }
-    const [only, ...others] = Object.keys(servers);
-    if (only !== undefined && others.length === 0) servers[only] = { ...servers[only]!, default: true };
-  }
-}
-
 function present(value: unknown, path: readonly string[]): boolean {
   let at = value;
   for (const key of path) {
     if (typeof at !== 'object' || at === null || !Object.hasOwn(at, key)) return false;
-    at = (at as Table<unknown>)[key];
+    at = (at as Record<string, unknown>)[key];
   }
   return true;
 }

@@ -29,7 +29,10 @@ function cors(value: unknown): unknown {
 }
 
 function split(text: string): string[] {
-  return text.split(',').map((one) => one.trim()).filter((one) => one !== '');
+  return text
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '');
 }
 
 function isFields(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -4,47 +4,15 @@
  * Keeps: unknown keys are faults; what a schema yields is in milliseconds and bytes.
  */
 import { z } from 'zod';
-import { durationMs, sizeBytes } from './units.ts';
-
-const duration = z.union([z.string(), z.number()], 'a duration: 30s, 5m, 250ms, or seconds').transform((value, context) => {
-  const ms = durationMs(value);
-  if (ms !== undefined) return ms;
-  context.addIssue(`not a duration: ${JSON.stringify(value)} (30s, 5m, 1h30m, 250ms, or seconds)`);
-  return z.NEVER;
-});
-
-const size = z.union([z.string(), z.number()], 'a size: 4MiB, 64kB, or bytes').transform((value, context) => {
-  const bytes = sizeBytes(value);
-  if (bytes !== undefined && bytes > 0) return bytes;
-  context.addIssue(`not a size: ${JSON.stringify(value)} (4MiB, 64kB, or bytes)`);
-  return z.NEVER;
-});
-
-const count = z.union([z.number(), z.string()], 'a whole number').transform((value, context) => {
-  const number = typeof value === 'number' ? value : /^\d+$/.test(value) ? Number(value) : Number.NaN;
-  if (Number.isSafeInteger(number) && number > 0) return number;
-  context.addIssue(`not a whole number above 0: ${JSON.stringify(value)}`);
-  return z.NEVER;
-});
-
-const port = z.union([z.number(), z.string()], 'a port').transform((value, context) => {
-  const number = typeof value === 'number' ? value : /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
-  if (Number.isInteger(number) && number >= 0 && number < 65_536) return number;
-  context.addIssue(`not a port: ${JSON.stringify(value)} (0 to 65535; 0 is any free port)`);
-  return z.NEVER;
-});
-
-const text = z.string().min(1, 'must not be empty');
-const texts = z.array(text);
-/** For arguments and variables, which are text to the child whatever they look like. */
-const scalar = z.union([z.string(), z.number(), z.boolean()], 'text').transform(String);
-const urlPath = text.regex(/^\/[^?#\s]*$/, 'must be a path that begins with "/"');
-const header = z.record(z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'not a header name'), z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'holds characters that a header cannot carry'));
-const httpUrl = text.refine((value) => /^https?:\/\//.test(value) && URL.canParse(value), 'must be an http or https URL');
+import { count, duration, header, httpUrl, port, scalar, size, text, texts, urlPath } from './forms.ts';
 
 const listen = z
   .strictObject({
-    host: text.prefault('127.0.0.1').describe('Address to listen on. One that others can reach must be said on the command line (`--host`) or in `CAUSEWAY_HOST`, not only here.'),
+    host: text
+      .prefault('127.0.0.1')
+      .describe(
+        'Address to listen on. One that others can reach must be said on the command line (`--host`) or in `CAUSEWAY_HOST`, not only here.',
+      ),
     port: port.prefault(8000).describe('Port; 0 is any free one.'),
   })
   .prefault({})
@@ -53,7 +21,10 @@ const listen = z
 const diagnostics = z
   .strictObject({
     host: text.prefault('127.0.0.1').describe('Address of the diagnostics listener; the rule of `listen.host` applies.'),
-    port: z.union([z.literal(false), port], 'a port or false').prefault(9464).describe('Port of `/livez`, `/readyz` and the like; `false` for none. If it is taken, a free one is used and logged.'),
+    port: z
+      .union([z.literal(false), port], 'a port or false')
+      .prefault(9464)
+      .describe('Port of `/livez`, `/readyz` and the like; `false` for none. If it is taken, a free one is used and logged.'),
   })
   .prefault({})
   .describe('The listener for probes. Short: `false`, `"host:port"`, or the port alone.');
@@ -64,13 +35,16 @@ const http = z
     allowedHosts: texts.prefault([]).describe('Values of the Host header accepted besides the loopback names and the address listened on.'),
     allowedOrigins: texts.prefault([]).describe('Values of the Origin header accepted besides the loopback ones.'),
     cors: z
-      .union([
-        z.literal(false),
-        z.strictObject({
-          origins: texts.prefault(['*']).describe('Origins that browsers may call from: exact, `*`, or `/a regular expression/`.'),
-          headers: texts.prefault([]).describe('Request headers allowed besides those of MCP.'),
-        }),
-      ], 'false, or an object with origins')
+      .union(
+        [
+          z.literal(false),
+          z.strictObject({
+            origins: texts.prefault(['*']).describe('Origins that browsers may call from: exact, `*`, or `/a regular expression/`.'),
+            headers: texts.prefault([]).describe('Request headers allowed besides those of MCP.'),
+          }),
+        ],
+        'false, or an object with origins',
+      )
       .prefault(false)
       .describe('Cross-origin calls from browsers. Short: `true` for every origin, or a list of origins.'),
     maxBody: size.prefault('4MiB').describe('Largest request body.'),
@@ -88,29 +62,58 @@ const http = z
   .prefault({})
   .describe('What the HTTP side accepts and answers.');
 
-const apiKey = z.union([
-  z.strictObject({ id: text.describe('Name of the holder; stands in logs.'), key: text.describe('The key itself; use `${file:/run/secrets/…}`.') }),
-  z.strictObject({ id: text, sha256: z.string().regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hexadecimal digits').describe('SHA-256 of the key.') }),
-], '{ id, key } or { id, sha256 }');
+const apiKey = z.union(
+  [
+    z.strictObject({
+      id: text.describe('Name of the holder; stands in logs.'),
+      key: text.describe('The key itself; use `${file:/run/secrets/…}`.'),
+    }),
+    z.strictObject({
+      id: text,
+      sha256: z
+        .string()
+        .regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hexadecimal digits')
+        .describe('SHA-256 of the key.'),
+    }),
+  ],
+  '{ id, key } or { id, sha256 }',
+);
 
 const auth = z
-  .strictObject({ apiKeys: z.array(apiKey).prefault([]).describe('Keys accepted as `Authorization: Bearer` or `X-API-Key`. With none, nobody is asked.') })
+  .strictObject({
+    apiKeys: z.array(apiKey).prefault([]).describe('Keys accepted as `Authorization: Bearer` or `X-API-Key`. With none, nobody is asked.'),
+  })
   .prefault({})
   .describe('Who may use the bridge.');
 
 const nats = z
   .strictObject({
-    servers: z.array(text).min(1, 'needs at least one server').describe('NATS servers, e.g. `nats://host:4222`. Short: `url`, with commas between several.'),
-    prefix: text.regex(/^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/, 'must be a NATS subject without wildcards').prefault('cw').describe('First part of every subject and bucket name: one per bridge on a shared NATS.'),
+    servers: z
+      .array(text)
+      .min(1, 'needs at least one server')
+      .describe('NATS servers, e.g. `nats://host:4222`. Short: `url`, with commas between several.'),
+    prefix: text
+      .regex(/^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/, 'must be a NATS subject without wildcards')
+      .prefault('cw')
+      .describe('First part of every subject and bucket name: one per bridge on a shared NATS.'),
     user: text.optional().describe('User name.'),
     password: text.optional().describe('Password.'),
     token: text.optional().describe('Token.'),
     credsFile: text.optional().describe('File with a user JWT and seed.'),
     nkeyFile: text.optional().describe('File with an NKEY seed.'),
-    replicas: count.refine((copies) => copies <= 5, 'at most 5').optional().describe('Copies of each bucket, 1 to 5. Default: 3 in a cluster of three or more, else 1.'),
+    replicas: count
+      .refine((copies) => copies <= 5, 'at most 5')
+      .optional()
+      .describe('Copies of each bucket, 1 to 5. Default: 3 in a cluster of three or more, else 1.'),
   })
-  .refine(({ user, password }) => (user === undefined) === (password === undefined), { path: ['user'], error: 'user and password go together' })
-  .refine(({ user, token, credsFile, nkeyFile }) => [user, token, credsFile, nkeyFile].filter((one) => one !== undefined).length <= 1, 'one way to log in, of user, token, credsFile, nkeyFile')
+  .refine(({ user, password }) => (user === undefined) === (password === undefined), {
+    path: ['user'],
+    error: 'user and password go together',
+  })
+  .refine(
+    ({ user, token, credsFile, nkeyFile }) => [user, token, credsFile, nkeyFile].filter((one) => one !== undefined).length <= 1,
+    'one way to log in, of user, token, credsFile, nkeyFile',
+  )
   .optional()
   .describe('The message bus. Absent: in memory, one process.');
 
@@ -152,7 +155,10 @@ const drain = z
 const log = z
   .strictObject({
     level: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).prefault('info').describe('Least level that is written.'),
-    format: z.enum(['json', 'pretty', 'auto']).prefault('auto').describe('`json` on stdout, `pretty` on stderr; `auto` is pretty on a terminal.'),
+    format: z
+      .enum(['json', 'pretty', 'auto'])
+      .prefault('auto')
+      .describe('`json` on stdout, `pretty` on stderr; `auto` is pretty on a terminal.'),
   })
   .prefault({})
   .describe('Logs.');
@@ -161,17 +167,30 @@ const log = z
 export const serverSchema = z.strictObject({
   command: text.describe('Program to start; a whole line when `shell` is on.'),
   args: z.array(scalar).prefault([]).describe('Its arguments.'),
-  env: z.record(z.string().regex(/^[^=\0]+$/, 'not a variable name'), scalar).prefault({}).describe('Variables set for it. A child sees only these and PATH, HOME, LANG, TMPDIR, USER, SHELL.'),
+  env: z
+    .record(z.string().regex(/^[^=\0]+$/, 'not a variable name'), scalar)
+    .prefault({})
+    .describe('Variables set for it. A child sees only these and PATH, HOME, LANG, TMPDIR, USER, SHELL.'),
   envFile: text.optional().describe('File of `NAME=value` lines, for the same; `env` wins.'),
-  passEnvironment: z.union([z.boolean(), texts], 'true, false or a list of names').prefault(false).describe('Give it all our variables (`true`), or those listed.'),
+  passEnvironment: z
+    .union([z.boolean(), texts], 'true, false or a list of names')
+    .prefault(false)
+    .describe('Give it all our variables (`true`), or those listed.'),
   cwd: text.optional().describe('Its working directory.'),
   shell: z.boolean('true or false').prefault(false).describe('Run the command through a shell.'),
-  startTimeout: duration.optional().describe('Time until it must have answered `initialize`. Default: 30s, or 120s for npx, uvx, docker and the like, which may have to download first.'),
+  startTimeout: duration
+    .optional()
+    .describe(
+      'Time until it must have answered `initialize`. Default: 30s, or 120s for npx, uvx, docker and the like, which may have to download first.',
+    ),
   requestTimeout: duration.prefault('300s').describe('Longest call.'),
   idle: duration.prefault('30m').describe('A session without open streams and calls ends after this.'),
   path: urlPath.optional().describe('A path of its own beside `/servers/{name}`, e.g. `/git`.'),
   default: z.boolean('true or false').prefault(false).describe('Serve it at `/mcp`, `/sse` and `/message` too. A single server always is.'),
-  recovery: z.enum(['restart', 'end']).prefault('restart').describe('When the owner of a session dies: start the session anew elsewhere, or end it.'),
+  recovery: z
+    .enum(['restart', 'end'])
+    .prefault('restart')
+    .describe('When the owner of a session dies: start the session anew elsewhere, or end it.'),
 });
 
 /** Everything but the servers. */
@@ -186,16 +205,25 @@ export function isServerName(name: string): boolean {
 
 /** The nearest name that is allowed. */
 export function toServerName(name: string): string {
-  const slug = name.replaceAll(/[^A-Za-z0-9._-]+/g, '-').replaceAll(/^[-.]+|[-.]+$/g, '').slice(-64).replace(/^[-.]+/, '');
+  const slug = name
+    .replaceAll(/[^A-Za-z0-9._-]+/g, '-')
+    .replaceAll(/^[-.]+|[-.]+$/g, '')
+    .slice(-64)
+    .replace(/^[-.]+/, '');
   return slug === '' ? 'server' : slug;
 }
 
 /** The whole file, for the published JSON Schema and the docs; `load.ts` checks its parts one by one. */
 export const fileSchema = settingsSchema.extend({
   $schema: z.string().optional().describe('For editors.'),
-  import: z.array(text).prefault([]).describe('Files of MCP clients (`mcpServers`, or VS Code\'s `servers`) whose servers are added; they are only read.'),
-  servers: z.record(z.string().regex(NAME), serverSchema).prefault({}).describe('The stdio servers, by name: letters, digits, dot, underscore, hyphen; up to 64.'),
+  import: z
+    .array(text)
+    .prefault([])
+    .describe("Files of MCP clients (`mcpServers`, or VS Code's `servers`) whose servers are added; they are only read."),
+  servers: z
+    .record(z.string().regex(NAME), serverSchema)
+    .prefault({})
+    .describe('The stdio servers, by name: letters, digits, dot, underscore, hyphen; up to 64.'),
 });
 
 export type ParsedSettings = z.output<typeof settingsSchema>;
-export type ParsedServer = z.output<typeof serverSchema>;

@@ -40,14 +40,21 @@ export function resolveServer(source: ServerSource, overrides: Readonly<Record<s
   const fault = (at: Path, text: string, part: 'key' | 'value' = 'value'): void => {
     faults.push(faultAt(document, at, text, part));
   };
-  if (!isServerName(name)) fault(path, `not a server name: letters, digits, dot, underscore, hyphen, up to 64 (did you mean ${JSON.stringify(toServerName(name))}?)`, 'key');
+  if (!isServerName(name))
+    fault(
+      path,
+      `not a server name: letters, digits, dot, underscore, hyphen, up to 64 (did you mean ${JSON.stringify(toServerName(name))}?)`,
+      'key',
+    );
   const expanded = scope === undefined ? source.value : interpolateTree(source.value, path, scope, fault);
   const input = isFields(expanded) ? { ...expanded, ...overrides } : expanded;
   // Variables from outside are added; everything else is replaced.
-  if (isFields(input) && isFields(expanded) && isFields(expanded['env']) && isFields(overrides['env'])) input['env'] = { ...expanded['env'], ...overrides['env'] };
+  if (isFields(input) && isFields(expanded) && isFields(expanded['env']) && isFields(overrides['env']))
+    input['env'] = { ...expanded['env'], ...overrides['env'] };
   const result = serverSchema.safeParse(input);
   if (!result.success) {
-    for (const found of findings(result.error.issues, input, () => Object.keys(serverSchema.shape))) fault([...path, ...found.path], found.text, found.part);
+    for (const found of findings(result.error.issues, input, () => Object.keys(serverSchema.shape)))
+      fault([...path, ...found.path], found.text, found.part);
     return { config: undefined, faults };
   }
   const { command, cwd, envFile, env, startTimeout, path: ownPath, ...rest } = result.data;

@@ -39,7 +39,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
 type AnySchema = z.core.$ZodType;
 
 /** Without defaults and options around it. */
-export function inner(schema: AnySchema): AnySchema {
+function inner(schema: AnySchema): AnySchema {
   const { def } = schema._zod;
   return 'innerType' in def ? inner((def as { innerType: AnySchema }).innerType) : schema;
 }
@@ -48,7 +48,7 @@ export function inner(schema: AnySchema): AnySchema {
 export function members(schema: AnySchema): Readonly<Record<string, AnySchema>> | undefined {
   const bare = inner(schema);
   if (bare instanceof z.ZodUnion) return Object.assign({}, ...bare.options.map(members)) as Record<string, AnySchema>;
-  return bare instanceof z.ZodObject ? (bare.shape as Record<string, AnySchema>) : undefined;
+  return bare instanceof z.ZodObject ? bare.shape : undefined;
 }
 
 /** Paths of all settings outside `servers`, `http.cors` and `auth.apiKeys` being one each. */
@@ -62,7 +62,12 @@ export function settingPaths(schema: AnySchema = settingsSchema, base: readonly 
 export function variablesOf(path: string): readonly string[] {
   if (Object.hasOwn(NAMES, path)) return NAMES[path]!;
   if (path.startsWith('servers.')) return [];
-  return [`CAUSEWAY_${path.replaceAll('.', '_').replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`];
+  return [
+    `CAUSEWAY_${path
+      .replaceAll('.', '_')
+      .replaceAll(/[A-Z]/g, (letter) => `_${letter}`)
+      .toUpperCase()}`,
+  ];
 }
 
 const PER_SERVER = Object.keys(NAMES).filter((path) => path.startsWith('servers.'));
@@ -84,7 +89,8 @@ function formed(path: string, value: unknown): unknown {
   if (['http.allowedHosts', 'http.allowedOrigins', 'http.healthPaths', 'nats.servers'].includes(path)) return list(value);
   if (path === 'diagnostics.port' && /^(?:false|off|none|no)$/i.test(value)) return false;
   if (path === 'log.level') return LEVELS[value.toLowerCase()] ?? value.toLowerCase();
-  if (path === 'servers.*.passEnvironment') return value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : list(value);
+  if (path === 'servers.*.passEnvironment')
+    return value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : list(value);
   return value;
 }
 
@@ -92,7 +98,10 @@ function formed(path: string, value: unknown): unknown {
 const LEVELS: Readonly<Record<string, string>> = { none: 'silent', warning: 'warn', critical: 'error', fatal: 'error' };
 
 function list(value: string): string[] {
-  return value.split(',').map((one) => one.trim()).filter((one) => one !== '');
+  return value
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => one !== '');
 }
 
 /** The value of one override in the form that the schema reads, or its faults. */
@@ -104,7 +113,11 @@ export function checkOverride(override: Override): { readonly value: unknown } |
   const value = formed(override.path, override.value);
   const result = z.safeParse(inner(schema), value);
   if (result.success) return { value };
-  const faults = findings(result.error.issues, value, () => []).map((finding): Fault => ({ where: override.origin, path: '', text: finding.text }));
+  const faults = findings(result.error.issues, value, () => []).map((finding): Fault => ({
+    where: override.origin,
+    path: '',
+    text: finding.text,
+  }));
   return { faults };
 }
 

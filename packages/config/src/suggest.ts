@@ -18,11 +18,11 @@ function distance(a: string, b: string): number {
   return last[b.length]!;
 }
 
-/** The candidate nearest to `word`, or `undefined` when none is near enough to be meant. */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+/** The candidate nearest to `word`, or `undefined` when none is near enough to be meant: within `most` edits. */
+export function nearest(word: string, candidates: Iterable<string>, most = 3): string | undefined {
   const wanted = word.toLowerCase().replaceAll(/[-_]/g, '');
   let best: string | undefined;
-  let least = Math.min(3, Math.max(1, Math.floor((word.length + 1) / 3))) + 1;
+  let least = Math.min(most, Math.max(1, Math.floor((word.length + 1) / 3))) + 1;
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - word.length) > 4) continue;
     const away = distance(wanted, candidate.toLowerCase().replaceAll(/[-_]/g, ''));

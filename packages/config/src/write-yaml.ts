@@ -17,7 +17,10 @@ export interface ScaffoldServer {
 /** A causeway.yaml with one server. */
 export function scaffold({ name, command, args }: ScaffoldServer): string {
   const escaped = (text: string): string => text.replaceAll('${', () => '$${');
-  const servers = stringify({ servers: { [name]: { command: escaped(command), args: args.map(escaped) } } }, { flowCollectionPadding: false, collectionStyle: 'any' });
+  const servers = stringify(
+    { servers: { [name]: { command: escaped(command), args: args.map(escaped) } } },
+    { flowCollectionPadding: false, collectionStyle: 'any' },
+  );
   return `${FIRST_LINE}# All settings: docs/config.md, or "causeway config schema". Check with "causeway config check".
 listen: 127.0.0.1:8000
 # import: [./.mcp.json]        # servers of an MCP client's file, which is only read
@@ -37,7 +40,10 @@ export function importedYaml(file: string, cwd: string): { readonly yaml: string
   const document = parseDocument(file, text);
   if (document.faults.length > 0) throw new ConfigError(document.faults);
   const key = foreignKey(document);
-  if (key === undefined) throw new ConfigError([faultAt(document, [], 'not a file of an MCP client: it has no "mcpServers", nor "servers" as VS Code writes them')]);
+  if (key === undefined)
+    throw new ConfigError([
+      faultAt(document, [], 'not a file of an MCP client: it has no "mcpServers", nor "servers" as VS Code writes them'),
+    ]);
   const { servers, warnings, faults } = importMcpServers(document, key);
   if (faults.length > 0) throw new ConfigError(faults);
   const map = new Map(servers.map(({ name, value }) => [name, value]));

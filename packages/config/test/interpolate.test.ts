@@ -62,14 +62,18 @@ test('what cannot be expanded is a fault, never silently left', () => {
 });
 
 test('escaping any text and expanding it gives the text back', () => {
-  fc.assert(fc.property(fc.string({ unit: fc.constantFrom('$', '{', '}', 'a', ':', '-', '\n', 'é') }), (text) => {
-    assert.deepEqual(expand(text.replaceAll('${', () => '$${')), { text, faults: [] });
-  }));
+  fc.assert(
+    fc.property(fc.string({ unit: fc.constantFrom('$', '{', '}', 'a', ':', '-', '\n', 'é') }), (text) => {
+      assert.deepEqual(expand(text.replaceAll('${', () => '$${')), { text, faults: [] });
+    }),
+  );
 });
 
 test('a value is never looked at again, whatever it holds', () => {
-  fc.assert(fc.property(fc.string({ unit: fc.constantFrom('$', '{', '}', 'A', 'B', '&', '`', "'") }), fc.string(), (value, around) => {
-    const plain = around.replaceAll('$', '').replaceAll('{', '');
-    assert.deepEqual(expand(`${plain}\${A}${plain}`, { A: value, B: 'never' }), { text: plain + value + plain, faults: [] });
-  }));
+  fc.assert(
+    fc.property(fc.string({ unit: fc.constantFrom('$', '{', '}', 'A', 'B', '&', '`', "'") }), fc.string(), (value, around) => {
+      const plain = around.replaceAll('$', '').replaceAll('{', '');
+      assert.deepEqual(expand(`${plain}\${A}${plain}`, { A: value, B: 'never' }), { text: plain + value + plain, faults: [] });
+    }),
+  );
 });

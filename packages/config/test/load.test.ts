@@ -39,12 +39,18 @@ test('our own file: units, short forms, expansion, imports, defaults', () => {
   assert.equal(config.http.headers['X-Site'], 'none');
   assert.deepEqual(config.drain, { timeout: 90_000, delay: 0 });
   assert.deepEqual(config.auth.apiKeys, [{ id: 'team-a', sha256: createHash('sha256').update('s3cret=,key').digest('hex') }]);
-  assert.deepEqual(Object.keys(config.servers).sort(), ['filesystem', 'git', 'main', 'time']);
+  assert.deepEqual(Object.keys(config.servers).toSorted(), ['filesystem', 'git', 'main', 'time']);
   const { time, main, git } = config.servers;
   assert.deepEqual(time!.args, ['mcp-server-time', '-v', '3', '1.10', 'true']);
   assert.deepEqual({ ...time!.env }, { TZ: 'UTC', VERSION: '1.10' });
-  assert.deepEqual([time!.idle, time!.startTimeout, time!.requestTimeout, time!.path, time!.default], [90_000, 120_000, 300_000, '/time', false]);
-  assert.deepEqual([main!.shell, main!.default, main!.cwd, main!.startTimeout, main!.recovery], [true, true, join(FIXTURES, 'sub'), 5_000, 'end']);
+  assert.deepEqual(
+    [time!.idle, time!.startTimeout, time!.requestTimeout, time!.path, time!.default],
+    [90_000, 120_000, 300_000, '/time', false],
+  );
+  assert.deepEqual(
+    [main!.shell, main!.default, main!.cwd, main!.startTimeout, main!.recovery],
+    [true, true, join(FIXTURES, 'sub'), 5_000, 'end'],
+  );
   assert.deepEqual(main!.passEnvironment, ['HOME', 'LANG']);
   assert.deepEqual({ ...git!.env }, { GIT_AUTHOR_NAME: 'nobody' });
   assert.deepEqual(warnings, ['./claude_desktop_config.json: ignored globalShortcut']);
@@ -55,7 +61,15 @@ test('our own file: units, short forms, expansion, imports, defaults', () => {
 
 test('everything is frozen', () => {
   const { config } = load({ file: 'causeway.yaml' });
-  for (const part of [config, config.listen, config.http.headers, config.servers, config.servers['time']!.args, config.servers['time']!.env]) assert(Object.isFrozen(part));
+  for (const part of [
+    config,
+    config.listen,
+    config.http.headers,
+    config.servers,
+    config.servers['time']!.args,
+    config.servers['time']!.env,
+  ])
+    assert(Object.isFrozen(part));
 });
 
 test('the files of MCP clients load unmodified, and stay byte for byte as they were', () => {
@@ -77,25 +91,39 @@ test('the files of MCP clients load unmodified, and stay byte for byte as they w
 
   const vscode = load({ file: 'vscode.json', env });
   assert.deepEqual({ ...vscode.config.servers['perplexity']!.env }, { PERPLEXITY_API_KEY: 'pk' });
-  assert.deepEqual(vscode.warnings, ['vscode.json: skipped "github": it is a remote server (url); only stdio servers are served', 'vscode.json: ignored perplexity.dev, perplexity.sandboxEnabled']);
+  assert.deepEqual(vscode.warnings, [
+    'vscode.json: skipped "github": it is a remote server (url); only stdio servers are served',
+    'vscode.json: ignored perplexity.dev, perplexity.sandboxEnabled',
+  ]);
 
   const inspector = load({ file: 'inspector.json', env });
-  assert.deepEqual([inspector.config.servers['default-server']!.requestTimeout, inspector.config.servers['other']!.requestTimeout], [20_000, 60_000]);
+  assert.deepEqual(
+    [inspector.config.servers['default-server']!.requestTimeout, inspector.config.servers['other']!.requestTimeout],
+    [20_000, 60_000],
+  );
   assert.deepEqual(inspector.warnings, ['inspector.json: other: timeout 60000 taken as milliseconds']);
 
   const named = load({ imports: ['mcp-proxy-named.json'], env });
   assert.deepEqual(Object.keys(named.config.servers), ['fetch', 'github']);
 
   const code = load({ file: 'claude-code.mcp.json', env });
-  assert.deepEqual([code.config.servers['shared']!.command, code.config.servers['shared']!.args[0], code.config.servers['shared']!.env['A']], ['/opt/bin/server', '--port=1234', '$HOME stays']);
+  assert.deepEqual(
+    [code.config.servers['shared']!.command, code.config.servers['shared']!.args[0], code.config.servers['shared']!.env['A']],
+    ['/opt/bin/server', '--port=1234', '$HOME stays'],
+  );
 
   for (const [name, bytes] of before) assert(readFileSync(join(FIXTURES, name)).equals(bytes), name);
   assert.equal(readdirSync(FIXTURES).length, before.size);
 });
 
 test('an unset variable names itself, its server and its place', () => {
-  assert.deepEqual(faultsOf({ file: 'cursor.mcp.json' }), ['cursor.mcp.json:8:27  mcpServers.local.env.API_KEY: the variable CURSOR_KEY is not set (${CURSOR_KEY:-default} gives it a default)']);
-  assert.match(faultsOf({ file: 'vscode.json' })[0]!, /^vscode\.json:10:38 {2}servers\.perplexity\.env\.PERPLEXITY_API_KEY: \$\{input:perplexity-key\} has no value: set CAUSEWAY_INPUT_PERPLEXITY_KEY$/);
+  assert.deepEqual(faultsOf({ file: 'cursor.mcp.json' }), [
+    'cursor.mcp.json:8:27  mcpServers.local.env.API_KEY: the variable CURSOR_KEY is not set (${CURSOR_KEY:-default} gives it a default)',
+  ]);
+  assert.match(
+    faultsOf({ file: 'vscode.json' })[0]!,
+    /^vscode\.json:10:38 {2}servers\.perplexity\.env\.PERPLEXITY_API_KEY: \$\{input:perplexity-key\} has no value: set CAUSEWAY_INPUT_PERPLEXITY_KEY$/,
+  );
 });
 
 test('all mistakes are told at once, each with its place and the key that was meant', (context) => {
@@ -136,8 +164,19 @@ servers:
 });
 
 test('flag over variable over file over default, and where each came from', () => {
-  const env = { HOME: '/h', CAUSEWAY_PORT: '8200', CAUSEWAY_LOG_LEVEL: 'WARNING', LOG_LEVEL: 'debug', CAUSEWAY_STREAMS_HEARTBEAT: '3s', CAUSEWAY_IDLE: '2m', MCP_PROXY_API_KEY: 'a=b,c' };
-  const overrides = [{ path: 'listen.port', value: '8300', origin: '--port' }, { path: 'servers.*.requestTimeout', value: '9s', origin: '--request-timeout' }];
+  const env = {
+    HOME: '/h',
+    CAUSEWAY_PORT: '8200',
+    CAUSEWAY_LOG_LEVEL: 'WARNING',
+    LOG_LEVEL: 'debug',
+    CAUSEWAY_STREAMS_HEARTBEAT: '3s',
+    CAUSEWAY_IDLE: '2m',
+    MCP_PROXY_API_KEY: 'a=b,c',
+  };
+  const overrides = [
+    { path: 'listen.port', value: '8300', origin: '--port' },
+    { path: 'servers.*.requestTimeout', value: '9s', origin: '--request-timeout' },
+  ];
   const { config, origins } = load({ file: 'causeway.yaml', env, overrides });
   assert.equal(config.listen.port, 8300);
   assert.equal(origins.get('listen.port'), '--port');
@@ -150,24 +189,32 @@ test('flag over variable over file over default, and where each came from', () =
 });
 
 test('a mistake in a variable or a flag names it', () => {
-  assert.deepEqual(faultsOf({ env: { CAUSEWAY_PORT: 'http' }, overrides: [{ path: 'http.maxBody', value: 'big', origin: '--max-body' }] }), [
-    'CAUSEWAY_PORT  not a port: "http" (0 to 65535; 0 is any free port)',
-    '--max-body  not a size: "big" (4MiB, 64kB, or bytes)',
-  ]);
+  assert.deepEqual(
+    faultsOf({ env: { CAUSEWAY_PORT: 'http' }, overrides: [{ path: 'http.maxBody', value: 'big', origin: '--max-body' }] }),
+    ['CAUSEWAY_PORT  not a port: "http" (0 to 65535; 0 is any free port)', '--max-body  not a size: "big" (4MiB, 64kB, or bytes)'],
+  );
   assert.deepEqual(faultsOf({ cwd: tmpdir(), env: { CAUSEWAY_NATS_USER: 'u' } }), ['settings  nats.servers: is required (an array)']);
 });
 
 test('a file alone does not open the bridge to others', (context) => {
-  const cwd = folder(context, { 'causeway.yaml': 'listen: 0.0.0.0:8000\nservers: { a: { command: x } }\n', 'd.yaml': 'diagnostics: 0.0.0.0:9464\n' });
-  assert.deepEqual(faultsOf({ cwd }), ['causeway.yaml:1:9  listen: 0.0.0.0 can be reached by others, and a file alone does not open it: start with --host 0.0.0.0 (or CAUSEWAY_HOST=0.0.0.0)']);
+  const cwd = folder(context, {
+    'causeway.yaml': 'listen: 0.0.0.0:8000\nservers: { a: { command: x } }\n',
+    'd.yaml': 'diagnostics: 0.0.0.0:9464\n',
+  });
+  assert.deepEqual(faultsOf({ cwd }), [
+    'causeway.yaml:1:9  listen: 0.0.0.0 can be reached by others, and a file alone does not open it: start with --host 0.0.0.0 (or CAUSEWAY_HOST=0.0.0.0)',
+  ]);
   assert.match(faultsOf({ cwd, file: 'd.yaml' })[0]!, /CAUSEWAY_DIAGNOSTICS_HOST/);
   const said = load({ cwd, overrides: [{ path: 'listen.host', value: '0.0.0.0', origin: '--host' }] });
   assert.deepEqual([said.config.listen.host, said.warnings.length], ['0.0.0.0', 1]);
   assert.equal(load({ cwd, env: { CAUSEWAY_HOST: '::', CAUSEWAY_API_KEY: 'k' } }).warnings.length, 0);
 });
 
-test('search order: ours, then a client\'s with a word about it; nothing when a command is given', (context) => {
-  const own = folder(context, { 'causeway.yml': 'servers: { own: { command: x } }', '.mcp.json': '{"mcpServers":{"theirs":{"command":"y"}}}' });
+test("search order: ours, then a client's with a word about it; nothing when a command is given", (context) => {
+  const own = folder(context, {
+    'causeway.yml': 'servers: { own: { command: x } }',
+    '.mcp.json': '{"mcpServers":{"theirs":{"command":"y"}}}',
+  });
   assert.deepEqual(Object.keys(load({ cwd: own }).config.servers), ['own']);
   const client = folder(context, { '.vscode/mcp.json': '{"servers":{"v":{"command":"${workspaceFolder}/y"}}}' });
   const found = load({ cwd: client });
@@ -181,7 +228,8 @@ test('search order: ours, then a client\'s with a word about it; nothing when a 
 });
 
 test('names that are traps are only names', (context) => {
-  const text = '{"mcpServers":{"__proto__":{"command":"a","env":{"constructor":"c"}},"constructor":{"command":"b"},"toString":{"command":"c"}}}';
+  const text =
+    '{"mcpServers":{"__proto__":{"command":"a","env":{"constructor":"c"}},"constructor":{"command":"b"},"toString":{"command":"c"}}}';
   const yaml = 'servers:\n  __proto__: { command: a }\n  constructor: { command: b }\n  hasOwnProperty: { command: c }\n';
   const cwd = folder(context, { 'm.json': text, 'c.yaml': yaml });
   for (const file of ['m.json', 'c.yaml']) {
@@ -194,21 +242,32 @@ test('names that are traps are only names', (context) => {
   assert.equal(({} as Record<string, unknown>)['command'], undefined);
 });
 
-test('a client\'s names that cannot be in a URL are skipped with a proposal; the rest is served', (context) => {
-  const cwd = folder(context, { 'm.json': '{"mcpServers":{"github.com/x/servers":{"command":"a"},"..":{"command":"b"},"ok":{"command":"c"}}}' });
+test("a client's names that cannot be in a URL are skipped with a proposal; the rest is served", (context) => {
+  const cwd = folder(context, {
+    'm.json': '{"mcpServers":{"github.com/x/servers":{"command":"a"},"..":{"command":"b"},"ok":{"command":"c"}}}',
+  });
   const { config, warnings } = load({ cwd, file: 'm.json' });
   assert.deepEqual(Object.keys(config.servers), ['ok']);
   assert.match(warnings[0]!, /skipped "github\.com\/x\/servers".*--server "github\.com-x-servers=…"/);
   assert.match(warnings[1]!, /skipped "\.\."/);
 });
 
-test('a setting of ours in a client\'s file is refused: a guard must not be dropped with a warning', (context) => {
+test("a setting of ours in a client's file is refused: a guard must not be dropped with a warning", (context) => {
   const cwd = folder(context, { 'm.json': '{"auth":{"apiKeys":[]},"mcpServers":{"a":{"command":"a"}}}' });
   assert.match(faultsOf({ cwd, file: 'm.json' })[0]!, /^m\.json:1:2 {2}auth: this is a setting of causeway/);
 });
 
 test('broken files tell the place: JSON, YAML, doubled keys, emptiness', (context) => {
-  const cwd = folder(context, { 'a.json': '{\n  "servers": {,}\n}', 'b.yaml': 'servers:\n  a: { command: x\n', 'c.json': '{"servers":{"a":{"command":"x"},"a":{"command":"y"}}}', 'd.yaml': 'a: 1\na: 2\n', 'e.yaml': '', 'f.json': '', 'g.yaml': '- 1\n', 'h.yaml': 'servers:\n' });
+  const cwd = folder(context, {
+    'a.json': '{\n  "servers": {,}\n}',
+    'b.yaml': 'servers:\n  a: { command: x\n',
+    'c.json': '{"servers":{"a":{"command":"x"},"a":{"command":"y"}}}',
+    'd.yaml': 'a: 1\na: 2\n',
+    'e.yaml': '',
+    'f.json': '',
+    'g.yaml': '- 1\n',
+    'h.yaml': 'servers:\n',
+  });
   assert.match(faultsOf({ cwd, file: 'a.json' })[0]!, /^a\.json:2:15 {2}not valid JSON/);
   assert.match(faultsOf({ cwd, file: 'b.yaml' })[0]!, /^b\.yaml:\d+:\d+ {2}not valid YAML/);
   assert.match(faultsOf({ cwd, file: 'c.json' })[0]!, /^c\.json:1:33 {2}the key "a" is given twice/);
@@ -218,14 +277,27 @@ test('broken files tell the place: JSON, YAML, doubled keys, emptiness', (contex
   for (const file of ['e.yaml', 'h.yaml']) assert.deepEqual(Object.keys(load({ cwd, file }).config.servers), []);
 });
 
-test('two servers of one name, and two defaults, are mistakes; a command line replaces the file\'s', (context) => {
-  const cwd = folder(context, { 'c.yaml': 'import: [m.json]\nservers: { a: { command: x }, b: { command: y, default: true }, c: { command: y, default: true } }\n', 'm.json': '{"mcpServers":{"a":{"command":"z"}}}', 'one.yaml': 'servers: { a: { command: x } }' });
+test("two servers of one name, and two defaults, are mistakes; a command line replaces the file's", (context) => {
+  const cwd = folder(context, {
+    'c.yaml': 'import: [m.json]\nservers: { a: { command: x }, b: { command: y, default: true }, c: { command: y, default: true } }\n',
+    'm.json': '{"mcpServers":{"a":{"command":"z"}}}',
+    'one.yaml': 'servers: { a: { command: x } }',
+  });
   const faults = faultsOf({ cwd, file: 'c.yaml' });
   assert.match(faults.join('\n'), /there is a server "a" in .* already/);
   assert.match(faults.join('\n'), /only one server can be the default, and "b", "c" are/);
   const replaced = load({ cwd, file: 'one.yaml', commands: [{ name: 'a', command: 'new', args: [], origin: '--server' }] });
   assert.equal(replaced.config.servers['a']!.command, 'new');
-  assert.match(faultsOf({ cwd, commands: [{ command: 'x', args: [], origin: '--server' }, { command: 'x', args: [], origin: 'command line' }] })[0]!, /two servers "x"/);
+  assert.match(
+    faultsOf({
+      cwd,
+      commands: [
+        { command: 'x', args: [], origin: '--server' },
+        { command: 'x', args: [], origin: 'command line' },
+      ],
+    })[0]!,
+    /two servers "x"/,
+  );
 });
 
 test('an edge reads no servers, so it needs none of their secrets', () => {
@@ -233,9 +305,13 @@ test('an edge reads no servers, so it needs none of their secrets', () => {
   assert.deepEqual([Object.keys(config.servers), warnings], [[], []]);
 });
 
-test('what a flag says of the child goes to the command\'s child only, when there is one', () => {
+test("what a flag says of the child goes to the command's child only, when there is one", () => {
   const overrides = [{ path: 'servers.*.env', value: { X: '1' }, origin: '-e' }];
-  const beside = load({ file: 'inspector.json', overrides, commands: [{ command: 'uvx', args: ['mcp-server-git'], origin: 'command line' }] }).config.servers;
+  const beside = load({
+    file: 'inspector.json',
+    overrides,
+    commands: [{ command: 'uvx', args: ['mcp-server-git'], origin: 'command line' }],
+  }).config.servers;
   assert.deepEqual([{ ...beside['git']!.env }, { ...beside['default-server']!.env }], [{ X: '1' }, { hello: 'Hello MCP!' }]);
   const alone = load({ file: 'inspector.json', overrides }).config.servers;
   assert.deepEqual({ ...alone['default-server']!.env }, { hello: 'Hello MCP!', X: '1' });

@@ -56,7 +56,11 @@ function run(check: () => CheckResult): CheckResult {
 }
 
 function report(checks: readonly NamedResult[]): HealthReport {
-  const state = checks.some((check) => check.state === 'failing') ? 'failing' : checks.some((check) => check.state === 'degraded') ? 'degraded' : 'ok';
+  const state = checks.some((check) => check.state === 'failing')
+    ? 'failing'
+    : checks.some((check) => check.state === 'degraded')
+      ? 'degraded'
+      : 'ok';
   return { status: state === 'failing' ? 503 : 200, state, checks };
 }
 

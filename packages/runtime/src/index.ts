@@ -2,6 +2,26 @@
 export { DeadlineError, deferred, withDeadline, type Deferred, type DeadlineOptions } from './async.ts';
 export { createWheel, systemClock, type Clock, type Wheel, type WheelOptions } from './clock.ts';
 export { fakeTime, type FakeTime } from './fake-time.ts';
-export { createHealth, healthJson, healthText, type CheckResult, type CheckState, type Health, type HealthReport, type NamedResult } from './health.ts';
+export {
+  createHealth,
+  healthJson,
+  healthText,
+  type CheckResult,
+  type CheckState,
+  type Health,
+  type HealthReport,
+  type NamedResult,
+} from './health.ts';
 export { atExit, runProcess, type ProcessDoor, type ProcessOptions, type Running } from './lifecycle.ts';
-export { LOG_LEVELS, maskUrls, openLog, silentLog, type Log, type LogFacts, type LogLevel, type LogOptions, type LogWrite, type OpenLog } from './log.ts';
+export {
+  LOG_LEVELS,
+  maskUrls,
+  openLog,
+  silentLog,
+  type Log,
+  type LogFacts,
+  type LogLevel,
+  type LogOptions,
+  type LogWrite,
+  type OpenLog,
+} from './log.ts';

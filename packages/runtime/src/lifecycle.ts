@@ -56,7 +56,7 @@ export interface ProcessOptions {
 
 /** Runs `start` for as long as the process lives; resolves with the exit code after asking the door to exit. */
 export async function runProcess(options: ProcessOptions): Promise<number> {
-  const door: ProcessDoor = options.door ?? (process as unknown as ProcessDoor);
+  const door: ProcessDoor = options.door ?? process;
   const { log } = options;
   const exit = (code: number): number => {
     log.flush?.();
@@ -87,9 +87,18 @@ async function live(options: ProcessOptions, stops: Stops): Promise<number> {
   const abandon = new AbortController();
   void stops.first.then((signal) => abandon.abort(new Error(`stopped by ${signal}`)));
   const starting = options.start(abandon.signal);
-  const begun = await Promise.race([starting.then((running) => ({ running }), (error: unknown) => ({ error })), stops.first]);
+  const begun = await Promise.race([
+    starting.then(
+      (running) => ({ running }),
+      (error: unknown) => ({ error }),
+    ),
+    stops.first,
+  ]);
   if (typeof begun === 'string') {
-    const release = starting.then(async (running) => running[Symbol.asyncDispose](), () => undefined);
+    const release = starting.then(
+      async (running) => running[Symbol.asyncDispose](),
+      () => undefined,
+    );
     await withDeadline(release, ABANDON_MS).catch(() => log.warn({ ms: ABANDON_MS }, 'start could not be abandoned in time'));
     return 128 + NUMBER[begun];
   }
@@ -102,7 +111,9 @@ async function live(options: ProcessOptions, stops: Stops): Promise<number> {
     log.info({ reason: why }, 'stopping');
     running.unready?.();
     if (drain.delay > 0) await new Promise((resolve) => setTimeout(resolve, drain.delay));
-    await withDeadline(running.drain(drain.timeout), drain.timeout + 1_000, { what: 'draining' }).catch((err: unknown) => log.warn({ err }, 'drain was cut short'));
+    await withDeadline(running.drain(drain.timeout), drain.timeout + 1_000, { what: 'draining' }).catch((err: unknown) =>
+      log.warn({ err }, 'drain was cut short'),
+    );
   }
   try {
     await withDeadline(Promise.resolve(running[Symbol.asyncDispose]()), RELEASE_MS, { what: 'releasing' });

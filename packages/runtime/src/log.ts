@@ -72,20 +72,26 @@ export interface LogOptions {
 }
 
 const SECRET_KEYS = ['authorization', 'Authorization', 'cookie', 'Cookie', 'set-cookie', 'env', 'apiKey', 'token', 'password', 'x-api-key'];
-const PATHS = SECRET_KEYS.flatMap((key) => ['', '*.', '*.*.'].map((prefix) => (key.includes('-') ? `${prefix.replace(/\.$/, '')}["${key}"]` : prefix + key)));
+const PATHS = SECRET_KEYS.flatMap((key) =>
+  ['', '*.', '*.*.'].map((prefix) => (key.includes('-') ? `${prefix.replace(/\.$/, '')}["${key}"]` : prefix + key)),
+);
 const MASK = '[redacted]';
 const BUFFER_BYTES = 4 * 1024 * 1024;
 
 /** The text with user info and query of every URL in it masked. */
 export function maskUrls(text: string): string {
   if (!text.includes('://')) return text;
-  return text.replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"'<>]+@/gi, `$1${MASK}@`).replace(/(\b[a-z][a-z0-9+.-]*:\/\/[^\s?"'<>]+\?)[^\s"'<>]+/gi, `$1${MASK}`);
+  return text
+    .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"'<>]+@/gi, `$1${MASK}@`)
+    .replace(/(\b[a-z][a-z0-9+.-]*:\/\/[^\s?"'<>]+\?)[^\s"'<>]+/gi, `$1${MASK}`);
 }
 
 export async function openLog(options: LogOptions): Promise<OpenLog> {
   const { pino, stdSerializers } = await import('pino');
   const format = options.format === 'auto' ? (process.stdout.isTTY ? 'pretty' : 'json') : options.format;
-  const out = options.destination ?? (format === 'pretty' ? await prettyStream() : pino.destination({ dest: 1, sync: false, maxLength: BUFFER_BYTES }));
+  const out =
+    options.destination ??
+    (format === 'pretty' ? await prettyStream() : pino.destination({ dest: 1, sync: false, maxLength: BUFFER_BYTES }));
   const full = options.level === 'debug' || options.level === 'trace';
   const logger = pino(
     {
@@ -99,17 +105,18 @@ export async function openLog(options: LogOptions): Promise<OpenLog> {
         session: (session: unknown) => (typeof session === 'string' && !full ? session.slice(0, 8) : session),
       },
     },
-    out as DestinationStream,
+    out,
   );
   return Object.assign(asLog(logger), {
     flush: () => ('flushSync' in out && typeof out.flushSync === 'function' ? settle(() => (out.flushSync as () => void)()) : undefined),
-    [Symbol.asyncDispose]: async () => settle(() => ('flushSync' in out && typeof out.flushSync === 'function' ? (out.flushSync as () => void)() : undefined)),
+    [Symbol.asyncDispose]: async () =>
+      settle(() => ('flushSync' in out && typeof out.flushSync === 'function' ? (out.flushSync as () => void)() : undefined)),
   });
 }
 
 /** A pino logger has exactly these methods; its own types differ only in how they infer format strings. */
 function asLog(logger: Logger): Log {
-  return logger as unknown as Log;
+  return logger;
 }
 
 async function prettyStream(): Promise<DestinationStream> {
@@ -148,6 +155,15 @@ function settle(write: () => void): void {
 /** A log that writes nothing, for tests. */
 export function silentLog(): Log {
   const write: LogWrite = () => undefined;
-  const log: Log = { trace: write, debug: write, info: write, warn: write, error: write, fatal: write, child: () => log, isLevelEnabled: () => false };
+  const log: Log = {
+    trace: write,
+    debug: write,
+    info: write,
+    warn: write,
+    error: write,
+    fatal: write,
+    child: () => log,
+    isLevelEnabled: () => false,
+  };
   return log;
 }

@@ -51,7 +51,8 @@ test('the first signal turns unready, drains, releases and exits 0, and leaves n
   assert.equal(await result, 0);
   assert.deepEqual(steps, ['unready', 'drain', 'dispose']);
   assert.deepEqual(door.codes, [0]);
-  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect', 'uncaughtException', 'unhandledRejection']) assert.equal(door.listenerCount(name), 0, name);
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP', 'disconnect', 'uncaughtException', 'unhandledRejection'])
+    assert.equal(door.listenerCount(name), 0, name);
 });
 
 test('a second signal exits 1 at once, but one press delivered twice is one signal', async () => {
@@ -86,7 +87,10 @@ test('the same signal later is a second one', async () => {
 });
 
 test('a signal before ready abandons the start, releases what it still brings, and exits 130 or 143', async () => {
-  for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
     const steps: string[] = [];
     const door = new Door();
     const result = runProcess({
@@ -106,7 +110,10 @@ test('a signal before ready abandons the start, releases what it still brings, a
 });
 
 test('a failed start exits with the code that it is given', async () => {
-  const { result, door } = launch({ start: () => Promise.reject(new Error('no')), failed: (error) => ((error as Error).message === 'no' ? 127 : 1) });
+  const { result, door } = launch({
+    start: () => Promise.reject(new Error('no')),
+    failed: (error) => ((error as Error).message === 'no' ? 127 : 1),
+  });
   assert.equal(await result, 127);
   assert.deepEqual(door.codes, [127]);
 });
@@ -131,7 +138,7 @@ test('a release that fails exits 1; an end of its own gives its own code', async
   assert.deepEqual(own.steps, ['dispose']);
 });
 
-test('an uncaught error exits 70; the launcher\'s end is a signal', async () => {
+test("an uncaught error exits 70; the launcher's end is a signal", async () => {
   const crashed = launch();
   await crashed.up;
   crashed.door.emit('uncaughtException', new Error('bug'));

@@ -4,7 +4,13 @@ import { maskUrls, openLog, silentLog, type LogLevel, type OpenLog } from '../sr
 
 async function recording(level: LogLevel = 'info'): Promise<{ log: OpenLog; lines: () => Record<string, unknown>[]; text: () => string }> {
   const written: string[] = [];
-  const log = await openLog({ level, format: 'json', service: 'causeway-test', instance: 'i1', destination: { write: (line) => written.push(line) } });
+  const log = await openLog({
+    level,
+    format: 'json',
+    service: 'causeway-test',
+    instance: 'i1',
+    destination: { write: (line) => written.push(line) },
+  });
   return { log, lines: () => written.map((line) => JSON.parse(line) as Record<string, unknown>), text: () => written.join('') };
 }
 
@@ -12,15 +18,39 @@ test('a line has its fixed fields', async () => {
   const { log, lines } = await recording();
   log.child({ server: 'git' }).info({ reason: 'idle', ms: 12 }, 'session ended');
   const [line] = lines();
-  assert.deepEqual({ ...line, time: undefined }, { level: 'info', time: undefined, 'service.name': 'causeway-test', 'service.instance.id': 'i1', server: 'git', reason: 'idle', ms: 12, msg: 'session ended' });
+  assert.deepEqual(
+    { ...line, time: undefined },
+    {
+      level: 'info',
+      time: undefined,
+      'service.name': 'causeway-test',
+      'service.instance.id': 'i1',
+      server: 'git',
+      reason: 'idle',
+      ms: 12,
+      msg: 'session ended',
+    },
+  );
   assert.match(String(line!['time']), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
 });
 
 test('no secret is written, at any of the first levels or in a URL', async () => {
   const { log, text, lines } = await recording('trace');
-  log.info({ authorization: 'S3CRET', headers: { authorization: 'S3CRET', cookie: 'S3CRET', 'set-cookie': 'S3CRET', 'x-api-key': 'S3CRET' }, server: 'a' }, 'x');
-  log.info({ req: { headers: { authorization: 'S3CRET' } }, definition: { env: { KEY: 'S3CRET' } }, url: 'nats://user:S3CRET@host:4222' }, 'x');
-  log.child({ authorization: 'S3CRET' }).warn({ err: new Error('cannot reach https://u:S3CRET@h/p?key=S3CRET', { cause: new Error('nats://S3CRET@h') }) }, 'x');
+  log.info(
+    {
+      authorization: 'S3CRET',
+      headers: { authorization: 'S3CRET', cookie: 'S3CRET', 'set-cookie': 'S3CRET', 'x-api-key': 'S3CRET' },
+      server: 'a',
+    },
+    'x',
+  );
+  log.info(
+    { req: { headers: { authorization: 'S3CRET' } }, definition: { env: { KEY: 'S3CRET' } }, url: 'nats://user:S3CRET@host:4222' },
+    'x',
+  );
+  log
+    .child({ authorization: 'S3CRET' })
+    .warn({ err: new Error('cannot reach https://u:S3CRET@h/p?key=S3CRET', { cause: new Error('nats://S3CRET@h') }) }, 'x');
   assert(!text().includes('S3CRET'), text());
   assert.equal(lines().length, 3);
 });
@@ -29,7 +59,10 @@ test('a session is named by 8 characters, in full at debug', async () => {
   const info = await recording('info');
   info.log.child({ session: 'abcdefghijklmnopqrstuv' }).info('x');
   info.log.info({ session: 'abcdefghijklmnopqrstuv' }, 'x');
-  assert.deepEqual(info.lines().map((line) => line['session']), ['abcdefgh', 'abcdefgh']);
+  assert.deepEqual(
+    info.lines().map((line) => line['session']),
+    ['abcdefgh', 'abcdefgh'],
+  );
   const debug = await recording('debug');
   debug.log.info({ session: 'abcdefghijklmnopqrstuv' }, 'x');
   assert.equal(debug.lines()[0]!['session'], 'abcdefghijklmnopqrstuv');
@@ -39,7 +72,9 @@ test('silent writes nothing and the silent log takes everything', async () => {
   const { log, lines } = await recording('silent');
   log.fatal('x');
   assert.equal(lines().length, 0);
-  silentLog().child({ server: 'a' }).error({ err: new Error('x') }, 'x');
+  silentLog()
+    .child({ server: 'a' })
+    .error({ err: new Error('x') }, 'x');
   assert.equal(silentLog().isLevelEnabled('error'), false);
 });
 

@@ -1,8 +1,8 @@
 /** Owns `causeway config`: check, print, schema, import. Starts nothing; results go to stdout. */
 import { describeConfig, importedYaml, jsonSchema, loadConfig, nearest, splitCommand, type Loaded } from '@causeway/config';
-import { parseLine } from '../bin.ts';
 import { EXIT, Failure, warn } from '../failure.ts';
 import { loadInput } from '../options.ts';
+import { parseLine } from '../parse-line.ts';
 
 const NOUNS = ['check', 'print', 'schema', 'import'];
 
@@ -12,7 +12,9 @@ export async function config(argv: readonly string[]): Promise<number> {
     case 'check': {
       const { config: checked, file } = await load(rest);
       const names = Object.keys(checked.servers);
-      out(`${file ?? 'settings'}: ok, ${names.length} ${names.length === 1 ? 'server' : 'servers'}${names.length === 0 ? '' : ` (${names.join(', ')})`}`);
+      out(
+        `${file ?? 'settings'}: ok, ${names.length} ${names.length === 1 ? 'server' : 'servers'}${names.length === 0 ? '' : ` (${names.join(', ')})`}`,
+      );
       return EXIT.ok;
     }
     case 'print': {
@@ -36,13 +38,17 @@ export async function config(argv: readonly string[]): Promise<number> {
     }
     default: {
       const guess = noun === undefined ? undefined : nearest(noun, NOUNS);
-      throw new Failure(EXIT.usage, noun === undefined ? 'config what?' : `unknown: config ${noun}${guess === undefined ? '' : ` (did you mean "${guess}"?)`}`, [`causeway config ${NOUNS.join(' | ')}`]);
+      throw new Failure(
+        EXIT.usage,
+        noun === undefined ? 'config what?' : `unknown: config ${noun}${guess === undefined ? '' : ` (did you mean "${guess}"?)`}`,
+        [`causeway config ${NOUNS.join(' | ')}`],
+      );
     }
   }
 }
 
 async function load(argv: readonly string[]): Promise<Loaded> {
-  const line = await parseLine('config', argv);
+  const line = parseLine('config', argv);
   const [first, ...others] = line.words;
   // `config check FILE` is what people type; a command behind `--` is a server.
   const bare = first !== undefined && others.length === 0 && !argv.includes('--') && line.given['config'] === undefined;

@@ -9,10 +9,17 @@ import { loadInput, type Line } from '../options.ts';
 import { listenFailure } from '../start-failure.ts';
 
 export async function edge(line: Line): Promise<number> {
-  if (line.words.length > 0) throw new Failure(EXIT.usage, `an edge starts no servers, and "${line.words.join(' ')}" is left over`, ['the workers do: causeway worker --nats URL -- COMMAND']);
+  if (line.words.length > 0)
+    throw new Failure(EXIT.usage, `an edge starts no servers, and "${line.words.join(' ')}" is left over`, [
+      'the workers do: causeway worker --nats URL -- COMMAND',
+    ]);
   const { config, warnings } = loadConfig({ ...loadInput(line, splitCommand), servers: false });
   for (const text of warnings) warn(text);
-  if (config.nats === undefined) throw new Failure(EXIT.usage, 'an edge needs the NATS servers that its workers are on', ['--nats nats://host:4222, or CAUSEWAY_NATS_URL, or "nats:" in the file', 'without NATS: causeway run, everything in one process']);
+  if (config.nats === undefined)
+    throw new Failure(EXIT.usage, 'an edge needs the NATS servers that its workers are on', [
+      '--nats nats://host:4222, or CAUSEWAY_NATS_URL, or "nats:" in the file',
+      'without NATS: causeway run, everything in one process',
+    ]);
   const id = newEdgeId();
   await using log = await openLog({ ...config.log, service: 'causeway-edge', instance: id });
   return runProcess({ log, drain: config.drain, failed: report, start: () => start(config, log, id) });

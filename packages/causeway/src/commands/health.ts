@@ -16,7 +16,10 @@ export async function health(argv: readonly string[]): Promise<number> {
 
 function options(argv: readonly string[]): { live: boolean; url: string | undefined; port: string | undefined } {
   try {
-    const { values } = parseArgs({ args: [...argv], options: { live: { type: 'boolean' }, ready: { type: 'boolean' }, url: { type: 'string' }, port: { type: 'string', short: 'p' } } });
+    const { values } = parseArgs({
+      args: [...argv],
+      options: { live: { type: 'boolean' }, ready: { type: 'boolean' }, url: { type: 'string' }, port: { type: 'string', short: 'p' } },
+    });
     if (values.live && values.ready) throw new Error('--live and --ready are two questions; ask one');
     return { live: values.live ?? false, url: values.url, port: values.port };
   } catch (error) {
@@ -33,7 +36,15 @@ function ask(url: URL): Promise<{ status: number; body: string }> {
       response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
       response.on('error', (error) => reject(failed(error.message)));
     });
-    call.on('error', (error: NodeJS.ErrnoException) => reject(failed(error.name === 'TimeoutError' || error.name === 'AbortError' ? `no answer within ${WAIT_MS / 1000} s` : (error.code ?? error.message))));
+    call.on('error', (error: NodeJS.ErrnoException) =>
+      reject(
+        failed(
+          error.name === 'TimeoutError' || error.name === 'AbortError'
+            ? `no answer within ${WAIT_MS / 1000} s`
+            : (error.code ?? error.message),
+        ),
+      ),
+    );
     call.end();
   });
 }

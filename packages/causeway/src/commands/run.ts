@@ -30,7 +30,11 @@ function checkCommands({ config, file }: Loaded): ReadonlySet<string> {
   const servers = Object.values(config.servers);
   if (servers.length === 0) {
     const from = file === undefined ? [] : [`${file} has no stdio server in it`];
-    throw new Failure(EXIT.usage, 'there is no server to run', [...from, 'give a command:  causeway -- npx -y @modelcontextprotocol/server-everything', 'or a file:       causeway --config FILE']);
+    throw new Failure(EXIT.usage, 'there is no server to run', [
+      ...from,
+      'give a command:  causeway -- npx -y @modelcontextprotocol/server-everything',
+      'or a file:       causeway --config FILE',
+    ]);
   }
   const absent = new Set<string>();
   for (const server of servers) {
@@ -70,13 +74,17 @@ async function start(config: Config, log: OpenLog, { probe, absent }: StartOptio
 
 function announce({ edge }: OpenBridge, config: Config, log: OpenLog): void {
   const { url, diagnosticsUrl } = edge;
-  const pretty = config.log.format !== 'json' && process.stdout.isTTY;
-  if (pretty) {
+  if (isHuman(config)) {
     for (const [index, text] of banner({ url, config }).entries()) say(index === 0 ? colour('bold', text) : text);
     return;
   }
   const servers = Object.fromEntries(Object.keys(config.servers).map((name) => [name, serverUrl(url, name)]));
   log.info({ url, servers, ...(diagnosticsUrl === undefined ? {} : { diagnostics: diagnosticsUrl }) }, 'listening');
+}
+
+/** Whether a person watches: then there is a banner, and the log holds back what the banner says. */
+function isHuman(config: Config): boolean {
+  return config.log.format !== 'json' && process.stdout.isTTY;
 }
 
 interface Probing {
@@ -94,7 +102,7 @@ async function probeAll({ worker }: OpenBridge, config: Config, { log, absent, e
       const begun = performance.now();
       try {
         await worker.probe(name);
-        log.info({ server: name, ms: Math.round(performance.now() - begun) }, 'server answers');
+        log[isHuman(config) ? 'debug' : 'info']({ server: name, ms: Math.round(performance.now() - begun) }, 'server answers');
         return true;
       } catch (error) {
         report(childFailure(name, error));

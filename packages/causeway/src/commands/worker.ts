@@ -11,9 +11,14 @@ import { listenFailure } from '../start-failure.ts';
 export async function worker(line: Line): Promise<number> {
   const { config, warnings } = loadConfig(loadInput(line, splitCommand));
   for (const text of warnings) warn(text);
-  if (config.nats === undefined) throw new Failure(EXIT.usage, 'a worker needs the NATS servers that its edges are on', ['--nats nats://host:4222, or CAUSEWAY_NATS_URL, or "nats:" in the file', 'without NATS: causeway run, everything in one process']);
+  if (config.nats === undefined)
+    throw new Failure(EXIT.usage, 'a worker needs the NATS servers that its edges are on', [
+      '--nats nats://host:4222, or CAUSEWAY_NATS_URL, or "nats:" in the file',
+      'without NATS: causeway run, everything in one process',
+    ]);
   const servers = Object.values(config.servers);
-  if (servers.length === 0) throw new Failure(EXIT.usage, 'a worker needs servers to run', ['--config FILE, or a command: causeway worker --nats URL -- COMMAND']);
+  if (servers.length === 0)
+    throw new Failure(EXIT.usage, 'a worker needs servers to run', ['--config FILE, or a command: causeway worker --nats URL -- COMMAND']);
   for (const server of servers) {
     const failure = missingCommand(server, process.env);
     if (failure !== undefined && servers.length === 1) throw failure;

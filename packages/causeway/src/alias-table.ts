@@ -1,0 +1,105 @@
+/** Owns what each of the peers' options means here: one of ours, nothing, or a refusal that says why. A table, no code. */
+
+export type Alias =
+  | { readonly to: string; readonly ms?: true }
+  | { readonly drop: 'switch' | 'value' | readonly string[]; readonly otherwise?: string }
+  | { readonly refuse: string; readonly value?: true };
+
+export const REVERSE = 'connecting to a remote server (HTTP to stdio) is not part of this release';
+export const PER_SESSION = 'only one child per session is served; stateless and shared children are not part of this release';
+const TLS = 'TLS is not served by causeway itself in this release; put a proxy in front and name its URL with --base-url';
+const ERA = 'the 2026-07-28 protocol is not part of this release';
+
+/** By kebab-case name; the camelCase spelling means the same, except where it stands here itself. */
+export const ALIASES: Readonly<Record<string, Alias>> = {
+  '--streamable-http-path': { to: '--mcp-path' },
+  '--stream-endpoint': { to: '--mcp-path' },
+  '--sse-endpoint': { to: '--sse-path' },
+  '--health-endpoint': { to: '--health-path' },
+  '--session-timeout': { to: '--idle', ms: true },
+  '--session-idle-timeout': { to: '--idle', ms: true },
+  '--connection-timeout': { to: '--start-timeout', ms: true },
+  '--requestTimeout': { to: '--request-timeout', ms: true },
+  '--graceful-shutdown-timeout': { to: '--drain-timeout', ms: true },
+  '--max-body-size': { to: '--max-body' },
+  '--cors-add-allowed-header': { to: '--cors-header' },
+  '--event-store-max-events': { to: '--resume-window' },
+  '--sse-port': { to: '--port' },
+  '--sse-host': { to: '--host' },
+  '--output-transport': {
+    drop: ['sse', 'streamableHttp', 'streamable-http'],
+    otherwise: 'of the transports sse and streamableHttp are served, both always; ws and stdio are not part of this release',
+  },
+  '--stateful': { drop: 'switch' },
+  '--no-stateful': { refuse: PER_SESSION },
+  '--stateless': { refuse: PER_SESSION },
+  '--no-stateless': { drop: 'switch' },
+  '--sharing': { drop: ['per-session'], otherwise: PER_SESSION },
+  '--protocol-version': { drop: 'value' },
+  '--upstream-protocol': { drop: ['legacy', 'auto'], otherwise: ERA },
+  '--child-protocol': { drop: ['legacy', 'auto'], otherwise: ERA },
+  '--no-modern': { drop: 'switch' },
+  '--no-debug': { drop: 'switch' },
+  '--no-pass-environment': { drop: 'switch' },
+  '--keep-alive-timeout': { drop: 'value' },
+  '--event-store': { drop: 'switch' },
+  '--expose-header': {
+    drop: [
+      'mcp-session-id',
+      'mcp-protocol-version',
+      'www-authenticate',
+      'retry-after',
+      'Mcp-Session-Id',
+      'Mcp-Protocol-Version',
+      'WWW-Authenticate',
+      'Retry-After',
+    ],
+    otherwise:
+      'exposed are Mcp-Session-Id, Mcp-Protocol-Version, WWW-Authenticate and Retry-After; further ones are not part of this release',
+  },
+  '--sse': { refuse: REVERSE, value: true },
+  '--streamable-http': { refuse: REVERSE, value: true },
+  '--ws': { refuse: REVERSE, value: true },
+  '--transport': { refuse: REVERSE, value: true },
+  '--headers': { refuse: REVERSE, value: true },
+  '-H': { refuse: REVERSE, value: true },
+  '--oauth2-bearer': { refuse: 'it guards nothing on the way in; --api-key asks clients for a key', value: true },
+  '--oauth2Bearer': { refuse: 'it guards nothing on the way in; --api-key asks clients for a key', value: true },
+  '--ssl-cert': { refuse: TLS, value: true },
+  '--ssl-key': { refuse: TLS, value: true },
+  '--ssl-ca': { refuse: TLS, value: true },
+  '--tls-cert': { refuse: TLS, value: true },
+  '--tls-key': { refuse: TLS, value: true },
+  '--tls-client-ca': { refuse: TLS, value: true },
+  '--tunnel': { refuse: 'causeway opens no tunnel; cloudflared and ngrok do' },
+};
+
+/** Options that both mcp-proxies accept behind the command, where ours would be the child's. */
+export const TRAILING = new Set([
+  '--port',
+  '--host',
+  '--sse-port',
+  '--sse-host',
+  '--allow-origin',
+  '-e',
+  '--env',
+  '--cwd',
+  '--pass-environment',
+  '--no-pass-environment',
+  '--stateless',
+  '--no-stateless',
+  '--log-level',
+  '--debug',
+  '--no-debug',
+  '--named-server',
+  '--named-server-config',
+]);
+
+/** Every peer's name, for `--help --all`. */
+export const PEER_NAMES: readonly string[] = [
+  ...Object.keys(ALIASES).filter((name) => !('refuse' in ALIASES[name]!)),
+  '--allow-origin',
+  '--named-server',
+  '--endpoint',
+  '--debug',
+].toSorted();

@@ -1,0 +1,257 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test, type TestContext } from 'node:test';
+import { helpText } from '../src/help.ts';
+import { FLAGS } from '../src/flags.ts';
+import { variablesOf } from '@causeway/config';
+
+const BIN = join(import.meta.dirname, '../bin/causeway.js');
+/** A stdio server: answers initialize; `bad` exits, `mute` is silent. */
+const CHILD = join(import.meta.dirname, 'fixtures/child.mjs');
+
+interface Run {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+interface Options {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+function folder(context: TestContext, files: Readonly<Record<string, string>> = {}): string {
+  const path = mkdtempSync(join(tmpdir(), 'causeway-cli-'));
+  context.after(() => rmSync(path, { recursive: true }));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
+  return path;
+}
+
+function start(argv: readonly string[], { cwd = tmpdir(), env = {} }: Options = {}): ReturnType<typeof spawn> {
+  return spawn(process.execPath, [BIN, ...argv], {
+    cwd,
+    env: { PATH: process.env['PATH']!, HOME: tmpdir(), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+async function causeway(argv: readonly string[], options: Options = {}): Promise<Run> {
+  const child = start(argv, options);
+  const late = setTimeout(() => child.kill('SIGKILL'), 60_000);
+  let [out, err] = ['', ''];
+  child.stdout!.setEncoding('utf8').on('data', (part: string) => (out += part));
+  child.stderr!.setEncoding('utf8').on('data', (part: string) => (err += part));
+  const [code] = (await once(child, 'close')) as [number | null];
+  clearTimeout(late);
+  return { code, out, err };
+}
+
+/** Starts a bridge and waits for its line; stops with the context. */
+async function bridge(
+  context: TestContext,
+  argv: readonly string[],
+  options: Options = {},
+): Promise<{ url: string; stop: (signal: NodeJS.Signals) => Promise<number | null>; lines: () => Record<string, unknown>[] }> {
+  const child = start(['--port', '0', '--diagnostics-port', 'off', ...argv], options);
+  context.after(() => child.kill('SIGKILL'));
+  const lines: Record<string, unknown>[] = [];
+  let rest = '';
+  const url = await new Promise<string>((resolve, reject) => {
+    let err = '';
+    child.stderr!.setEncoding('utf8').on('data', (part: string) => (err += part));
+    child.stdout!.setEncoding('utf8').on('data', (part: string) => {
+      const whole = (rest + part).split('\n');
+      rest = whole.pop()!;
+      for (const line of whole) lines.push(JSON.parse(line) as Record<string, unknown>);
+      const listening = lines.find((line) => line['msg'] === 'listening');
+      if (listening !== undefined) resolve(String(listening['url']));
+    });
+    child.once('close', () => reject(new Error(`it ended: ${err}`)));
+  });
+  const stop = async (signal: NodeJS.Signals): Promise<number | null> => {
+    child.kill(signal);
+    const [code] = (await once(child, 'close')) as [number | null];
+    return code;
+  };
+  return { url, stop, lines: () => lines };
+}
+
+test('mistakes of usage exit 2 with what was probably meant, and nothing is started', async (context) => {
+  const cwd = folder(context);
+  for (const [argv, text] of [
+    [['--prot', '80', '--', process.execPath, CHILD], /unknown option '--prot'[^]*did you mean --port/i],
+    [
+      ['wroker'],
+      /"wroker" is neither a verb nor a program on \$PATH; did you mean "worker"\?\n {2}to run a program of that name: causeway -- wroker/,
+    ],
+    [['--port', '80', 'edge'], /the verb comes first: causeway edge/],
+    [['run'], /there is no server to run/],
+    [['--config', 'nope.yaml'], /nope\.yaml {2}no such file/],
+    [['edge'], /an edge needs the NATS servers/],
+    [['worker', '--', process.execPath], /a worker needs the NATS servers/],
+    [['edge', '--stdio', 'x'], /unknown option '--stdio'[^]*not an option of "edge"/],
+    [['config', 'chek'], /did you mean "check"/],
+    [['--port', 'http', '--', process.execPath], /--port {2}not a port: "http"/],
+    [['health', '--nope'], /Unknown option '--nope'/],
+  ] as const) {
+    const { code, out, err } = await causeway(argv, { cwd });
+    assert.equal(code, 2, `${argv.join(' ')}: ${err}`);
+    assert.match(err, text);
+    assert.doesNotMatch(err, /\n\s+at /);
+    assert.equal(out, '');
+  }
+});
+
+test('a command that does not exist: 127, with a hint', async () => {
+  const { code, out, err } = await causeway(['--', 'uvxx', 'mcp-server-git']);
+  assert.deepEqual([code, out], [127, '']);
+  assert.match(
+    err,
+    /^error: cannot start "git": command not found: uvxx\n {2}hint: is it "uvx"\? {2}\(install: https:\/\/docs\.astral\.sh\/uv\) {5}looked in \$PATH \(\d+ directories\)\n$/,
+  );
+});
+
+test('a port in use: 1, naming it and its holder', async (context) => {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  context.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const { code, err } = await causeway(['--port', String(port), '--no-probe', '--', process.execPath, CHILD]);
+  assert.equal(code, 1);
+  assert.match(
+    err,
+    new RegExp(
+      `^error: port ${port} is in use by node \\(pid ${process.pid}\\)\\. Try --port ${port + 1}, or --port 0 for any free port\\.\\n$`,
+    ),
+  );
+});
+
+test('a child that ends or stays silent: 5, with its last words or the usual cause', async () => {
+  const bad = await causeway(['--port', '0', '--log-level', 'silent', '--', process.execPath, CHILD, 'bad']);
+  assert.equal(bad.code, 5, bad.err);
+  assert.match(bad.err, /cannot start "child": it exited with code 3\n {2}\| no database here\n {2}\| giving up\n/);
+  const mute = await causeway(['--port', '0', '--log-level', 'silent', '--start-timeout', '500ms', '--', process.execPath, CHILD, 'mute']);
+  assert.equal(mute.code, 5, mute.err);
+  assert.match(mute.err, /PYTHONUNBUFFERED=1/);
+});
+
+test('piped: no banner, one line with the URLs; SIGTERM and Ctrl-C end it with 0', async (context) => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const { url, stop, lines } = await bridge(context, ['--', process.execPath, CHILD]);
+    assert.match(url, /^http:\/\/127\.0\.0\.1:\d+$/);
+    const line = lines().find((one) => one['msg'] === 'listening')!;
+    assert.deepEqual(line['servers'], { child: `${url}/servers/child/mcp` });
+    const ready = await causeway(['health', '--url', url]);
+    assert.deepEqual([ready.code, ready.out.includes('[+]')], [0, true]);
+    assert.equal((await causeway(['health', '--live', '--url', url])).code, 0);
+    assert.equal(await stop(signal), 0);
+    assert.equal((await causeway(['health', '--url', url])).code, 4);
+  }
+});
+
+test('of several servers a missing one is reported and the others run', async (context) => {
+  const cwd = folder(context, {
+    'm.json': JSON.stringify({
+      mcpServers: { good: { command: process.execPath, args: [CHILD] }, absent: { command: 'no-such-program' } },
+    }),
+  });
+  const { url, stop } = await bridge(context, ['--config', 'm.json'], { cwd });
+  assert.equal((await causeway(['health', '--url', url])).code, 0);
+  assert.equal(await stop('SIGTERM'), 0);
+});
+
+test('a file alone does not open the bridge to others', async (context) => {
+  const cwd = folder(context, { 'causeway.yaml': `listen: 0.0.0.0:0\nservers: { a: { command: ${process.execPath} } }\n` });
+  const { code, err } = await causeway([], { cwd });
+  assert.equal(code, 2);
+  assert.match(err, /^error: causeway\.yaml:1:9 {2}listen: 0\.0\.0\.0 can be reached by others.*start with --host 0\.0\.0\.0/);
+});
+
+test('config check, print, schema, import', async (context) => {
+  const cwd = folder(context, {
+    'causeway.yaml':
+      'nats: { url: "nats://u:S3CRET@h:4222" }\nauth: { apiKeys: [{ id: a, key: S3CRET }] }\nservers: { git: { command: uvx, args: [mcp-server-git], env: { T: S3CRET } } }\n',
+    'bad.yaml': 'lisen: 1\nservers: { a: {} }\n',
+    'm.json': '{"mcpServers":{"a":{"command":"${BIN}","args":["x"]},"b":{"url":"https://x"}}}',
+  });
+  const check = await causeway(['config', 'check'], { cwd });
+  assert.deepEqual([check.code, check.out], [0, 'causeway.yaml: ok, 1 server (git)\n']);
+  const bad = await causeway(['config', 'check', 'bad.yaml'], { cwd });
+  assert.equal(bad.code, 2);
+  assert.match(
+    bad.err,
+    /^error: 2 mistakes in the configuration\n {2}bad\.yaml:1:1 {2}lisen: unknown key \(did you mean listen\?\)\n {2}bad\.yaml:2:/,
+  );
+  const print = await causeway(['config', 'print', '--show-origin', '--port', '81'], { cwd, env: { CAUSEWAY_LOG_LEVEL: 'warn' } });
+  assert.equal(print.code, 0);
+  assert.match(print.out, /^listen\.port = 81 +# --port$/m);
+  assert.match(print.out, /^log\.level = "warn" +# CAUSEWAY_LOG_LEVEL$/m);
+  assert.match(print.out, /^nats\.servers = .*# causeway\.yaml:1:7$/m);
+  assert.match(print.out, /^drain\.timeout = 30000 +# default$/m);
+  assert(!print.out.includes('S3CRET'));
+  const json = JSON.parse((await causeway(['config', 'print'], { cwd })).out) as { servers: { git: { command: string } } };
+  assert.equal(json.servers.git.command, 'uvx');
+  const schema = JSON.parse((await causeway(['config', 'schema'])).out) as Record<string, unknown>;
+  assert.deepEqual(schema, JSON.parse(readFileSync(join(import.meta.dirname, '../../config/schema.json'), 'utf8')));
+  const imported = await causeway(['config', 'import', 'm.json'], { cwd });
+  assert.match(imported.out, /servers:\n {2}a:\n {4}command: \$\{BIN\}\n {4}args:\n {6}- x\n$/);
+  assert.match(imported.err, /skipped "b"/);
+});
+
+test('init writes a file that checks, and never over an existing one', async (context) => {
+  const cwd = folder(context);
+  assert.equal((await causeway(['init', '--', 'uvx', 'mcp-server-git', '--repo', '${X}'], { cwd })).code, 0);
+  const text = readFileSync(join(cwd, 'causeway.yaml'), 'utf8');
+  assert.match(text, /^# yaml-language-server: \$schema=/);
+  assert.equal((await causeway(['config', 'check'], { cwd })).out, 'causeway.yaml: ok, 1 server (git)\n');
+  const again = await causeway(['init'], { cwd });
+  assert.deepEqual([again.code, readFileSync(join(cwd, 'causeway.yaml'), 'utf8')], [2, text]);
+});
+
+test('help fits on a screen, examples first; every option is in --all with its variable', async () => {
+  const { code, out, err } = await causeway(['--help']);
+  assert.deepEqual([code, err], [0, '']);
+  assert(out.split('\n').length < 40);
+  assert.match(out, /^Examples:\n(?: {2}causeway .*\n){4}/);
+  const all = helpText(undefined, true);
+  for (const flag of FLAGS) {
+    assert(all.includes(flag.name), flag.name);
+    if (flag.env !== undefined) assert(all.includes(flag.env), flag.env);
+    if (flag.env !== undefined && flag.path !== undefined)
+      assert(variablesOf(flag.path).includes(flag.env), `${flag.name}: ${flag.env} sets nothing`);
+  }
+  assert.match((await causeway(['edge', '--help'])).out, /causeway edge --nats URL/);
+  assert.equal((await causeway(['--version'])).out, '0.1.0\n');
+});
+
+test('the launcher on an older Node: signals passed on, exit code kept, nothing left behind', async () => {
+  // The launcher is told that its Node is old; the one that it starts is not.
+  const older = 'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.20.2"}})';
+  const launch = (...argv: string[]): ReturnType<typeof spawn> =>
+    spawn(process.execPath, ['--import', older, BIN, ...argv], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const quick = launch('--version');
+  quick.stdout!.resume();
+  assert.deepEqual(await once(quick, 'close'), [0, null]);
+  const wrong = launch('--prot');
+  wrong.stdout!.resume();
+  assert.deepEqual(await once(wrong, 'close'), [2, null]);
+  for (const [signal, code] of [
+    ['SIGTERM', 0],
+    ['SIGINT', 0],
+    ['SIGKILL', null],
+  ] as const) {
+    const launcher = launch('--port', '0', '--diagnostics-port', 'off', '--no-probe', '--', process.execPath, CHILD);
+    const [first] = (await once(launcher.stdout!, 'data')) as [Buffer];
+    assert.match(first.toString(), /"msg":"listening"/);
+    launcher.kill(signal);
+    // The end of stdout is the end of the last process that held it.
+    const [[ended]] = (await Promise.all([once(launcher, 'exit'), once(launcher.stdout!.resume(), 'end')])) as [[number | null], unknown];
+    assert.equal(ended, code);
+  }
+});

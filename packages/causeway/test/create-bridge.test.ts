@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { createBridge } from '../src/index.ts';
+
+const CHILD = join(import.meta.dirname, 'fixtures/child.mjs');
+const servers = { child: { command: process.execPath, args: [CHILD], idle: '5m' } };
+
+const initialize = (url: string): Promise<Response> =>
+  fetch(url, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+    body: JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'initialize',
+      params: { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 't', version: '1' } },
+    }),
+  });
+
+test('a bridge serves its server, drains, and leaves nothing', async () => {
+  const bridge = await createBridge({ servers, listen: { port: 0 } });
+  assert.throws(() => bridge.url('child'), /does not listen yet/);
+  const url = await bridge.listen();
+  assert.equal(bridge.url('child'), `${url}/servers/child/mcp`);
+  assert.throws(() => bridge.url('other'), /no server "other"/);
+  await assert.rejects(bridge.listen(), /listens already/);
+  const response = await initialize(bridge.url('child'));
+  assert.equal(response.status, 200);
+  await response.text();
+  await bridge.drain({ timeout: 2_000 });
+  await bridge[Symbol.asyncDispose]();
+  await bridge[Symbol.asyncDispose]();
+  await assert.rejects(fetch(`${url}/livez`));
+});
+
+test('options that cannot be used are told together; text with ${} in it is text', async () => {
+  await assert.rejects(
+    createBridge({ servers: { 'a b': { command: 'x', idel: 1 } } }),
+    (error: Error) => error.name === 'ConfigError' && error.message.split('\n').length === 2,
+  );
+  await using bridge = await createBridge({ servers: { a: { command: 'x', args: ['${NOT_SET}'] } } });
+  assert(bridge);
+});
+
+test('an address that is taken rejects, and another may be tried', async () => {
+  await using first = await createBridge({ servers });
+  const { port } = new URL(await first.listen({ port: 0 }));
+  await using second = await createBridge({ servers });
+  await assert.rejects(second.listen({ port: Number(port) }), { code: 'EADDRINUSE' });
+  assert.match(await second.listen({ port: 0 }), /^http:/);
+});

@@ -1,0 +1,42 @@
+/** Owns the forms that settings share: durations, sizes, counts, ports, paths, each read from what a user would write. */
+import { z } from 'zod';
+import { durationMs, sizeBytes } from './units.ts';
+
+export const duration = z.union([z.string(), z.number()], 'a duration: 30s, 5m, 250ms, or seconds').transform((value, context) => {
+  const ms = durationMs(value);
+  if (ms !== undefined) return ms;
+  context.addIssue(`not a duration: ${JSON.stringify(value)} (30s, 5m, 1h30m, 250ms, or seconds)`);
+  return z.NEVER;
+});
+
+export const size = z.union([z.string(), z.number()], 'a size: 4MiB, 64kB, or bytes').transform((value, context) => {
+  const bytes = sizeBytes(value);
+  if (bytes !== undefined && bytes > 0) return bytes;
+  context.addIssue(`not a size: ${JSON.stringify(value)} (4MiB, 64kB, or bytes)`);
+  return z.NEVER;
+});
+
+export const count = z.union([z.number(), z.string()], 'a whole number').transform((value, context) => {
+  const number = typeof value === 'number' ? value : /^\d+$/.test(value) ? Number(value) : Number.NaN;
+  if (Number.isSafeInteger(number) && number > 0) return number;
+  context.addIssue(`not a whole number above 0: ${JSON.stringify(value)}`);
+  return z.NEVER;
+});
+
+export const port = z.union([z.number(), z.string()], 'a port').transform((value, context) => {
+  const number = typeof value === 'number' ? value : /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;
+  if (Number.isInteger(number) && number >= 0 && number < 65_536) return number;
+  context.addIssue(`not a port: ${JSON.stringify(value)} (0 to 65535; 0 is any free port)`);
+  return z.NEVER;
+});
+
+export const text = z.string().min(1, 'must not be empty');
+export const texts = z.array(text);
+/** For arguments and variables, which are text to the child whatever they look like. */
+export const scalar = z.union([z.string(), z.number(), z.boolean()], 'text').transform(String);
+export const urlPath = text.regex(/^\/[^?#\s]*$/, 'must be a path that begins with "/"');
+export const header = z.record(
+  z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'not a header name'),
+  z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'holds characters that a header cannot carry'),
+);
+export const httpUrl = text.refine((value) => /^https?:\/\//.test(value) && URL.canParse(value), 'must be an http or https URL');

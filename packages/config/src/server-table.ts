@@ -1,0 +1,107 @@
+/**
+ * Owns the table of servers: those of files and those of the command line, with what flags and variables say of each.
+ * Keeps: names are only names (no prototype); a server of the command line replaces the file's of that name; at most
+ * one is the default, and a single one always is.
+ */
+import type { Collected } from './collect.ts';
+import { serverNameOf } from './command-line.ts';
+import { faultAt, type Document } from './document.ts';
+import { resolveServer, type ServerSource } from './servers.ts';
+import type { Override } from './settings.ts';
+import type { ServerConfig } from './types.ts';
+
+/** A server given on the command line. */
+export interface CommandServer {
+  /** Absent: taken from the package's name. */
+  readonly name?: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly default?: boolean;
+  /** The flag, for messages. */
+  readonly origin: string;
+}
+
+/** What of the input concerns servers. */
+export interface TableInput {
+  readonly cwd: string;
+  readonly commands?: readonly CommandServer[];
+}
+
+export const PER_SERVER = 'servers.*.';
+
+type Table<T> = Record<string, T>;
+const table = <T>(): Table<T> => Object.create(null) as Table<T>;
+
+/** What a command line says of its child goes to that child, not to all others of a file beside it. */
+const CHILD_KEYS = ['env', 'envFile', 'cwd', 'shell', 'passEnvironment'];
+
+export class ServerTable {
+  readonly #input: TableInput;
+  readonly #collected: Collected;
+  readonly #forAll = table<unknown>();
+  readonly #forCommands = table<unknown>();
+  readonly #servers = table<ServerConfig>();
+  readonly origins = new Map<string, string>();
+
+  constructor(input: TableInput, collected: Collected, overrides: readonly Override[]) {
+    this.#input = input;
+    this.#collected = collected;
+    for (const { path, value } of overrides) {
+      if (!path.startsWith(PER_SERVER)) continue;
+      const key = path.slice(PER_SERVER.length);
+      const narrow = CHILD_KEYS.includes(key) && (input.commands?.length ?? 0) > 0;
+      (narrow ? this.#forCommands : this.#forAll)[key] = value;
+    }
+  }
+
+  all(): Table<ServerConfig> {
+    const commands = (this.#input.commands ?? []).map((command) => this.#source(command));
+    const taken = new Set(commands.map((source) => source.name));
+    for (const source of this.#collected.servers) if (!taken.has(source.name)) this.#put(source, this.#forAll);
+    for (const source of commands) {
+      if (Object.hasOwn(this.#servers, source.name)) {
+        this.#collected.faults.push({
+          where: source.document.file,
+          path: '',
+          text: `there are two servers "${source.name}": name one with --server name="…"`,
+        });
+      } else this.#put(source, { ...this.#forAll, ...this.#forCommands });
+    }
+    this.#markDefault();
+    return this.#servers;
+  }
+
+  #put(source: ServerSource, overrides: Readonly<Table<unknown>>): void {
+    const { config, faults } = resolveServer(source, overrides);
+    this.#collected.faults.push(...faults);
+    if (config === undefined) return;
+    const place = source.document.place(source.path);
+    this.origins.set(source.name, place === undefined ? source.document.file : `${source.document.file}:${place.line}:${place.column}`);
+    this.#servers[source.name] = config;
+  }
+
+  #source(command: CommandServer): ServerSource {
+    const { cwd } = this.#input;
+    const name = command.name ?? serverNameOf(command.command, command.args);
+    const document: Document = { file: command.origin, value: undefined, faults: [], place: () => undefined };
+    const value = { command: command.command, args: command.args, ...(command.default === undefined ? {} : { default: command.default }) };
+    // The user's shell has expanded the line already: what still looks like ${…} is meant so.
+    return { name, value, document, path: ['servers', name], folder: cwd, scope: undefined };
+  }
+
+  #markDefault(): void {
+    const servers = this.#servers;
+    const marked = Object.values(servers).filter((server) => server.default);
+    if (marked.length > 1) {
+      const text = `only one server can be the default, and ${marked.map(({ name }) => `"${name}"`).join(', ')} are`;
+      const second = this.#collected.servers.find(({ name }) => name === marked[1]!.name);
+      this.#collected.faults.push(
+        second === undefined
+          ? { where: 'command line', path: 'servers', text }
+          : faultAt(second.document, [...second.path, 'default'], text),
+      );
+    }
+    const [only, ...others] = Object.keys(servers);
+    if (only !== undefined && others.length === 0) servers[only] = { ...servers[only]!, default: true };
+  }
+}
