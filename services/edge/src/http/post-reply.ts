@@ -3,7 +3,8 @@
  * SSE stream; a status of its own while nothing was sent, an error inside the answer afterwards.
  *
  * Invariants: every request gets exactly one answer or one error, unless its client left or cancelled it;
- * a stream is never closed without; nothing is written after the end.
+ * a stream is never closed without; nothing is written after the end; a stream is begun only once the
+ * worker has accepted the call, since a refusal needs its status.
  */
 import type { ServerResponse } from 'node:http';
 import type { DownHead } from '@causeway/cluster';
@@ -18,7 +19,9 @@ export interface PostReplyOptions extends Omit<EventStreamOptions, 'headers'> {
   readonly stream: string;
   /** Begin a stream with a priming event. */
   readonly priming: boolean;
-  /** Answer by a stream even when the answer comes first. */
+  /** The worker has taken the request, as far as can be known before it says so. */
+  readonly accepted: boolean;
+  /** Answer by a stream even when the answer comes first, and begin it as soon as the request is accepted. */
   readonly eager: boolean;
   /** Milliseconds: the `retry` field. */
   readonly retry: number;
@@ -31,7 +34,6 @@ export interface PostReplyOptions extends Omit<EventStreamOptions, 'headers'> {
 }
 
 /** Milliseconds that an answer may take before its stream is begun without it. */
-const HOLD_EAGER = 20;
 const HOLD = 2_000;
 
 export class PostReply {
@@ -41,12 +43,20 @@ export class PostReply {
   #events: EventStream | undefined;
   #done = false;
   readonly #cancelHold: () => void;
+  #accepted: boolean;
+  /** The answer has taken long enough for a stream. */
+  #late: boolean;
 
   constructor(res: ServerResponse, options: PostReplyOptions) {
     this.#res = res;
     this.#options = options;
     this.#unanswered = new Set(options.ids.keys());
-    this.#cancelHold = options.wheel.after(options.eager ? HOLD_EAGER : HOLD, () => this.#stream().begin());
+    this.#accepted = options.accepted;
+    this.#late = options.eager;
+    this.#cancelHold = options.wheel.after(HOLD, () => {
+      this.#late = true;
+      this.#begin();
+    });
     res.once('close', () => {
       if (this.#done) return;
       options.left();
@@ -56,6 +66,12 @@ export class PostReply {
 
   get done(): boolean {
     return this.#done;
+  }
+
+  /** The worker has taken the request. */
+  accepted(): void {
+    this.#accepted = true;
+    this.#begin();
   }
 
   /** A message of the server at its position in the stream. */
@@ -85,6 +101,10 @@ export class PostReply {
     if (this.#done) return;
     this.#stream().end();
     this.#finish();
+  }
+
+  #begin(): void {
+    if (!this.#done && !this.#events && this.#accepted && this.#late) this.#stream().begin();
   }
 
   #stream(): EventStream {

@@ -103,6 +103,7 @@ function call(
     {
       receive: (head, bytes) => {
         if (head.t === 'server') reply.message(head, bytes);
+        else if (head.t === 'ok') reply.accepted();
         else if (head.t === 'no') reply.fail(errorOf(head));
         else if (head.t === 'end' && head.why === 'session_ended') reply.fail(new CausewayError('session.ended'));
         else if (head.t === 'end') reply.end();
@@ -118,6 +119,7 @@ function call(
     ids: requests.map(idText),
     stream: exchange.name,
     priming,
+    accepted: false,
     eager: priming && requests.some(({ method }) => TALKATIVE.has(method ?? '')),
     retry: edge.options.streams.retry,
     heartbeat: edge.options.streams.heartbeat,

@@ -11,6 +11,11 @@ import { failCall } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
 import type { Stream } from './stream.ts';
 
+/**
+ * Milliseconds after which a call that has sent nothing is said to be accepted: its edge may then begin a
+ * stream, which it cannot take back for a refusal. Faster calls need no such word.
+ */
+const ACCEPTED = 15;
 /** Calls of one session that may be in flight. */
 export const MAX_CALLS = 256;
 
@@ -48,7 +53,10 @@ function request(session: SessionParts, head: ClientHead, body: Buffer, reply: s
   if (calls.size >= MAX_CALLS) throw new CausewayError('limit.calls', { retryAfter: 1 });
   const stream = session.transport === 'sse' ? streams.standalone : callStream(session, head, reply);
   beginCall(session, head, body, stream);
-  if (session.transport === 'sse') session.reply(reply, { t: 'ok' });
+  if (session.transport === 'sse') return session.reply(reply, { t: 'ok' });
+  session.wheel.after(ACCEPTED, () => {
+    if (stream.newest === 0 && stream.to === reply) session.reply(reply, { t: 'ok' });
+  });
 }
 
 function callStream(session: SessionParts, head: ClientHead, reply: string | undefined): Stream {
