@@ -24,7 +24,6 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   if (verb === 'init') return (await import('./commands/init.ts')).init(rest);
   if (verb === 'health') return (await import('./commands/health.ts')).health(rest);
   if (verb === 'config') return (await import('./commands/config.ts')).config(rest);
-  if (verb === undefined && rest.length === 0 && process.stdin.isTTY) return help(argv, undefined);
   const { parseLine } = await import('./parse-line.ts');
   const line = parseLine(verb ?? 'run', rest);
   if (verb === undefined && own.length === rest.length) await checkFirstWord(line.words[0]);

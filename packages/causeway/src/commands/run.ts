@@ -34,6 +34,7 @@ function checkCommands({ config, file }: Loaded): ReadonlySet<string> {
       ...from,
       'give a command:  causeway -- npx -y @modelcontextprotocol/server-everything',
       'or a file:       causeway --config FILE',
+      'all there is:    causeway --help',
     ]);
   }
   const absent = new Set<string>();
