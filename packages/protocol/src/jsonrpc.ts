@@ -96,11 +96,18 @@ export function readServerLine(line: Buffer): Frame {
   return readFrame(line, SERVER_SCAN, false);
 }
 
-/** An array of messages that a 2025-03-26 server may print, as its elements' bytes; `undefined` for anything else. */
+/** The elements of an array of messages, as a 2025-03-26 server may print them; `undefined` for anything else. */
 export function splitServerBatch(line: Buffer): Buffer[] | undefined {
   const scanner = new JsonScanner(line, SERVER_SCAN);
   if (scanner.peek() !== 0x5b) return undefined;
-  return faults(() => scanner.array(0)).map(({ start, end }) => line.subarray(start, end));
+  try {
+    const elements = scanner.array(0);
+    scanner.end();
+    return elements.map(({ start, end }) => line.subarray(start, end));
+  } catch (error) {
+    if (error instanceof JsonFault) return undefined;
+    throw error;
+  }
 }
 
 function faults<T>(read: () => T, id?: () => string | undefined): T {

@@ -176,5 +176,6 @@ test('splice replaces spans of any order and leaves the rest alone', () => {
 test('a message becomes one line, and server batches fall apart into messages', () => {
   assert.equal(oneLine(Buffer.from('{"a":\r1,\n"b":"\\n"}')).toString(), '{"a": 1, "b":"\\n"}');
   assert.deepEqual(splitServerBatch(Buffer.from('[{"a":1}, {"b":[2]}]'))?.map(String), ['{"a":1}', '{"b":[2]}']);
-  assert.equal(splitServerBatch(Buffer.from('{}')), undefined);
+  for (const text of ['{}', '', '[1,', '[1]x', '['.repeat(200) + ']'.repeat(200)])
+    assert.equal(splitServerBatch(Buffer.from(text)), undefined);
 });

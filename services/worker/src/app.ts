@@ -2,7 +2,7 @@
  * Owns the composition of a worker: its parts in the order of their dependencies, released in reverse.
  */
 import { hostname } from 'node:os';
-import { encode, type Cluster, type ServedServer } from '@causeway/cluster';
+import { BusError, encode, type Cluster, type DownHead, type ServedServer } from '@causeway/cluster';
 import type { Config } from '@causeway/config';
 import { CausewayError, newWorkerId, type SessionToken, type WorkerId } from '@causeway/protocol';
 import { createWheel, systemClock, type Log } from '@causeway/runtime';
@@ -56,14 +56,22 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const capacity = new Capacity(options.worker.capacity, (sessions) => lease.update({ sessions }));
   stack.use(await openOrphanSweep({ log, own: { worker: id, isCurrent: (mark) => isHeld(capacity, mark) } }));
   const { bus, subjects } = cluster;
+  const reply = (to: string | undefined, head: DownHead): void => {
+    try {
+      if (to !== undefined) bus.publish(to, encode(head));
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error;
+    }
+  };
   const edges = stack.use(new EdgeWatch(wheel, (edge, to) => bus.publish(to, encode({ t: 'ping' }), subjects.edgeLost(id, edge))));
-  const sessionDeps = depsOfSessions({ cluster, id, options, edges, start: starts.start });
+  const sessionDeps = depsOfSessions({ cluster, id, options, edges, reply, start: starts.start });
   const intake = await openIntake({
     cluster,
     worker: id,
     capacity,
     edges,
     log,
+    reply,
     build: (head) => {
       const server = options.servers[head.server];
       if (!server || !Object.hasOwn(options.servers, head.server)) throw new CausewayError('server.unknown');
@@ -132,10 +140,11 @@ interface SessionDoors {
   readonly id: WorkerId;
   readonly options: WorkerOptions;
   readonly edges: EdgeWatch;
+  readonly reply: SessionDeps['reply'];
   readonly start: StartChild;
 }
 
-function depsOfSessions({ cluster, id, options: { streams }, edges, start }: SessionDoors): SessionDeps {
+function depsOfSessions({ cluster, id, options: { streams }, edges, reply, start }: SessionDoors): SessionDeps {
   const { bus, subjects } = cluster;
   const breaker = createBreaker({ now: () => systemClock.monotonic(), random: Math.random });
   const budget = new JournalBudget(streams.workerJournalBytes);
@@ -152,7 +161,7 @@ function depsOfSessions({ cluster, id, options: { streams }, edges, start }: Ses
       credit: { frames: streams.creditFrames, bytes: streams.creditBytes },
     },
     attempt: (server) => breaker.attempt(server),
-    reply: (to, head) => bus.publish(to, encode(head)),
+    reply,
     publishStream: (session: SessionToken) => (to, head, bytes, stream, seq) => {
       const receipt = subjects.streamLost(id, session, stream.name, stream.attachment, seq);
       bus.publish(to, bytes ? encode(head, bytes) : encode(head), receipt);

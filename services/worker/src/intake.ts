@@ -29,6 +29,8 @@ export interface IntakeDeps {
   readonly capacity: Capacity;
   readonly edges: EdgeWatch;
   readonly log: Log;
+  /** Answers an edge, where it asked for an answer. */
+  readonly reply: (to: string | undefined, head: DownHead) => void;
   /** A new session for this opening, not started yet. Throws CausewayError. */
   readonly build: (head: OpenHead) => Session;
 }
@@ -41,7 +43,7 @@ export async function openIntake(deps: IntakeDeps): Promise<Disposable> {
       receive(deps, tail(message.subject, all), message);
     } catch (error) {
       deps.log.error({ err: error }, 'message of the bus not handled');
-      reply(deps, message.reply, verdictOf(new CausewayError('internal')));
+      deps.reply(message.reply, verdictOf(new CausewayError('internal')));
     }
   });
   return { [Symbol.dispose]: () => subscription.unsubscribe() };
@@ -53,7 +55,7 @@ function receive(deps: IntakeDeps, where: readonly string[], message: BusMessage
     const session = deps.capacity.find(token as SessionToken);
     if (door === 'lost') return session?.lost(stream ?? '', Number(attachment), Number(seq));
     if (message.kind === 'undelivered') return;
-    if (!session) return reply(deps, message.reply, verdictOf(new CausewayError('request.session_unknown')));
+    if (!session) return deps.reply(message.reply, verdictOf(new CausewayError('request.session_unknown')));
     return dispatch(deps, session, message);
   }
   if (area === 'edge') return deps.edges.lost(token ?? '');
@@ -79,15 +81,6 @@ function open(deps: IntakeDeps, message: BusMessage): void {
     session.open(head, body, message.reply);
   } catch (error) {
     if (!(error instanceof CausewayError)) throw error;
-    reply(deps, message.reply, verdictOf(error));
-  }
-}
-
-function reply(deps: IntakeDeps, to: string | undefined, head: DownHead): void {
-  if (to === undefined) return;
-  try {
-    deps.cluster.bus.publish(to, encode(head));
-  } catch (error) {
-    if (!(error instanceof BusError)) throw error;
+    deps.reply(message.reply, verdictOf(error));
   }
 }

@@ -21,8 +21,8 @@ export interface SessionDeps {
   readonly edges: EdgeWatch;
   /** Announces a start, whose outcome is then told. Throws CausewayError `server.crash_loop`. */
   attempt(server: string): Attempt;
-  /** Answers an edge; throws BusError. */
-  reply(to: string, head: DownHead): void;
+  /** Answers an edge, where it asked for an answer; what the bus does not take is left to the edge's deadline. */
+  readonly reply: (to: string | undefined, head: DownHead) => void;
   /** The door to the bus of one session's streams. */
   publishStream(session: SessionToken): StreamPorts['publish'];
   /** The worker's account of what all journals hold. */

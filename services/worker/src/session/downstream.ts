@@ -11,16 +11,28 @@ import type { SessionParts } from './parts.ts';
 
 /** One line of the child's stdout. */
 export function receive(session: SessionParts, line: Buffer): void {
-  let frame: Frame;
-  try {
-    frame = readServerLine(line);
-  } catch (error) {
-    if (!(error instanceof FrameFault)) throw error;
-    const batch = error.kind === 'invalid' && session.revision() === '2025-03-26' ? splitServerBatch(line) : undefined;
-    if (batch) for (const message of batch) receive(session, message);
-    else session.child()?.noise(line);
-    return;
+  const frame = read(line);
+  if (frame) return pass(session, frame);
+  const batch = session.revision() === '2025-03-26' ? splitServerBatch(line) : undefined;
+  if (!batch) return session.child()?.noise(line);
+  for (const element of batch) {
+    const message = read(element);
+    if (message) pass(session, message);
+    else session.child()?.noise(element);
   }
+}
+
+/** `undefined` for what is no JSON-RPC message. */
+function read(line: Buffer): Frame | undefined {
+  try {
+    return readServerLine(line);
+  } catch (error) {
+    if (error instanceof FrameFault) return undefined;
+    throw error;
+  }
+}
+
+function pass(session: SessionParts, frame: Frame): void {
   switch (frame.kind) {
     case 'response':
       return response(session, frame);

@@ -134,13 +134,10 @@ export class Readers {
     const { streams, idle, transport, wheel } = this.#session;
     const addresses = new Set<string>();
     for (const stream of streams.all()) {
-      if (stream.kind !== 'call' && stream.to !== undefined) {
-        idle.hold(stream);
-        addresses.add(stream.to);
-      } else {
-        idle.release(stream);
-      }
+      if (stream.kind !== 'call' && stream.to !== undefined) addresses.add(stream.to);
     }
+    if (addresses.size > 0) idle.hold(this);
+    else idle.release(this);
     for (const to of this.#watched) if (!addresses.has(to) && this.#watched.delete(to)) this.#edges.release(to, this);
     for (const to of addresses) if (!this.#watched.has(to) && this.#watched.add(to)) this.#edges.hold(to, this);
     this.#endGrace?.();

@@ -5,7 +5,7 @@
  * Invariants: at most one child; every call is answered before the session is over; the first reason to
  * end is kept; when `ended` resolves, the child's whole process group, the record and every timer are gone.
  */
-import { BusError, verdictOf, type ClientHead, type ControlHead, type DownHead, type OpenHead } from '@causeway/cluster';
+import { verdictOf, type ClientHead, type ControlHead, type OpenHead } from '@causeway/cluster';
 import { CausewayError, memberText, readHandshake } from '@causeway/protocol';
 import type { Attempt } from '../child/breaker.ts';
 import type { Child, ChildExit } from '../child/child.ts';
@@ -57,7 +57,7 @@ export class Session {
       revision: () => this.#revision,
       starting: () => this.#state.kind === 'starting' && opening.transport === 'streamable',
       initialized: (answer) => this.#initialized(answer),
-      reply: (to, head) => this.#reply(to, head),
+      reply: deps.reply,
       close: (reason, error) => this.close(reason, error),
     };
     this.#readers = new Readers(this.#parts, deps.edges);
@@ -97,7 +97,7 @@ export class Session {
       if (transport === 'sse') {
         await this.#record({ params: '', result: '' });
         this.#step({ kind: 'opened' });
-        this.#reply(reply, { t: 'ok' });
+        this.#deps.reply(reply, { t: 'ok' });
         this.#readers.openSse(head.stream, reply);
       } else {
         if (!head.frame) throw new CausewayError('request.invalid', { message: 'A session opens with initialize.' });
@@ -108,7 +108,7 @@ export class Session {
       const refusal = error instanceof CausewayError ? error : new CausewayError('internal', { cause: error });
       if (!(error instanceof CausewayError)) this.#parts.log.error({ err: error }, 'session could not be opened');
       this.#attempt?.failed();
-      this.#reply(reply, verdictOf(refusal));
+      this.#deps.reply(reply, verdictOf(refusal));
       this.close('start_failed', refusal);
     }
   }
@@ -131,10 +131,10 @@ export class Session {
         return this.#readers.credit(head);
       case 'info':
         this.#parts.idle.touch();
-        return this.#reply(reply, { t: 'ok', revision: this.#revision });
+        return this.#deps.reply(reply, { t: 'ok', revision: this.#revision });
       case 'close':
         this.close('delete');
-        return this.#reply(reply, { t: 'ok' });
+        return this.#deps.reply(reply, { t: 'ok' });
     }
   }
 
@@ -188,7 +188,7 @@ export class Session {
   #refuses(identity: string, reply: string | undefined): boolean {
     const over = this.#state.kind === 'closing' || this.#state.kind === 'ended';
     if (!over && identity === this.#opening.identity) return false;
-    this.#reply(reply, verdictOf(new CausewayError('request.session_unknown')));
+    this.#deps.reply(reply, verdictOf(new CausewayError('request.session_unknown')));
     return true;
   }
 
@@ -197,7 +197,13 @@ export class Session {
     // Over HTTP+SSE nothing tells a good start but that the child speaks.
     if (this.#opening.transport === 'sse' && !this.#spoke) this.#attempt?.succeeded();
     this.#spoke = true;
-    receive(this.#parts, line);
+    try {
+      receive(this.#parts, line);
+    } catch (error) {
+      // Whatever one child prints, it must not end the sessions of the others.
+      this.#parts.log.error({ err: error }, 'line of the server not handled');
+      return this.close('child_broken', new CausewayError('server.broken'));
+    }
     this.#readers.balance();
   }
 
@@ -236,14 +242,5 @@ export class Session {
     this.#attempt?.failed();
     if (this.#parts.starting()) return this.close('start_failed', new CausewayError('server.start_failed', { facts }));
     this.close('child_exit', new CausewayError('server.exited', { facts }));
-  }
-
-  #reply(to: string | undefined, head: DownHead): void {
-    if (to === undefined) return;
-    try {
-      this.#deps.reply(to, head);
-    } catch (error) {
-      if (!(error instanceof BusError)) throw error;
-    }
   }
 }

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ControlHead, DownHead } from '@causeway/cluster';
+import { ANONYMOUS } from '@causeway/protocol';
+import { fakeTime } from '@causeway/runtime';
+import { EdgeWatch } from '../../src/edges.ts';
+import { Idle } from '../../src/session/idle.ts';
+import type { SessionParts } from '../../src/session/parts.ts';
+import { GRACE, Readers, STALL } from '../../src/session/readers.ts';
+import { Streams } from '../../src/session/streams.ts';
+
+const limits = { frames: 8, bytes: 1000, age: 60_000, credit: { frames: 2, bytes: 400 } };
+
+/** A session's reading side with everything around it told, nothing done. */
+function session(transport: 'streamable' | 'sse' = 'streamable') {
+  const time = fakeTime();
+  const log: string[] = [];
+  const pings: string[] = [];
+  const streams = new Streams({ publish: () => undefined, charge: () => undefined }, limits, time.clock);
+  const idle = new Idle(time.clock, time.wheel, 1000, () => log.push('idle'));
+  const watch = new EdgeWatch(time.wheel, (edge) => pings.push(edge));
+  const parts = {
+    transport,
+    streams,
+    idle,
+    wheel: time.wheel,
+    child: () => ({ pause: () => log.push('pause'), resume: () => log.push('resume') }),
+    revision: () => '2025-11-25',
+    reply: (_to: string, head: DownHead) => log.push(head.t),
+    close: (reason: string) => log.push(reason),
+  } as unknown as SessionParts;
+  const readers = new Readers(parts, watch);
+  const attach = (stream: string, to: string, after?: number): void =>
+    readers.attach({ t: 'attach', identity: ANONYMOUS, stream, ...(after === undefined ? {} : { after }) }, to);
+  const detach = (stream: string, to: string): void =>
+    readers.detach({ t: 'detach', identity: ANONYMOUS, stream, to } satisfies ControlHead);
+  return { time, log, pings, streams, watch, readers, attach, detach };
+}
+
+test('after any number of take-overs the last reader that leaves lets the session become idle', () => {
+  const { time, log, attach, detach } = session();
+  attach('g1', 'cw.e.A.g.g1');
+  attach('g2', 'cw.e.B.g.g2');
+  detach('g1', 'cw.e.A.g.g1');
+  time.advance(5000);
+  assert.ok(!log.includes('idle'), 'g2 reads');
+  detach('g2', 'cw.e.B.g.g2');
+  time.advance(3000);
+  assert.ok(log.includes('idle'));
+});
+
+test('a late word of an edge that was taken over changes nothing', () => {
+  const { attach, detach, streams } = session();
+  attach('g1', 'cw.e.A.g.g1');
+  streams.home().append(Buffer.from('x'), false);
+  attach('g1', 'cw.e.B.g.g9', 1);
+  detach('g1', 'cw.e.A.g.g1');
+  assert.equal(streams.standalone.to, 'cw.e.B.g.g9');
+});
+
+test('edges are pinged while somebody reads there, once each, and a lost one frees its readers', () => {
+  const { time, pings, watch, attach, detach, streams } = session();
+  attach('g1', 'cw.e.A.g.g1');
+  time.advance(2000);
+  time.advance(2000);
+  assert.deepEqual(pings, ['A', 'A']);
+  watch.lost('B');
+  assert.ok(streams.standalone.to);
+  watch.lost('A');
+  assert.equal(streams.standalone.to, undefined);
+  attach('g2', 'cw.e.B.g.g2');
+  detach('g2', 'cw.e.B.g.g2');
+  pings.length = 0;
+  time.advance(10_000);
+  assert.deepEqual(pings, []);
+});
+
+test('a 2024-11-05 session ends with its stream: at once when its client leaves, after a grace when its edge is lost', () => {
+  const left = session('sse');
+  left.readers.openSse('s', 'cw.e.A.g.s');
+  left.detach('s', 'cw.e.A.g.s');
+  assert.ok(left.log.includes('client_gone'));
+  const lost = session('sse');
+  lost.readers.openSse('s', 'cw.e.A.g.s');
+  lost.watch.lost('A');
+  lost.time.advance(GRACE - 1);
+  assert.ok(!lost.log.includes('client_gone'));
+  lost.attach('s', 'cw.e.A.g.s', 0);
+  lost.time.advance(GRACE);
+  assert.ok(!lost.log.includes('client_gone'), 'the edge took it up again');
+  lost.watch.lost('A');
+  lost.time.advance(GRACE);
+  assert.ok(lost.log.includes('client_gone'));
+});
+
+test('the child is not read while a reader lags, and a reader that does not move is let go', () => {
+  const { time, log, readers, attach, streams } = session();
+  attach('g1', 'cw.e.A.g.g1');
+  for (let at = 0; at < 3; at++) streams.home().append(Buffer.from('x'), false);
+  readers.balance();
+  assert.equal(log.at(-1), 'pause');
+  readers.credit({ t: 'credit', identity: ANONYMOUS, stream: 'g1', to: 'cw.e.A.g.g1', seq: 2 });
+  assert.equal(log.at(-1), 'resume');
+  for (let at = 0; at < 3; at++) streams.home().append(Buffer.from('x'), false);
+  readers.balance();
+  time.advance(STALL);
+  assert.equal(streams.standalone.to, undefined);
+  assert.equal(log.at(-1), 'resume');
+});
