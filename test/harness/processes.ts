@@ -81,7 +81,10 @@ export function launch(args: readonly string[], options: { readonly env?: NodeJS
     child.once('exit', (code, signal) => resolve({ code, signal, at: performance.now() }));
   });
   const killGroup = () => signalGroup(child, 'SIGKILL');
+  // A test process that is told to end would otherwise skip its exit listeners.
+  const leave = () => process.exit(143);
   process.once('exit', killGroup);
+  process.once('SIGTERM', leave);
   return {
     pid: child.pid ?? 0,
     logs,
@@ -95,6 +98,7 @@ export function launch(args: readonly string[], options: { readonly env?: NodeJS
       killGroup();
       await exited;
       process.off('exit', killGroup);
+      process.off('SIGTERM', leave);
     },
   };
 }
