@@ -5,18 +5,7 @@
  * Invariants: bytes that are no envelope of ours are counted and dropped, never trusted; a message for a
  * session that is not here is answered so at once.
  */
-import {
-  BusError,
-  decode,
-  encode,
-  tail,
-  verdictOf,
-  type BusMessage,
-  type Cluster,
-  type DownHead,
-  type OpenHead,
-  type UpHead,
-} from '@causeway/cluster';
+import { decode, tail, verdictOf, type BusMessage, type Cluster, type DownHead, type OpenHead, type UpHead } from '@causeway/cluster';
 import { CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
 import type { Log } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';

@@ -29,7 +29,7 @@ export function openByPost(edge: EdgeContext, visit: Visit, res: ServerResponse,
         } else if (head.t === 'no') {
           reply.fail(errorOf(head));
         } else if (head.t === 'end') {
-          reply.end();
+          reply.fail(new CausewayError('server.start_failed'));
         }
       },
       undelivered: () => reply.fail(new CausewayError('cluster.owner_lost')),

@@ -19,6 +19,7 @@ export interface Call {
   readonly stream: Stream;
   readonly index: number | undefined;
   readonly started: number;
+  answered: boolean;
   /** Stops the call's deadline. */
   cancelDeadline: () => void;
 }
@@ -55,6 +56,7 @@ export class Calls {
       stream,
       index,
       started: now,
+      answered: false,
       cancelDeadline: () => undefined,
     };
     this.#byInternal.set(internal, call);
@@ -64,14 +66,20 @@ export class Calls {
     return { call, bytes: splice(body, edits) };
   }
 
-  /** The call that a response of the child answers; it is settled with this. */
-  settle(frame: Frame): Call | undefined {
+  /** The call that a response of the child answers: once, and its deadline is over. It runs until `end`. */
+  answered(frame: Frame): Call | undefined {
     const call = frame.id && this.#find(slice(frame.bytes, frame.id));
-    if (call) this.end(call);
+    if (!call || call.answered) return undefined;
+    call.answered = true;
+    call.cancelDeadline();
     return call;
   }
 
-  /** Ends a call without an answer of the child. */
+  has(call: Call): boolean {
+    return this.#byInternal.has(call.internal);
+  }
+
+  /** The call is over. */
   end(call: Call): void {
     call.cancelDeadline();
     this.#byInternal.delete(call.internal);

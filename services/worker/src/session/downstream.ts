@@ -6,6 +6,7 @@
  * message too large for the bus becomes a definite error, never silence.
  */
 import { CausewayError, FrameFault, oneLine, readServerLine, splice, splitServerBatch, withId, type Frame } from '@causeway/protocol';
+import type { Call } from './calls.ts';
 import { answerCall, failCall } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
 
@@ -44,22 +45,29 @@ function pass(session: SessionParts, frame: Frame): void {
 }
 
 function response(session: SessionParts, frame: Frame): void {
-  const call = session.calls.settle(frame);
+  const call = session.calls.answered(frame);
   if (!call) {
     session.log.debug({}, 'answer to no running call dropped');
     return;
   }
-  session.idle.release(call);
   const bytes = oneLine(withId(frame, call.clientId));
-  if (call.method !== 'initialize' || !session.starting()) return answerCall(session, call, bytes);
+  if (call.method !== 'initialize' || !session.starting()) return settle(session, call, bytes);
+  // Until the record is written the call counts as running: should the session end meanwhile, it is failed like any other.
   session.initialized(bytes).then(
-    () => answerCall(session, call, bytes, true),
+    (opened) => settle(session, call, bytes, opened),
     (error: unknown) => {
       const refusal = error instanceof CausewayError ? error : new CausewayError('internal', { cause: error });
-      failCall(session, call, refusal);
+      if (session.calls.has(call)) failCall(session, call, refusal);
       session.close('start_failed', refusal);
     },
   );
+}
+
+function settle(session: SessionParts, call: Call, bytes: Buffer, opened = false): void {
+  if (!session.calls.has(call)) return;
+  session.calls.end(call);
+  session.idle.release(call);
+  answerCall(session, call, bytes, opened);
 }
 
 function question(session: SessionParts, frame: Frame): void {

@@ -11,11 +11,11 @@ import type { Call } from './calls.ts';
 import type { SessionParts } from './parts.ts';
 
 /** Gives a call its one answer, and completes its stream if it was the last. */
-export function answerCall(session: SessionParts, call: Call, bytes: Buffer, opened?: true): void {
+export function answerCall(session: SessionParts, call: Call, bytes: Buffer, opened = false): void {
   if (bytes.length > session.maxMessage) return failCall(session, call, new CausewayError('server.reply_too_large'));
   const { stream, index } = call;
   const last = stream.kind === 'call' && --stream.answersLeft <= 0;
-  stream.append(bytes, last, { ...(opened ? { opened } : {}), ...(index === undefined ? {} : { index }) });
+  stream.append(bytes, last, { ...(opened ? { opened: true as const } : {}), ...(index === undefined ? {} : { index }) });
   if (last) session.streams.done(stream);
 }
 

@@ -33,8 +33,8 @@ export interface SessionParts {
   revision(): string;
   /** Until the child has answered initialize: what it says has no listener yet. */
   starting(): boolean;
-  /** The child answered initialize; `answer` is its message. Resolves when the session may be used. */
-  initialized(answer: Buffer): Promise<void>;
+  /** The child answered initialize; `answer` is its message. Resolves when the session may be used, or `false` if the child refused. */
+  initialized(answer: Buffer): Promise<boolean>;
   /** Answers one message of an edge; a lost answer is the edge's deadline's business. */
   reply(to: string | undefined, head: DownHead): void;
   /** The session ends; the first reason counts. `error` is what running calls are told. */

@@ -96,7 +96,7 @@ export class Session {
       this.#child = child;
       if (transport === 'sse') {
         await this.#record({ params: '', result: '' });
-        this.#step({ kind: 'opened' });
+        if (!this.#step({ kind: 'opened' })) throw new CausewayError('server.start_failed');
         this.#deps.reply(reply, { t: 'ok' });
         this.#readers.openSse(head.stream, reply);
       } else {
@@ -207,18 +207,19 @@ export class Session {
     this.#readers.balance();
   }
 
-  async #initialized(answer: Buffer): Promise<void> {
+  async #initialized(answer: Buffer): Promise<boolean> {
     const handshake = readHandshake(answer);
     if (!handshake) {
       // The client gets the server's own error; without a granted handshake there is no session.
       setImmediate(() => this.close('start_failed'));
-      return;
+      return false;
     }
     this.#revision = handshake.revision;
     await this.#record({ params: this.#initializeParams, result: handshake.result });
     if (!this.#step({ kind: 'opened' })) throw new CausewayError('session.ended');
     this.#attempt?.succeeded();
     this.#parts.log.info({ revision: this.#revision }, 'session opened');
+    return true;
   }
 
   async #record(initialize: { readonly params: string; readonly result: string }): Promise<void> {

@@ -109,7 +109,8 @@ export class Stream {
     this.detach();
     if (to === undefined) return;
     try {
-      this.#ports.publish(to, { t: 'end', why }, undefined, this, this.#sent);
+      // Its receipt must not put in doubt what was sent before it.
+      this.#ports.publish(to, { t: 'end', why }, undefined, this, this.#sent + 1);
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
     }

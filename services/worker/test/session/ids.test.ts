@@ -28,8 +28,9 @@ test('calls with equal ids get different ids at the child and each its own back'
       for (const [at, { call, bytes }] of [...begun.entries()].toReversed()) {
         assert.equal(bytes.toString(), `{"jsonrpc":"2.0","id":${call.internal},"method":"tools/call"}`);
         const answer = line(`{"jsonrpc":"2.0","id":${call.internal},"result":{}}`);
-        assert.equal(calls.settle(answer)?.clientId.toString(), ids[at]);
-        assert.equal(calls.settle(answer), undefined);
+        assert.equal(calls.answered(answer)?.clientId.toString(), ids[at]);
+        assert.equal(calls.answered(answer), undefined);
+        calls.end(call);
       }
       assert.equal(calls.size, 0);
     }),
@@ -41,7 +42,7 @@ test('answers to ids that were never given out are nobody’s', () => {
   begin(calls, '{"jsonrpc":"2.0","id":1,"method":"a"}');
   for (const id of ['2', '"1"', '1.0', '01x', '-1', 'null', '1e0', '"__proto__"', '999999999999999999999']) {
     try {
-      assert.equal(calls.settle(line(`{"jsonrpc":"2.0","id":${id},"result":{}}`)), undefined, id);
+      assert.equal(calls.answered(line(`{"jsonrpc":"2.0","id":${id},"result":{}}`)), undefined, id);
     } catch (error) {
       assert.equal((error as Error).name, 'FrameFault');
     }
