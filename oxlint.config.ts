@@ -69,6 +69,7 @@ export default defineConfig({
     'typescript/no-this-alias': 'off',
     'typescript/no-unnecessary-type-arguments': 'off',
     'promise/always-return': 'off',
+    'no-shadow': 'off',
   },
   overrides: [
     {
