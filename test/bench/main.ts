@@ -4,7 +4,7 @@
  * Started by `npm run bench`; see `--help`.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildEcho } from './child.ts';
@@ -44,7 +44,7 @@ function installPeers(): void {
   const to = join(cache, 'peers');
   mkdirSync(to, { recursive: true });
   const installed = join(to, 'node_modules/.package-lock.json');
-  const lock = (folder: string): string => execFileSync('cat', [join(folder, 'package-lock.json')], { encoding: 'utf8' });
+  const lock = (folder: string): string => readFileSync(join(folder, 'package-lock.json'), 'utf8');
   if (existsSync(installed) && lock(from) === lock(to)) return;
   for (const file of ['package.json', 'package-lock.json']) cpSync(join(from, file), join(to, file));
   console.log('bench: installing the peers');
