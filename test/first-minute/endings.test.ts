@@ -4,51 +4,51 @@
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { after, before, describe, it } from 'node:test';
+import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { livingWith, openLifeline, type Lifeline } from '../harness/children.ts';
-import { hostile, MARK, openCauseway, type Causeway, type ServerSpec } from '../harness/processes.ts';
+import { BIN, hostile, MARK, openCauseway, type Causeway, type ServerSpec } from '../harness/processes.ts';
 import { hello, openCall, openStream, post, textOf, toolCall } from '../harness/speak.ts';
 import { within } from '../harness/within.ts';
 
 const HOSTILE = fileURLToPath(new URL('../fixtures/hostile.mjs', import.meta.url));
 
-describe('endings', () => {
-  const stack = new AsyncDisposableStack();
-  let life: Lifeline;
-  before(async () => {
-    life = stack.use(await openLifeline());
-  });
-  after(() => stack.disposeAsync());
+const quoted = (text: string): string => `'${text}'`;
 
-  const quoted = (text: string) => `'${text}'`;
-
-  /** One server of each kind: willing, ignoring TERM, behind a wrapper, behind a shell that waits. */
-  const kinds = (): Readonly<Record<string, ServerSpec>> => ({
+/** One server of each kind: willing, ignoring TERM, behind a wrapper, behind a shell that waits. */
+const kinds = (life: Lifeline): Readonly<Record<string, ServerSpec>> => {
+  const env = { ...life.env, IGNORE_TERM: '1' };
+  const wrapper = `require('child_process').spawn(process.execPath, [${JSON.stringify(HOSTILE)}], { stdio: 'inherit' })`;
+  return {
     willing: hostile(life.env),
-    stubborn: hostile({ ...life.env, IGNORE_TERM: '1' }),
-    wrapped: { command: process.execPath, args: ['-e', `require('child_process').spawn(process.execPath, [${JSON.stringify(HOSTILE)}], { stdio: 'inherit' })`], env: { ...life.env, IGNORE_TERM: '1' } },
-    shelled: { command: 'sh', args: ['-c', `${quoted(process.execPath)} ${quoted(HOSTILE)}; true`], env: { ...life.env, IGNORE_TERM: '1' } },
-  });
+    stubborn: hostile(env),
+    wrapped: { command: process.execPath, args: ['-e', wrapper], env },
+    shelled: { command: 'sh', args: ['-c', `${quoted(process.execPath)} ${quoted(HOSTILE)}; true`], env },
+  };
+};
 
-  /** A bridge with a session of each kind, and with a grandchild that ignores TERM. */
-  async function inhabited(): Promise<Causeway> {
-    await using opening = new AsyncDisposableStack();
-    const bridge = opening.use(await openCauseway('run', { servers: kinds() }));
-    for (const name of Object.keys(kinds())) {
-      const { headers } = await hello(bridge.url(name));
-      if (name !== 'stubborn') continue;
-      const pid = Number(textOf((await post(bridge.url(name), toolCall(1, 'grandchild'), headers)).messages.at(-1)));
-      await life.events.next('the grandchild', (event) => event.pid === pid);
-    }
-    assert.ok(life.alive.size >= 5);
-    opening.move();
-    return bridge;
+/** A bridge with a session of each of `names`, and a grandchild that ignores TERM below `stubborn`. */
+async function inhabited(life: Lifeline, names: readonly string[] = Object.keys(kinds(life))): Promise<Causeway> {
+  await using opening = new AsyncDisposableStack();
+  const servers = Object.fromEntries(Object.entries(kinds(life)).filter(([name]) => names.includes(name)));
+  const bridge = opening.use(await openCauseway('run', { servers }));
+  for (const name of names) {
+    const { headers } = await hello(bridge.url(name));
+    if (name !== 'stubborn') continue;
+    const pid = Number(textOf((await post(bridge.url(name), toolCall(1, 'grandchild'), headers)).messages.at(-1)));
+    await life.events.next('the grandchild', (event) => event.pid === pid);
   }
+  assert.ok(life.alive.size >= names.length);
+  opening.move();
+  return bridge;
+}
 
+// Most of the time here is waiting for children that do not want to end.
+describe('endings', { concurrency: 3 }, () => {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     it(`${signal} ends the bridge and every process of every child, in order`, async () => {
-      await using bridge = await inhabited();
+      await using life = await openLifeline();
+      await using bridge = await inhabited(life);
       bridge.kill(signal);
       const { code } = await within(15_000, 'the end of the bridge', bridge.exited);
       assert.equal(code, 0, bridge.stderr());
@@ -58,7 +58,8 @@ describe('endings', () => {
   }
 
   it('Ctrl-C in a terminal, where children get the signal too, ends everything', async () => {
-    await using bridge = await inhabited();
+    await using life = await openLifeline();
+    await using bridge = await inhabited(life);
     process.kill(-bridge.pid, 'SIGINT');
     const { code } = await within(15_000, 'the end of the bridge', bridge.exited);
     assert.equal(code, 0, bridge.stderr());
@@ -66,7 +67,8 @@ describe('endings', () => {
   });
 
   it('kill -9 of the bridge leaves none of them after 5 s', async () => {
-    await using bridge = await inhabited();
+    await using life = await openLifeline();
+    await using bridge = await inhabited(life);
     bridge.kill('SIGKILL');
     await bridge.exited;
     await life.none(5_000);
@@ -76,7 +78,8 @@ describe('endings', () => {
   });
 
   it('a call in flight is finished before the end; a new session is refused meanwhile', async () => {
-    await using bridge = await openCauseway('run', { servers: { willing: hostile(life.env) } });
+    await using life = await openLifeline();
+    await using bridge = await inhabited(life, ['willing']);
     const url = bridge.url('willing');
     const { headers } = await hello(url);
     await using call = await openCall(url, toolCall('last', 'sleep', { ms: 600, text: 'finished' }), headers);
@@ -86,7 +89,8 @@ describe('endings', () => {
   });
 
   it('an open standalone stream does not hold up the end', async () => {
-    await using bridge = await openCauseway('run', { servers: { willing: hostile(life.env) } });
+    await using life = await openLifeline();
+    await using bridge = await inhabited(life, ['willing']);
     const { headers } = await hello(bridge.url('willing'));
     await using stream = await openStream(bridge.url('willing'), { headers });
     bridge.kill('SIGTERM');
@@ -96,9 +100,9 @@ describe('endings', () => {
   });
 
   it('the second signal ends at once, with 1, and leaves nothing', async () => {
-    await using bridge = await openCauseway('run', { servers: { willing: hostile(life.env), stubborn: hostile({ ...life.env, IGNORE_TERM: '1' }) } });
+    await using life = await openLifeline();
+    await using bridge = await inhabited(life, ['willing', 'stubborn']);
     const { headers } = await hello(bridge.url('willing'));
-    await hello(bridge.url('stubborn'));
     await using call = await openCall(bridge.url('willing'), toolCall('never', 'never'), headers);
     bridge.kill('SIGTERM');
     await bridge.logs.next('the beginning of the end', ({ msg }) => msg === 'stopping');
@@ -111,8 +115,8 @@ describe('endings', () => {
   });
 
   it('a bridge in a pipe prints JSON lines and nothing else', async () => {
-    const bridge = await openCauseway('run', { servers: { willing: hostile(life.env) } });
-    await hello(bridge.url('willing'));
+    await using life = await openLifeline();
+    const bridge = await inhabited(life, ['willing']);
     await bridge[Symbol.asyncDispose]();
     const lines = bridge.stdout().trimEnd().split('\n');
     for (const line of lines) assert.doesNotThrow(() => JSON.parse(line), line);
@@ -120,8 +124,8 @@ describe('endings', () => {
   });
 
   it('a bridge in a terminal prints its addresses, and Ctrl-C typed there ends it', async () => {
-    const bin = fileURLToPath(new URL('../../packages/causeway/bin/causeway.js', import.meta.url));
-    const command = [process.execPath, bin, 'run', '--port', '0', '-e', `LIFELINE=${life.env['LIFELINE']}`, '--', process.execPath, HOSTILE].map(quoted).join(' ');
+    await using life = await openLifeline();
+    const command = [process.execPath, BIN, 'run', '--port', '0', '-e', `LIFELINE=${life.env['LIFELINE']}`, '--', process.execPath, HOSTILE].map(quoted).join(' ');
     const terminal = spawn('script', ['-qefc', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
     const ended = new Promise<number | null>((resolve) => terminal.once('exit', resolve));
     let screen = '';

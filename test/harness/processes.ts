@@ -13,7 +13,7 @@ import { assertNoneWith } from './children.ts';
 import { Inbox, within } from './within.ts';
 
 /** The program under test; `CAUSEWAY_BIN` names another one, e.g. a packed release. */
-const BIN = process.env['CAUSEWAY_BIN'] ?? fileURLToPath(new URL('../../packages/causeway/bin/causeway.js', import.meta.url));
+export const BIN = process.env['CAUSEWAY_BIN'] ?? fileURLToPath(new URL('../../packages/causeway/bin/causeway.js', import.meta.url));
 const FIXTURES = fileURLToPath(new URL('../fixtures/', import.meta.url));
 
 /** Name of the environment variable that marks everything a test process started. */
