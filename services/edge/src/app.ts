@@ -27,7 +27,7 @@ export interface Edge extends AsyncDisposable {
   ready(): boolean;
   /** Readiness turns false; nothing else changes. */
   unready(): void;
-  /** Takes no new connections, waits until running calls are answered, at most `deadline` milliseconds. */
+  /** Begins no call any more, waits until running ones are answered, at most `deadline` milliseconds, and sends listeners away. */
   drain(deadline: number): Promise<void>;
 }
 
@@ -57,11 +57,11 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
     wheel,
     log,
     options,
+    gate: { state: 'open' },
     deadline: options.requestTimeout ?? DEADLINE,
   };
-  let draining = false;
   const health = createHealth();
-  health.add('drain', () => (draining ? { state: 'failing', note: 'shutting down' } : { state: 'ok' }));
+  health.add('drain', () => (edge.gate.state === 'open' ? { state: 'ok' } : { state: 'failing', note: 'shutting down' }));
   health.add('bus', () => (cluster.bus.status === 'connected' ? { state: 'ok' } : { state: 'failing', note: cluster.bus.status }));
   health.add('workers', () => (cluster.ledger.workers().size > 0 ? { state: 'ok' } : { state: 'degraded', note: 'none' }));
   const server = stack.use(createServer(edge, health));
@@ -73,9 +73,11 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
     url,
     ...(diagnostics ? { diagnosticsUrl: diagnostics.url } : {}),
     ready: () => health.ready().status === 200,
-    unready: () => void (draining = true),
+    unready: () => {
+      if (edge.gate.state === 'open') edge.gate.state = 'unready';
+    },
     async drain(deadline) {
-      draining = true;
+      edge.gate.state = 'closed';
       await exchanges.answered(AbortSignal.timeout(deadline));
       for (const stream of edge.streams) stream.retire(options.streams.retry);
     },

@@ -38,6 +38,8 @@ export interface EdgeContext {
   readonly wheel: Wheel;
   readonly log: Log;
   readonly options: EdgeOptions;
+  /** `unready`: balancers should look elsewhere. `closed`: no call and no stream is begun any more; what runs is finished. */
+  readonly gate: { state: 'open' | 'unready' | 'closed' };
   /** Milliseconds: the last deadline of every exchange. */
   readonly deadline: number;
 }

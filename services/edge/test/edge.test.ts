@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { openMemoryCluster, type MemoryCluster } from '@causeway/cluster';
 import { silentLog } from '@causeway/runtime';
-import { openEdge, type EdgeOptions } from '../src/index.ts';
+import { openEdge, type Edge, type EdgeOptions } from '../src/index.ts';
 import { obliging, scriptedWorker, type ScriptedWorker } from './scripted-worker.ts';
 
 const options: EdgeOptions = {
@@ -28,6 +28,7 @@ const JSON_HEADERS = { 'content-type': 'application/json', accept: 'application/
 interface Setting {
   readonly cluster: MemoryCluster;
   readonly worker: ScriptedWorker;
+  readonly edge: Edge;
   readonly url: string;
   post(message: object, headers?: Record<string, string>): Promise<Response>;
   open(): Promise<Record<string, string>>;
@@ -48,7 +49,7 @@ async function setting(t: TestContext, change: Partial<EdgeOptions> = {}): Promi
     await answer.arrayBuffer();
     return { 'mcp-session-id': answer.headers.get('mcp-session-id')!, 'mcp-protocol-version': '2025-06-18' };
   };
-  return { cluster, worker, url, post, open };
+  return { cluster, worker, edge, url, post, open };
 }
 
 interface Told {
@@ -205,4 +206,43 @@ test('without a key that fits nobody gets in', async (t) => {
   assert.equal((await told(refused))[2], 'request.unauthorized');
   assert.equal((await post(ping, { 'x-api-key': 'secret' })).status, 200);
   await assert.rejects(open());
+});
+
+test('a drain begins nothing any more and ends as soon as what runs is answered', async (t) => {
+  const { worker, post, open, edge } = await setting(t);
+  const session = await open();
+  const asked = Promise.withResolvers<string>();
+  worker.on(({ reply }) => asked.resolve(reply!));
+  const running = post({ jsonrpc: '2.0', id: 1, method: 'a' }, session);
+  const to = await asked.promise;
+  edge.unready();
+  assert.ok(!edge.ready());
+  const drained = edge.drain(60_000);
+  assert.deepEqual(await told(await post({ jsonrpc: '2.0', id: 2, method: 'b' }, session)), [503, 2, 'cluster.draining', 'no']);
+  worker.say(to, { t: 'server', seq: 1, last: true }, '{"answer":1}');
+  assert.deepEqual(await (await running).json(), { answer: 1 });
+  await drained;
+});
+
+test('a stream that lost frames on the way asks for them, and passes on each once', async (t) => {
+  const { worker, post, open } = await setting(t);
+  const session = await open();
+  const asked = Promise.withResolvers<object>();
+  worker.on(({ head, reply }) => {
+    if (head.t === 'attach') {
+      asked.resolve(head);
+      worker.say(reply, { t: 'ok' });
+      for (const seq of [1, 2]) worker.say(reply, { t: 'server', seq }, `{"n":${seq}}`);
+      worker.say(reply, { t: 'server', seq: 3, last: true }, '{"n":3}');
+    } else {
+      worker.say(reply, { t: 'server', seq: 1 }, '{"n":1}');
+      worker.say(reply, { t: 'server', seq: 3, last: true }, '{"n":3}');
+    }
+  });
+  const text = await (await post({ jsonrpc: '2.0', id: 1, method: 'a' }, session)).text();
+  assert.deepEqual(
+    [...text.matchAll(/"n":(\d)/g)].map(([, n]) => n),
+    ['1', '2', '3'],
+  );
+  assert.equal(((await asked.promise) as { after: number }).after, 1);
 });

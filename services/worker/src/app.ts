@@ -64,7 +64,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
     }
   };
   const edges = stack.use(new EdgeWatch(wheel, (edge, to) => bus.publish(to, encode({ t: 'ping' }), subjects.edgeLost(id, edge))));
-  const sessionDeps = depsOfSessions({ cluster, id, options, edges, reply, start: starts.start });
+  const sessionDeps = depsOfSessions({ cluster, id, options, edges, draining: () => capacity.draining, reply, start: starts.start });
   const intake = await openIntake({
     cluster,
     worker: id,
@@ -140,17 +140,19 @@ interface SessionDoors {
   readonly id: WorkerId;
   readonly options: WorkerOptions;
   readonly edges: EdgeWatch;
+  readonly draining: SessionDeps['draining'];
   readonly reply: SessionDeps['reply'];
   readonly start: StartChild;
 }
 
-function depsOfSessions({ cluster, id, options: { streams }, edges, reply, start }: SessionDoors): SessionDeps {
+function depsOfSessions({ cluster, id, options: { streams }, edges, draining, reply, start }: SessionDoors): SessionDeps {
   const { bus, subjects } = cluster;
   const breaker = createBreaker({ now: () => systemClock.monotonic(), random: Math.random });
   const budget = new JournalBudget(streams.workerJournalBytes);
   return {
     worker: id,
     edges,
+    draining,
     charge: (stream, bytes) => budget.charge(stream, bytes),
     records: cluster.sessions,
     maxMessage: streams.maxMessage,

@@ -41,6 +41,10 @@ export class Capacity {
     return [...this.#sessions.values()];
   }
 
+  get draining(): boolean {
+    return this.#draining;
+  }
+
   /** Takes nothing in any more. */
   refuse(): void {
     this.#draining = true;

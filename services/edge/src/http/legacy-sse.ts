@@ -13,12 +13,13 @@ import { notify, tell } from '../session/call.ts';
 import { SessionOpening } from '../session/open.ts';
 import { EventStream } from './event-stream.ts';
 import { asRefusal, refuse } from './refusal.ts';
-import { findSession, type Visit } from './visit.ts';
+import { findSession, requireOpen, type Visit } from './visit.ts';
 
 /** Milliseconds until a stream must have been begun or refused. */
 const VERDICT = 60_000;
 
 export function openSse(edge: EdgeContext, visit: Visit, res: ServerResponse): void {
+  requireOpen(edge);
   let events: EventStream | undefined;
   const word = (): { stream: string; to: string } => ({ stream: opening.exchange.name, to: opening.exchange.to });
   const opening = new SessionOpening(
@@ -83,6 +84,7 @@ export async function message(edge: EdgeContext, visit: Visit, req: IncomingMess
     if (read.kind === 'batch') throw new CausewayError('request.invalid', { message: 'Batches exist in revision 2025-03-26 only.' });
     const { frame } = read;
     if (frame.kind === 'request' && frame.id) id = Buffer.from(slice(frame.bytes, frame.id)).toString();
+    if (frame.kind === 'request') requireOpen(edge);
     const query = new URL(req.url ?? '/', 'http://localhost').searchParams;
     const named = query.get('sessionId') ?? query.get('session_id');
     if (named === null || named === '')

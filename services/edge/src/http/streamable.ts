@@ -27,7 +27,7 @@ import { EventStream } from './event-stream.ts';
 import { openByPost } from './open-by-post.ts';
 import { PostReply } from './post-reply.ts';
 import { asRefusal, refuse } from './refusal.ts';
-import { findSession, type Visit } from './visit.ts';
+import { findSession, requireOpen, type Visit } from './visit.ts';
 
 /** Milliseconds after which a quiet or busy GET is sent away to come back: a frozen client never does. */
 const MAX_AGE = 15 * 60_000;
@@ -59,6 +59,7 @@ export async function post(edge: EdgeContext, visit: Visit, req: IncomingMessage
     const frames = (batch ? read.frames : [read.frame]).map((frame) => ({ ...frame, bytes: oneLine(frame.bytes) }));
     const requests = frames.filter(({ kind }) => kind === 'request');
     if (requests.length === 1) id = idText(requests[0]!);
+    if (requests.length > 0) requireOpen(edge);
     if (requests.some(({ method }) => method === 'initialize')) {
       if (batch) throw new CausewayError('request.invalid', { message: 'Invalid Request: initialize must not be part of a batch' });
       return await initialize(edge, visit, req, res, frames[0]!);
@@ -136,6 +137,7 @@ function call(
 }
 
 export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse): void {
+  requireOpen(edge);
   const session = requireSession(edge, req, visit);
   revisionOf(req, session);
   const last = req.headers['last-event-id'];

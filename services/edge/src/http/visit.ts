@@ -30,3 +30,8 @@ export function findSession(edge: EdgeContext, id: string, visit: Visit, transpo
   edge.verified.set(name, session);
   return session;
 }
+
+/** Asserts that this edge still begins calls and streams. Throws `cluster.draining`. */
+export function requireOpen(edge: EdgeContext): void {
+  if (edge.gate.state === 'closed') throw new CausewayError('cluster.draining', { retryAfter: 1 });
+}

@@ -1,21 +1,23 @@
 /**
  * Owns how much memory the journals of all sessions of a worker take together.
  *
- * Invariants: over the limit, what was written longest ago is given up first; what is not sent yet and the
- * newest frame of a stream are never given up, so a stream loses its past and never its present.
+ * Invariants: over the limit, what was written longest ago is given up first, each stream asked once until
+ * it grows again; what is not sent yet is never given up, so a stream loses its past and never its present.
  */
 
 /** A stream as the budget sees it. */
 export interface Kept {
-  /** Gives up all of the past that it can. */
+  /** Gives up all of the past that it can, and charges what is left. */
   evict(): void;
 }
 
 export class JournalBudget {
   readonly #limit: number;
-  /** In the order of their last growth. */
-  readonly #kept = new Map<Kept, number>();
+  readonly #bytes = new Map<Kept, number>();
+  /** Those that may have something to give, in the order of their last growth. */
+  readonly #grown = new Set<Kept>();
   #used = 0;
+  #shrinking = false;
 
   /** `limit` in bytes. */
   constructor(limit: number) {
@@ -28,20 +30,28 @@ export class JournalBudget {
 
   /** The journal of `stream` holds `bytes` now. */
   charge(stream: Kept, bytes: number): void {
-    const before = this.#kept.get(stream) ?? 0;
-    if (bytes === before) return;
-    if (bytes > before) this.#kept.delete(stream);
-    if (bytes === 0) this.#kept.delete(stream);
-    else this.#kept.set(stream, bytes);
+    const before = this.#bytes.get(stream) ?? 0;
     this.#used += bytes - before;
-    if (this.#used > this.#limit) this.#shrink();
+    if (bytes > before) {
+      this.#grown.delete(stream);
+      this.#grown.add(stream);
+    }
+    if (bytes > 0) {
+      this.#bytes.set(stream, bytes);
+    } else {
+      this.#bytes.delete(stream);
+      this.#grown.delete(stream);
+    }
+    if (this.#used > this.#limit && !this.#shrinking) this.#shrink();
   }
 
   #shrink(): void {
-    // Evicting charges the stream again, and so moves `used`; each stream is asked once.
-    for (const stream of [...this.#kept.keys()]) {
-      if (this.#used <= this.#limit) return;
+    this.#shrinking = true;
+    for (const stream of this.#grown) {
+      if (this.#used <= this.#limit) break;
+      this.#grown.delete(stream);
       stream.evict();
     }
+    this.#shrinking = false;
   }
 }

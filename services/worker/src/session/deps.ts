@@ -19,6 +19,8 @@ export interface SessionDeps {
   /** Bytes of the largest bus message. */
   readonly maxMessage: number;
   readonly edges: EdgeWatch;
+  /** The worker shuts down: what runs is finished, nothing new is begun. */
+  readonly draining: () => boolean;
   /** Announces a start, whose outcome is then told. Throws CausewayError `server.crash_loop`. */
   attempt(server: string): Attempt;
   /** Answers an edge, where it asked for an answer; what the bus does not take is left to the edge's deadline. */

@@ -9,13 +9,24 @@ import { CausewayError, ERRORS, errorResponse, type ErrorFacts } from '@causeway
 import type { ChildExit } from '../child/child.ts';
 import type { Call } from './calls.ts';
 import type { SessionParts } from './parts.ts';
+import type { Stream } from './stream.ts';
 
-/** Gives a call its one answer, and completes its stream if it was the last. */
+/** Gives a call its one answer. */
 export function answerCall(session: SessionParts, call: Call, bytes: Buffer, opened = false): void {
   if (bytes.length > session.maxMessage) return failCall(session, call, new CausewayError('server.reply_too_large'));
   const { stream, index } = call;
+  answerOn(session, stream, bytes, { ...(opened ? { opened: true as const } : {}), ...(index === undefined ? {} : { index }) });
+}
+
+/** Adds an answer to a stream, and completes it if it was the last one. */
+export function answerOn(
+  session: SessionParts,
+  stream: Stream,
+  bytes: Buffer,
+  more: { readonly index?: number; readonly opened?: true },
+): void {
   const last = stream.kind === 'call' && --stream.answersLeft <= 0;
-  stream.append(bytes, last, { ...(opened ? { opened: true as const } : {}), ...(index === undefined ? {} : { index }) });
+  stream.append(bytes, last, more);
   if (last) session.streams.done(stream);
 }
 

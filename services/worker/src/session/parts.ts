@@ -31,6 +31,8 @@ export interface SessionParts {
   child(): Child | undefined;
   /** Negotiated revision; `''` until the child has answered initialize. */
   revision(): string;
+  /** The worker shuts down: no call is begun any more. */
+  draining(): boolean;
   /** Until the child has answered initialize: what it says has no listener yet. */
   starting(): boolean;
   /** The child answered initialize; `answer` is its message. Resolves when the session may be used, or `false` if the child refused. */

@@ -43,7 +43,7 @@ export class Session {
   constructor(deps: SessionDeps, opening: SessionOpening) {
     this.#deps = deps;
     this.#opening = opening;
-    const { clock, wheel, log, server } = opening;
+    const { clock, wheel, server } = opening;
     const ports = { publish: deps.publishStream(opening.token), charge: deps.charge };
     this.#parts = {
       ...opening,
@@ -52,11 +52,11 @@ export class Session {
       streams: new Streams(ports, deps.streamLimits, clock),
       idle: new Idle(clock, wheel, server.idle, () => this.close('idle')),
       maxMessage: deps.maxMessage - HEAD_ROOM,
-      log,
       child: () => this.#child,
       revision: () => this.#revision,
       starting: () => this.#state.kind === 'starting' && opening.transport === 'streamable',
       initialized: (answer) => this.#initialized(answer),
+      draining: deps.draining,
       reply: deps.reply,
       close: (reason, error) => this.close(reason, error),
     };
@@ -154,7 +154,10 @@ export class Session {
     this.#attempt?.[Symbol.dispose]();
     const told = error ?? new CausewayError('session.ended', { facts: { ended: reason } });
     for (const call of [...calls]) failCall(this.#parts, call, told);
-    for (const stream of streams.all()) stream.finish('session_ended');
+    for (const stream of streams.all()) {
+      stream.flush();
+      stream.finish('session_ended');
+    }
     streams.discard();
     idle.stop();
     this.#readers.close();

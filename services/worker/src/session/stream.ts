@@ -150,7 +150,16 @@ export class Stream {
 
   /** Sends what may be sent. Called again when the bus is back. */
   pump(): void {
-    while (this.#to !== undefined && this.#sent < this.#journal.newest && this.#flow.open) {
+    this.#sendWhile(() => this.#flow.open);
+  }
+
+  /** Sends all that is left, without regard to credit: the session ends, and nothing more will be added. */
+  flush(): void {
+    this.#sendWhile(() => true);
+  }
+
+  #sendWhile(may: () => boolean): void {
+    while (this.#to !== undefined && this.#sent < this.#journal.newest && may()) {
       const entry = this.#journal.at(this.#sent + 1);
       if (!entry) throw new Error(`stream ${this.name}: frame ${this.#sent + 1} was dropped before it was sent`);
       if (!this.#send(this.#to, entry)) return;
@@ -178,8 +187,9 @@ export class Stream {
     return true;
   }
 
-  /** Gives up the past: what was sent, and while nobody is attached everything but the newest frame. */
+  /** Gives up the past: what was sent; while nobody is attached all but the newest frame; all of a call that is over. */
   evict(): void {
+    if (this.#complete && this.#to === undefined) return this.discard();
     this.#journal.trim({ frames: 1, bytes: 0 }, this.#to === undefined ? this.#journal.newest : this.#sent);
     this.#ports.charge(this, this.#journal.bytes);
   }

@@ -14,9 +14,11 @@ export interface StreamsLimits extends StreamLimits {
   readonly age: number;
 }
 
+/** What was booked for a finished stream, and when. */
 interface Finished {
-  readonly stream: Stream;
   readonly at: number;
+  readonly frames: number;
+  readonly bytes: number;
 }
 
 export class Streams {
@@ -26,11 +28,12 @@ export class Streams {
   readonly #byName = new Map<string, Stream>();
   /** Calls that are not answered yet, in the order of their arrival. */
   readonly #running = new Set<Stream>();
-  /** Finished calls whose reader has not been sent everything. */
+  /** Complete streams whose reader has not been sent everything. */
   readonly #draining = new Set<Stream>();
-  #finished: Finished[] = [];
-  #finishedFrames = 0;
-  #finishedBytes = 0;
+  readonly #finished = new Map<Stream, Finished>();
+  /** The sums of what is booked. */
+  #frames = 0;
+  #bytes = 0;
   #standalone: Stream;
 
   constructor(ports: StreamPorts, limits: StreamsLimits, clock: Clock) {
@@ -81,11 +84,13 @@ export class Streams {
     if (stream.kind === 'standalone' && stream !== this.#standalone) {
       const before = this.#standalone;
       before.release('taken_over');
+      this.#forget(stream);
       this.#standalone = stream;
       for (const { bytes, last } of before.takeUnsent()) stream.append(bytes, last);
       this.#finish(before);
     }
     stream.attach(to, after);
+    if (stream.complete && stream.to !== undefined) this.#draining.add(stream);
     return stream;
   }
 
@@ -156,28 +161,35 @@ export class Streams {
     return stream;
   }
 
+  /** The stream is remembered for a replay, as long as there is room. */
   #finish(stream: Stream): void {
     if (stream.newest === 0) {
       this.#byName.delete(stream.name);
       return;
     }
-    this.#finished.push({ stream, at: this.#clock.monotonic() });
-    this.#finishedFrames += stream.frames;
-    this.#finishedBytes += stream.bytes;
-    const oldest = this.#clock.monotonic() - this.#limits.age;
-    let dropped = 0;
-    for (const { stream: old, at } of this.#finished) {
-      const over = this.#finishedFrames > this.#limits.frames || this.#finishedBytes > this.#limits.bytes;
-      if (old === stream || (!over && at >= oldest) || old.blocked) break;
-      this.#finishedFrames -= old.frames;
-      this.#finishedBytes -= old.bytes;
-      if (old !== this.#standalone) {
-        this.#byName.delete(old.name);
-        old.discard();
-      }
-      dropped += 1;
+    this.#forget(stream);
+    const { frames, bytes } = stream;
+    const now = this.#clock.monotonic();
+    this.#finished.set(stream, { at: now, frames, bytes });
+    this.#frames += frames;
+    this.#bytes += bytes;
+    for (const [old, { at }] of this.#finished) {
+      const over = this.#frames > this.#limits.frames || this.#bytes > this.#limits.bytes;
+      if (!over && at >= now - this.#limits.age) break;
+      if (old === stream || old.blocked) continue;
+      this.#forget(old);
+      this.#byName.delete(old.name);
+      old.discard();
     }
-    if (dropped > 0) this.#finished = this.#finished.slice(dropped);
+  }
+
+  /** Takes a stream off the account of the finished ones, with what was booked for it. */
+  #forget(stream: Stream): void {
+    const booked = this.#finished.get(stream);
+    if (!booked) return;
+    this.#finished.delete(stream);
+    this.#frames -= booked.frames;
+    this.#bytes -= booked.bytes;
   }
 }
 

@@ -6,8 +6,8 @@
  * message is written at most once.
  */
 import { verdictOf, type ClientHead } from '@causeway/cluster';
-import { CausewayError, slice, splice } from '@causeway/protocol';
-import { failCall } from './outcome.ts';
+import { CausewayError, errorResponse, slice, splice } from '@causeway/protocol';
+import { answerOn, failCall } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
 import type { Stream } from './stream.ts';
 
@@ -49,11 +49,17 @@ function write(session: SessionParts, bytes: Buffer): void {
 }
 
 function request(session: SessionParts, head: ClientHead, body: Buffer, reply: string | undefined): void {
-  const { calls, streams } = session;
-  if (calls.size >= MAX_CALLS) throw new CausewayError('limit.calls', { retryAfter: 1 });
-  const stream = session.transport === 'sse' ? streams.standalone : callStream(session, head, reply);
-  beginCall(session, head, body, stream);
-  if (session.transport === 'sse') return session.reply(reply, { t: 'ok' });
+  if (session.transport === 'sse') {
+    beginCall(session, head, body, session.streams.standalone);
+    return session.reply(reply, { t: 'ok' });
+  }
+  const stream = callStream(session, head, reply);
+  try {
+    beginCall(session, head, body, stream);
+  } catch (error) {
+    if (!(error instanceof CausewayError)) throw error;
+    return refuse(session, head, body, stream, error);
+  }
   session.wheel.after(ACCEPTED, () => {
     if (stream.newest === 0 && stream.to === reply) session.reply(reply, { t: 'ok' });
   });
@@ -64,15 +70,27 @@ function callStream(session: SessionParts, head: ClientHead, reply: string | und
   return session.streams.call(head.stream, reply, head.batch?.requests ?? 1);
 }
 
+/** Alone, a request is refused as a whole; in a batch it gets its error on the stream, beside the answers of the others. */
+function refuse(session: SessionParts, head: ClientHead, body: Buffer, stream: Stream, error: CausewayError): void {
+  if (head.batch && head.batch.requests > 1) {
+    const id = head.frame.id && Buffer.from(slice(body, head.frame.id)).toString();
+    return answerOn(session, stream, errorResponse(id, error), { index: head.batch.index });
+  }
+  session.reply(stream.to, verdictOf(error));
+  stream.detach();
+  session.streams.done(stream);
+}
+
 /** Writes a request to the child and lets its deadline run. Throws CausewayError if it could not be written. */
 export function beginCall(session: SessionParts, head: Pick<ClientHead, 'frame' | 'batch'>, body: Buffer, stream: Stream): void {
   const { calls, idle, wheel, server } = session;
+  if (session.draining()) throw new CausewayError('cluster.draining', { retryAfter: 1 });
+  if (calls.size >= MAX_CALLS) throw new CausewayError('limit.calls', { retryAfter: 1 });
   const { call, bytes } = calls.begin({ head: head.frame, body, stream, index: head.batch?.index, now: session.clock.monotonic() });
   try {
     write(session, bytes);
   } catch (error) {
     calls.end(call);
-    if (stream.kind === 'call' && --stream.answersLeft <= 0) session.streams.done(stream);
     throw error;
   }
   idle.hold(call);

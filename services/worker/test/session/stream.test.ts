@@ -182,3 +182,37 @@ test('the budget takes from what was written longest ago and never the present',
   young.discard();
   assert.equal(port.budget.used, 0);
 });
+
+test('a reader that resumes a finished call and does not read keeps nothing else from being given up', () => {
+  const port = desk();
+  const streams = new Streams(port, { ...limits, frames: 20 }, fakeTime().clock);
+  const slow = streams.call('slow', 'e', 1);
+  slow.detach();
+  for (let frame = 0; frame < 8; frame++) slow.append(bytes(frame), frame === 7);
+  streams.done(slow);
+  streams.resume('slow', 'x', 0);
+  assert.ok(streams.blocked, 'and it stalls like any other');
+  for (let call = 0; call < 100; call++) {
+    const stream = streams.call(`p${call}`, 'e', 1);
+    stream.append(bytes(call), true);
+    streams.done(stream);
+  }
+  assert.ok([...streams.all()].length <= 22);
+});
+
+test('what the budget took is off the books: later calls are kept again', () => {
+  const port = desk();
+  const streams = new Streams(port, limits, fakeTime().clock);
+  for (let call = 0; call < 40; call++) {
+    const stream = streams.call(`p${call}`, 'e', 1);
+    for (let frame = 0; frame < 6; frame++) stream.append(bytes(frame), frame === 5);
+    streams.done(stream);
+    stream.evict();
+  }
+  for (const name of ['a', 'b', 'c']) {
+    const stream = streams.call(name, 'e', 1);
+    stream.append(bytes(name), true);
+    streams.done(stream);
+  }
+  for (const name of ['a', 'b', 'c']) assert.ok(streams.find(name)?.covers(0), name);
+});
