@@ -26,13 +26,17 @@ export class Callbacks {
     return withId(frame, Buffer.from(String(minted)));
   }
 
-  /** The client's answer with the child's id; `undefined` if nothing was asked under this id. */
-  answer(body: Buffer, id: Span): Buffer | undefined {
+  /**
+   * Hands the client's answer to `deliver` with the child's id, and closes the question unless that throws: an
+   * answer that was refused may come again. `false` if nothing is asked under this id.
+   */
+  answer(body: Buffer, id: Span, deliver: (bytes: Buffer) => void): boolean {
     const minted = this.#number(slice(body, id));
     const childId = this.#asked.get(minted);
-    if (!childId) return undefined;
+    if (!childId) return false;
+    deliver(splice(body, [{ span: id, bytes: childId }]));
     this.#asked.delete(minted);
-    return splice(body, [{ span: id, bytes: childId }]);
+    return true;
   }
 
   /** The child takes a question back: the notification with our id, or `undefined` if it was answered. */

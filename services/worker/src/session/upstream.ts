@@ -109,9 +109,8 @@ function cancellation(internal: number): Buffer {
 /** An answer that nobody waits for is accepted and dropped (the child may have withdrawn its question). */
 function answer(session: SessionParts, head: ClientHead, body: Buffer): void {
   const id = head.frame.id;
-  const bytes = id && session.callbacks.answer(body, id);
-  if (bytes) write(session, bytes);
-  else session.log.debug({}, 'answer to no open question dropped');
+  const open = id && session.callbacks.answer(body, id, (bytes) => write(session, bytes));
+  if (!open) session.log.debug({}, 'answer to no open question dropped');
 }
 
 function notify(session: SessionParts, head: ClientHead, body: Buffer): void {

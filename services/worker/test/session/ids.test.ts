@@ -88,8 +88,14 @@ test('questions keep the child’s id, 0 and the empty string included, and are 
     assert.ok(asked);
     const minted = (JSON.parse(asked.toString()) as { id: number }).id;
     const answer = fromClient(`{"jsonrpc":"2.0","id":${minted},"result":{"roots":[]}}`);
-    assert.equal(callbacks.answer(answer.bytes, answer.id!)?.toString(), `{"jsonrpc":"2.0","id":${id},"result":{"roots":[]}}`);
-    assert.equal(callbacks.answer(answer.bytes, answer.id!), undefined);
+    const refuse = (): never => {
+      throw new Error('busy');
+    };
+    assert.throws(() => callbacks.answer(answer.bytes, answer.id!, refuse));
+    const delivered: string[] = [];
+    assert.ok(callbacks.answer(answer.bytes, answer.id!, (bytes) => delivered.push(bytes.toString())));
+    assert.ok(!callbacks.answer(answer.bytes, answer.id!, refuse));
+    assert.deepEqual(delivered, [`{"jsonrpc":"2.0","id":${id},"result":{"roots":[]}}`]);
   }
 });
 

@@ -205,7 +205,7 @@ test('what the budget took is off the books: later calls are kept again', () => 
   const streams = new Streams(port, limits, fakeTime().clock);
   for (let call = 0; call < 40; call++) {
     const stream = streams.call(`p${call}`, 'e', 1);
-    for (let frame = 0; frame < 6; frame++) stream.append(bytes(frame), frame === 5);
+    for (let frame = 0; frame < 3; frame++) stream.append(bytes(frame), frame === 2);
     streams.done(stream);
     stream.evict();
   }
