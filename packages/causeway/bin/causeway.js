@@ -12,15 +12,16 @@ import { dirname, join } from 'node:path';
 import * as module from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-const FLOOR = [22, 22];
 const here = dirname(fileURLToPath(import.meta.url));
+// Node strips types from sources, but not below node_modules: there, what was published is run.
+const fromSource = existsSync(join(here, '../src/bin.ts')) && !here.includes('node_modules');
+// Sources use what only Node 24 has (explicit resource management); what is published is lowered to the floor.
+const FLOOR = fromSource ? [24, 0] : [22, 22];
 
 if (enough(process.versions.node)) {
   // What was compiled once is read back at the next start, which halves it.
   module.enableCompileCache();
-  const source = join(here, '../src/bin.ts');
-  // Node strips types from sources, but not below node_modules: there, what was published is run.
-  const entry = existsSync(source) && !here.includes('node_modules') ? '../src/bin.ts' : '../dist/bin.js';
+  const entry = fromSource ? '../src/bin.ts' : '../dist/bin.js';
   const { main } = await import(new URL(entry, import.meta.url).href);
   await main(process.argv.slice(2));
 } else {

@@ -2,10 +2,10 @@
  * Owns the composition of a worker: its parts in the order of their dependencies, released in reverse.
  */
 import { hostname } from 'node:os';
-import { BusError, encode, type Cluster, type DownHead, type ServedServer } from '@causeway/cluster';
+import { BusError, encode, type Cluster, type DownHead, type OpenHead, type ServedServer } from '@causeway/cluster';
 import type { Config } from '@causeway/config';
 import { CausewayError, newWorkerId, type SessionToken, type WorkerId } from '@causeway/protocol';
-import { createWheel, systemClock, type Log } from '@causeway/runtime';
+import { createWheel, systemClock, type Log, type Wheel } from '@causeway/runtime';
 import { Capacity } from './capacity.ts';
 import { createBreaker } from './child/breaker.ts';
 import { openOrphanSweep } from './child/orphans.ts';
@@ -15,7 +15,9 @@ import { probe } from './probe.ts';
 import { JournalBudget } from './session/budget.ts';
 import type { SessionDeps } from './session/deps.ts';
 import { Session } from './session/session.ts';
+import type { EndReason } from './session/states.ts';
 import { openStarts, type StartChild } from './starts.ts';
+import { openTenure } from './tenure.ts';
 
 /** The groups of the configuration that a worker is given. */
 export interface WorkerOptions {
@@ -52,8 +54,9 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   await using stack = new AsyncDisposableStack();
   const wheel = stack.use(createWheel());
   const starts = stack.use(await openStarts({ worker: id, log }, options.worker));
-  const lease = stack.use(await cluster.ledger.lease(firstRecord(id, options)));
-  const capacity = new Capacity(options.worker.capacity, (sessions) => lease.update({ sessions }));
+  const capacity = new Capacity(options.worker.capacity, (sessions) => tenure.update({ sessions }));
+  const lost = (): Promise<void> => endAll(capacity, 'lease_lost');
+  const tenure = stack.use(await openTenure({ ledger: cluster.ledger, wheel, log, lost }, firstRecord(id, options)));
   stack.use(await openOrphanSweep({ log, own: { worker: id, isCurrent: (mark) => isHeld(capacity, mark) } }));
   const { bus, subjects } = cluster;
   const reply = (to: string | undefined, head: DownHead): void => {
@@ -73,18 +76,8 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
     log,
     reply,
     build: (head) => {
-      const server = options.servers[head.server];
-      if (!server || !Object.hasOwn(options.servers, head.server)) throw new CausewayError('server.unknown');
-      const facts = { server: head.server, session: head.session.slice(0, 8) };
-      return new Session(sessionDeps, {
-        token: head.session,
-        identity: head.identity,
-        server,
-        transport: head.transport,
-        clock: systemClock,
-        wheel,
-        log: log.child(facts),
-      });
+      if (!tenure.held) throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
+      return buildSession(head, sessionDeps, { servers: options.servers, wheel, log });
     },
   });
   stack.use(intake);
@@ -92,7 +85,10 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
     if (status === 'connected') for (const session of capacity.sessions) session.resumeStreams();
   });
   stack.defer(stopWatching);
-  stack.defer(() => endAll(capacity));
+  stack.defer(() => {
+    capacity.refuse();
+    return endAll(capacity, 'drain');
+  });
   const owned = stack.move();
   return {
     id,
@@ -103,15 +99,30 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
     },
     async drain(deadline) {
       capacity.refuse();
-      lease.update({ draining: true });
+      tenure.update({ draining: true });
       const { promise, resolve } = Promise.withResolvers<void>();
       const cancel = wheel.after(deadline, resolve);
       await Promise.race([promise, Promise.all(capacity.sessions.map((session) => session.quiet()))]);
       cancel();
-      await endAll(capacity);
+      await endAll(capacity, 'drain');
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+interface Surroundings {
+  readonly servers: WorkerOptions['servers'];
+  readonly wheel: Wheel;
+  readonly log: Log;
+}
+
+/** A session for an opening, not started yet. Throws `server.unknown`. */
+function buildSession(head: OpenHead, deps: SessionDeps, { servers, wheel, log }: Surroundings): Session {
+  const server = Object.hasOwn(servers, head.server) ? servers[head.server] : undefined;
+  if (!server) throw new CausewayError('server.unknown');
+  const { session: token, identity, transport } = head;
+  const named = log.child({ server: server.name, session: token.slice(0, 8) });
+  return new Session(deps, { token, identity, server, transport, clock: systemClock, wheel, log: named });
 }
 
 /** Whether the session that a child's mark names is still here; a probe has none. */
@@ -120,10 +131,9 @@ function isHeld(capacity: Capacity, mark: string): boolean {
   return session === PROBE || capacity.find(session as SessionToken) !== undefined;
 }
 
-async function endAll(capacity: Capacity): Promise<void> {
-  capacity.refuse();
+async function endAll(capacity: Capacity, reason: EndReason): Promise<void> {
   const { sessions } = capacity;
-  for (const session of sessions) session.close('drain');
+  for (const session of sessions) session.close(reason);
   await Promise.all(sessions.map(({ ended }) => ended));
 }
 

@@ -64,9 +64,13 @@ async function start(config: Config, log: OpenLog, { probe, absent }: StartOptio
   }
   const ended = deferred<number>();
   announce(bridge, config, log);
-  if (probe) void probeAll(bridge, config, { log, absent, ended });
+  const stopping = new AbortController();
+  if (probe) void probeAll(bridge, config, { log, absent, ended, stopping: stopping.signal });
   return {
-    unready: () => bridge.edge.unready(),
+    unready: () => {
+      stopping.abort();
+      bridge.edge.unready();
+    },
     drain: (ms) => drainBoth(bridge, ms),
     ended: ended.promise,
     [Symbol.asyncDispose]: () => bridge[Symbol.asyncDispose](),
@@ -92,10 +96,12 @@ interface Probing {
   readonly log: OpenLog;
   readonly absent: ReadonlySet<string>;
   readonly ended: Deferred<number>;
+  /** The process is told to stop: what a probe finds out is no news any more. */
+  readonly stopping: AbortSignal;
 }
 
 /** Tries each command once. When none works there is nothing to serve, and the process ends. */
-async function probeAll({ worker }: OpenBridge, config: Config, { log, absent, ended }: Probing): Promise<void> {
+async function probeAll({ worker }: OpenBridge, config: Config, { log, absent, ended, stopping }: Probing): Promise<void> {
   const names = Object.keys(config.servers);
   const worked = await Promise.all(
     names.map(async (name) => {
@@ -106,8 +112,8 @@ async function probeAll({ worker }: OpenBridge, config: Config, { log, absent, e
         log[isHuman(config) ? 'debug' : 'info']({ server: name, ms: Math.round(performance.now() - begun) }, 'server answers');
         return true;
       } catch (error) {
-        report(childFailure(name, error));
-        return false;
+        if (!stopping.aborted) report(childFailure(name, error));
+        return stopping.aborted;
       }
     }),
   );

@@ -21,6 +21,9 @@ export interface EventStreamOptions {
 const CREDIT_FRAMES = 16;
 const CREDIT_BYTES = 256 * 1024;
 
+/** Milliseconds between words about a socket that takes its time. */
+const PROGRESS = 5_000;
+
 const COMMENT = Buffer.from(': keepalive\n\n');
 const END = Buffer.from('\n\n');
 
@@ -97,8 +100,26 @@ export class EventStream {
     if (!taken || (this.#frames < CREDIT_FRAMES && this.#bytes < CREDIT_BYTES)) return;
     this.#frames = 0;
     this.#bytes = 0;
-    if (this.#res.writableNeedDrain) this.#res.once('drain', () => taken(seq));
+    if (this.#res.writableNeedDrain) this.#awaitDrain(seq, taken);
     else taken(seq);
+  }
+
+  /** Until the socket has taken everything, the worker hears now and then that it is at it: a slow reader is no dead one. */
+  #awaitDrain(seq: number, taken: (seq: number) => void): void {
+    let written = this.#res.socket?.bytesWritten ?? 0;
+    const look = (): (() => void) =>
+      this.#options.wheel.after(PROGRESS, () => {
+        const now = this.#res.socket?.bytesWritten ?? 0;
+        if (now > written) taken(seq - 1);
+        written = now;
+        cancel = look();
+      });
+    let cancel = look();
+    this.#res.once('close', () => cancel());
+    this.#res.once('drain', () => {
+      cancel();
+      taken(seq);
+    });
   }
 
   #beat(): void {

@@ -26,6 +26,8 @@ export function openByPost(edge: EdgeContext, visit: Visit, res: ServerResponse,
           refusedByServer = head.last === true && head.opened !== true;
           if (left && head.last) return abandon();
           reply.message(head, bytes);
+        } else if (head.t === 'ok') {
+          reply.accepted();
         } else if (head.t === 'no') {
           reply.fail(errorOf(head));
         } else if (head.t === 'end') {
@@ -47,7 +49,7 @@ export function openByPost(edge: EdgeContext, visit: Visit, res: ServerResponse,
     ids: [id],
     stream: opening.exchange.name,
     priming: false,
-    accepted: true,
+    accepted: false,
     eager: false,
     retry: edge.options.streams.retry,
     heartbeat: edge.options.streams.heartbeat,

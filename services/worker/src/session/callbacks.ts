@@ -3,7 +3,8 @@
  * sees, and the way back to the child's. The answer may arrive through any edge.
  *
  * Invariants: an id given to a client is used once in the life of the session, whatever ids the child
- * uses (0 and "" included); an answer is delivered at most once; questions are bounded in number.
+ * uses (0 and "" included); an answer is delivered at most once; questions are bounded in number, and the
+ * oldest, which its client has let be for the longest time, makes room.
  */
 import { slice, splice, withId, type Frame, type Span } from '@causeway/protocol';
 
@@ -18,12 +19,13 @@ export class Callbacks {
     return this.#asked.size;
   }
 
-  /** The question with an id of ours; `undefined` when too many are open. */
-  ask(frame: Frame): Buffer | undefined {
-    if (!frame.id || this.#asked.size >= MAX_QUESTIONS) return undefined;
+  /** The question with an id of ours. `givenUp` is the child's id of a question that had to make room. */
+  ask(frame: Frame): { readonly bytes: Buffer; readonly givenUp: Buffer | undefined } {
+    const [oldest] = this.#asked.size >= MAX_QUESTIONS ? this.#asked : [];
+    if (oldest) this.#asked.delete(oldest[0]);
     const minted = this.#next++;
-    this.#asked.set(minted, Buffer.from(slice(frame.bytes, frame.id)));
-    return withId(frame, Buffer.from(String(minted)));
+    if (frame.id) this.#asked.set(minted, Buffer.from(slice(frame.bytes, frame.id)));
+    return { bytes: withId(frame, Buffer.from(String(minted))), givenUp: oldest?.[1] };
   }
 
   /**

@@ -10,8 +10,17 @@ import type { Call } from './calls.ts';
 import { answerCall, failCall } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
 
-/** One line of the child's stdout. */
+/** One line of the child's stdout. Whatever one child prints, it must not end the sessions of the others. */
 export function receive(session: SessionParts, line: Buffer): void {
+  try {
+    take(session, line);
+  } catch (error) {
+    session.log.error({ err: error }, 'line of the server not handled');
+    session.close('child_broken', new CausewayError('server.broken'));
+  }
+}
+
+function take(session: SessionParts, line: Buffer): void {
   const frame = read(line);
   if (frame) return pass(session, frame);
   const batch = session.revision() === '2025-03-26' ? splitServerBatch(line) : undefined;
@@ -71,11 +80,12 @@ function settle(session: SessionParts, call: Call, bytes: Buffer, opened = false
 }
 
 function question(session: SessionParts, frame: Frame): void {
-  const bytes = session.callbacks.ask(frame);
-  if (bytes) return send(session, bytes);
-  const refusal = { code: -32000, message: 'Too many questions to the client are open.' };
-  const id = frame.id ? frame.bytes.toString('utf8', frame.id.start, frame.id.end) : 'null';
-  session.child()?.write(Buffer.from(`{"jsonrpc":"2.0","id":${id},"error":${JSON.stringify(refusal)}}`));
+  const { bytes, givenUp } = session.callbacks.ask(frame);
+  if (givenUp) {
+    const error = JSON.stringify({ code: -32000, message: 'The client did not answer, and too many questions are open.' });
+    session.child()?.write(Buffer.from(`{"jsonrpc":"2.0","id":${givenUp.toString()},"error":${error}}`));
+  }
+  send(session, bytes);
 }
 
 function notification(session: SessionParts, frame: Frame): void {

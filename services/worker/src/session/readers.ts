@@ -13,8 +13,9 @@ import type { EdgeWatch } from '../edges.ts';
 import type { SessionParts } from './parts.ts';
 import type { Stream } from './stream.ts';
 
-/** Milliseconds. */
+/** Milliseconds that a reader may stand still, and between two looks at those that lag. */
 export const STALL = 30_000;
+const LOOK = 5_000;
 /** Milliseconds in which an edge that lost its connection may take up a 2024-11-05 stream again. */
 export const GRACE = 7_000;
 
@@ -23,7 +24,9 @@ export class Readers {
   readonly #edges: EdgeWatch;
   readonly #watched = new Set<string>();
   #endGrace: (() => void) | undefined;
-  #unstall: (() => void) | undefined;
+  /** What was seen of each stream that lags, and when it had last moved. */
+  #seen = new WeakMap<Stream, { readonly moved: number; readonly at: number }>();
+  #look: (() => void) | undefined;
 
   constructor(session: SessionParts, edges: EdgeWatch) {
     this.#session = session;
@@ -92,13 +95,24 @@ export class Readers {
       return;
     }
     this.#session.child()?.pause();
-    this.#unstall ??= wheel.after(STALL, () => {
-      this.#unstall = undefined;
-      for (const stream of streams.stalled()) {
+    this.#look ??= wheel.after(LOOK, () => this.#lookAgain());
+  }
+
+  /** Lets go of the readers that have not moved for `STALL`; the others are tried again. */
+  #lookAgain(): void {
+    this.#look = undefined;
+    const { streams, clock } = this.#session;
+    const now = clock.monotonic();
+    for (const stream of streams.stalled()) {
+      stream.pump();
+      const seen = this.#seen.get(stream);
+      if (seen?.moved !== stream.moved) this.#seen.set(stream, { moved: stream.moved, at: now });
+      else if (now - seen.at >= STALL) {
         stream.release('stalled');
         this.#letGo(stream);
       }
-    });
+    }
+    this.balance();
   }
 
   /** Nobody reads any more: the session is over. */
@@ -110,8 +124,8 @@ export class Readers {
   }
 
   #flowing(): void {
-    this.#unstall?.();
-    this.#unstall = undefined;
+    this.#look?.();
+    this.#look = undefined;
   }
 
   #held(head: ControlHead): Stream | undefined {

@@ -68,8 +68,9 @@ export class Session {
     return this.#ended.promise;
   }
 
-  /** Resolves as soon as no call is in flight. */
+  /** The worker shuts down: resolves as soon as no call is in flight. One that is not open yet has nothing to finish. */
   quiet(): Promise<void> {
+    if (this.#state.kind === 'starting') this.close('drain', new CausewayError('cluster.draining', { retryAfter: 1 }));
     return this.#parts.calls.none();
   }
 
@@ -103,6 +104,7 @@ export class Session {
         if (!head.frame) throw new CausewayError('request.invalid', { message: 'A session opens with initialize.' });
         this.#initializeParams = memberText(body, 'params') ?? '{}';
         beginCall(this.#parts, { frame: head.frame }, body, this.#parts.streams.call(head.stream, reply, 1));
+        this.#deps.reply(reply, { t: 'ok' });
       }
     } catch (error) {
       const refusal = error instanceof CausewayError ? error : new CausewayError('internal', { cause: error });
@@ -200,13 +202,7 @@ export class Session {
     // Over HTTP+SSE nothing tells a good start but that the child speaks.
     if (this.#opening.transport === 'sse' && !this.#spoke) this.#attempt?.succeeded();
     this.#spoke = true;
-    try {
-      receive(this.#parts, line);
-    } catch (error) {
-      // Whatever one child prints, it must not end the sessions of the others.
-      this.#parts.log.error({ err: error }, 'line of the server not handled');
-      return this.close('child_broken', new CausewayError('server.broken'));
-    }
+    receive(this.#parts, line);
     this.#readers.balance();
   }
 

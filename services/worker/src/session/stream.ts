@@ -36,6 +36,7 @@ export class Stream {
   /** Counts attachments, so that late news of an earlier one is told apart. */
   #attachment = 0;
   #sent = 0;
+  #moved = 0;
   #complete = false;
 
   constructor(name: string, kind: StreamKind, ports: StreamPorts, limits: StreamLimits) {
@@ -56,9 +57,14 @@ export class Stream {
     return this.#complete;
   }
 
-  /** Somebody is attached who does not keep up. */
+  /** Somebody is attached who has not been sent everything. */
   get blocked(): boolean {
-    return this.#to !== undefined && this.#sent < this.#journal.newest && !this.#flow.open;
+    return this.#to !== undefined && this.#sent < this.#journal.newest;
+  }
+
+  /** Grows whenever the reader or the bus takes something, or the reader says that it is at it. */
+  get moved(): number {
+    return this.#moved;
   }
 
   get frames(): number {
@@ -126,6 +132,7 @@ export class Stream {
 
   /** The client's socket has taken everything up to `seq`. */
   credit(seq: number): void {
+    this.#moved += 1;
     this.#flow.credit(seq);
     this.pump();
     this.#trim();
@@ -179,10 +186,12 @@ export class Stream {
     try {
       this.#ports.publish(to, head, entry.bytes, this, entry.seq);
     } catch (error) {
-      if (error instanceof BusError && error.failure === 'disconnected') return false;
+      // Kept, and sent with the next pump: when the bus is back, or has room.
+      if (error instanceof BusError) return false;
       throw error;
     }
     this.#sent = entry.seq;
+    this.#moved += 1;
     this.#flow.sent(entry.seq, entry.bytes.length);
     return true;
   }

@@ -85,8 +85,7 @@ test('questions keep the child’s id, 0 and the empty string included, and are 
   const callbacks = new Callbacks();
   for (const id of ['0', '""', '"a"', '7']) {
     const asked = callbacks.ask(line(`{"jsonrpc":"2.0","id":${id},"method":"roots/list"}`));
-    assert.ok(asked);
-    const minted = (JSON.parse(asked.toString()) as { id: number }).id;
+    const minted = (JSON.parse(asked.bytes.toString()) as { id: number }).id;
     const answer = fromClient(`{"jsonrpc":"2.0","id":${minted},"result":{"roots":[]}}`);
     const refuse = (): never => {
       throw new Error('busy');
@@ -105,6 +104,8 @@ test('a question can be withdrawn, and questions are bounded', () => {
   const withdrawn = callbacks.withdraw(line('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":0}}'));
   assert.equal(withdrawn?.toString(), '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}');
   assert.equal(callbacks.size, 0);
-  for (let at = 0; at < MAX_QUESTIONS; at++) assert.ok(callbacks.ask(line('{"jsonrpc":"2.0","id":0,"method":"ping"}')));
-  assert.equal(callbacks.ask(line('{"jsonrpc":"2.0","id":0,"method":"ping"}')), undefined);
+  for (let at = 0; at < MAX_QUESTIONS; at++)
+    assert.equal(callbacks.ask(line(`{"jsonrpc":"2.0","id":"q${at}","method":"ping"}`)).givenUp, undefined);
+  assert.equal(callbacks.ask(line('{"jsonrpc":"2.0","id":"new","method":"ping"}')).givenUp?.toString(), '"q0"');
+  assert.equal(callbacks.size, MAX_QUESTIONS);
 });

@@ -24,6 +24,7 @@ function session(transport: 'streamable' | 'sse' = 'streamable') {
     streams,
     idle,
     wheel: time.wheel,
+    clock: time.clock,
     child: () => ({ pause: () => log.push('pause'), resume: () => log.push('resume') }),
     revision: () => '2025-11-25',
     reply: (_to: string, head: DownHead) => log.push(head.t),
@@ -103,7 +104,12 @@ test('the child is not read while a reader lags, and a reader that does not move
   assert.equal(log.at(-1), 'resume');
   for (let at = 0; at < 3; at++) streams.home().append(Buffer.from('x'), false);
   readers.balance();
-  time.advance(STALL);
+  const still = (): void => time.advance(5_000);
+  for (let looked = 0; looked < 4; looked++) still();
+  readers.credit({ t: 'credit', identity: ANONYMOUS, stream: 'g1', to: 'cw.e.A.g.g1', seq: 2 });
+  for (let waited = 0; waited <= STALL - 5_000; waited += 5_000) still();
+  assert.ok(streams.standalone.to, 'it moved meanwhile');
+  for (let looked = 0; looked < 3; looked++) still();
   assert.equal(streams.standalone.to, undefined);
   assert.equal(log.at(-1), 'resume');
 });
