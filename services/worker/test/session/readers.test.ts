@@ -111,5 +111,5 @@ test('the child is not read while a reader lags, and a reader that does not move
   assert.ok(streams.standalone.to, 'it moved meanwhile');
   for (let looked = 0; looked < 3; looked++) still();
   assert.equal(streams.standalone.to, undefined);
-  assert.equal(log.at(-1), 'resume');
+  assert.ok(log.lastIndexOf('resume') > log.lastIndexOf('pause'));
 });
