@@ -38,8 +38,8 @@ export class FrameFault extends Error {
 }
 
 /** BAR S13. */
-export const CLIENT_SCAN: ScanLimits = { depth: 64, keys: 10_000, prototypeKeys: 'refuse' };
-export const MAX_BATCH = 100;
+const CLIENT_SCAN: ScanLimits = { depth: 64, keys: 10_000, prototypeKeys: 'refuse' };
+const MAX_BATCH = 100;
 /** A result may be large; only its nesting is bounded (BAR B13). */
 export const SERVER_SCAN: ScanLimits = { depth: 128, keys: 5_000_000, prototypeKeys: 'pass' };
 

@@ -18,7 +18,7 @@ export interface ProcessStat {
 }
 
 /** The line of /proc/<pid>/stat; the name in it may hold blanks and parentheses, so it is read from the last one. */
-export function parseStat(text: string): ProcessStat | undefined {
+function parseStat(text: string): ProcessStat | undefined {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state, , group] = fields;
   const started = fields[19];

@@ -16,7 +16,7 @@ export interface StderrLimits {
   readonly keepBytes: number;
 }
 
-export const STDERR_LIMITS: StderrLimits = { linesPerSecond: 200, lineBytes: 4096, keepBytes: 65_536 };
+const STDERR_LIMITS: StderrLimits = { linesPerSecond: 200, lineBytes: 4096, keepBytes: 65_536 };
 
 export interface Stderr {
   /** The last lines in the order they came, at most `lines` of them and `bytes` in all. */

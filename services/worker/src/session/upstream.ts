@@ -17,7 +17,7 @@ import type { Stream } from './stream.ts';
  */
 const ACCEPTED = 15;
 /** Calls of one session that may be in flight. */
-export const MAX_CALLS = 256;
+const MAX_CALLS = 256;
 
 /** One message of the session's client; `reply` is where its edge listens. */
 export function deliver(session: SessionParts, head: ClientHead, body: Buffer, reply: string | undefined): void {
