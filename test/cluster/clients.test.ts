@@ -26,7 +26,10 @@ describe('clients without stickiness', () => {
 
   const apart = () => rotate(cluster.bases, (method, count) => (method === 'GET' ? 2 : method === 'DELETE' ? 3 : count % 2));
 
-  for (const [name, open] of [['1.x', overStreamable], ['2.x', overNext]] as const) {
+  for (const [name, open] of [
+    ['1.x', overStreamable],
+    ['2.x', overNext],
+  ] as const) {
     it(`the ${name} client with POSTs on two edges, GET on a third, DELETE on a fourth`, async () => {
       const rotation = apart();
       assertSame(play, await hear(play, () => open(cluster.url('everything'), rotation.fetch)), direct);
@@ -34,7 +37,10 @@ describe('clients without stickiness', () => {
       assert.deepEqual(used('POST'), new Set([0, 1]));
       assert.deepEqual(used('GET'), new Set([2]));
       assert.deepEqual(used('DELETE'), new Set([3]));
-      assert.ok(rotation.trace.every(({ status }) => status < 300), JSON.stringify(rotation.trace));
+      assert.ok(
+        rotation.trace.every(({ status }) => status < 300),
+        JSON.stringify(rotation.trace),
+      );
     });
 
     it(`the ${name} client with every request at the next edge`, async () => {
@@ -53,6 +59,9 @@ describe('clients without stickiness', () => {
     await using front = await openFront(cluster.bases);
     assertSame(play, await hear(play, () => overStreamable(`${front.base}/servers/everything/mcp`)), direct);
     assertSame(play, await hear(play, () => overSse(`${front.base}/servers/everything/sse`)), direct);
-    assert.ok(front.counts.every((count) => count > 0), front.counts.join());
+    assert.ok(
+      front.counts.every((count) => count > 0),
+      front.counts.join(),
+    );
   });
 });

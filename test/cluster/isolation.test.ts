@@ -34,16 +34,28 @@ describe('isolation on a cluster', () => {
       const nonce = `${owner}-${round}`;
       const echoed = await post(at(nth + round), toolCall(1, 'echo', { text: mark, nonce: `${nonce}-echo` }), headers);
       assert.equal(textOf(echoed.messages.at(-1)), mark);
-      const stepped = await post(at(nth + round + 1), toolCall(1, 'progress', { n: 5, tag: mark, nonce: `${nonce}-progress` }, { progressToken: 1 }), headers);
+      const stepped = await post(
+        at(nth + round + 1),
+        toolCall(1, 'progress', { n: 5, tag: mark, nonce: `${nonce}-progress` }, { progressToken: 1 }),
+        headers,
+      );
       assertOwn(owner, stepped.text);
       assert.equal(stepped.messages.filter(({ params }) => params?.['message'] === mark).length, 5);
-      await using call = await openCall(at(nth + round + 2), toolCall(1, 'ask', { kind: 'elicitation', text: mark, nonce: `${nonce}-ask` }), headers);
+      await using call = await openCall(
+        at(nth + round + 2),
+        toolCall(1, 'ask', { kind: 'elicitation', text: mark, nonce: `${nonce}-ask` }),
+        headers,
+      );
       const question = await call.message('the question', ({ method }) => method === 'elicitation/create');
       assert.equal(question.params?.['message'], mark);
       await post(at(nth), { jsonrpc: '2.0', id: question.id, result: { action: 'accept', content: { answer: mark } } }, headers);
       const result = await call.message('the result', ({ id, method }) => id === 1 && method === undefined);
       assert.ok(textOf(result)?.includes(mark));
-      await post(at(nth + round), toolCall(1, 'notify', { method: 'notifications/message', params: { level: 'info', data: mark } }), headers);
+      await post(
+        at(nth + round),
+        toolCall(1, 'notify', { method: 'notifications/message', params: { level: 'info', data: mark } }),
+        headers,
+      );
       await standing.message('the notification', ({ params }) => params?.['data'] === mark);
       const counted = await post(at(round), toolCall(1, 'count'), headers);
       assert.equal(textOf(counted.messages.at(-1)), String(round));
@@ -57,7 +69,11 @@ describe('isolation on a cluster', () => {
     assert.equal(new Set(sessions.map(({ session }) => session)).size, 50);
     assert.equal(life.alive.size, 50);
     const living = await livingWith(MARK, cluster.mark);
-    for (const { pid } of cluster.workers) assert.ok(living.some(({ ppid }) => ppid === pid), `worker ${pid} has children`);
+    for (const { pid } of cluster.workers)
+      assert.ok(
+        living.some(({ ppid }) => ppid === pid),
+        `worker ${pid} has children`,
+      );
     await Promise.all(sessions.map(talk));
     const deleted = await Promise.all(sessions.map(({ headers }, nth) => fetch(at(nth + 1), { method: 'DELETE', headers })));
     assert.ok(deleted.every(({ status }) => status === 200));
@@ -81,9 +97,14 @@ describe('isolation on a cluster', () => {
       for (let pair = next++; pair < 1_000; pair = next++) {
         const id = ids[pair % ids.length];
         const marks = [canary('first'), canary('second')];
-        const answers = await Promise.all(marks.map((text, nth) => post(at(pair + nth), toolCall(id, 'sleep', { ms: nth === 0 ? 2 : 0, text }), headers)));
+        const answers = await Promise.all(
+          marks.map((text, nth) => post(at(pair + nth), toolCall(id, 'sleep', { ms: nth === 0 ? 2 : 0, text }), headers)),
+        );
         for (const [nth, answer] of answers.entries()) {
-          assert.deepEqual(answer.messages.map((message) => [message.id, textOf(message)]), [[id, marks[nth]]]);
+          assert.deepEqual(
+            answer.messages.map((message) => [message.id, textOf(message)]),
+            [[id, marks[nth]]],
+          );
         }
       }
     };
@@ -93,7 +114,9 @@ describe('isolation on a cluster', () => {
   it('equal ids of different types in flight at once do not meet', async () => {
     const { headers } = await hello(at(0));
     const ids = [0, '', '1', 1, '0', -1, 'one', '\u0000', '9007199254740993'];
-    const answers = await Promise.all(ids.map((id, nth) => post(at(nth), toolCall(id, 'sleep', { ms: 50 - nth * 5, text: JSON.stringify(id) }), headers)));
+    const answers = await Promise.all(
+      ids.map((id, nth) => post(at(nth), toolCall(id, 'sleep', { ms: 50 - nth * 5, text: JSON.stringify(id) }), headers)),
+    );
     for (const [nth, answer] of answers.entries()) {
       assert.strictEqual(answer.messages.at(-1)?.id, ids[nth]);
       assert.equal(textOf(answer.messages.at(-1)), JSON.stringify(ids[nth]));

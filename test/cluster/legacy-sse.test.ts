@@ -20,7 +20,9 @@ describe('HTTP+SSE over several edges', () => {
   });
   after(() => stack.disposeAsync());
 
-  async function open(edge: number): Promise<{ stream: OpenStream; call: (message: Message) => Promise<Message>; send: (message: Message) => Promise<void>; pid: number }> {
+  async function open(
+    edge: number,
+  ): Promise<{ stream: OpenStream; call: (message: Message) => Promise<Message>; send: (message: Message) => Promise<void>; pid: number }> {
     const stream = await openStream(`${cluster.bases[edge]}/servers/hostile/sse`);
     const { data } = await stream.events.next('the endpoint', ({ event }) => event === 'endpoint');
     const { pathname, search } = new URL(data, `${cluster.bases[edge]}/servers/hostile/sse`);
@@ -34,7 +36,12 @@ describe('HTTP+SSE over several edges', () => {
       await send(message);
       return stream.message(`the answer to ${JSON.stringify(message.id)}`, ({ id, method }) => method === undefined && id === message.id);
     };
-    await call({ jsonrpc: '2.0', id: 0, method: 'initialize', params: { protocolVersion: '2024-11-05', capabilities: { sampling: {} }, clientInfo: { name: 'old', version: '1' } } });
+    await call({
+      jsonrpc: '2.0',
+      id: 0,
+      method: 'initialize',
+      params: { protocolVersion: '2024-11-05', capabilities: { sampling: {} }, clientInfo: { name: 'old', version: '1' } },
+    });
     await send({ jsonrpc: '2.0', method: 'notifications/initialized' });
     const { pid } = JSON.parse(textOf(await call(toolCall('pid', 'pid')))!) as { pid: number };
     return { stream, call, send, pid };
@@ -44,10 +51,17 @@ describe('HTTP+SSE over several edges', () => {
     const { stream, call, send } = await open(0);
     for (let nth = 1; nth <= 30; nth++) assert.equal(textOf(await call(toolCall(nth, 'echo', { text: `e${nth}` }))), `e${nth}`);
     await call(toolCall('p', 'progress', { n: 100 }, { progressToken: 't' }));
-    assert.deepEqual(stream.messages().flatMap(({ params }) => params?.['progress'] ?? []), Array.from({ length: 100 }, (_, at) => at + 1));
+    assert.deepEqual(
+      stream.messages().flatMap(({ params }) => params?.['progress'] ?? []),
+      Array.from({ length: 100 }, (_, at) => at + 1),
+    );
     await send(toolCall('q', 'ask', { kind: 'sampling' }));
     const question = await stream.message('the question', ({ method }) => method === 'sampling/createMessage');
-    await send({ jsonrpc: '2.0', id: question.id, result: { model: 'm', role: 'assistant', content: { type: 'text', text: 'elsewhere' } } });
+    await send({
+      jsonrpc: '2.0',
+      id: question.id,
+      result: { model: 'm', role: 'assistant', content: { type: 'text', text: 'elsewhere' } },
+    });
     assert.match(textOf(await stream.message('the result', ({ id }) => id === 'q')) ?? '', /elsewhere/);
     await stream.drop();
   });

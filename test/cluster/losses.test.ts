@@ -26,10 +26,17 @@ describe('losses', () => {
   after(() => stack.disposeAsync());
 
   const at = (edge: number) => cluster.url('hostile', edge);
-  const initialize = { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } } };
+  const initialize = {
+    jsonrpc: '2.0',
+    id: 1,
+    method: 'initialize',
+    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } },
+  };
   const join = async () => {
     const args = ['--nats', cluster.nats.urls.join(',')];
-    const worker = stack.use(await openCauseway('worker', { args, mark: cluster.mark, servers: { hostile: hostile({ ...ledger.env, ...life.env }) } }));
+    const worker = stack.use(
+      await openCauseway('worker', { args, mark: cluster.mark, servers: { hostile: hostile({ ...ledger.env, ...life.env }) } }),
+    );
     joined.push(worker);
     return worker;
   };
@@ -74,10 +81,15 @@ describe('losses', () => {
     await call.message('some progress', ({ method }) => method === 'notifications/progress');
     await cluster.nats.nodes[1]!.kill();
     const answers: number[] = [];
-    for (let nth = 0; nth < 20; nth++) answers.push((await post(at(nth), toolCall(nth, 'echo', { text: 'x' }), headers)).messages.at(-1)?.error === undefined ? 1 : 0);
+    for (let nth = 0; nth < 20; nth++)
+      answers.push((await post(at(nth), toolCall(nth, 'echo', { text: 'x' }), headers)).messages.at(-1)?.error === undefined ? 1 : 0);
     const last = await call.message('an answer or an error', ({ id }) => id === 'long', 30_000);
     const steps = call.messages().flatMap(({ params }) => params?.['progress'] ?? []);
-    if (last.error === undefined) assert.deepEqual(steps, Array.from({ length: 100 }, (_, at) => at + 1));
+    if (last.error === undefined)
+      assert.deepEqual(
+        steps,
+        Array.from({ length: 100 }, (_, at) => at + 1),
+      );
     else assert.equal(last.error.data?.['source'], 'causeway');
     await cluster.nats.nodes[1]!.restart();
     assert.equal(textOf((await post(at(0), toolCall('after', 'echo', { text: 'on' }), headers)).messages.at(-1)), 'on');
@@ -91,7 +103,8 @@ describe('losses', () => {
     const [theirs] = sessions.get(kept.pid)!;
     assert.ok(mine !== undefined && theirs !== undefined, 'both workers have sessions');
     const calls: OpenStream[] = [];
-    for (let nth = 0; nth < 6; nth++) calls.push(await openCall(at(nth), toolCall(`c${nth}`, 'never', { nonce: `lost-${nth}` }), mine.headers));
+    for (let nth = 0; nth < 6; nth++)
+      calls.push(await openCall(at(nth), toolCall(`c${nth}`, 'never', { nonce: `lost-${nth}` }), mine.headers));
     await using survivor = await openCall(at(0), toolCall('survivor', 'sleep', { ms: 1_500, text: 'alive' }), theirs.headers);
     const children = (await livingWith(MARK, cluster.mark)).filter(({ ppid }) => ppid === lost.pid).map(({ pid }) => pid);
     lost.kill('SIGKILL');

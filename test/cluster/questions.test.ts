@@ -67,7 +67,9 @@ describe('questions answered at another edge', () => {
     for (let round = 0; round < 20; round++) {
       await using call = await openCall(at(round), toolCall(round, 'ask', { kind: 'roots' }), headers);
       const question = await call.message('the question', ({ method }) => method === METHODS.roots);
-      const answers = [1, 2].map((edge) => post(at(round + edge), { jsonrpc: '2.0', id: question.id, result: { roots: [], edge } }, headers));
+      const answers = [1, 2].map((edge) =>
+        post(at(round + edge), { jsonrpc: '2.0', id: question.id, result: { roots: [], edge } }, headers),
+      );
       for (const { status } of await Promise.all(answers)) assert.equal(status, 202);
       await call.message('the result', ({ id, method }) => id === round && method === undefined);
     }
@@ -91,12 +93,19 @@ describe('questions answered at another edge', () => {
     await using call = await openCall(at(0), toolCall('many', 'ask', { kind: 'elicitation', times: 12 }), headers);
     for (let nth = 0; nth < 12; nth++) {
       const known = call.messages().filter(({ method }) => method === METHODS.elicitation).length;
-      if (known <= nth) await call.events.next(`question ${nth}`, () => call.messages().filter(({ method }) => method === METHODS.elicitation).length > nth);
+      if (known <= nth)
+        await call.events.next(
+          `question ${nth}`,
+          () => call.messages().filter(({ method }) => method === METHODS.elicitation).length > nth,
+        );
       const question = call.messages().filter(({ method }) => method === METHODS.elicitation)[nth]!;
       await post(at(nth), { jsonrpc: '2.0', id: question.id, result: { action: 'accept', content: { answer: `${nth}` } } }, headers);
     }
     const result = await call.message('the result', ({ id, method }) => id === 'many' && method === undefined);
     const answers = JSON.parse(textOf(result)!) as { content: { answer: string } }[];
-    assert.deepEqual(answers.map(({ content }) => content.answer), Array.from({ length: 12 }, (_, nth) => `${nth}`));
+    assert.deepEqual(
+      answers.map(({ content }) => content.answer),
+      Array.from({ length: 12 }, (_, nth) => `${nth}`),
+    );
   });
 });

@@ -9,7 +9,8 @@ import { hostile } from '../harness/processes.ts';
 import { hello, openCall, openStream, post, readAnswer, toolCall, type Headers, type Message, type OpenStream } from '../harness/speak.ts';
 
 const count = (n: number, from = 1): readonly number[] => Array.from({ length: n }, (_, at) => at + from);
-const steps = (messages: readonly Message[]): readonly number[] => messages.flatMap(({ params }) => (typeof params?.['progress'] === 'number' ? [params['progress']] : []));
+const steps = (messages: readonly Message[]): readonly number[] =>
+  messages.flatMap(({ params }) => (typeof params?.['progress'] === 'number' ? [params['progress']] : []));
 const logged = (messages: readonly Message[], tag: string): readonly number[] =>
   messages.flatMap(({ params }) => (String(params?.['data']).startsWith(`${tag} `) ? [Number(String(params!['data']).split(' ')[1])] : []));
 
@@ -32,10 +33,12 @@ describe('streams that go on at another edge', () => {
     for (let edge = 1; ; edge++) {
       // Breaks after 15 further events, wherever the bytes of the next ones are.
       const enough = stream.events.items.length + 15;
-      const going = await stream.events.next('15 more events', () => stream.events.items.length >= enough).then(
-        () => true,
-        () => false,
-      );
+      const going = await stream.events
+        .next('15 more events', () => stream.events.items.length >= enough)
+        .then(
+          () => true,
+          () => false,
+        );
       await stream.drop();
       heard.push(...stream.messages());
       if (!going || stream.messages().some(({ id }) => id === 'long')) break;
@@ -63,7 +66,8 @@ describe('streams that go on at another edge', () => {
   it('a standalone stream goes on at another edge with what came in between', async () => {
     const { headers } = await hello(at(0));
     const first = await openStream(at(0), { headers });
-    const say = (tag: string) => post(at(1), toolCall(tag, 'notify', { method: 'notifications/message', params: { level: 'info', data: `${tag} 1` } }), headers);
+    const say = (tag: string) =>
+      post(at(1), toolCall(tag, 'notify', { method: 'notifications/message', params: { level: 'info', data: `${tag} 1` } }), headers);
     await say('before');
     await first.message('before', ({ params }) => params?.['data'] === 'before 1');
     await first.drop();
@@ -72,7 +76,10 @@ describe('streams that go on at another edge', () => {
     await second.message('between', ({ params }) => params?.['data'] === 'between 1');
     await say('after');
     await second.message('after', ({ params }) => params?.['data'] === 'after 1');
-    assert.deepEqual([...logged(second.messages(), 'before'), ...logged(second.messages(), 'between'), ...logged(second.messages(), 'after')], [1, 1]);
+    assert.deepEqual(
+      [...logged(second.messages(), 'before'), ...logged(second.messages(), 'between'), ...logged(second.messages(), 'after')],
+      [1, 1],
+    );
   });
 
   it('a standalone stream opened at another edge takes over: each notification on one stream, once', async () => {
@@ -82,7 +89,11 @@ describe('streams that go on at another edge', () => {
     const all = 120;
     for (let nth = 1; nth <= all; nth++) {
       // What a child says shortly after an answer may fall into the next call, and then it rides that call's stream.
-      const { messages } = await post(at(nth), toolCall(nth, 'notify', { method: 'notifications/message', params: { level: 'info', data: `n ${nth}` } }), headers);
+      const { messages } = await post(
+        at(nth),
+        toolCall(nth, 'notify', { method: 'notifications/message', params: { level: 'info', data: `n ${nth}` } }),
+        headers,
+      );
       heard.push(...logged(messages, 'n'));
       if (nth % 30 === 0 && nth < all) {
         const previous = streams.at(-1)!;
@@ -94,8 +105,15 @@ describe('streams that go on at another edge', () => {
     await last.message('the last', ({ params }) => params?.['data'] === `n ${all}`);
     await last.drop();
     const standing = streams.flatMap((stream) => logged(stream.messages(), 'n'));
-    assert.deepEqual(standing, standing.toSorted((a, b) => a - b), 'in order');
-    assert.deepEqual([...heard, ...standing].toSorted((a, b) => a - b), count(all));
+    assert.deepEqual(
+      standing,
+      standing.toSorted((a, b) => a - b),
+      'in order',
+    );
+    assert.deepEqual(
+      [...heard, ...standing].toSorted((a, b) => a - b),
+      count(all),
+    );
   });
 
   it('a stream that outgrew its journal is refused or whole, never with a gap', async () => {

@@ -9,10 +9,14 @@ import { failures, runSuite } from './suite.ts';
 
 export async function assertConforms(t: TestContext, run: ConformanceRun, url: string): Promise<void> {
   const findings = await runSuite(run.suite, url, run.args);
-  const ran = [...findings.scenarios.keys()].sort();
+  const ran = [...findings.scenarios.keys()].toSorted();
   assert.deepEqual(ran, run.scenarios.toSorted(), `scenarios that ran\n${findings.output.slice(-2_000)}`);
   const failed = failures(findings);
   assert.equal(failed.length, 0, `${failed.length} checks failed:\n${failed.join('\n')}`);
-  const warnings = [...findings.scenarios].flatMap(([name, checks]) => checks.filter(({ status }) => status === 'WARNING').map(({ id }) => `${name}: ${id}`));
-  t.diagnostic(`${findings.scenarios.size} scenarios, ${findings.passed} checks passed${warnings.length === 0 ? '' : `; warnings: ${warnings.join(', ')}`}`);
+  const warnings = [...findings.scenarios].flatMap(([name, checks]) =>
+    checks.filter(({ status }) => status === 'WARNING').map(({ id }) => `${name}: ${id}`),
+  );
+  t.diagnostic(
+    `${findings.scenarios.size} scenarios, ${findings.passed} checks passed${warnings.length === 0 ? '' : `; warnings: ${warnings.join(', ')}`}`,
+  );
 }

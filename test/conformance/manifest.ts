@@ -35,7 +35,12 @@ const BASIC = [
   'prompts-get-with-image',
 ] as const;
 
-const SINCE_2025_11_25 = ['elicitation-sep1034-defaults', 'elicitation-sep1330-enums', 'server-sse-multiple-streams', 'dns-rebinding-protection'] as const;
+const SINCE_2025_11_25 = [
+  'elicitation-sep1034-defaults',
+  'elicitation-sep1330-enums',
+  'server-sse-multiple-streams',
+  'dns-rebinding-protection',
+] as const;
 const UNSCORED_2025_11_25 = ['json-schema-2020-12', 'server-sse-polling'] as const;
 const SESSIONS = 'server-session-lifecycle';
 

@@ -56,5 +56,7 @@ export async function runSuite(suite: Suite, url: string, args: readonly string[
 export function failures(findings: Findings, only?: readonly string[]): readonly string[] {
   return [...findings.scenarios]
     .filter(([name]) => only === undefined || only.includes(name))
-    .flatMap(([name, checks]) => checks.filter(({ status }) => status === 'FAILURE').map(({ id, errorMessage }) => `${name}: ${id}: ${errorMessage ?? ''}`));
+    .flatMap(([name, checks]) =>
+      checks.filter(({ status }) => status === 'FAILURE').map(({ id, errorMessage }) => `${name}: ${id}: ${errorMessage ?? ''}`),
+    );
 }

@@ -22,6 +22,9 @@ describe('conformance of a cluster without stickiness', () => {
 
   it(REQUIRED_2025_11_25.name, async (t) => {
     await assertConforms(t, REQUIRED_2025_11_25, `${front.base}/servers/surface/mcp`);
-    assert.ok(front.counts.every((count) => count > 20), front.counts.join());
+    assert.ok(
+      front.counts.every((count) => count > 20),
+      front.counts.join(),
+    );
   });
 });

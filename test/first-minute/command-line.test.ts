@@ -102,7 +102,10 @@ describe('the command line', { concurrency: 4 }, () => {
 
   it('a public address in a file alone is refused', async () => {
     const file = join(directory, 'public.json');
-    await writeFile(file, JSON.stringify({ listen: '0.0.0.0:0', servers: { s: { command: process.execPath, args: [HOSTILE], env: ledger.env } } }));
+    await writeFile(
+      file,
+      JSON.stringify({ listen: '0.0.0.0:0', servers: { s: { command: process.execPath, args: [HOSTILE], env: ledger.env } } }),
+    );
     const { code, stderr } = await ended('run', '--config', file);
     assert.ok(code === 2 || code === 78, `${code} ${stderr}`);
     assert.match(stderr, /--host/);
@@ -136,7 +139,8 @@ describe('the command line', { concurrency: 4 }, () => {
     assert.equal(help.code, 0);
     assert.ok(help.stdout.split('\n').length <= 41);
     const all = await ended('--help', '--all');
-    for (const flag of ['--output-transport', '--session-timeout', '--max-body', 'CAUSEWAY_NATS_URL', '127']) assert.ok(all.stdout.includes(flag), flag);
+    for (const flag of ['--output-transport', '--session-timeout', '--max-body', 'CAUSEWAY_NATS_URL', '127'])
+      assert.ok(all.stdout.includes(flag), flag);
   });
 
   /** Starts, waits until it listens, and calls a tool at `path`. */
@@ -150,9 +154,32 @@ describe('the command line', { concurrency: 4 }, () => {
 
   const line = `${process.execPath} ${HOSTILE}`;
   const lines: readonly (readonly [string, readonly string[], string])[] = [
-    ['of supergateway', ['--stdio', line, '--port', '0', '--outputTransport', 'streamableHttp', '--stateful', '--sessionTimeout', '60000', '--cors', '--logLevel', 'info', '--healthEndpoint', '/healthy'], '/mcp'],
+    [
+      'of supergateway',
+      [
+        '--stdio',
+        line,
+        '--port',
+        '0',
+        '--outputTransport',
+        'streamableHttp',
+        '--stateful',
+        '--sessionTimeout',
+        '60000',
+        '--cors',
+        '--logLevel',
+        'info',
+        '--healthEndpoint',
+        '/healthy',
+      ],
+      '/mcp',
+    ],
     ['of supergateway with paths', ['--stdio', line, '--port', '0', '--streamableHttpPath', '/git'], '/git'],
-    ['of mcp-proxy', ['--port', '0', '--host', '127.0.0.1', '--server', 'stream', '--requestTimeout', '30000', '--', process.execPath, HOSTILE], '/mcp'],
+    [
+      'of mcp-proxy',
+      ['--port', '0', '--host', '127.0.0.1', '--server', 'stream', '--requestTimeout', '30000', '--', process.execPath, HOSTILE],
+      '/mcp',
+    ],
     ['of the Python mcp-proxy', ['--port', '0', '--named-server', 'one', line, '--', process.execPath, HOSTILE], '/servers/one/mcp'],
     ['without a verb', ['--port', '0', '--', process.execPath, HOSTILE], '/mcp'],
     ['with a name', ['run', '--port', '0', '--name', 'mine', '--', process.execPath, HOSTILE], '/servers/mine/mcp'],
@@ -161,7 +188,7 @@ describe('the command line', { concurrency: 4 }, () => {
     it(`a command line ${name} works`, () => serves(args, path));
   }
 
-  it('a client\'s file works as it is: comments, trailing commas, remote entries', async () => {
+  it("a client's file works as it is: comments, trailing commas, remote entries", async () => {
     const file = join(directory, 'claude_desktop_config.json');
     await writeFile(
       file,
@@ -181,7 +208,10 @@ describe('the command line', { concurrency: 4 }, () => {
 
   it('the file of VS Code works as it is', async () => {
     const file = join(directory, 'mcp.json');
-    await writeFile(file, `{ "inputs": [], "servers": { "code": { "type": "stdio", "command": "\${env:TEST_NODE}", "args": ["${HOSTILE}"], "dev": { "watch": "x" } } } }`);
+    await writeFile(
+      file,
+      `{ "inputs": [], "servers": { "code": { "type": "stdio", "command": "\${env:TEST_NODE}", "args": ["${HOSTILE}"], "dev": { "watch": "x" } } } }`,
+    );
     await using bridge = launch(['--config', file, '--port', '0'], { cwd: directory, env: { TEST_NODE: process.execPath } });
     const { url } = await bridge.logs.next('listening', ({ msg }) => msg === 'listening', 15_000);
     await hello(new URL('/servers/code/mcp', String(url)).href);

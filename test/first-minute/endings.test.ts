@@ -74,7 +74,10 @@ describe('endings', { concurrency: 3 }, () => {
     await life.none(5_000);
     // The wrapper and the shell hold no lifeline; what they started is dead, and so must they be.
     const left = await livingWith(MARK, bridge.mark);
-    assert.deepEqual(left.filter(({ command }) => command.includes('hostile')), []);
+    assert.deepEqual(
+      left.filter(({ command }) => command.includes('hostile')),
+      [],
+    );
   });
 
   it('a call in flight is finished before the end; a new session is refused meanwhile', async () => {
@@ -125,7 +128,9 @@ describe('endings', { concurrency: 3 }, () => {
 
   it('a bridge in a terminal prints its addresses, and Ctrl-C typed there ends it', async () => {
     await using life = await openLifeline();
-    const command = [process.execPath, BIN, 'run', '--port', '0', '-e', `LIFELINE=${life.env['LIFELINE']}`, '--', process.execPath, HOSTILE].map(quoted).join(' ');
+    const command = [process.execPath, BIN, 'run', '--port', '0', '-e', `LIFELINE=${life.env['LIFELINE']}`, '--', process.execPath, HOSTILE]
+      .map(quoted)
+      .join(' ');
     const terminal = spawn('script', ['-qefc', command, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
     const ended = new Promise<number | null>((resolve) => terminal.once('exit', resolve));
     let screen = '';

@@ -107,5 +107,6 @@ export async function livingWith(name: string, value: string): Promise<readonly 
 /** Fails if anything with that mark lives: what a test started must be gone when it ends. */
 export async function assertNoneWith(name: string, value: string): Promise<void> {
   const living = await livingWith(name, value);
-  if (living.length > 0) throw new Error(`left behind: ${living.map(({ pid, ppid, command }) => `${pid} (of ${ppid}) ${command}`).join('; ')}`);
+  if (living.length > 0)
+    throw new Error(`left behind: ${living.map(({ pid, ppid, command }) => `${pid} (of ${ppid}) ${command}`).join('; ')}`);
 }

@@ -134,7 +134,10 @@ export async function openCauseway(verb: 'run' | 'edge' | 'worker', options: Cau
   const config = { diagnostics: false, ...(options.servers === undefined ? {} : { servers }), ...options.config };
   await writeFile(file, JSON.stringify(config, undefined, 2));
   const flags = verb === 'worker' ? [] : ['--port', '0'];
-  const launched = launch([verb, '--config', file, ...flags, ...(options.args ?? [])], { env: { ...options.env, [MARK]: mark }, cwd: directory });
+  const launched = launch([verb, '--config', file, ...flags, ...(options.args ?? [])], {
+    env: { ...options.env, [MARK]: mark },
+    cwd: directory,
+  });
   const dispose = async () => {
     await launched[Symbol.asyncDispose]();
     await rm(directory, { recursive: true, force: true });

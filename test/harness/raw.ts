@@ -66,7 +66,10 @@ function answerOf(socket: Socket, bytes: Uint8Array): Promise<RawAnswer> {
     });
     // A server that refuses a large body may answer and reset: what arrived before still counts.
     socket.on('error', (error) => settle() || reject(error));
-    socket.on('close', () => settle() || reject(new Error(`closed without a whole answer: ${Buffer.concat(parts).toString('latin1').slice(0, 300)}`)));
+    socket.on(
+      'close',
+      () => settle() || reject(new Error(`closed without a whole answer: ${Buffer.concat(parts).toString('latin1').slice(0, 300)}`)),
+    );
   });
 }
 
@@ -92,7 +95,7 @@ const exactly = (bytes: Buffer, length: number) => (bytes.length < length ? unde
 
 function unchunk(bytes: Buffer): Buffer | undefined {
   const parts: Buffer[] = [];
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const line = bytes.indexOf('\r\n', at);
     if (line < 0) return undefined;
     const size = Number.parseInt(bytes.toString('latin1', at, line), 16);

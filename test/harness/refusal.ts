@@ -7,7 +7,15 @@ import { basename } from 'node:path';
 import type { Message } from './speak.ts';
 
 /** What must never be in a body: markup, stacks, paths, commands, subjects. */
-const INSIDE = [/<[a-z!/]/i, /\bat \S+ \(/, /node:internal/, /node_modules/, /\/home\/|\/root\/|\/tmp\/|\/usr\//, /\bcw\.[a-z]+\./, new RegExp(`\\b${basename(process.cwd())}/`)];
+const INSIDE = [
+  /<[a-z!/]/i,
+  /\bat \S+ \(/,
+  /node:internal/,
+  /node_modules/,
+  /\/home\/|\/root\/|\/tmp\/|\/usr\//,
+  /\bcw\.[a-z]+\./,
+  new RegExp(`\\b${basename(process.cwd())}/`),
+];
 
 export function assertNothingInside(text: string): void {
   for (const pattern of INSIDE) assert.doesNotMatch(text, pattern);
@@ -24,7 +32,10 @@ export interface Expected {
 }
 
 /** The error member, after checking everything about a refusal that came before dispatch. */
-export function assertRefused(answer: { readonly status: number; readonly text: string }, expected: Expected): NonNullable<Message['error']> {
+export function assertRefused(
+  answer: { readonly status: number; readonly text: string },
+  expected: Expected,
+): NonNullable<Message['error']> {
   assert.equal(answer.status, expected.status, answer.text.slice(0, 500));
   const message = JSON.parse(answer.text) as Message;
   assert.equal(message.jsonrpc, '2.0');
@@ -34,7 +45,12 @@ export function assertRefused(answer: { readonly status: number; readonly text: 
 }
 
 /** The error member of a message, after checking its code and its data. */
-export function assertError(message: Message | undefined, code: number | readonly number[], reason: string, executed: 'no' | 'unknown'): NonNullable<Message['error']> {
+export function assertError(
+  message: Message | undefined,
+  code: number | readonly number[],
+  reason: string,
+  executed: 'no' | 'unknown',
+): NonNullable<Message['error']> {
   const error = message?.error;
   assert.ok(error !== undefined, `no error: ${JSON.stringify(message)?.slice(0, 500)}`);
   const codes: readonly number[] = typeof code === 'number' ? [code] : code;

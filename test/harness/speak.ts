@@ -16,7 +16,7 @@ export interface Message {
 
 export type Headers = Readonly<Record<string, string>>;
 
-export const ACCEPT_BOTH = 'application/json, text/event-stream';
+const ACCEPT_BOTH = 'application/json, text/event-stream';
 
 export interface Answer {
   readonly status: number;
@@ -136,14 +136,23 @@ export async function hello(url: string, revision = '2025-11-25', headers: Heade
   if (opened.status !== 200 || session === null || result === undefined) {
     throw new Error(`initialize failed: ${opened.status} ${opened.text.slice(0, 1_000)}`);
   }
-  const ours = { ...headers, 'mcp-session-id': session, ...(revision < '2025-06-18' ? {} : { 'mcp-protocol-version': String(result['protocolVersion']) }) };
+  const ours = {
+    ...headers,
+    'mcp-session-id': session,
+    ...(revision < '2025-06-18' ? {} : { 'mcp-protocol-version': String(result['protocolVersion']) }),
+  };
   const initialized = await post(url, { jsonrpc: '2.0', method: 'notifications/initialized' }, ours);
   if (initialized.status !== 202) throw new Error(`initialized failed: ${initialized.status} ${initialized.text.slice(0, 1_000)}`);
   return { session, revision: String(result['protocolVersion']), result, headers: ours };
 }
 
 /** A tools/call message. */
-export function toolCall(id: unknown, name: string, args: Readonly<Record<string, unknown>> = {}, meta?: Readonly<Record<string, unknown>>): Message {
+export function toolCall(
+  id: unknown,
+  name: string,
+  args: Readonly<Record<string, unknown>> = {},
+  meta?: Readonly<Record<string, unknown>>,
+): Message {
   return { jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: args, ...(meta === undefined ? {} : { _meta: meta }) } };
 }
 

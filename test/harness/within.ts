@@ -24,7 +24,11 @@ export async function timed<T>(work: () => Promise<T>): Promise<{ readonly ms: n
 /** A list that grows and can be awaited: resolves once an item satisfies `test`, past items included. */
 export class Inbox<T> {
   readonly items: T[] = [];
-  readonly #waiting = new Set<{ readonly test: (item: T) => boolean; readonly resolve: (item: T) => void; readonly reject: (why: Error) => void }>();
+  readonly #waiting = new Set<{
+    readonly test: (item: T) => boolean;
+    readonly resolve: (item: T) => void;
+    readonly reject: (why: Error) => void;
+  }>();
   #closed: string | undefined;
 
   push(item: T): void {

@@ -21,7 +21,11 @@ export interface Play extends AsyncDisposable {
 }
 
 const program = (name: string): string => fileURLToPath(import.meta.resolve(`@modelcontextprotocol/${name}/dist/index.js`));
-const call = (name: string, args: Readonly<Record<string, unknown>> = {}, progress = false): Ask => ({ method: 'tools/call', params: { name, arguments: args }, progress });
+const call = (name: string, args: Readonly<Record<string, unknown>> = {}, progress = false): Ask => ({
+  method: 'tools/call',
+  params: { name, arguments: args },
+  progress,
+});
 const nothing = { reset: async () => {}, settle: (text: string) => text, async [Symbol.asyncDispose]() {} };
 
 const common: readonly Ask[] = [
@@ -59,13 +63,21 @@ const everything: readonly Ask[] = [
   { method: 'resources/read', params: { uri: 'demo://no/such' } },
   { method: 'resources/subscribe', params: { uri: 'demo://resource/dynamic/text/1' } },
   { method: 'resources/unsubscribe', params: { uri: 'demo://resource/dynamic/text/1' } },
-  { method: 'completion/complete', params: { ref: { type: 'ref/prompt', name: 'completable-prompt' }, argument: { name: 'department', value: 'E' } } },
+  {
+    method: 'completion/complete',
+    params: { ref: { type: 'ref/prompt', name: 'completable-prompt' }, argument: { name: 'department', value: 'E' } },
+  },
   { method: 'logging/setLevel', params: { level: 'warning' } },
 ];
 
 const memory: readonly Ask[] = [
   ...common,
-  call('create_entities', { entities: [{ name: 'Ada', entityType: 'person', observations: ['wrote programs', 'l\u00efved'] }, { name: 'Engine', entityType: 'machine', observations: [] }] }),
+  call('create_entities', {
+    entities: [
+      { name: 'Ada', entityType: 'person', observations: ['wrote programs', 'l\u00efved'] },
+      { name: 'Engine', entityType: 'machine', observations: [] },
+    ],
+  }),
   call('create_relations', { relations: [{ from: 'Ada', to: 'Engine', relationType: 'describes' }] }),
   call('add_observations', { observations: [{ entityName: 'Ada', contents: ['counted'] }] }),
   call('add_observations', { observations: [{ entityName: 'Nobody', contents: ['x'] }] }),
@@ -80,8 +92,17 @@ const memory: readonly Ask[] = [
 
 const thinking: readonly Ask[] = [
   ...common,
-  ...[1, 2, 3].map((thoughtNumber) => call('sequentialthinking', { thought: `step ${thoughtNumber}`, thoughtNumber, totalThoughts: 3, nextThoughtNeeded: thoughtNumber < 3 })),
-  call('sequentialthinking', { thought: 'other', thoughtNumber: 2, totalThoughts: 3, nextThoughtNeeded: false, branchFromThought: 1, branchId: 'b' }),
+  ...[1, 2, 3].map((thoughtNumber) =>
+    call('sequentialthinking', { thought: `step ${thoughtNumber}`, thoughtNumber, totalThoughts: 3, nextThoughtNeeded: thoughtNumber < 3 }),
+  ),
+  call('sequentialthinking', {
+    thought: 'other',
+    thoughtNumber: 2,
+    totalThoughts: 3,
+    nextThoughtNeeded: false,
+    branchFromThought: 1,
+    branchId: 'b',
+  }),
   call('sequentialthinking', { thought: 7 }),
 ];
 

@@ -42,7 +42,11 @@ const ELICITED = { action: 'accept' as const, content: { name: 'Ada', check: tru
 const ANY = z.looseObject({});
 
 interface AnyClient {
-  request(request: { method: string; params?: Record<string, unknown> }, schema: typeof ANY, options?: { onprogress?: () => void }): Promise<unknown>;
+  request(
+    request: { method: string; params?: Record<string, unknown> },
+    schema: typeof ANY,
+    options?: { onprogress?: () => void },
+  ): Promise<unknown>;
   getServerVersion(): unknown;
   getServerCapabilities(): unknown;
   getInstructions(): unknown;
@@ -60,13 +64,14 @@ interface Tapped {
 function tapProgress(transport: Tapped): unknown[] {
   const steps: unknown[] = [];
   const deliver = transport.onmessage as (...given: readonly unknown[]) => void;
-  transport.onmessage = (message: { readonly method?: string; readonly params?: Record<string, unknown> }, ...rest: readonly unknown[]) => {
+  const onmessage = (message: { readonly method?: string; readonly params?: Record<string, unknown> }, ...rest: readonly unknown[]) => {
     if (message.method === 'notifications/progress') {
       const { progressToken: _token, ...step } = message.params ?? {};
       steps.push(step);
     }
     deliver(message, ...rest);
   };
+  Object.assign(transport, { onmessage });
   return steps;
 }
 
@@ -99,18 +104,20 @@ async function firstGeneration(transport: Transport, end?: () => Promise<void>):
   client.setRequestHandler(CreateMessageRequestSchema, () => SAMPLED);
   client.setRequestHandler(ElicitRequestSchema, () => ELICITED);
   await client.connect(transport);
-  return speaker(client as unknown as AnyClient, transport as Tapped, end);
+  return speaker(client, transport, end);
 }
 
 /** Straight to the server, with the official stdio client: the truth that the others are compared with. */
 export function overStdio(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Speaker> {
-  return firstGeneration(new StdioClientTransport({ command, args: [...args], env: { PATH: process.env['PATH'] ?? '', ...env }, stderr: 'ignore' }));
+  return firstGeneration(
+    new StdioClientTransport({ command, args: [...args], env: { PATH: process.env['PATH'] ?? '', ...env }, stderr: 'ignore' }),
+  );
 }
 
 /** The 1.x client over Streamable HTTP; ends its session with DELETE. */
 export function overStreamable(url: string, fetch?: Fetch): Promise<Speaker> {
   const transport = new StreamableHTTPClientTransport(new URL(url), fetch === undefined ? {} : { fetch });
-  return firstGeneration(transport as Transport, () => transport.terminateSession());
+  return firstGeneration(transport, () => transport.terminateSession());
 }
 
 /** The 1.x client over HTTP+SSE. */
@@ -126,5 +133,5 @@ export async function overNext(url: string, fetch?: Fetch): Promise<Speaker> {
   client.setRequestHandler('elicitation/create', () => ELICITED);
   const transport = new NextTransport(new URL(url), fetch === undefined ? {} : { fetch });
   await client.connect(transport);
-  return speaker(client as unknown as AnyClient, transport as Tapped, () => transport.terminateSession());
+  return speaker(client, transport, () => transport.terminateSession());
 }

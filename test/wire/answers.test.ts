@@ -16,7 +16,9 @@ describe('answers', () => {
   const sessions = new Map<string, Hello>();
 
   before(async () => {
-    bridge = stack.use(await openCauseway('run', { servers: { hostile: hostile(), early: hostile({ EARLY: '3' }), roots: hostile({ ROOTS_ID_0: '1' }) } }));
+    bridge = stack.use(
+      await openCauseway('run', { servers: { hostile: hostile(), early: hostile({ EARLY: '3' }), roots: hostile({ ROOTS_ID_0: '1' }) } }),
+    );
     url = bridge.url('hostile');
     for (const revision of REVISIONS) sessions.set(revision, await hello(url, revision));
   });
@@ -56,14 +58,18 @@ describe('answers', () => {
       }
       const ids = events.map(({ id }) => id).filter((id) => id !== undefined);
       assert.equal(new Set(ids).size, ids.length);
-      assert.ok(events.filter(({ data }) => data !== '').every(({ id }) => id !== undefined), 'every message can be resumed from');
+      assert.ok(
+        events.filter(({ data }) => data !== '').every(({ id }) => id !== undefined),
+        'every message can be resumed from',
+      );
     });
 
     it(`${revision}: a standalone stream begins at once`, async () => {
       const { headers } = sessions.get(revision)!;
       await using stream = await openStream(url, { headers });
       assert.equal(stream.status, 200);
-      if (revision === '2025-11-25') await stream.events.next('the priming event', ({ id, data, retry }) => id !== undefined && data === '' && retry !== undefined);
+      if (revision === '2025-11-25')
+        await stream.events.next('the priming event', ({ id, data, retry }) => id !== undefined && data === '' && retry !== undefined);
       await post(url, toolCall(1, 'notify', { method: 'notifications/prompts/list_changed', ms: 10 }), headers);
       await stream.message('an unrelated notification', ({ method }) => method === 'notifications/prompts/list_changed');
     });
@@ -87,14 +93,35 @@ describe('answers', () => {
     const { headers } = sessions.get('2025-11-25')!;
     const answer = await post(url, { jsonrpc: '2.0', id: 3, method: 'no/such', params: { deep: { n: 1 } } }, headers);
     assert.equal(answer.status, 200);
-    assert.deepEqual(answer.messages.at(-1), { jsonrpc: '2.0', id: 3, error: { code: -32601, message: 'Method not found: no/such', data: { params: { deep: { n: 1 } } } } });
+    assert.deepEqual(answer.messages.at(-1), {
+      jsonrpc: '2.0',
+      id: 3,
+      error: { code: -32601, message: 'Method not found: no/such', data: { params: { deep: { n: 1 } } } },
+    });
   });
 
   // Written as they would stand in the body.
-  for (const id of ['0', '1', '-1', '""', '"1"', '"0"', '9007199254740993', '"\\u0041\\n"', '"\u2028é🌉"', `"${'i'.repeat(3_000)}"`, '"__proto__"', '"constructor"']) {
+  for (const id of [
+    '0',
+    '1',
+    '-1',
+    '""',
+    '"1"',
+    '"0"',
+    '9007199254740993',
+    '"\\u0041\\n"',
+    '"\u2028é🌉"',
+    `"${'i'.repeat(3_000)}"`,
+    '"__proto__"',
+    '"constructor"',
+  ]) {
     it(`the id ${id.slice(0, 40)} comes back byte for byte`, async () => {
       const { headers } = sessions.get('2025-11-25')!;
-      const answer = await post(url, `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"echo","arguments":{"text":"x"}}}`, headers);
+      const answer = await post(
+        url,
+        `{"jsonrpc":"2.0","id":${id},"method":"tools/call","params":{"name":"echo","arguments":{"text":"x"}}}`,
+        headers,
+      );
       assert.equal(answer.status, 200, answer.text.slice(0, 300));
       assert.match(answer.text, /"text":"x"/);
       assert.ok(answer.text.includes(`"id":${id}`), answer.text.slice(0, 500));
@@ -111,7 +138,11 @@ describe('answers', () => {
   it('a carriage return between tokens of the child does not split an event', async () => {
     const { headers } = sessions.get('2025-11-25')!;
     const answer = await post(url, toolCall(6, 'carriage'), headers);
-    assert.deepEqual(answer.messages.at(-1), { jsonrpc: '2.0', id: 6, result: { content: [{ type: 'text', text: 'after \u2028 a return' }] } });
+    assert.deepEqual(answer.messages.at(-1), {
+      jsonrpc: '2.0',
+      id: 6,
+      result: { content: [{ type: 'text', text: 'after \u2028 a return' }] },
+    });
   });
 
   it('noise of the child on stdout reaches nobody, and the log says so', async () => {
@@ -119,7 +150,10 @@ describe('answers', () => {
     const answer = await post(url, toolCall(7, 'noise'), headers);
     assert.equal(textOf(answer.messages.at(-1)), 'noisy');
     assert.equal(answer.messages.length, 1);
-    await bridge.logs.next('a warning about noise', ({ level, msg }) => level === 'warn' && msg === 'child wrote a line that is not json-rpc');
+    await bridge.logs.next(
+      'a warning about noise',
+      ({ level, msg }) => level === 'warn' && msg === 'child wrote a line that is not json-rpc',
+    );
   });
 
   it('what a child says before it answers initialize arrives', async () => {
@@ -127,7 +161,10 @@ describe('answers', () => {
     const { headers } = await hello(early);
     await using stream = await openStream(early, { headers });
     await stream.message('the third early notification', ({ params }) => params?.['data'] === 'early 3');
-    assert.deepEqual(stream.messages().flatMap(({ params }) => params?.['data'] ?? []), ['early 1', 'early 2', 'early 3']);
+    assert.deepEqual(
+      stream.messages().flatMap(({ params }) => params?.['data'] ?? []),
+      ['early 1', 'early 2', 'early 3'],
+    );
   });
 
   it('a question of the child with id 0 is asked and its answer arrives', async () => {

@@ -22,7 +22,7 @@ describe('bad input', () => {
   let open: Hello;
 
   before(async () => {
-    bridge = stack.use(await openCauseway('run', { servers: { hostile: hostile(ledger.env) } }));
+    bridge = stack.use(await openCauseway('run', { servers: { hostile: hostile(ledger.env) }, args: ['--no-probe'] }));
     open = await hello(bridge.url('hostile'));
   });
   after(() => stack.disposeAsync());
@@ -31,7 +31,8 @@ describe('bad input', () => {
     rawRequest(bridge.port, { path: PATH, headers: [...base, ...Object.entries(open.headers), ...extra], body });
   const without = (name: string): Pairs => POST_HEADERS.filter(([given]) => given !== name);
 
-  const nested = (depth: number) => `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"a":${'['.repeat(depth)}${']'.repeat(depth)}}}}`;
+  const nested = (depth: number) =>
+    `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"a":${'['.repeat(depth)}${']'.repeat(depth)}}}}`;
   const keys = Array.from({ length: 10_001 }, (_, at) => `"k${at}":0`).join(',');
   const INVALID = { status: 400, code: [-32600, -32700], reason: 'request.invalid' };
   const MALFORMED = { status: 400, code: -32700, reason: 'request.malformed' };
@@ -48,9 +49,21 @@ describe('bad input', () => {
     ['NUL in a key', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","name\\u0000":"crash"}}', INVALID],
     ['an unknown member of the envelope', '{"jsonrpc":"2.0","id":1,"method":"tools/list","extra":1}', INVALID],
     ['__proto__ at the top', '{"jsonrpc":"2.0","id":1,"method":"tools/list","__proto__":{"x":1}}', INVALID],
-    ['__proto__ in arguments', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"__proto__":{"x":1}}}}', INVALID],
-    ['__proto__ escaped', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"\\u005f_proto__":{"x":1}}}}', INVALID],
-    ['constructor.prototype', '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"constructor":{"prototype":{}}}}}', INVALID],
+    [
+      '__proto__ in arguments',
+      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"__proto__":{"x":1}}}}',
+      INVALID,
+    ],
+    [
+      '__proto__ escaped',
+      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"\\u005f_proto__":{"x":1}}}}',
+      INVALID,
+    ],
+    [
+      'constructor.prototype',
+      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo","arguments":{"constructor":{"prototype":{}}}}}',
+      INVALID,
+    ],
     ['an id that is an object', '{"jsonrpc":"2.0","id":{},"method":"tools/list"}', INVALID],
     ['an id that is an array', '{"jsonrpc":"2.0","id":[1],"method":"tools/list"}', INVALID],
     ['an id that is true', '{"jsonrpc":"2.0","id":true,"method":"tools/list"}', INVALID],
@@ -105,9 +118,21 @@ describe('bad input', () => {
     });
   }
 
-  for (const host of ['evil.example', `evil.example:80`, '127.0.0.1.evil.example', 'localhost.evil.example', 'user@127.0.0.1', '[::1', '']) {
+  for (const host of [
+    'evil.example',
+    `evil.example:80`,
+    '127.0.0.1.evil.example',
+    'localhost.evil.example',
+    'user@127.0.0.1',
+    '[::1',
+    '',
+  ]) {
     it(`Host ${host || 'empty'} is refused`, async () => {
-      const answer = await rawRequest(bridge.port, { path: PATH, headers: [['Host', host], ...POST_HEADERS, ...Object.entries(open.headers)], body: list });
+      const answer = await rawRequest(bridge.port, {
+        path: PATH,
+        headers: [['Host', host], ...POST_HEADERS, ...Object.entries(open.headers)],
+        body: list,
+      });
       assert.ok([400, 403].includes(answer.status), `${answer.status} ${answer.text}`);
       if (host.includes('evil')) assertRefused(answer, { status: 403, code: -32000, reason: 'request.host' });
     });
@@ -115,12 +140,23 @@ describe('bad input', () => {
 
   for (const host of ['localhost', '127.0.0.1', 'localhost:1234', '[::1]']) {
     it(`Host ${host} is served`, async () => {
-      const answer = await rawRequest(bridge.port, { path: PATH, headers: [['Host', host], ...POST_HEADERS, ...Object.entries(open.headers)], body: list });
+      const answer = await rawRequest(bridge.port, {
+        path: PATH,
+        headers: [['Host', host], ...POST_HEADERS, ...Object.entries(open.headers)],
+        body: list,
+      });
       assert.equal(answer.status, 200, answer.text);
     });
   }
 
-  for (const origin of ['http://evil.example', 'null', 'http://localhost.evil.example', 'http://127.0.0.1@evil.example', 'file://', 'garbage']) {
+  for (const origin of [
+    'http://evil.example',
+    'null',
+    'http://localhost.evil.example',
+    'http://127.0.0.1@evil.example',
+    'file://',
+    'garbage',
+  ]) {
     for (const method of ['POST', 'GET', 'DELETE', 'OPTIONS']) {
       it(`${method} with Origin ${origin} answers 403`, async () => {
         const headers = [...POST_HEADERS, ...Object.entries(open.headers), ['Origin', origin]] as Pairs;
@@ -150,7 +186,10 @@ describe('bad input', () => {
   };
   const chunked = (body: string): Uint8Array => Buffer.from(`${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`);
 
-  for (const [bytes, name] of [[4 * MIB - 1, '4 MiB - 1'], [4 * MIB, '4 MiB']] as const) {
+  for (const [bytes, name] of [
+    [4 * MIB - 1, '4 MiB - 1'],
+    [4 * MIB, '4 MiB'],
+  ] as const) {
     it(`a body of ${name} is served, whole`, async () => {
       const body = sized(bytes);
       assert.equal(body.length, bytes);
@@ -165,7 +204,11 @@ describe('bad input', () => {
   });
 
   it('a body of 4 MiB + 1 in chunks answers 413', async () => {
-    assertRefused(await send(chunked(sized(4 * MIB + 1)), [['Transfer-Encoding', 'chunked']]), { status: 413, code: -32000, reason: 'request.too_large' });
+    assertRefused(await send(chunked(sized(4 * MIB + 1)), [['Transfer-Encoding', 'chunked']]), {
+      status: 413,
+      code: -32000,
+      reason: 'request.too_large',
+    });
   });
 
   const start = `POST ${PATH} HTTP/1.1\r\n`;

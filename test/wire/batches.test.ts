@@ -32,13 +32,24 @@ describe('batches', () => {
   });
 
   it('slow and fast requests of a batch end together', async () => {
-    const answer = await post(url, [toolCall('slow', 'sleep', { ms: 150, text: 'slow' }), toolCall('fast', 'progress', { n: 2 }, { progressToken: 't' })], open.headers);
+    const answer = await post(
+      url,
+      [toolCall('slow', 'sleep', { ms: 150, text: 'slow' }), toolCall('fast', 'progress', { n: 2 }, { progressToken: 't' })],
+      open.headers,
+    );
     assert.deepEqual(new Set(answer.messages.flatMap(({ id }) => id ?? [])), new Set(['slow', 'fast']));
     assert.equal(answer.messages.filter(({ method }) => method === 'notifications/progress').length, 2);
   });
 
   it('a batch without requests answers 202', async () => {
-    const answer = await post(url, [{ jsonrpc: '2.0', method: 'notifications/roots/list_changed' }, { jsonrpc: '2.0', id: 1, result: {} }], open.headers);
+    const answer = await post(
+      url,
+      [
+        { jsonrpc: '2.0', method: 'notifications/roots/list_changed' },
+        { jsonrpc: '2.0', id: 1, result: {} },
+      ],
+      open.headers,
+    );
     assert.equal(answer.status, 202);
     assert.equal(answer.text, '');
   });
@@ -48,7 +59,12 @@ describe('batches', () => {
   });
 
   it('initialize in a batch answers 400', async () => {
-    const initialize = { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-03-26', capabilities: {}, clientInfo: { name: 'a', version: '1' } } };
+    const initialize = {
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'initialize',
+      params: { protocolVersion: '2025-03-26', capabilities: {}, clientInfo: { name: 'a', version: '1' } },
+    };
     assertRefused(await post(url, [initialize]), INVALID);
     assertRefused(await post(url, [initialize, echo(2)], open.headers), INVALID);
   });

@@ -22,7 +22,14 @@ describe('identity', () => {
     bridge = stack.use(
       await openCauseway('run', {
         servers: { hostile: hostile({ ...ledger.env, GIVEN: 'yes' }), listed: hostile({}, { passEnvironment: ['OPERATOR_LISTED'] }) },
-        config: { auth: { apiKeys: [{ id: 'a', key: keyA }, { id: 'b', key: keyB }] } },
+        config: {
+          auth: {
+            apiKeys: [
+              { id: 'a', key: keyA },
+              { id: 'b', key: keyB },
+            ],
+          },
+        },
         env: { OPERATOR_SECRET: secret, OPERATOR_LISTED: 'listed' },
       }),
     );
@@ -50,7 +57,9 @@ describe('identity', () => {
   }
 
   it('a key in the query is not a key', async () => {
-    const answer = await post(`${url}?api_key=${encodeURIComponent(keyA)}&access_token=${encodeURIComponent(keyA)}`, list, { 'mcp-session-id': alice.session });
+    const answer = await post(`${url}?api_key=${encodeURIComponent(keyA)}&access_token=${encodeURIComponent(keyA)}`, list, {
+      'mcp-session-id': alice.session,
+    });
     assert.ok([400, 401].includes(answer.status), String(answer.status));
   });
 
@@ -82,8 +91,26 @@ describe('identity', () => {
     const env = JSON.parse(textOf((await post(url, toolCall(1, 'env'), alice.headers)).messages.at(-1))!) as Record<string, string>;
     assert.equal(env['GIVEN'], 'yes');
     assert.ok(env['PATH']);
-    const known = new Set(['PATH', 'HOME', 'LANG', 'LC_ALL', 'TMPDIR', 'USER', 'LOGNAME', 'SHELL', 'TERM', 'TZ', 'GIVEN', 'LEDGER', 'CAUSEWAY_CHILD', 'CAUSEWAY_TEST_MARK']);
-    assert.deepEqual(Object.keys(env).filter((name) => !known.has(name)), []);
+    const known = new Set([
+      'PATH',
+      'HOME',
+      'LANG',
+      'LC_ALL',
+      'TMPDIR',
+      'USER',
+      'LOGNAME',
+      'SHELL',
+      'TERM',
+      'TZ',
+      'GIVEN',
+      'LEDGER',
+      'CAUSEWAY_CHILD',
+      'CAUSEWAY_TEST_MARK',
+    ]);
+    assert.deepEqual(
+      Object.keys(env).filter((name) => !known.has(name)),
+      [],
+    );
     const text = JSON.stringify(env);
     for (const hidden of [keyA, keyB, secret, alice.session]) assert.ok(!text.includes(hidden));
   });

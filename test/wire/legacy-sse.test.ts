@@ -27,7 +27,12 @@ async function openLegacy(url: string): Promise<Legacy> {
     assert.equal(status, 202, text);
     return stream.message(`the answer to ${JSON.stringify(message.id)}`, ({ id, method }) => method === undefined && id === message.id);
   };
-  await call({ jsonrpc: '2.0', id: 0, method: 'initialize', params: { protocolVersion: '2024-11-05', capabilities: {}, clientInfo: { name: 'old', version: '1' } } });
+  await call({
+    jsonrpc: '2.0',
+    id: 0,
+    method: 'initialize',
+    params: { protocolVersion: '2024-11-05', capabilities: {}, clientInfo: { name: 'old', version: '1' } },
+  });
   await send({ jsonrpc: '2.0', method: 'notifications/initialized' });
   return { stream, endpoint, send, call, [Symbol.asyncDispose]: () => stream.drop() };
 }
@@ -46,7 +51,8 @@ describe('HTTP+SSE', () => {
   });
   after(() => stack.disposeAsync());
 
-  const pidOf = async (legacy: Legacy): Promise<number> => (JSON.parse(textOf(await legacy.call(toolCall('pid', 'pid')))!) as { pid: number }).pid;
+  const pidOf = async (legacy: Legacy): Promise<number> =>
+    (JSON.parse(textOf(await legacy.call(toolCall('pid', 'pid')))!) as { pid: number }).pid;
 
   it('the first event names the endpoint, relative to the server, and messages are plain events', async () => {
     await using legacy = await openLegacy(url);
@@ -56,7 +62,8 @@ describe('HTTP+SSE', () => {
     assert.match(new URL(first.data, url).pathname, /^\/servers\/hostile\/messages?$/);
     assert.match(new URL(first.data, url).search, /^\?sessionId=[\x21-\x7e]{32,}$/);
     assert.equal(textOf(await legacy.call(toolCall(1, 'echo', { text: 'é\u2028' }))), 'é\u2028');
-    for (const { event, id, retry } of legacy.stream.events.items.slice(1)) assert.deepEqual([event, id, retry], ['message', undefined, undefined]);
+    for (const { event, id, retry } of legacy.stream.events.items.slice(1))
+      assert.deepEqual([event, id, retry], ['message', undefined, undefined]);
   });
 
   it('progress, questions and what comes before initialize ride the stream', async () => {
@@ -65,7 +72,11 @@ describe('HTTP+SSE', () => {
     assert.equal(legacy.stream.messages().filter(({ method }) => method === 'notifications/progress').length, 3);
     await legacy.send(toolCall(3, 'ask', { kind: 'sampling' }));
     const question = await legacy.stream.message('the question', ({ method }) => method === 'sampling/createMessage');
-    await legacy.send({ jsonrpc: '2.0', id: question.id, result: { model: 'm', role: 'assistant', content: { type: 'text', text: 'an answer' } } });
+    await legacy.send({
+      jsonrpc: '2.0',
+      id: question.id,
+      result: { model: 'm', role: 'assistant', content: { type: 'text', text: 'an answer' } },
+    });
     assert.match(textOf(await legacy.stream.message('the result', ({ id }) => id === 3)) ?? '', /an answer/);
     await using early = await openLegacy(bridge.url('early', 'sse'));
     assert.equal(early.stream.messages().filter(({ params }) => String(params?.['data']).startsWith('early')).length, 2);
@@ -82,7 +93,7 @@ describe('HTTP+SSE', () => {
     assertRefused(await legacy.send(toolCall(1, 'echo')), { status: 404, code: -32001, reason: 'request.session_unknown' });
   });
 
-  it('the child\'s exit ends the stream, after an answer to each call', async () => {
+  it("the child's exit ends the stream, after an answer to each call", async () => {
     await using legacy = await openLegacy(url);
     await legacy.send(toolCall('waiting', 'never'));
     await legacy.send(toolCall('bang', 'crash', { code: 9 }));
@@ -103,8 +114,16 @@ describe('HTTP+SSE', () => {
 
   it('unknown sessions, missing sessions and wrong methods have their statuses', async () => {
     const message = url.replace(/sse$/, 'message');
-    assertRefused(await post(`${message}?sessionId=${'x'.repeat(64)}`, toolCall(1, 'echo')), { status: 404, code: -32001, reason: 'request.session_unknown' });
-    assertRefused(await post(`${message}?sessionId=__proto__`, toolCall(1, 'echo')), { status: 404, code: -32001, reason: 'request.session_unknown' });
+    assertRefused(await post(`${message}?sessionId=${'x'.repeat(64)}`, toolCall(1, 'echo')), {
+      status: 404,
+      code: -32001,
+      reason: 'request.session_unknown',
+    });
+    assertRefused(await post(`${message}?sessionId=__proto__`, toolCall(1, 'echo')), {
+      status: 404,
+      code: -32001,
+      reason: 'request.session_unknown',
+    });
     assertRefused(await post(message, toolCall(1, 'echo')), { status: 400, code: -32000, reason: 'request.session_missing' });
     const wrong = await fetch(message);
     await wrong.body?.cancel();

@@ -22,16 +22,18 @@ describe('life of a session', () => {
     life = stack.use(await openLifeline());
     stack.defer(() => life.none(8_000));
     const env = { ...ledger.env, ...life.env };
-    bridge = stack.use(await openCauseway('run', {
-      servers: {
-        hostile: hostile(env),
-        stubborn: hostile({ ...env, IGNORE_TERM: '1' }),
-        slow: hostile({ STARTUP_MS: '1500' }),
-        silent: hostile({ ...life.env, SILENT: '1' }, { startTimeout: '1s' }),
-        failing: hostile({ ...ledger.env, CRASH_AT_START: '3' }),
-        missing: { command: '/nonexistent/secret-path/server' },
-      },
-    }));
+    bridge = stack.use(
+      await openCauseway('run', {
+        servers: {
+          hostile: hostile(env),
+          stubborn: hostile({ ...env, IGNORE_TERM: '1' }),
+          slow: hostile({ STARTUP_MS: '1500' }),
+          silent: hostile({ ...life.env, SILENT: '1' }, { startTimeout: '1s' }),
+          failing: hostile({ ...ledger.env, CRASH_AT_START: '3' }),
+          missing: { command: '/nonexistent/secret-path/server' },
+        },
+      }),
+    );
     url = bridge.url('hostile');
   });
   after(() => stack.disposeAsync());
@@ -44,11 +46,18 @@ describe('life of a session', () => {
   it('a cancellation ends the stream of the call without an answer, and the child learns of it', async () => {
     const { headers } = await hello(url);
     await using call = await openCall(url, toolCall('to-cancel', 'never', { nonce: 'cancelled' }), headers);
-    const cancelled = await post(url, { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'to-cancel', reason: 'enough' } }, headers);
+    const cancelled = await post(
+      url,
+      { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 'to-cancel', reason: 'enough' } },
+      headers,
+    );
     assert.equal(cancelled.status, 202);
     const { ms } = await timed(() => call.ended);
     assert.ok(ms < 1_000, `${ms} ms`);
-    assert.deepEqual(call.messages().filter(({ id }) => id !== undefined), []);
+    assert.deepEqual(
+      call.messages().filter(({ id }) => id !== undefined),
+      [],
+    );
     await pidOf(url, headers);
     const entry = await seen('cancelled');
     const cancellation = (await ledger.entries()).find(({ pid, method }) => pid === entry?.pid && method === 'notifications/cancelled');
@@ -62,7 +71,10 @@ describe('life of a session', () => {
     await post(url, { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } }, two.headers);
     assert.equal(textOf(await first.message('the answer', ({ id }) => id === 1)), 'finished');
     await second.ended;
-    assert.deepEqual(second.messages().filter(({ id }) => id !== undefined), []);
+    assert.deepEqual(
+      second.messages().filter(({ id }) => id !== undefined),
+      [],
+    );
   });
 
   it('a dropped stream cancels nothing; the rest comes by GET with Last-Event-ID, once and in order', async () => {
@@ -73,7 +85,10 @@ describe('life of a session', () => {
     await using rest = await openStream(url, { headers: { ...headers, 'last-event-id': seventh.id! } });
     await rest.message('the answer', ({ id }) => id === 'long');
     const steps = rest.messages().flatMap(({ params }) => params?.['progress'] ?? []);
-    assert.deepEqual(steps, Array.from({ length: 53 }, (_, at) => at + 8));
+    assert.deepEqual(
+      steps,
+      Array.from({ length: 53 }, (_, at) => at + 8),
+    );
     await rest.ended;
     const entry = await seen('dropped');
     assert.ok(!(await ledger.entries()).some(({ pid, method }) => pid === entry?.pid && method === 'notifications/cancelled'));
@@ -94,7 +109,10 @@ describe('life of a session', () => {
     for (const [at, { id }] of events.entries()) {
       await using rest = await openStream(url, { headers: { ...headers, 'last-event-id': id! } });
       await rest.ended;
-      assert.deepEqual(rest.events.items.filter(({ data }) => data !== '').map(({ id, data }) => ({ id, data })), events.slice(at + 1).map(({ id, data }) => ({ id, data })));
+      assert.deepEqual(
+        rest.events.items.filter(({ data }) => data !== '').map(({ id, data }) => ({ id, data })),
+        events.slice(at + 1).map(({ id, data }) => ({ id, data })),
+      );
     }
   });
 
@@ -115,7 +133,10 @@ describe('life of a session', () => {
   });
 
   it('DELETE ends a willing child within 100 ms, and a stubborn one within 6 s', async () => {
-    for (const [server, limit] of [['hostile', 100], ['stubborn', 6_000]] as const) {
+    for (const [server, limit] of [
+      ['hostile', 100],
+      ['stubborn', 6_000],
+    ] as const) {
       const target = bridge.url(server);
       const { headers } = await hello(target);
       const pid = await pidOf(target, headers);
@@ -172,7 +193,12 @@ describe('life of a session', () => {
     assert.equal(error.data?.['signal'], 'SIGKILL');
   });
 
-  const initialize = { jsonrpc: '2.0', id: 'first', method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } } };
+  const initialize = {
+    jsonrpc: '2.0',
+    id: 'first',
+    method: 'initialize',
+    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } },
+  };
 
   it('a slow start is waited for', async () => {
     const { result } = await hello(bridge.url('slow'));

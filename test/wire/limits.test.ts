@@ -19,7 +19,11 @@ describe('limits', () => {
     stack.defer(() => life.none(8_000));
     bridge = stack.use(
       await openCauseway('run', {
-        servers: { hostile: hostile(life.env), brief: hostile(life.env, { idle: '1s' }), hasty: hostile(life.env, { requestTimeout: '1s' }) },
+        servers: {
+          hostile: hostile(life.env),
+          brief: hostile(life.env, { idle: '1s' }),
+          hasty: hostile(life.env, { requestTimeout: '1s' }),
+        },
         config: { worker: { capacity: 4 } },
         // The probe of `run` would hold places while it lasts.
         args: ['--no-probe'],
@@ -31,7 +35,12 @@ describe('limits', () => {
   const remove = (url: string, headers: Headers) => fetch(url, { method: 'DELETE', headers });
   const pidOf = async (url: string, headers: Headers): Promise<number> =>
     (JSON.parse(textOf((await post(url, toolCall('pid', 'pid'), headers)).messages.at(-1))!) as { pid: number }).pid;
-  const initialize = { jsonrpc: '2.0', id: 'one-more', method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } } };
+  const initialize = {
+    jsonrpc: '2.0',
+    id: 'one-more',
+    method: 'initialize',
+    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } },
+  };
 
   it('as many sessions as there are places; one more is refused with Retry-After; one less makes room', async () => {
     const url = bridge.url('hostile');
@@ -75,7 +84,12 @@ describe('limits', () => {
     const url = bridge.url('hasty');
     const { headers } = await hello(url);
     const answer = await post(url, toolCall('slow', 'never'), headers);
-    assertError(answer.messages.find(({ id }) => id === 'slow'), -31504, 'server.deadline', 'unknown');
+    assertError(
+      answer.messages.find(({ id }) => id === 'slow'),
+      -31504,
+      'server.deadline',
+      'unknown',
+    );
     assert.equal(textOf((await post(url, toolCall('next', 'echo', { text: 'on' }), headers)).messages.at(-1)), 'on');
     await remove(url, headers);
   });

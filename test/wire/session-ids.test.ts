@@ -27,13 +27,35 @@ describe('session ids', () => {
   after(() => stack.disposeAsync());
 
   const list = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list' });
-  const strange = ['__proto__', 'constructor', 'toString', 'hasOwnProperty', '.', '..', '../../etc/passwd', '*', '>', '$SYS.>', 'a.b.c', '%00', '%0d%0a', "' or 1=1", 'i'.repeat(3_000), '0', 'null', 'undefined', '\xff\xfe'];
+  const strange = [
+    '__proto__',
+    'constructor',
+    'toString',
+    'hasOwnProperty',
+    '.',
+    '..',
+    '../../etc/passwd',
+    '*',
+    '>',
+    '$SYS.>',
+    'a.b.c',
+    '%00',
+    '%0d%0a',
+    "' or 1=1",
+    'i'.repeat(3_000),
+    '0',
+    'null',
+    'undefined',
+    '\xff\xfe',
+  ];
 
   for (const id of strange) {
     for (const method of ['POST', 'GET', 'DELETE']) {
       it(`${method} with the session id ${JSON.stringify(id.slice(0, 30))} is unknown, at once`, async () => {
         const headers = [...POST_HEADERS, ['Mcp-Session-Id', id]] as const;
-        const { ms, value } = await timed(() => rawRequest(bridge.port, { method, path: '/servers/hostile/mcp', headers, body: method === 'POST' ? list : '' }));
+        const { ms, value } = await timed(() =>
+          rawRequest(bridge.port, { method, path: '/servers/hostile/mcp', headers, body: method === 'POST' ? list : '' }),
+        );
         assert.ok([400, 404].includes(value.status), `${value.status} ${value.text}`);
         assertNothingInside(value.text);
         assert.ok(ms < 2_000, `${ms} ms`);
@@ -50,9 +72,16 @@ describe('session ids', () => {
   });
 
   it('an id with blanks around it is the id; with anything else it is not', async () => {
-    const send = (id: string) => rawRequest(bridge.port, { path: '/servers/hostile/mcp', headers: [...POST_HEADERS, ['Mcp-Session-Id', id]], body: list });
+    const send = (id: string) =>
+      rawRequest(bridge.port, { path: '/servers/hostile/mcp', headers: [...POST_HEADERS, ['Mcp-Session-Id', id]], body: list });
     assert.equal((await send(` ${open.session}\t`)).status, 200);
-    for (const id of [`${open.session}x`, `${open.session} x`, `"${open.session}"`, open.session.toLowerCase(), open.session.slice(0, -1)]) {
+    for (const id of [
+      `${open.session}x`,
+      `${open.session} x`,
+      `"${open.session}"`,
+      open.session.toLowerCase(),
+      open.session.slice(0, -1),
+    ]) {
       assert.equal((await send(id)).status, 404, id);
     }
   });
@@ -71,7 +100,9 @@ describe('session ids', () => {
   });
 
   it('a stale id on initialize opens a new session', async () => {
-    const { session } = await hello(url, '2025-11-25', { 'mcp-session-id': '1'.padEnd(64, 'y') }).catch((error: Error) => ({ session: error.message }));
+    const { session } = await hello(url, '2025-11-25', { 'mcp-session-id': '1'.padEnd(64, 'y') }).catch((error: Error) => ({
+      session: error.message,
+    }));
     assert.match(session, /^[\x21-\x7e]{32,}$/);
   });
 
@@ -85,7 +116,9 @@ describe('session ids', () => {
         const marks = [canary(`first-${at}`), canary(`second-${at}`)];
         at += 1;
         // The first sleeps while the second overtakes it.
-        const answers = await Promise.all(marks.map((text, nth) => post(url, toolCall(id, 'sleep', { ms: nth === 0 ? 3 : 0, text }), headers)));
+        const answers = await Promise.all(
+          marks.map((text, nth) => post(url, toolCall(id, 'sleep', { ms: nth === 0 ? 3 : 0, text }), headers)),
+        );
         for (const [nth, answer] of answers.entries()) {
           assert.equal(answer.status, 200);
           assert.equal(answer.messages.length, 1);
@@ -108,7 +141,7 @@ describe('session ids', () => {
           assertOwn(owner, answer.text);
           assert.equal(answer.messages.filter(({ params }) => params?.['message'] === mark).length, 5);
           const counted = await post(url, toolCall(1, 'count'), headers);
-          assert.equal(textOf(counted.messages.at(-1)), String(round), 'state is the session\'s own');
+          assert.equal(textOf(counted.messages.at(-1)), String(round), "state is the session's own");
         }
       }),
     );
@@ -116,7 +149,9 @@ describe('session ids', () => {
 
   it('every child got what its session sent, once', async () => {
     const entries = await ledger.entries();
-    const ids = entries.filter(({ id, method }) => id !== undefined && method !== undefined).map(({ pid, id }) => `${pid} ${JSON.stringify(id)}`);
+    const ids = entries
+      .filter(({ id, method }) => id !== undefined && method !== undefined)
+      .map(({ pid, id }) => `${pid} ${JSON.stringify(id)}`);
     assert.equal(new Set(ids).size, ids.length, 'no child saw an id twice');
   });
 });

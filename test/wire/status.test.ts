@@ -18,13 +18,14 @@ describe('statuses of Streamable HTTP', () => {
   let open: Hello;
 
   before(async () => {
-    bridge = stack.use(await openCauseway('run', { servers: { hostile: hostile(ledger.env) } }));
+    bridge = stack.use(await openCauseway('run', { servers: { hostile: hostile(ledger.env) }, args: ['--no-probe'] }));
     url = bridge.url('hostile');
     open = await hello(url);
   });
   after(() => stack.disposeAsync());
 
-  const send = async (method: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> => readAnswer(await fetch(url, { method, headers, signal: AbortSignal.timeout(5_000) }));
+  const send = async (method: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> =>
+    readAnswer(await fetch(url, { method, headers, signal: AbortSignal.timeout(5_000) }));
   const list = { jsonrpc: '2.0', id: 7, method: 'tools/list' };
 
   for (const method of ['PUT', 'PATCH']) {
@@ -44,17 +45,31 @@ describe('statuses of Streamable HTTP', () => {
 
   it('POST without Accept answers 406', async () => {
     const headers = [['Content-Type', 'application/json'], ...Object.entries(open.headers)] as const;
-    const answer = await rawRequest(bridge.port, { path: '/servers/hostile/mcp', headers: headers as never, body: JSON.stringify(list) });
+    const answer = await rawRequest(bridge.port, { path: '/servers/hostile/mcp', headers, body: JSON.stringify(list) });
     assertRefused(answer, { status: 406, code: -32000, reason: 'request.accept' });
   });
 
   it('GET that does not accept an event stream answers 406', async () => {
-    assertRefused(await send('GET', { ...open.headers, accept: 'application/json' }), { status: 406, code: -32000, reason: 'request.accept' });
+    assertRefused(await send('GET', { ...open.headers, accept: 'application/json' }), {
+      status: 406,
+      code: -32000,
+      reason: 'request.accept',
+    });
   });
 
-  for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/jsonp', 'multipart/form-data; boundary=x', 'application/json; charset=latin1']) {
+  for (const type of [
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'application/jsonp',
+    'multipart/form-data; boundary=x',
+    'application/json; charset=latin1',
+  ]) {
     it(`POST of ${type} answers 415`, async () => {
-      assertRefused(await post(url, list, { ...open.headers, 'content-type': type }), { status: 415, code: -32000, reason: 'request.content_type' });
+      assertRefused(await post(url, list, { ...open.headers, 'content-type': type }), {
+        status: 415,
+        code: -32000,
+        reason: 'request.content_type',
+      });
     });
   }
 
@@ -74,7 +89,12 @@ describe('statuses of Streamable HTTP', () => {
   }
 
   it('a second initialize on a session answers 400', async () => {
-    const again = { jsonrpc: '2.0', id: 1, method: 'initialize', params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } } };
+    const again = {
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'initialize',
+      params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } },
+    };
     assertRefused(await post(url, again, open.headers), { status: 400, code: -32600, reason: 'request.invalid' });
   });
 
@@ -126,7 +146,14 @@ describe('statuses of Streamable HTTP', () => {
   });
 
   it('an unknown path answers 404', async () => {
-    for (const path of ['/nothing', '/servers', '/servers/hostile', '/servers/hostile/mcp/more', '/servers/..%2fhostile/mcp', '/servers/%0d%0aSet-Cookie:x/mcp']) {
+    for (const path of [
+      '/nothing',
+      '/servers',
+      '/servers/hostile',
+      '/servers/hostile/mcp/more',
+      '/servers/..%2fhostile/mcp',
+      '/servers/%0d%0aSet-Cookie:x/mcp',
+    ]) {
       const answer = await rawRequest(bridge.port, { path, body: JSON.stringify(list) });
       assert.ok([400, 404].includes(answer.status), `${path}: ${answer.status} ${answer.text}`);
       assert.equal(answer.headers.get('set-cookie'), undefined);
@@ -136,7 +163,11 @@ describe('statuses of Streamable HTTP', () => {
   it('DELETE answers 200, and the id is unknown from then on', async () => {
     const { headers } = await hello(url);
     assert.equal((await send('DELETE', headers)).status, 200);
-    for (const answer of [await post(url, list, headers), await send('DELETE', headers), await send('GET', { ...headers, accept: 'text/event-stream' })]) {
+    for (const answer of [
+      await post(url, list, headers),
+      await send('DELETE', headers),
+      await send('GET', { ...headers, accept: 'text/event-stream' }),
+    ]) {
       assertRefused(answer, { status: 404, code: -32001, reason: 'request.session_unknown' });
     }
   });
