@@ -11,6 +11,7 @@ import { BIN, hostile, MARK, openCauseway, type Causeway, type ServerSpec } from
 import { hello, openCall, openStream, post, textOf, toolCall } from '../harness/speak.ts';
 import { within } from '../harness/within.ts';
 
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const HOSTILE = fileURLToPath(new URL('../fixtures/hostile.mjs', import.meta.url));
 
 const quoted = (text: string): string => `'${text}'`;
@@ -79,6 +80,23 @@ describe('endings', { concurrency: 3 }, () => {
       [],
     );
   });
+
+  for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+    it(`${signal} leaves nothing of a server behind npx, which is three processes`, async () => {
+      await using life = await openLifeline();
+      const env = { ...life.env, NODE_OPTIONS: `--import=${fileURLToPath(new URL('../fixtures/lifeline.mjs', import.meta.url))}` };
+      const server = { command: 'npx', args: ['--no-install', 'mcp-server-everything'], env, cwd: ROOT };
+      await using bridge = await openCauseway('run', { servers: { everything: server }, args: ['--no-probe'] });
+      const { headers } = await hello(bridge.url('everything'));
+      await using stream = await openStream(bridge.url('everything'), { headers });
+      assert.ok(life.alive.size >= 2, `${life.alive.size} processes with a lifeline`);
+      bridge.kill(signal);
+      await bridge.exited;
+      await life.none(5_000);
+      await stream.ended;
+      assert.deepEqual(await livingWith(MARK, bridge.mark), []);
+    });
+  }
 
   it('a call in flight is finished before the end; a new session is refused meanwhile', async () => {
     await using life = await openLifeline();
