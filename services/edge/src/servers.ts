@@ -26,17 +26,31 @@ export interface Servers extends Disposable {
 export function openServers(ledger: Ledger): Servers {
   const known = new Map<string, OfferedServer>();
   collect(ledger, known);
-  const stop = ledger.onChange(() => collect(ledger, known));
+  let index = indexOf(known);
+  const stop = ledger.onChange(() => {
+    collect(ledger, known);
+    index = indexOf(known);
+  });
   return {
     get: (name) => known.get(name),
-    default: () => {
-      const all = [...known.values()];
-      return all.find((server) => server.default) ?? (all.length === 1 ? all[0] : undefined);
-    },
-    atPath: (path) => [...known.values()].find((server) => server.path === path),
+    default: () => index.default,
+    atPath: (path) => index.byPath.get(path),
     all: () => known.values(),
     nearest: (name) => nearest(name, known.keys()),
     [Symbol.dispose]: stop,
+  };
+}
+
+interface Index {
+  readonly default: OfferedServer | undefined;
+  readonly byPath: ReadonlyMap<string, OfferedServer>;
+}
+
+function indexOf(known: ReadonlyMap<string, OfferedServer>): Index {
+  const all = [...known.values()];
+  return {
+    default: all.find((server) => server.default) ?? (all.length === 1 ? all[0] : undefined),
+    byPath: new Map(all.flatMap((server) => (server.path === undefined ? [] : [[server.path, server] as const]))),
   };
 }
 

@@ -16,6 +16,9 @@ const SINGLE = /^(host|origin|authorization|content-type|content-length|x-api-ke
 export interface Guard {
   /** Host, Origin, repeated headers. */
   origin(req: IncomingMessage): void;
+  /** The client takes JSON and event streams; event streams. Throw `request.accept`. */
+  acceptBoth(req: IncomingMessage): void;
+  acceptStream(req: IncomingMessage): void;
   /** Who asks; throws `request.unauthorized` where keys are configured and none fits. */
   identity(req: IncomingMessage): Identity;
 }
@@ -26,13 +29,16 @@ export function createGuard(http: HttpConfig, auth: AuthConfig): Guard {
     [...http.allowedOrigins, ...(http.cors === false ? [] : http.cors.origins)].map((origin) => origin.toLowerCase()),
   );
   const keys = auth.apiKeys.map(({ id, sha256 }) => ({ identity: identityOf('api-key', id), digest: Buffer.from(sha256, 'hex') }));
+  const allowed = remember((host) => hostAllowed(host, hosts));
   return {
     origin(req) {
-      refuseRepeated(req.rawHeaders);
-      if (!hostAllowed(req.headers.host, hosts)) throw new CausewayError('request.host');
+      refuseRepeated(req);
+      if (!allowed(req.headers.host ?? '')) throw new CausewayError('request.host');
       const { origin } = req.headers;
       if (origin !== undefined && !originAllowed(origin, origins)) throw new CausewayError('request.origin');
     },
+    acceptBoth: acceptCheck('application/json', 'text/event-stream'),
+    acceptStream: acceptCheck('text/event-stream'),
     identity(req) {
       if (keys.length === 0) return ANONYMOUS;
       const given = createHash('sha256')
@@ -45,7 +51,9 @@ export function createGuard(http: HttpConfig, auth: AuthConfig): Guard {
   };
 }
 
-function refuseRepeated(rawHeaders: readonly string[]): void {
+function refuseRepeated({ rawHeaders, headers }: IncomingMessage): void {
+  // Node keeps one entry for each name: as many entries as headers means that none came twice.
+  if (Object.keys(headers).length * 2 === rawHeaders.length) return;
   const seen = new Set<string>();
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at]!.toLowerCase();
@@ -56,8 +64,8 @@ function refuseRepeated(rawHeaders: readonly string[]): void {
 }
 
 /** A name can be made to resolve to us by anybody (DNS rebinding); an address cannot. */
-function hostAllowed(header: string | undefined, allowed: ReadonlySet<string>): boolean {
-  const match = /^(\[[0-9a-f:.]+\]|[^:/@\s]+)(?::[0-9]{1,5})?$/.exec(header?.toLowerCase() ?? '');
+function hostAllowed(header: string, allowed: ReadonlySet<string>): boolean {
+  const match = /^(\[[0-9a-f:.]+\]|[^:/@\s]+)(?::[0-9]{1,5})?$/.exec(header.toLowerCase());
   if (!match) return false;
   const host = match[1]!;
   if (isIP(host.replace(/^\[|\]$/g, '')) !== 0) return true;
@@ -82,28 +90,50 @@ function presentedKey(req: IncomingMessage): string | undefined {
   return /^Bearer +(\S+)$/i.exec(req.headers.authorization ?? '')?.[1];
 }
 
-/** Media ranges of an Accept header that are not refused by `q=0`. */
-function accepts(req: IncomingMessage, type: string): boolean {
+/** Texts whose judgement is remembered: clients send the same few headers again and again. */
+const REMEMBERED = 256;
+
+function remember(judge: (text: string) => boolean): (text: string) => boolean {
+  const known = new Map<string, boolean>();
+  return (text) => {
+    const before = known.get(text);
+    if (before !== undefined) return before;
+    const verdict = judge(text);
+    if (known.size >= REMEMBERED) known.clear();
+    known.set(text, verdict);
+    return verdict;
+  };
+}
+
+/** Whether an Accept header names a type by a media range that is not refused with `q=0`. */
+function accepts(header: string, type: string): boolean {
   const [major] = type.split('/');
-  return (req.headers.accept ?? '').split(',').some((range) => {
+  return header.split(',').some((range) => {
     const [name, ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
     return (name === type || name === '*/*' || name === `${major}/*`) && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
   });
 }
 
-/** Asserts that the client takes every one of `types`. */
-export function requireAccept(req: IncomingMessage, ...types: readonly string[]): void {
-  if (types.every((type) => accepts(req, type))) return;
-  throw new CausewayError('request.accept', { message: `Not Acceptable: Client must accept ${types.join(' and ')}` });
+/** A check that the client takes every one of `types`. */
+function acceptCheck(...types: readonly string[]): (req: IncomingMessage) => void {
+  const takes = remember((header) => types.every((type) => accepts(header, type)));
+  return (req) => {
+    if (takes(req.headers.accept ?? '')) return;
+    throw new CausewayError('request.accept', { message: `Not Acceptable: Client must accept ${types.join(' and ')}` });
+  };
 }
 
 /** Asserts a JSON body in plain UTF-8. */
-export function requireJson(req: IncomingMessage): void {
-  const [type, ...parameters] = (req.headers['content-type'] ?? '').split(';').map((part) => part.trim().toLowerCase());
-  const plain = parameters.every((parameter) => parameter === '' || /^charset="?utf-?8"?$/.test(parameter));
-  if (type !== 'application/json' || !plain) throw new CausewayError('request.content_type');
-  const encoding = req.headers['content-encoding'];
+export function requireJson({ headers }: IncomingMessage): void {
+  const type = headers['content-type'] ?? '';
+  if (type !== 'application/json' && !isPlainJson(type)) throw new CausewayError('request.content_type');
+  const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     throw new CausewayError('request.content_type', { message: 'Unsupported Media Type: bodies are taken uncompressed only.' });
   }
+}
+
+function isPlainJson(header: string): boolean {
+  const [type, ...parameters] = header.split(';').map((part) => part.trim().toLowerCase());
+  return type === 'application/json' && parameters.every((parameter) => parameter === '' || /^charset="?utf-?8"?$/.test(parameter));
 }

@@ -12,7 +12,7 @@ import type { Health } from '@causeway/runtime';
 import fastify from 'fastify';
 import type { EdgeContext, EdgeOptions } from '../context.ts';
 import { createCors } from './cors.ts';
-import { createGuard, requireAccept, requireJson, type Guard } from './guard.ts';
+import { createGuard, requireJson, type Guard } from './guard.ts';
 import { message, openSse } from './legacy-sse.ts';
 import { answerIndex, answerProbe } from './ops.ts';
 import { asRefusal, refuse } from './refusal.ts';
@@ -128,10 +128,10 @@ function admit(edge: EdgeContext, guard: Guard, req: IncomingMessage): Admitted 
   const { endpoint, server, base } = found;
   if (!METHODS[endpoint].includes(req.method ?? '')) throw new CausewayError('request.method');
   if (req.method === 'POST') {
-    if (endpoint === 'mcp') requireAccept(req, 'application/json', 'text/event-stream');
+    if (endpoint === 'mcp') guard.acceptBoth(req);
     requireJson(req);
   } else if (req.method === 'GET') {
-    requireAccept(req, 'text/event-stream');
+    guard.acceptStream(req);
   }
   return { endpoint, visit: { server: server.name, base, identity } };
 }

@@ -55,7 +55,7 @@ export interface ChildExit {
   readonly stderr: readonly string[];
 }
 
-export type Breach = 'line_too_long' | 'stdin_stalled' | 'stdin_closed' | 'noise' | 'partial_line';
+export type Breach = 'line_too_long' | 'stdin_stalled' | 'stdin_closed' | 'stdout_closed' | 'noise' | 'partial_line';
 
 export interface ChildListeners {
   /** One complete line without its line feed; may be called many times in a turn, and still after `pause`. The bytes belong to the listener. */

@@ -34,6 +34,8 @@ export function attachChild(parts: ChildParts): Child {
 }
 
 /** How long output is read after the child has ended: a grandchild may hold the pipes open for good. */
+/** Milliseconds that a child without stdout is given to end by itself. */
+const MUTED = 100;
 const DRAIN = 250;
 const TAIL_LINES = 5;
 const TAIL_BYTES = 2048;
@@ -75,6 +77,7 @@ class LiveChild implements Child {
     this.#noise = createNoise({ perSecond: limits.noisePerSecond, total: limits.noiseTotal }, deps.log, pid);
     stdout.on('data', (chunk: Buffer) => this.#read(chunk));
     stdout.on('error', () => {});
+    stdout.once('end', () => this.#muted());
     spawned.process.once('exit', (code, signal) => void this.#end(code, signal));
     // Read while the process cannot have been collected yet: the number is certainly the child's.
     deps.warden?.watch(pid, readStat(pid)?.started ?? '');
@@ -137,6 +140,11 @@ class LiveChild implements Child {
     clearTimeout(this.#partial);
     if (!this.#framing.partial || this.#paused || this.#ended || this.#stopped) return;
     this.#partial = setTimeout(() => this.#breach('partial_line'), this.#limits.partialLine);
+  }
+
+  /** A child that has closed its stdout and does not end right away will never answer again. */
+  #muted(): void {
+    if (!this.#ended) this.#partial = setTimeout(() => this.#breach('stdout_closed'), MUTED);
   }
 
   #breach(why: Breach): void {
