@@ -32,6 +32,7 @@ export {
   type FrameHead,
   type Head,
   type OpenHead,
+  type PingHead,
   type ServerHead,
   type UpHead,
   type VerdictHead,

@@ -39,7 +39,7 @@ export function openSse(edge: EdgeContext, visit: Visit, res: ServerResponse): v
   );
   const begin = (): void => {
     const { session } = opening;
-    if (!session) return;
+    if (!session || events) return;
     cancelVerdict();
     if (res.destroyed) return drop();
     events = new EventStream(res, {
@@ -51,7 +51,7 @@ export function openSse(edge: EdgeContext, visit: Visit, res: ServerResponse): v
     events.message(Buffer.from(`${messageUrl(edge, visit)}?sessionId=${session.id}`), { event: 'endpoint' });
   };
   const leave = (): void => {
-    opening.exchange.end();
+    drop();
     events?.end();
     if (!events) refuse(res, new CausewayError('cluster.owner_silent'));
   };
@@ -61,9 +61,8 @@ export function openSse(edge: EdgeContext, visit: Visit, res: ServerResponse): v
   };
   const cancelVerdict = edge.wheel.after(VERDICT, leave);
   res.once('close', () => {
-    // A stream that was not begun yet is let go when the worker's word arrives.
-    if (!events) return;
-    edge.streams.delete(events);
+    cancelVerdict();
+    if (events) edge.streams.delete(events);
     drop();
   });
   opening.ask();

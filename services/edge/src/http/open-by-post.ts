@@ -35,7 +35,10 @@ export function openByPost(edge: EdgeContext, visit: Visit, res: ServerResponse,
         }
       },
       undelivered: () => reply.fail(new CausewayError('cluster.owner_lost')),
-      lost: (why) => reply.fail(new CausewayError(why === 'owner' ? 'cluster.owner_lost' : 'server.start_timeout')),
+      lost: (why) => {
+        reply.fail(new CausewayError(why === 'owner' ? 'cluster.owner_lost' : 'server.start_timeout'));
+        abandon();
+      },
       refused: (error) => reply.fail(error),
     },
   );

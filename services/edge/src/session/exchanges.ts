@@ -50,7 +50,8 @@ export interface Followed {
   readonly token: SessionToken;
   readonly identity: Identity;
   readonly stream: string;
-  readonly after: number;
+  /** `undefined`: all of it, and it may have to be begun. */
+  readonly after: number | undefined;
 }
 
 interface Position {
@@ -61,14 +62,15 @@ interface Position {
   asking: boolean;
 }
 
-/** Words to workers that wait for the bus. */
-const MAX_LATE = 10_000;
+const MAX_LATE = 10_000; // words to workers that wait for the bus
 
 interface Entry {
   readonly listener: Listener;
   /** Somebody waits for an answer, not for whatever may come. */
   readonly call: boolean;
   owner: WorkerId | undefined;
+  /** The worker has said something that was passed on. */
+  spoken: boolean;
   position: Position | undefined;
 }
 
@@ -113,15 +115,10 @@ export class Exchanges implements Disposable {
     });
   }
 
-  /** Exchanges that are not over. */
-  get size(): number {
-    return this.#waiting.size;
-  }
-
   /** Begins to wait; without `deadline` (milliseconds) for as long as the worker lives. */
   begin(listener: Listener, deadline: number | undefined): Exchange {
     const name = `${this.#edge}${(this.#next++).toString(36)}`;
-    const entry: Entry = { listener, call: deadline !== undefined, owner: undefined, position: undefined };
+    const entry: Entry = { listener, call: deadline !== undefined, owner: undefined, spoken: false, position: undefined };
     this.#waiting.set(name, entry);
     const cancel = deadline === undefined ? undefined : this.#wheel.after(deadline, () => this.#lose(name, 'deadline'));
     const to = this.#cluster.subjects.stream(this.#edge, name);
@@ -134,7 +131,7 @@ export class Exchanges implements Disposable {
       },
       follow: (stream) => {
         entry.owner = stream.owner;
-        entry.position = { stream, seq: stream.after, asking: false };
+        entry.position = { stream, seq: stream.after ?? 0, asking: false };
       },
       end: () => {
         cancel?.();
@@ -176,9 +173,9 @@ export class Exchanges implements Disposable {
     const { position } = entry;
     if (position?.asking && (head.t === 'ok' || head.t === 'no')) {
       position.asking = false;
-      if (head.t === 'no') this.#lose(name, 'owner');
-      return;
+      if (entry.spoken) return head.t === 'no' ? this.#lose(name, 'owner') : undefined;
     }
+    entry.spoken = true;
     if (position && head.t === 'server') {
       if (head.seq <= position.seq) return;
       if (head.seq > position.seq + 1) return this.#ask(name, entry);
@@ -196,7 +193,8 @@ export class Exchanges implements Disposable {
   #ask(name: string, { position }: Entry): void {
     if (!position || position.asking) return;
     const { owner, token, identity, stream } = position.stream;
-    const head: ControlHead = { t: 'attach', identity, stream, after: position.seq };
+    const fresh = position.stream.after === undefined && position.seq === 0;
+    const head: ControlHead = { t: 'attach', identity, stream, ...(fresh ? {} : { after: position.seq }) };
     try {
       this.#cluster.bus.publish(
         this.#cluster.subjects.sessionControl(owner, token),

@@ -42,7 +42,7 @@ export class Listening implements Listener {
     this.#stream = from?.stream ?? this.#exchange.name;
     this.#cancelVerdict = edge.wheel.after(VERDICT, () => this.#refuse(new CausewayError('cluster.owner_silent')));
     const head: ControlHead = { t: 'attach', identity: session.identity, stream: this.#stream, ...(from ? { after: from.seq } : {}) };
-    this.#exchange.follow({ ...session, stream: this.#stream, after: from?.seq ?? 0 });
+    this.#exchange.follow({ ...session, stream: this.#stream, after: from?.seq });
     try {
       this.#exchange.send(session.owner, edge.cluster.subjects.sessionControl(session.owner, session.token), head);
     } catch (error) {
@@ -55,12 +55,11 @@ export class Listening implements Listener {
     if (this.#over) return;
     switch (head.t) {
       case 'ok':
-        this.#attached = true;
-        this.#cancelVerdict();
-        return this.#ports.attached(this.#stream, isRevision(head.revision) ? head.revision : undefined);
+        return this.#begin(isRevision(head.revision) ? head.revision : undefined);
       case 'no':
         return this.#refuse(errorOf(head));
       case 'server':
+        this.#begin(undefined);
         this.#ports.message(head, body);
         if (head.last) this.#end();
         return;
@@ -75,7 +74,14 @@ export class Listening implements Listener {
   }
 
   lost(): void {
-    this.#refuse(new CausewayError('request.session_unknown'));
+    this.#refuse(ownerGone(this.#edge, this.#session));
+  }
+
+  #begin(revision: Revision | undefined): void {
+    if (this.#attached) return;
+    this.#attached = true;
+    this.#cancelVerdict();
+    this.#ports.attached(this.#stream, revision);
   }
 
   /** The client's socket has taken everything up to `seq`. */
@@ -92,9 +98,10 @@ export class Listening implements Listener {
 
   #refuse(error: CausewayError): void {
     if (this.#over) return;
-    this.#finish();
-    if (this.#attached) this.#ports.ended();
-    else this.#ports.refused(error);
+    if (this.#attached) return this.#end();
+    // A worker whose yes was lost on the way must not believe that somebody reads.
+    this.leave();
+    this.#ports.refused(error);
   }
 
   #end(): void {

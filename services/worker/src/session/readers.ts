@@ -80,9 +80,12 @@ export class Readers {
     this.balance();
   }
 
-  /** The bus is back: what waited is sent. */
+  /** The bus is back: what waited is sent, and whoever left meanwhile is noticed. */
   resume(): void {
-    for (const stream of this.#session.streams.all()) stream.pump();
+    for (const stream of this.#session.streams.all()) {
+      stream.pump();
+      stream.ask();
+    }
     this.balance();
   }
 

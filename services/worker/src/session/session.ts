@@ -109,7 +109,8 @@ export class Session {
     } catch (error) {
       const refusal = error instanceof CausewayError ? error : new CausewayError('internal', { cause: error });
       if (!(error instanceof CausewayError)) this.#parts.log.error({ err: error }, 'session could not be opened');
-      this.#attempt?.failed();
+      // What is not the server's fault must not pause its starts.
+      if (refusal.reason.startsWith('server.')) this.#attempt?.failed();
       this.#deps.reply(reply, verdictOf(refusal));
       this.close('start_failed', refusal);
     }
@@ -128,6 +129,8 @@ export class Session {
       case 'attach':
         return reply === undefined ? undefined : this.#readers.attach(head, reply);
       case 'detach':
+        // The client of a 2024-11-05 stream left before it was begun.
+        if (this.#parts.transport === 'sse' && this.#state.kind === 'starting') return this.close('client_gone');
         return this.#readers.detach(head);
       case 'credit':
         return this.#readers.credit(head);

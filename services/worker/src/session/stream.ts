@@ -6,13 +6,13 @@
  * sent is never dropped while somebody is attached; a frame that could not be handed to the bus is not
  * counted as sent.
  */
-import { BusError, type EndHead, type ServerHead } from '@causeway/cluster';
+import { BusError, type EndHead, type PingHead, type ServerHead } from '@causeway/cluster';
 import { Flow, type FlowLimits } from './flow.ts';
 import { Journal, type Entry, type JournalLimits } from './journal.ts';
 
 export interface StreamPorts {
   /** Hands a frame or an end to the bus; throws BusError. `seq` lets an undelivered frame be told. */
-  publish(to: string, head: ServerHead | EndHead, bytes: Buffer | undefined, stream: Stream, seq: number): void;
+  publish(to: string, head: ServerHead | EndHead | PingHead, bytes: Buffer | undefined, stream: Stream, seq: number): void;
   /** The stream's journal holds `bytes` now. */
   charge(stream: Stream, bytes: number): void;
 }
@@ -117,6 +117,15 @@ export class Stream {
     try {
       // Its receipt must not put in doubt what was sent before it.
       this.#ports.publish(to, { t: 'end', why }, undefined, this, this.#sent + 1);
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error;
+    }
+  }
+
+  /** Asks whether whoever it is sent to is still there: an address that nobody knows comes back as undelivered. */
+  ask(): void {
+    try {
+      if (this.#to !== undefined) this.#ports.publish(this.#to, { t: 'ping' }, undefined, this, this.#sent + 1);
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
     }

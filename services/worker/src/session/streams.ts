@@ -68,6 +68,11 @@ export class Streams {
   /** A fresh GET: takes over from the one before, and carries on with what nobody was sent. */
   openStandalone(name: string, to: string): Stream {
     const before = this.#standalone;
+    // An edge that heard no yes asks again.
+    if (before.name === name) {
+      before.attach(to, 0);
+      return before;
+    }
     before.release('taken_over');
     const stream = this.#add(name, 'standalone');
     this.#standalone = stream;
