@@ -1,7 +1,7 @@
 /**
  * Owns one SSE response: its form, its heartbeat and its back-pressure.
  *
- * Invariants: one write per event; data is one line of JSON, ids and event names come from fixed alphabets,
+ * Invariants: one write per event, unless it is very large; data is one line of JSON, ids and event names come from fixed alphabets,
  * so nothing can end a field early; a comment keeps a quiet stream alive, at an interval longer than TCP's
  * keep-alive so that a vanished client is still noticed; `taken` is told only for what the socket took.
  */
@@ -21,6 +21,8 @@ export interface EventStreamOptions {
 const CREDIT_FRAMES = 16;
 const CREDIT_BYTES = 256 * 1024;
 
+/** Bytes of one write; only messages beyond it are cut. */
+const SLICE = 1024 * 1024;
 /** Milliseconds between words about a socket that takes its time. */
 const PROGRESS = 5_000;
 
@@ -88,9 +90,13 @@ export class EventStream {
   #write(bytes: Buffer, last: boolean): void {
     if (this.#res.destroyed || this.#res.writableEnded) return;
     this.#quiet = false;
-    if (!last) return void this.#res.write(bytes);
+    let from = 0;
+    // In slices, so that it can be seen how far a slow reader has come.
+    for (; bytes.length - from > SLICE; from += SLICE) this.#res.write(bytes.subarray(from, from + SLICE));
+    const rest = from === 0 ? bytes : bytes.subarray(from);
+    if (!last) return void this.#res.write(rest);
     this.#cancelHeartbeat?.();
-    this.#res.end(bytes);
+    this.#res.end(rest);
   }
 
   #credit(seq: number, bytes: number): void {
@@ -106,12 +112,12 @@ export class EventStream {
 
   /** Until the socket has taken everything, the worker hears now and then that it is at it: a slow reader is no dead one. */
   #awaitDrain(seq: number, taken: (seq: number) => void): void {
-    let written = this.#res.socket?.bytesWritten ?? 0;
+    let left = this.#res.writableLength;
     const look = (): (() => void) =>
       this.#options.wheel.after(PROGRESS, () => {
-        const now = this.#res.socket?.bytesWritten ?? 0;
-        if (now > written) taken(seq - 1);
-        written = now;
+        const now = this.#res.writableLength;
+        if (now < left) taken(seq - 1);
+        left = now;
         cancel = look();
       });
     let cancel = look();

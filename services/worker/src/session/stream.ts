@@ -62,6 +62,11 @@ export class Stream {
     return this.#to !== undefined && this.#sent < this.#journal.newest;
   }
 
+  /** Its reader has left before it was sent everything. */
+  get awaited(): boolean {
+    return this.#to === undefined && this.#sent < this.#journal.newest;
+  }
+
   /** Grows whenever the reader or the bus takes something, or the reader says that it is at it. */
   get moved(): number {
     return this.#moved;

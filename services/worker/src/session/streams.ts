@@ -114,13 +114,19 @@ export class Streams {
   }
 
   /**
-   * Where a message goes that stdio ties to no request: the newest call that somebody waits for, else the
-   * standalone stream. Calls come first because some clients read nothing else while they wait for one.
+   * Where a message goes that stdio ties to no request: the newest call that somebody waits for, else the GET,
+   * else the newest call whose reader is away and will come back for its answer, else it waits for a GET. Calls
+   * come first because some clients read nothing else while they wait for one.
    */
   home(): Stream {
-    let newest: Stream | undefined;
-    for (const stream of this.#running) if (stream.to !== undefined) newest = stream;
-    return newest ?? this.#standalone;
+    let attached: Stream | undefined;
+    let running: Stream | undefined;
+    for (const stream of this.#running) {
+      running = stream;
+      if (stream.to !== undefined) attached = stream;
+    }
+    if (attached) return attached;
+    return this.#standalone.to === undefined ? (running ?? this.#standalone) : this.#standalone;
   }
 
   /** The standalone stream, also for what is said before anybody can listen. */
@@ -179,13 +185,23 @@ export class Streams {
     this.#frames += frames;
     this.#bytes += bytes;
     for (const [old, { at }] of this.#finished) {
-      const over = this.#frames > this.#limits.frames || this.#bytes > this.#limits.bytes;
-      if (!over && at >= now - this.#limits.age) break;
-      if (old === stream || old.blocked) continue;
-      this.#forget(old);
-      this.#byName.delete(old.name);
-      old.discard();
+      if (at >= now - this.#limits.age) break;
+      this.#giveUp(old);
     }
+    // What was sent to the end is most likely not asked for again; what its reader left before the end is.
+    for (const awaited of [false, true]) {
+      for (const old of this.#finished.keys()) {
+        if (this.#frames <= this.#limits.frames && this.#bytes <= this.#limits.bytes) return;
+        if (old !== stream && old.awaited === awaited) this.#giveUp(old);
+      }
+    }
+  }
+
+  #giveUp(stream: Stream): void {
+    if (stream.blocked) return;
+    this.#forget(stream);
+    this.#byName.delete(stream.name);
+    stream.discard();
   }
 
   /** Takes a stream off the account of the finished ones, with what was booked for it. */

@@ -122,6 +122,9 @@ test('a message without a home rides the newest call that somebody waits for, el
   assert.equal(streams.home(), second);
   second.detach();
   assert.equal(streams.home(), first);
+  first.detach();
+  assert.equal(streams.home(), second, 'the reader of the newest will come back for it');
+  streams.done(second);
   first.append(bytes('answer'), true);
   streams.done(first);
   assert.equal(streams.home(), streams.standalone);
@@ -215,4 +218,20 @@ test('what the budget took is off the books: later calls are kept again', () => 
     streams.done(stream);
   }
   for (const name of ['a', 'b', 'c']) assert.ok(streams.find(name)?.covers(0), name);
+});
+
+test('when room is short, what was sent to its end goes before what its reader left', () => {
+  const port = desk();
+  const streams = new Streams(port, limits, fakeTime().clock);
+  const left = streams.call('left', 'e', 1);
+  left.detach();
+  left.append(bytes('the answer'), true);
+  streams.done(left);
+  for (let call = 0; call < 50; call++) {
+    const stream = streams.call(`p${call}`, 'e', 1);
+    stream.append(bytes(call), true);
+    streams.done(stream);
+  }
+  streams.resume('left', 'x', 0);
+  assert.deepEqual(port.sent['x'], [1]);
 });
