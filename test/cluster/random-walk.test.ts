@@ -54,7 +54,7 @@ describe('random walks', () => {
     let seen = 0;
     for (; going && seen < enough; seen++) {
       going = await stream.events
-        .next('an event', () => stream.events.items.length > seen, 20_000)
+        .next('an event', () => stream.events.items.length > seen, 30_000)
         .then(
           () => true,
           (error: Error) => {
@@ -82,7 +82,7 @@ describe('random walks', () => {
     const heard: Message[] = [];
     let stream = await openCall(somewhere(walker), message, walker.headers);
     for (;;) {
-      const enough = 1 + walker.random(25);
+      const enough = 1 + walker.random(10);
       const going = await read(walker, stream, enough);
       if (going && cancellable && walker.random(3) === 0) {
         await post(
@@ -113,7 +113,8 @@ describe('random walks', () => {
       assert.ok(textOf(answers[0])?.includes(mark));
       return;
     }
-    const n = 1 + random(80);
+    // Streams that end while their client is away are kept up to 256 frames together.
+    const n = 1 + random(25);
     const { heard, cancelled } = await play(
       walker,
       toolCall(id, 'progress', { n, ms: random(3), tag: mark }, { progressToken: id }),
@@ -136,10 +137,14 @@ describe('random walks', () => {
         const { headers } = await hello(cluster.url('hostile', nth));
         const walker: Walker = { name: `w${nth}`, headers, random: randomFrom(seed * 31 + nth), asks: nth % 2 === 0 };
         let next = 0;
+        const standing = await openStream(cluster.url('hostile', nth + 1), { headers });
+        const questions = read(walker, standing, Infinity);
         const lane = async () => {
           for (let at = next++; at < 20; at = next++) await step(walker, at);
         };
         await Promise.all([lane(), lane(), lane()]);
+        await standing.drop();
+        await questions;
       }),
     );
   });

@@ -5,8 +5,20 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { openBridgeCluster, type BridgeCluster } from '../harness/cluster.ts';
+import { openLedger } from '../harness/ledger.ts';
 import { hostile } from '../harness/processes.ts';
-import { hello, openCall, openStream, post, readAnswer, toolCall, type Headers, type Message, type OpenStream } from '../harness/speak.ts';
+import {
+  hello,
+  openCall,
+  openStream,
+  post,
+  readAnswer,
+  textOf,
+  toolCall,
+  type Headers,
+  type Message,
+  type OpenStream,
+} from '../harness/speak.ts';
 
 const count = (n: number, from = 1): readonly number[] => Array.from({ length: n }, (_, at) => at + from);
 const steps = (messages: readonly Message[]): readonly number[] =>
@@ -16,9 +28,10 @@ const logged = (messages: readonly Message[], tag: string): readonly number[] =>
 
 describe('streams that go on at another edge', () => {
   const stack = new AsyncDisposableStack();
+  const ledger = stack.use(openLedger());
   let cluster: BridgeCluster;
   before(async () => {
-    cluster = stack.use(await openBridgeCluster({ servers: { hostile: hostile() } }));
+    cluster = stack.use(await openBridgeCluster({ servers: { hostile: hostile(ledger.env) } }));
   });
   after(() => stack.disposeAsync());
   const at = (edge: number) => cluster.url('hostile', edge);
@@ -61,6 +74,21 @@ describe('streams that go on at another edge', () => {
       const answers = [...first.messages(), ...rest.messages()].filter(({ id }) => id === 'burst');
       assert.equal(answers.length, 1);
     }
+  });
+
+  it('a question asked while the stream of its call is broken comes with the rest of the call', async () => {
+    const { headers } = await hello(at(0));
+    const first = await openCall(at(0), toolCall('asking', 'ask', { kind: 'roots', ms: 150 }), headers);
+    const { id } = await first.events.next('the priming event', ({ id }) => id !== undefined);
+    await first.drop();
+    await ledger.next('the question', ({ method }) => method === 'ASK');
+    await using rest = await resume(1, headers, id!);
+    const question = await rest.message('the question', ({ method }) => method === 'roots/list');
+    await post(at(2), { jsonrpc: '2.0', id: question.id, result: { roots: [] } }, headers);
+    assert.equal(
+      textOf(await rest.message('the answer', (message) => message.id === 'asking' && message.method === undefined)),
+      '{"roots":[]}',
+    );
   });
 
   it('a standalone stream goes on at another edge with what came in between', async () => {
