@@ -22,9 +22,7 @@ const CREDIT_FRAMES = 16;
 const CREDIT_BYTES = 256 * 1024;
 
 /** Bytes of one write; only messages beyond it are cut. */
-const SLICE = 1024 * 1024;
-/** Milliseconds between words about a socket that takes its time. */
-const PROGRESS = 5_000;
+const SLICE = 512 * 1024;
 
 const COMMENT = Buffer.from(': keepalive\n\n');
 const END = Buffer.from('\n\n');
@@ -41,6 +39,13 @@ export class EventStream {
   readonly #options: EventStreamOptions;
   #cancelHeartbeat: (() => void) | undefined;
   #quiet = true;
+  /** What the socket has not been given yet. */
+  readonly #slices: Buffer[] = [];
+  /** The position that credit is due for once the socket has taken everything. */
+  #owed: number | undefined;
+  #draining = false;
+  /** The end was written, or waits among the slices. */
+  #ending = false;
   #frames = 0;
   #bytes = 0;
   #waiting: Buffer[] = [];
@@ -79,7 +84,8 @@ export class EventStream {
   end(): void {
     this.#cancelHeartbeat?.();
     this.begin();
-    if (!this.#res.writableEnded) this.#res.end();
+    if (this.#slices.length > 0) this.#ending = true;
+    else if (!this.#res.writableEnded) this.#res.end();
   }
 
   /** Tells the client when to come back, and ends. */
@@ -87,16 +93,26 @@ export class EventStream {
     this.#write(Buffer.from(`retry: ${retry}\n\n`), true);
   }
 
+  /** Large messages go out in slices, each when the socket has taken the one before. */
   #write(bytes: Buffer, last: boolean): void {
-    if (this.#res.destroyed || this.#res.writableEnded) return;
+    if (this.#res.destroyed || this.#res.writableEnded || this.#ending) return;
     this.#quiet = false;
-    let from = 0;
-    // In slices, so that it can be seen how far a slow reader has come.
-    for (; bytes.length - from > SLICE; from += SLICE) this.#res.write(bytes.subarray(from, from + SLICE));
-    const rest = from === 0 ? bytes : bytes.subarray(from);
-    if (!last) return void this.#res.write(rest);
+    this.#ending = last;
+    if (this.#slices.length === 0 && bytes.length <= SLICE) return this.#put(bytes, last);
+    for (let from = 0; from < bytes.length; from += SLICE) this.#slices.push(bytes.subarray(from, from + SLICE));
+    this.#pump();
+  }
+
+  #put(bytes: Buffer, last: boolean): void {
+    if (!last) return void this.#res.write(bytes);
     this.#cancelHeartbeat?.();
-    this.#res.end(rest);
+    this.#res.end(bytes);
+  }
+
+  #pump(): void {
+    while (this.#slices.length > 0 && !this.#res.writableNeedDrain)
+      this.#put(this.#slices.shift()!, this.#ending && this.#slices.length === 0);
+    if (this.#slices.length > 0) this.#awaitDrain();
   }
 
   #credit(seq: number, bytes: number): void {
@@ -106,25 +122,26 @@ export class EventStream {
     if (!taken || (this.#frames < CREDIT_FRAMES && this.#bytes < CREDIT_BYTES)) return;
     this.#frames = 0;
     this.#bytes = 0;
-    if (this.#res.writableNeedDrain) this.#awaitDrain(seq, taken);
-    else taken(seq);
+    this.#owed = seq;
+    if (this.#slices.length > 0 || this.#res.writableNeedDrain) this.#awaitDrain();
+    else this.#pay();
   }
 
-  /** Until the socket has taken everything, the worker hears now and then that it is at it: a slow reader is no dead one. */
-  #awaitDrain(seq: number, taken: (seq: number) => void): void {
-    let left = this.#res.writableLength;
-    const look = (): (() => void) =>
-      this.#options.wheel.after(PROGRESS, () => {
-        const now = this.#res.writableLength;
-        if (now < left) taken(seq - 1);
-        left = now;
-        cancel = look();
-      });
-    let cancel = look();
-    this.#res.once('close', () => cancel());
+  #pay(): void {
+    if (this.#owed === undefined) return;
+    this.#options.taken?.(this.#owed);
+    this.#owed = undefined;
+  }
+
+  /** A reader that takes its time shows with every slice that it is at it: the worker is told its old position again. */
+  #awaitDrain(): void {
+    if (this.#draining) return;
+    this.#draining = true;
     this.#res.once('drain', () => {
-      cancel();
-      taken(seq);
+      this.#draining = false;
+      this.#pump();
+      if (this.#slices.length === 0) this.#pay();
+      else if (this.#owed !== undefined) this.#options.taken?.(this.#owed - 1);
     });
   }
 

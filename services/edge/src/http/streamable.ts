@@ -87,7 +87,8 @@ async function initialize(edge: EdgeContext, visit: Visit, req: IncomingMessage,
       .catch(() => undefined);
     if (alive) throw new CausewayError('request.invalid', { message: 'Invalid Request: Server already initialized' });
   }
-  openByPost(edge, visit, res, frame, idText(frame));
+  // A client that has left meanwhile is not opened a session.
+  if (!res.destroyed) openByPost(edge, visit, res, frame, idText(frame));
 }
 
 function call(

@@ -89,7 +89,6 @@ export class SessionOpening implements Listener {
     this.#session = { ...minted, server, identity };
     this.#edge.opens.add(worker, token);
     const head = { t: 'open' as const, server, session: token, identity, stream: this.#exchange.name, transport };
-    this.#exchange.follow({ owner: worker, token, identity, stream: this.#exchange.name, after: 0 });
     try {
       this.#exchange.send(worker, cluster.subjects.open(worker), first ? { ...head, frame: first.head } : head, first?.body);
     } catch (error) {
@@ -105,6 +104,11 @@ export class SessionOpening implements Listener {
       if (ELSEWHERE.has(error.reason)) this.ask();
       else this.#refuse(error);
       return;
+    }
+    if (!this.#accepted && this.#session) {
+      // From the worker's first word on the stream exists, and can be taken up again.
+      const { owner, token, identity } = this.#session;
+      this.#exchange.follow({ owner, token, identity, stream: this.#exchange.name, after: head.t === 'server' ? head.seq : 0 });
     }
     this.#accepted = true;
     this.#listener.receive(head, body);

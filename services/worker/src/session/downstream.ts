@@ -5,7 +5,17 @@
  * bears, and nothing after that call's answer; what is no JSON-RPC is counted as noise and dropped; a
  * message too large for the bus becomes a definite error, never silence.
  */
-import { CausewayError, FrameFault, oneLine, readServerLine, splice, splitServerBatch, withId, type Frame } from '@causeway/protocol';
+import {
+  CausewayError,
+  FrameFault,
+  oneLine,
+  readServerLine,
+  slice,
+  splice,
+  splitServerBatch,
+  withId,
+  type Frame,
+} from '@causeway/protocol';
 import type { Call } from './calls.ts';
 import { answerCall, failCall } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
@@ -80,12 +90,16 @@ function settle(session: SessionParts, call: Call, bytes: Buffer, opened = false
 }
 
 function question(session: SessionParts, frame: Frame): void {
+  if (!fits(session, frame.bytes)) return unanswered(session, frame.id && slice(frame.bytes, frame.id), 'The question is too large.');
   const { bytes, givenUp } = session.callbacks.ask(frame);
-  if (givenUp) {
-    const error = JSON.stringify({ code: -32000, message: 'The client did not answer, and too many questions are open.' });
-    session.child()?.write(Buffer.from(`{"jsonrpc":"2.0","id":${givenUp.toString()},"error":${error}}`));
-  }
+  if (givenUp) unanswered(session, givenUp, 'The client did not answer, and too many questions are open.');
   send(session, bytes);
+}
+
+/** Tells the child that its question will not be answered. */
+function unanswered(session: SessionParts, id: Uint8Array | undefined, message: string): void {
+  const raw = id ? Buffer.from(id).toString() : 'null';
+  session.child()?.write(Buffer.from(`{"jsonrpc":"2.0","id":${raw},"error":${JSON.stringify({ code: -32000, message })}}`));
 }
 
 function notification(session: SessionParts, frame: Frame): void {
