@@ -33,6 +33,8 @@ const PROTO = Buffer.from('"__proto__"');
 const CONSTRUCTOR = Buffer.from('"constructor"');
 const PROTOTYPE = Buffer.from('"prototype"');
 const LITERALS: Readonly<Record<number, Buffer>> = { 0x74: Buffer.from('true'), 0x66: Buffer.from('false'), 0x6e: Buffer.from('null') };
+/** 1 for bytes that stand for themselves in a string: no quote, no backslash, no control character. */
+const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x20 && byte !== 0x22 && byte !== 0x5c ? 1 : 0));
 const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x30 && byte <= 0x39;
 const isHex = (byte: number | undefined): boolean =>
   isDigit(byte) || (byte !== undefined && ((byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66)));
@@ -97,7 +99,7 @@ export class JsonScanner {
    */
   object(depth: number, visit?: MemberVisitor): void {
     this.#open(OPEN_OBJECT, depth);
-    const seen = visit ? new Set<string>() : undefined;
+    const seen: string[] | undefined = visit ? [] : undefined;
     if (this.peek() === CLOSE_OBJECT) {
       this.#at++;
       return;
@@ -111,8 +113,8 @@ export class JsonScanner {
       if (this.peek() !== COLON) throw this.#malformed();
       this.#at++;
       if (visit && seen && key !== undefined) {
-        if (seen.has(key)) throw new JsonFault('forbidden', 'a key occurs twice in one object');
-        seen.add(key);
+        if (seen.includes(key)) throw new JsonFault('forbidden', 'a key occurs twice in one object');
+        seen.push(key);
         visit(key, this, depth + 1);
       } else {
         this.value(depth + 1);
@@ -182,19 +184,20 @@ export class JsonScanner {
   }
 
   #decode(start: number): string {
-    const raw = this.#bytes.toString('utf8', start, this.#at);
-    return this.#escaped ? (JSON.parse(raw) as string) : raw.slice(1, -1);
+    if (this.#escaped) return JSON.parse(this.#bytes.toString('utf8', start, this.#at)) as string;
+    return this.#bytes.toString('utf8', start + 1, this.#at - 1);
   }
 
   #string(): void {
     const bytes = this.#bytes;
+    const end = bytes.length;
     let at = this.#at;
     if (bytes[at] !== QUOTE) throw this.#malformed();
     at++;
     this.#escaped = false;
     for (;;) {
-      let byte = bytes[at];
-      while (byte !== undefined && byte !== QUOTE && byte !== BACKSLASH && byte >= 0x20) byte = bytes[++at];
+      while (at < end && PLAIN[bytes[at]!] === 1) at++;
+      const byte = at < end ? bytes[at] : undefined;
       if (byte === QUOTE) break;
       if (byte !== BACKSLASH) {
         this.#at = at;

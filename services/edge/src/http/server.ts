@@ -36,6 +36,12 @@ interface Admitted {
   readonly visit: Visit;
 }
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    admitted?: Admitted;
+  }
+}
+
 export interface HttpServer extends AsyncDisposable {
   /** The URL that it listens on; rejects with Node's own error. */
   listen(at: EdgeOptions['listen']): Promise<string>;
@@ -46,7 +52,7 @@ export function createServer(edge: EdgeContext, health: Health): HttpServer {
   const { http, auth } = edge.options;
   const guard = createGuard(http, auth);
   const cors = createCors(http.cors);
-  const admitted = new WeakMap<IncomingMessage, Admitted>();
+  const extraHeaders = Object.entries(http.headers);
   const app = fastify({
     bodyLimit: http.maxBody,
     requestTimeout: REQUEST_TIMEOUT,
@@ -64,6 +70,7 @@ export function createServer(edge: EdgeContext, health: Health): HttpServer {
     clientErrorHandler: refuseBroken,
     frameworkErrors: (error, _request, reply) => refuse(reply.hijack().raw, asRefusal(error).error),
   });
+  app.decorateRequest('admitted');
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.setErrorHandler((error, request, reply) => {
@@ -73,18 +80,18 @@ export function createServer(edge: EdgeContext, health: Health): HttpServer {
   });
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
-    for (const [name, value] of Object.entries(http.headers)) reply.raw.setHeader(name, value);
+    for (const [name, value] of extraHeaders) reply.raw.setHeader(name, value);
     guard.origin(raw);
     if (cors.answer(raw, reply.raw)) return void reply.hijack();
     if (answerElsewhere(edge, health, raw, reply.raw)) return void reply.hijack();
-    admitted.set(raw, admit(edge, guard, raw));
+    request.admitted = admit(edge, guard, raw);
     done();
   });
   app.route({
     method: ['GET', 'POST', 'DELETE', 'PUT', 'PATCH', 'HEAD', 'OPTIONS'],
     url: '*',
     handler: (request, reply) => {
-      const { endpoint, visit } = admitted.get(request.raw)!;
+      const { endpoint, visit } = request.admitted!;
       const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
       reply.hijack();
       return serve(edge, endpoint, visit, request.raw, reply.raw, body);

@@ -49,6 +49,12 @@ function requireSession(edge: EdgeContext, req: IncomingMessage, visit: Visit): 
   return findSession(edge, id, visit, 'streamable');
 }
 
+/** The message without line breaks, which would end it at the child. */
+function asLine(frame: Frame): Frame {
+  const bytes = oneLine(frame.bytes);
+  return bytes === frame.bytes ? frame : { ...frame, bytes };
+}
+
 const idText = (frame: Frame): string => (frame.id ? Buffer.from(slice(frame.bytes, frame.id)).toString() : 'null');
 
 export async function post(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse, body: Buffer): Promise<void> {
@@ -56,7 +62,7 @@ export async function post(edge: EdgeContext, visit: Visit, req: IncomingMessage
   try {
     const read = readClientBody(body);
     const batch = read.kind === 'batch';
-    const frames = (batch ? read.frames : [read.frame]).map((frame) => ({ ...frame, bytes: oneLine(frame.bytes) }));
+    const frames = (batch ? read.frames : [read.frame]).map(asLine);
     const requests = frames.filter(({ kind }) => kind === 'request');
     if (requests.length === 1) id = idText(requests[0]!);
     if (requests.length > 0) requireOpen(edge);

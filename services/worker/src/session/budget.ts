@@ -31,6 +31,7 @@ export class JournalBudget {
   /** The journal of `stream` holds `bytes` now. */
   charge(stream: Kept, bytes: number): void {
     const before = this.#bytes.get(stream) ?? 0;
+    if (bytes === before) return;
     this.#used += bytes - before;
     if (bytes > before) {
       this.#grown.delete(stream);
