@@ -57,10 +57,6 @@ export class JsonScanner {
     this.#at = start;
   }
 
-  get position(): number {
-    return this.#at;
-  }
-
   /** The first byte of the next value; 0 at the end of the text. */
   peek(): number {
     this.#space();
