@@ -136,8 +136,14 @@ const streams = z
     journalBytes: size.prefault('1MiB').describe('Bytes kept of each stream for replay.'),
     journalAge: duration.prefault('5m').describe('How long they are kept.'),
     workerJournalBytes: size.prefault('256MiB').describe('Bytes kept for replay by one worker altogether.'),
-    creditFrames: count.refine((frames) => frames >= 32, 'at least 32').prefault(64).describe('Messages on their way to a client that has not taken them.'),
-    creditBytes: size.refine((bytes) => bytes >= 512 * 1024, 'at least 512KiB').prefault('1MiB').describe('Bytes on their way to a client that has not taken them.'),
+    creditFrames: count
+      .refine((frames) => frames >= 32, 'at least 32')
+      .prefault(64)
+      .describe('Messages on their way to a client that has not taken them.'),
+    creditBytes: size
+      .refine((bytes) => bytes >= 512 * 1024, 'at least 512KiB')
+      .prefault('1MiB')
+      .describe('Bytes on their way to a client that has not taken them.'),
     retry: duration.prefault('1s').describe('When a client should come back after a stream ended: the `retry` field.'),
     maxMessage: size.prefault('32MiB').describe('Largest JSON-RPC message in either direction.'),
   })
