@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, it, type TestContext } from 'node:test';
 import { hostile, openCauseway, type Causeway } from '../harness/processes.ts';
-import { assertError } from '../harness/refusal.ts';
+import { assertError, assertRefused } from '../harness/refusal.ts';
 import { hello, openStream, post, textOf, toolCall, type Headers } from '../harness/speak.ts';
 import { timed } from '../harness/within.ts';
 
@@ -54,6 +54,15 @@ describe('sizes', () => {
       assert.ok(/^x+$/.test(text));
       const at = (share: number) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))]!.toFixed(1);
       t.diagnostic(`${mib} MiB in ${ms.toFixed(0)} ms; neighbour: ${latencies.length} calls, p50 ${at(0.5)} ms, max ${at(1)} ms`);
+    });
+  }
+
+  for (const mib of [4.1, 12]) {
+    it(`a client that sends ${mib} MiB sees the refusal, not a broken connection`, async () => {
+      const { headers } = await hello(url);
+      for (let attempt = 0; attempt < 10; attempt++) {
+        assertRefused(await post(url, 'x'.repeat(mib * MIB), headers), { status: 413, code: -32000, reason: 'request.too_large' });
+      }
     });
   }
 
