@@ -1,15 +1,13 @@
 /**
- * Owns what a service is given: one cluster, whose parts share their connections and their end.
- * Invariant: the NATS client is loaded only when a NATS cluster is opened; the embedded default starts without it.
+ * Owns the shape of what a service is given: one cluster, whose parts share their connections and their end.
+ * How one is opened is open.ts's.
  */
 import type { Bus, BusLimits } from './bus.ts';
 import type { LeaseTimes, Ledger } from './ledger.ts';
-import { MemoryBus } from './memory/bus.ts';
-import { MemoryHub } from './memory/hub.ts';
-import { MemoryLedger } from './memory/ledger.ts';
-import { MemorySessions } from './memory/sessions.ts';
+import type { MemoryBus } from './memory/bus.ts';
+import type { MemoryHub } from './memory/hub.ts';
 import type { SessionRecords } from './sessions.ts';
-import { subjects, type Subjects } from './subjects.ts';
+import type { Subjects } from './subjects.ts';
 
 export interface Cluster extends AsyncDisposable {
   readonly kind: 'memory' | 'nats';
@@ -64,36 +62,4 @@ export interface NatsClusterOptions {
   readonly gossip?: boolean;
   /** Told of what NATS reports and nobody here waits for, e.g. a publication that the role does not permit. */
   readonly warn?: (message: string) => void;
-}
-
-/** A cluster within this process, which needs nothing and keeps nothing. */
-export async function openMemoryCluster(options: MemoryClusterOptions = {}): Promise<MemoryCluster> {
-  const hub = options.hub ?? new MemoryHub();
-  const prefix = options.prefix ?? 'cw';
-  const bus = new MemoryBus(hub, `${prefix}.mr.${(hub.revision += 1)}`, options.limits);
-  const ledger = new MemoryLedger(hub, options.leaseTimes);
-  const sessions = new MemorySessions(hub);
-  return {
-    kind: 'memory',
-    bus,
-    ledger,
-    sessions,
-    subjects: subjects(prefix),
-    setConnected(connected) {
-      bus.setConnected(connected);
-      ledger.setConnected(connected);
-      sessions.setConnected(connected);
-    },
-    async [Symbol.asyncDispose]() {
-      await ledger[Symbol.asyncDispose]();
-      await sessions[Symbol.asyncDispose]();
-      await bus[Symbol.asyncDispose]();
-    },
-  };
-}
-
-/** A cluster over NATS 2.11 or newer with JetStream. Rejects with a CausewayError `cluster.unavailable` that says what to change. */
-export async function openNatsCluster(options: NatsClusterOptions): Promise<Cluster> {
-  const { openNats } = await import('./nats/open.ts');
-  return openNats(options);
 }

@@ -10,15 +10,7 @@ export {
   type RequestOptions,
   type Subscription,
 } from './bus.ts';
-export {
-  openMemoryCluster,
-  openNatsCluster,
-  type Cluster,
-  type MemoryCluster,
-  type MemoryClusterOptions,
-  type NatsClusterOptions,
-  type NatsCredentials,
-} from './cluster.ts';
+export { type Cluster, type MemoryCluster, type MemoryClusterOptions, type NatsClusterOptions, type NatsCredentials } from './cluster.ts';
 export {
   decode,
   encode,
@@ -40,6 +32,7 @@ export {
 export { LEASE_TIMES, type Lease, type LeaseTimes, type Ledger, type ServedServer, type WorkerRecord } from './ledger.ts';
 export { MemoryHub } from './memory/hub.ts';
 export { findNatsServer, startNats, type Nats, type NatsBinary, type NatsNode, type NatsOptions } from './nats/server.ts';
+export { openMemoryCluster, openNatsCluster } from './open.ts';
 export { place, type PlacementQuestion } from './placement.ts';
 export { SESSION_RECORD_BYTES, type SessionRecord, type SessionRecords, type StoredSession } from './sessions.ts';
 export { edgeOf, PING, subjects, tail, type Subjects } from './subjects.ts';

@@ -14,15 +14,13 @@ interface RevisionRules {
   readonly batches: boolean;
   /** A stream may begin with an event that has an id and empty data (SEP-1699); older clients fail on it. */
   readonly primingEvent: boolean;
-  /** What the client's leaving does: ends the session, or nothing. */
-  readonly disconnect: 'ends-session' | 'nothing';
 }
 
 export const REVISIONS: Readonly<Record<Revision, RevisionRules>> = {
-  '2024-11-05': { batches: false, primingEvent: false, disconnect: 'ends-session' },
-  '2025-03-26': { batches: true, primingEvent: false, disconnect: 'nothing' },
-  '2025-06-18': { batches: false, primingEvent: false, disconnect: 'nothing' },
-  '2025-11-25': { batches: false, primingEvent: true, disconnect: 'nothing' },
+  '2024-11-05': { batches: false, primingEvent: false },
+  '2025-03-26': { batches: true, primingEvent: false },
+  '2025-06-18': { batches: false, primingEvent: false },
+  '2025-11-25': { batches: false, primingEvent: true },
 };
 
 /** The revision assumed when no version header is sent (2025-06-18 basic/transports, Protocol Version Header). */

@@ -4,6 +4,7 @@
  * ("nobody serves it now") and never as a mistyped name.
  */
 import type { Ledger, ServedServer } from '@causeway/cluster';
+import { nearest } from '@causeway/config';
 
 /** Names that are remembered at most. */
 const MAX_KNOWN = 10_000;
@@ -36,7 +37,7 @@ export function openServers(ledger: Ledger): Servers {
     default: () => index.default,
     atPath: (path) => index.byPath.get(path),
     all: () => known.values(),
-    nearest: (name) => nearest(name, known.keys()),
+    nearest: (name) => (name.length > 64 ? undefined : nearest(name, known.keys())),
     [Symbol.dispose]: stop,
   };
 }
@@ -65,28 +66,4 @@ function collect(ledger: Ledger, known: Map<string, OfferedServer>): void {
   const moved = [...now.values()].some((server) => server.default);
   for (const [name, server] of known) if (!now.has(name) && moved) known.set(name, { ...server, default: false });
   for (const [name, server] of now) if (known.has(name) || known.size < MAX_KNOWN) known.set(name, server);
-}
-
-function nearest(name: string, names: Iterable<string>): string | undefined {
-  let best: string | undefined;
-  let least = Math.max(2, Math.floor(name.length / 3)) + 1;
-  if (name.length > 64) return undefined;
-  for (const candidate of names) {
-    const steps = distance(name.toLowerCase(), candidate.toLowerCase());
-    if (steps < least) [best, least] = [candidate, steps];
-  }
-  return best;
-}
-
-/** Edits between two short words. */
-function distance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, at) => at);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      next.push(Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }
