@@ -26,8 +26,8 @@ export function refuse(res: ServerResponse, error: CausewayError, options: Refus
     ...(retryAfter === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(retryAfter))) }),
     ...(options.allow === undefined ? {} : { allow: options.allow }),
     ...(http === 401 ? { 'www-authenticate': 'Bearer realm="causeway"' } : {}),
-    // What is left of a refused body is not read.
-    ...(http === 413 || http === 408 ? { connection: 'close' } : {}),
+    // A body that is too large is read to its end, unlooked at: a client that still sends would not see the answer.
+    ...(http === 408 ? { connection: 'close' } : {}),
   });
   res.end(body);
 }

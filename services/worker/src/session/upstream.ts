@@ -122,6 +122,9 @@ function notify(session: SessionParts, head: ClientHead, body: Buffer): void {
   session.calls.end(call);
   session.idle.release(call);
   if (call.stream.kind !== 'call' || --call.stream.answersLeft > 0) return;
+  // What rode this stream for want of a better one, and was not sent, belongs to others.
+  const unsent = call.stream.takeUnsent();
   call.stream.finish('cancelled');
   session.streams.done(call.stream);
+  for (const { bytes: message } of unsent) session.streams.home().append(message, false);
 }
