@@ -5,6 +5,7 @@
  * Invariants: linear in the input; never throws anything but JsonFault; positions are byte offsets.
  * What the members mean is left to jsonrpc.ts.
  */
+import { endOfAtom, isHex } from './json-atoms.ts';
 import type { Span } from './splice.ts';
 
 export interface ScanLimits {
@@ -14,6 +15,8 @@ export interface ScanLimits {
   readonly keys: number;
   /** Refuse keys that would reach a prototype (`__proto__`, `constructor.prototype`). */
   readonly prototypeKeys: 'refuse' | 'pass';
+  /** Refuse raw control characters inside strings, as the grammar does. Let pass, they do no harm: line breaks are spaces before they matter. */
+  readonly controls: 'refuse' | 'pass';
 }
 
 /** Why a text was refused: not JSON at all, or JSON that we do not carry. */
@@ -32,12 +35,13 @@ const [OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] = [0x7b, 0x7d, 0x5b, 
 const PROTO = Buffer.from('"__proto__"');
 const CONSTRUCTOR = Buffer.from('"constructor"');
 const PROTOTYPE = Buffer.from('"prototype"');
-const LITERALS: Readonly<Record<number, Buffer>> = { 0x74: Buffer.from('true'), 0x66: Buffer.from('false'), 0x6e: Buffer.from('null') };
 /** 1 for bytes that stand for themselves in a string: no quote, no backslash, no control character. */
 const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x20 && byte !== 0x22 && byte !== 0x5c ? 1 : 0));
-const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x30 && byte <= 0x39;
-const isHex = (byte: number | undefined): boolean =>
-  isDigit(byte) || (byte !== undefined && ((byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66)));
+/** The same with control characters let pass. */
+const ANY = PLAIN.map((plain, byte) => (byte < 0x20 ? 1 : plain));
+/** Bytes of a string that are looked at one by one before the machine's search is worth its call. */
+const NEAR = 64;
+const orEnd = (found: number, bytes: Buffer): number => (found < 0 ? bytes.length : found);
 
 /** Called at each member of an object with the scanner at its value; must consume exactly that value. */
 export type MemberVisitor = (key: string, scanner: JsonScanner, depth: number) => void;
@@ -50,6 +54,9 @@ export class JsonScanner {
   #escaped = false;
   /** Depth of the object that is the value of a key `constructor`; -1 when there is none. */
   #constructorDepth = -1;
+  /** The first quote and the first backslash from where they were last looked for. */
+  #quote = -1;
+  #backslash = -1;
 
   constructor(bytes: Buffer, limits: ScanLimits, start = 0) {
     this.#bytes = bytes;
@@ -76,8 +83,7 @@ export class JsonScanner {
     if (first === QUOTE) this.#string();
     else if (first === OPEN_OBJECT) this.object(depth);
     else if (first === OPEN_ARRAY) this.array(depth);
-    else if (first === 0x2d || isDigit(first)) this.#number();
-    else this.#literal(first);
+    else this.#atom();
     return { start, end: this.#at };
   }
 
@@ -187,12 +193,15 @@ export class JsonScanner {
   #string(): void {
     const bytes = this.#bytes;
     const end = bytes.length;
+    const plain = this.#limits.controls === 'refuse' ? PLAIN : ANY;
     let at = this.#at;
     if (bytes[at] !== QUOTE) throw this.#malformed();
     at++;
     this.#escaped = false;
     for (;;) {
-      while (at < end && PLAIN[bytes[at]!] === 1) at++;
+      const near = Math.min(end, at + NEAR);
+      while (at < near && plain[bytes[at]!] === 1) at++;
+      if (at === near && at < end) at = this.#leap(at);
       const byte = at < end ? bytes[at] : undefined;
       if (byte === QUOTE) break;
       if (byte !== BACKSLASH) {
@@ -205,6 +214,28 @@ export class JsonScanner {
     this.#at = at + 1;
   }
 
+  /**
+   * The next quote or backslash, by the machine's own search: for the long strings that make a message large.
+   * Where control characters pass, nothing else can end a plain run; elsewhere the bytes are looked at one by one.
+   */
+  #leap(from: number): number {
+    const bytes = this.#bytes;
+    if (this.#limits.controls === 'refuse') {
+      let at = from;
+      while (at < bytes.length && PLAIN[bytes[at]!] === 1) at++;
+      return at;
+    }
+    if (this.#backslash < from) this.#backslash = orEnd(bytes.indexOf(BACKSLASH, from), bytes);
+    if (this.#quote < from) this.#quote = orEnd(bytes.indexOf(QUOTE, from), bytes);
+    return Math.min(this.#backslash, this.#quote);
+  }
+
+  #atom(): void {
+    const end = endOfAtom(this.#bytes, this.#at);
+    if (end < 0) throw this.#malformed();
+    this.#at = end;
+  }
+
   #escape(at: number): number {
     const bytes = this.#bytes;
     const kind = bytes[at];
@@ -215,34 +246,5 @@ export class JsonScanner {
     }
     this.#at = at;
     throw this.#malformed();
-  }
-
-  #digits(): void {
-    if (!isDigit(this.#bytes[this.#at])) throw this.#malformed();
-    while (isDigit(this.#bytes[this.#at])) this.#at++;
-  }
-
-  #number(): void {
-    const bytes = this.#bytes;
-    if (bytes[this.#at] === 0x2d) this.#at++;
-    if (bytes[this.#at] === 0x30) this.#at++;
-    else this.#digits();
-    if (bytes[this.#at] === 0x2e) {
-      this.#at++;
-      this.#digits();
-    }
-    if (bytes[this.#at] === 0x65 || bytes[this.#at] === 0x45) {
-      this.#at++;
-      if (bytes[this.#at] === 0x2b || bytes[this.#at] === 0x2d) this.#at++;
-      this.#digits();
-    }
-  }
-
-  #literal(first: number): void {
-    const word = LITERALS[first];
-    if (!word || this.#bytes.compare(word, 0, word.length, this.#at, Math.min(this.#at + word.length, this.#bytes.length)) !== 0) {
-      throw this.#malformed();
-    }
-    this.#at += word.length;
   }
 }

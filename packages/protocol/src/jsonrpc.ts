@@ -38,10 +38,10 @@ export class FrameFault extends Error {
 }
 
 /** BAR S13. */
-const CLIENT_SCAN: ScanLimits = { depth: 64, keys: 10_000, prototypeKeys: 'refuse' };
+const CLIENT_SCAN: ScanLimits = { depth: 64, keys: 10_000, prototypeKeys: 'refuse', controls: 'refuse' };
 const MAX_BATCH = 100;
 /** A result may be large; only its nesting is bounded (BAR B13). */
-export const SERVER_SCAN: ScanLimits = { depth: 128, keys: 5_000_000, prototypeKeys: 'pass' };
+export const SERVER_SCAN: ScanLimits = { depth: 128, keys: 5_000_000, prototypeKeys: 'pass', controls: 'pass' };
 
 const PARAMS_KEYS = ['_meta', 'name', 'uri', 'arguments', 'requestId', 'progressToken', 'protocolVersion', 'capabilities', 'clientInfo'];
 

@@ -123,7 +123,7 @@ test('depth, keys and batch length are bounded', () => {
 
 test('the scanner accepts exactly what JSON.parse accepts', () => {
   const json = fc.json({ maxDepth: 5 });
-  const damaged = fc.tuple(json, fc.nat(), fc.string({ minLength: 0, maxLength: 2 })).map(([text, where, junk]) => {
+  const damaged = fc.tuple(json, fc.nat(), fc.string({ minLength: 0, maxLength: 2, unit: 'grapheme-ascii' })).map(([text, where, junk]) => {
     const cut = where % (text.length + 1);
     return text.slice(0, cut) + junk + text.slice(cut + (where % 2));
   });
@@ -148,6 +148,17 @@ test('the scanner accepts exactly what JSON.parse accepts', () => {
     }),
     { numRuns: 2000 },
   );
+});
+
+test('long strings are scanned as short ones are, with quotes, escapes and control characters anywhere', () => {
+  const long = (at: number, what: string): Buffer =>
+    Buffer.from(`{"jsonrpc":"2.0","id":1,"result":"${'x'.repeat(at)}${what}${'y'.repeat(300)}","z":"${'w'.repeat(200)}"}`);
+  for (const at of [0, 1, 62, 63, 64, 65, 500]) {
+    for (const what of ['', '\\n', '\\\\', '\\"', '\\u00e9\\n', 'é', '\t'])
+      assert.equal(readServerLine(long(at, what)).kind, 'response', `${at} ${what}`);
+    for (const what of ['"', '\\x', '\\']) assert.throws(() => readServerLine(long(at, what)), FrameFault, `${at} ${what}`);
+    refused(`{"jsonrpc":"2.0","id":1,"method":"a","params":{"x":"${'x'.repeat(at)}\t"}}`, 'malformed');
+  }
 });
 
 test('splice replaces spans of any order and leaves the rest alone', () => {

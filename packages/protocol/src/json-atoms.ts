@@ -1,0 +1,37 @@
+/**
+ * Owns the atoms of JSON that are no strings: numbers and the three literals (RFC 8259, sections 3 and 6). Pure.
+ */
+
+const LITERALS: Readonly<Record<number, Buffer>> = { 0x74: Buffer.from('true'), 0x66: Buffer.from('false'), 0x6e: Buffer.from('null') };
+
+const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x30 && byte <= 0x39;
+
+export const isHex = (byte: number | undefined): boolean =>
+  isDigit(byte) || (byte !== undefined && ((byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66)));
+
+/** Where the number or literal that begins at `at` ends; -1 if there is none. */
+export function endOfAtom(bytes: Buffer, at: number): number {
+  const first = bytes[at] ?? 0;
+  return first === 0x2d || isDigit(first) ? endOfNumber(bytes, at) : endOfLiteral(bytes, at, first);
+}
+
+function endOfDigits(bytes: Buffer, from: number): number {
+  let at = from;
+  while (isDigit(bytes[at])) at++;
+  return at === from ? -1 : at;
+}
+
+function endOfNumber(bytes: Buffer, from: number): number {
+  let at = bytes[from] === 0x2d ? from + 1 : from;
+  at = bytes[at] === 0x30 ? at + 1 : endOfDigits(bytes, at);
+  if (at >= 0 && bytes[at] === 0x2e) at = endOfDigits(bytes, at + 1);
+  if (at < 0 || (bytes[at] !== 0x65 && bytes[at] !== 0x45)) return at;
+  const sign = bytes[at + 1] === 0x2b || bytes[at + 1] === 0x2d ? 1 : 0;
+  return endOfDigits(bytes, at + 1 + sign);
+}
+
+function endOfLiteral(bytes: Buffer, at: number, first: number): number {
+  const word = LITERALS[first];
+  if (!word || at + word.length > bytes.length) return -1;
+  return bytes.compare(word, 0, word.length, at, at + word.length) === 0 ? at + word.length : -1;
+}
