@@ -14,6 +14,12 @@ export interface StreamsLimits extends StreamLimits {
   readonly age: number;
 }
 
+/**
+ * Finished streams that are remembered although they were sent to their end: enough for the answers that were on
+ * their way when a client's connection broke, and few enough to be gone before the collector has to move them.
+ */
+const MAX_SENT = 32;
+
 /** What was booked for a finished stream, and when. */
 interface Finished {
   readonly at: number;
@@ -191,7 +197,8 @@ export class Streams {
     // What was sent to the end is most likely not asked for again; what its reader left before the end is.
     for (const awaited of [false, true]) {
       for (const old of this.#finished.keys()) {
-        if (this.#frames <= this.#limits.frames && this.#bytes <= this.#limits.bytes) return;
+        const over = this.#frames > this.#limits.frames || this.#bytes > this.#limits.bytes;
+        if (!over && (awaited || this.#finished.size <= MAX_SENT)) break;
         if (old !== stream && old.awaited === awaited) this.#giveUp(old);
       }
     }
