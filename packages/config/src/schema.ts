@@ -196,7 +196,9 @@ export const serverSchema = z.strictObject({
   recovery: z
     .enum(['restart', 'end'])
     .prefault('restart')
-    .describe('When the owner of a session dies: start the session anew elsewhere, or end it.'),
+    .describe(
+      'When the owner of a session dies: start the session anew elsewhere, or end it. Starting anew is not there yet: both end it.',
+    ),
 });
 
 /** Everything but the servers. */
