@@ -18,7 +18,6 @@ export interface Call {
   readonly method: string;
   readonly stream: Stream;
   readonly index: number | undefined;
-  readonly started: number;
   answered: boolean;
   /** Stops the call's deadline. */
   cancelDeadline: () => void;
@@ -29,7 +28,6 @@ export interface NewCall {
   readonly body: Buffer;
   readonly stream: Stream;
   readonly index: number | undefined;
-  readonly now: number;
 }
 
 const copy = (bytes: Uint8Array): Buffer => Buffer.from(bytes);
@@ -44,7 +42,7 @@ export class Calls {
   }
 
   /** Registers a request and gives the bytes for the child. Spans were found at the edge; they are checked to lie inside. */
-  begin({ head, body, stream, index, now }: NewCall): { call: Call; bytes: Buffer } {
+  begin({ head, body, stream, index }: NewCall): { call: Call; bytes: Buffer } {
     if (!head.id || head.id.end > body.length) throw new Error('a request envelope names its id');
     const internal = this.#next++;
     const token = head.progressToken;
@@ -55,7 +53,6 @@ export class Calls {
       method: head.method ?? '',
       stream,
       index,
-      started: now,
       answered: false,
       cancelDeadline: () => undefined,
     };

@@ -3,24 +3,16 @@
  * and `downstream.ts` (child to client). `session.ts` builds them and decides when they end.
  */
 import type { DownHead } from '@causeway/cluster';
-import type { ServerConfig } from '@causeway/config';
-import type { CausewayError, Identity, SessionToken } from '@causeway/protocol';
-import type { Clock, Log, Wheel } from '@causeway/runtime';
+import type { CausewayError } from '@causeway/protocol';
 import type { Child } from '../child/child.ts';
 import type { Calls } from './calls.ts';
 import type { Callbacks } from './callbacks.ts';
+import type { SessionOpening } from './deps.ts';
 import type { Idle } from './idle.ts';
 import type { EndReason } from './states.ts';
 import type { Streams } from './streams.ts';
 
-export interface SessionParts {
-  readonly token: SessionToken;
-  readonly identity: Identity;
-  readonly server: ServerConfig;
-  readonly transport: 'streamable' | 'sse';
-  readonly clock: Clock;
-  readonly wheel: Wheel;
-  readonly log: Log;
+export interface SessionParts extends SessionOpening {
   readonly calls: Calls;
   readonly callbacks: Callbacks;
   readonly streams: Streams;

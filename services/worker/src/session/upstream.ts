@@ -86,7 +86,7 @@ export function beginCall(session: SessionParts, head: Pick<ClientHead, 'frame' 
   const { calls, idle, wheel, server } = session;
   if (session.draining()) throw new CausewayError('cluster.draining', { retryAfter: 1 });
   if (calls.size >= MAX_CALLS) throw new CausewayError('limit.calls', { retryAfter: 1 });
-  const { call, bytes } = calls.begin({ head: head.frame, body, stream, index: head.batch?.index, now: session.clock.monotonic() });
+  const { call, bytes } = calls.begin({ head: head.frame, body, stream, index: head.batch?.index });
   try {
     write(session, bytes);
   } catch (error) {

@@ -14,7 +14,7 @@ const fromClient = (text: string): Frame => {
 };
 const begin = (calls: Calls, text: string) => {
   const frame = fromClient(text);
-  return calls.begin({ head: frame, body: frame.bytes, stream, index: undefined, now: 0 });
+  return calls.begin({ head: frame, body: frame.bytes, stream, index: undefined });
 };
 const line = (text: string): Frame => readServerLine(Buffer.from(text));
 
