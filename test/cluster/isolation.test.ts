@@ -67,6 +67,7 @@ describe('isolation on a cluster', () => {
   it('50 concurrent sessions hear only their own, on every edge; both workers serve; DELETE ends every child', async () => {
     const sessions = await Promise.all(Array.from({ length: 50 }, (_, nth) => hello(at(nth))));
     assert.equal(new Set(sessions.map(({ session }) => session)).size, 50);
+    await life.holders(50);
     assert.equal(life.alive.size, 50);
     const living = await livingWith(MARK, cluster.mark);
     for (const { pid } of cluster.workers)

@@ -17,6 +17,11 @@ export interface Lifeline extends AsyncDisposable {
   readonly alive: ReadonlySet<number>;
   /** Every birth and death, in order; `at` is `performance.now()`. */
   readonly events: Inbox<LifeEvent>;
+  /**
+   * Resolves as soon as `n` processes hold the line. A child takes hold of it while it answers already, so what it
+   * says may be seen before it is.
+   */
+  holders(n: number): Promise<void>;
   /** Resolves when nobody is left; rejects after `ms` milliseconds naming the survivors. */
   none(ms: number): Promise<void>;
   /** Resolves when `pid` has died, with the time of it. */
@@ -56,6 +61,9 @@ export async function openLifeline(): Promise<Lifeline> {
     env: { LIFELINE: path },
     alive,
     events,
+    async holders(n) {
+      await events.next(`${n} processes`, () => alive.size >= n);
+    },
     async none(ms) {
       if (alive.size === 0) return;
       const { promise, resolve } = Promise.withResolvers<void>();

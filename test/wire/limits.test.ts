@@ -51,6 +51,7 @@ describe('limits', () => {
     assert.match(refused.headers.get('retry-after') ?? '', /^[1-9]\d*$/);
     assert.equal(error.data?.['retryable'], true);
     assert.equal(refused.messages[0]?.id, 'one-more');
+    await life.holders(4);
     assert.equal(life.alive.size, 4);
     const first = sessions.shift()!;
     const died = life.died(await pidOf(url, first.headers), 5_000);

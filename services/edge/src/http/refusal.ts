@@ -12,6 +12,9 @@ export interface RefusalOptions {
   readonly allow?: string;
 }
 
+/** Milliseconds without a byte after which a client is believed to have stopped sending a body that was refused. */
+const LINGER = 1_000;
+
 /** Answers with the error and ends the response; does nothing if it has begun already. */
 export function refuse(res: ServerResponse, error: CausewayError, options: RefusalOptions = {}): void {
   if (res.headersSent || res.destroyed) return;
@@ -26,10 +29,27 @@ export function refuse(res: ServerResponse, error: CausewayError, options: Refus
     ...(retryAfter === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(retryAfter))) }),
     ...(options.allow === undefined ? {} : { allow: options.allow }),
     ...(http === 401 ? { 'www-authenticate': 'Bearer realm="causeway"' } : {}),
-    // A body that is too large is read to its end, unlooked at: a client that still sends would not see the answer.
     ...(http === 408 ? { connection: 'close' } : {}),
   });
-  res.end(body);
+  if (res.req.complete || http === 408) res.end(body);
+  else endAfterBody(res, body);
+}
+
+/**
+ * The answer goes out at once, but the connection stays until the rest of the refused body was read, unlooked at:
+ * a connection that is closed with unread bytes is reset, and a client that still sends would not see the answer.
+ * Node's own limit on the whole request bounds it.
+ */
+function endAfterBody(res: ServerResponse, answer: Buffer): void {
+  const end = (): void => {
+    clearTimeout(timer);
+    res.end();
+  };
+  const timer = setTimeout(end, LINGER);
+  res.write(answer);
+  res.req.on('data', () => timer.refresh());
+  res.req.once('end', end).once('close', end);
+  res.req.resume();
 }
 
 /** Any failure as an error of the table; what is unexpected stays inside. */
