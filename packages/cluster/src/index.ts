@@ -29,7 +29,20 @@ export {
   type UpHead,
   type VerdictHead,
 } from './envelope.ts';
-export { LEASE_TIMES, type Lease, type LeaseTimes, type Ledger, type ServedServer, type WorkerRecord } from './ledger.ts';
+export { scopeOfIdentity, scopeOfServer, type Claim, type Holdings, type Limits, type Scope } from './admission.ts';
+export {
+  LEASE_TIMES,
+  type AdmitOptions,
+  type Lease,
+  type LeaseLoss,
+  type LeaseTimes,
+  type Ledger,
+  type NewRecord,
+  type Permit,
+  type RecordChange,
+  type ServedServer,
+  type WorkerRecord,
+} from './ledger.ts';
 export { MemoryHub } from './memory/hub.ts';
 export { findNatsServer, startNats, type Nats, type NatsBinary, type NatsNode, type NatsOptions } from './nats/server.ts';
 export { openMemoryCluster, openNatsCluster } from './open.ts';

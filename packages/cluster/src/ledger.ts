@@ -6,6 +6,7 @@
  * judged on this process's monotonic clock from the moment the last acknowledged write was *sent*.
  */
 import type { WorkerId } from '@causeway/protocol';
+import type { Claim, Holdings } from './admission.ts';
 
 /** What a worker tells the cluster about a server that it can start. */
 export interface ServedServer {
@@ -14,6 +15,8 @@ export interface ServedServer {
   /** Own path as configured, e.g. `/git`; it stands beside `/servers/{name}`. */
   readonly path?: string;
   readonly recovery: 'restart' | 'end';
+  /** Sessions of it that the cluster may hold, as this worker was configured. */
+  readonly limit?: number;
 }
 
 export interface WorkerRecord {
@@ -29,7 +32,14 @@ export interface WorkerRecord {
   readonly draining: boolean;
   /** By server name. */
   readonly servers: Readonly<Record<string, ServedServer>>;
+  /** What is held under the limits, counted anew from the permits that exist at every write. */
+  readonly holds: Holdings;
+  /** The limits of the whole cluster, as this worker was configured; for people. */
+  readonly limits?: { readonly total?: number; readonly identity?: number };
 }
+
+/** A record as its worker begins it; what it holds follows. */
+export type NewRecord = Omit<WorkerRecord, 'sessions' | 'holds'>;
 
 export interface LeaseTimes {
   /** Milliseconds after which an unrenewed record is gone for everybody. */
@@ -40,22 +50,58 @@ export interface LeaseTimes {
   readonly fence: number;
 }
 
+/** Longer than the longest election of JetStream (9 s) beside a heartbeat, and the fence before the end. */
 export const LEASE_TIMES: LeaseTimes = { ttl: 20_000, heartbeat: 2_000, fence: 14_000 };
 
+/** Why a lease is over: it could not be renewed in time, somebody took the record away, or it was given back. */
+export type LeaseLoss = 'fenced' | 'deposed' | 'returned';
+
+/** A held place under every limit that concerns a session. */
+export interface Permit {
+  readonly claim: Claim;
+  /** The place is free again; idempotent. */
+  release(): void;
+}
+
+export interface AdmitOptions {
+  /** Gives up while it waits. */
+  readonly signal?: AbortSignal;
+  /** Told when the place is lost: the record had vanished, and meanwhile others had taken all there is. */
+  readonly revoked?: () => void;
+}
+
+/** What of its record a worker changes by itself; what it holds follows from its permits. */
+export type RecordChange = Partial<Pick<WorkerRecord, 'draining' | 'servers' | 'capacity' | 'limits'>>;
+
 export interface Lease extends AsyncDisposable {
-  /** Fires when this worker may no longer act: the lease ran out, was taken or was given back. */
+  /** Fires when this worker may no longer act; the reason is a `LeaseLoss`. */
   readonly lost: AbortSignal;
   /** Milliseconds of monotonic time left before the fence; 0 when lost. */
   remaining(): number;
+  /** When the last write that was acknowledged was sent, in the ledger's own monotonic time. */
+  readonly confirmed: number;
+  /** Resolves with the next acknowledged write that is sent after this call; rejects when the lease is lost. */
+  confirm(): Promise<void>;
   /** Writes the changed record soon; several changes become one write. */
-  update(change: Partial<Pick<WorkerRecord, 'sessions' | 'draining' | 'servers' | 'capacity'>>): void;
+  update(change: RecordChange): void;
+  /**
+   * A place under every limit, or a CausewayError: `limit.total`, `limit.server`, `limit.identity`, `limit.worker`
+   * when there is none and none becomes free within a moment; `cluster.unavailable` when it cannot be known.
+   */
+  admit(claim: Claim, options?: AdmitOptions): Promise<Permit>;
 }
 
 export interface Ledger extends AsyncDisposable {
   /** Writes the record for the first time and keeps it alive. Rejects with a CausewayError `cluster.unavailable`. */
-  lease(record: WorkerRecord, times?: LeaseTimes): Promise<Lease>;
+  lease(record: NewRecord, times?: LeaseTimes): Promise<Lease>;
   /** The records as last seen; kept up to date by a watch, never by a scan. */
   workers(): ReadonlyMap<WorkerId, WorkerRecord>;
   /** Calls back after every change of `workers()`; returns the way to stop. */
   onChange(listener: () => void): () => void;
+  /**
+   * Takes away the record of a worker that has not renewed it for a heartbeat and a half although this process
+   * listened. One that is alive loses its lease by this, so it is for workers that the bus says are gone as well.
+   * Resolves with whether the worker has no record now: `false` if it was heard.
+   */
+  depose(worker: WorkerId): Promise<boolean>;
 }

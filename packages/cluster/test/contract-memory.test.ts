@@ -1,6 +1,6 @@
 /** The embedded default passes the whole contract. */
 import { describe } from 'node:test';
-import { busContract, ledgerContract, sessionsContract, type World } from '@causeway/cluster/contract';
+import { admissionContract, busContract, ledgerContract, sessionsContract, type World } from '@causeway/cluster/contract';
 import { MemoryHub, openMemoryCluster, type MemoryCluster, type MemoryClusterOptions } from '@causeway/cluster';
 
 async function world<T>(options: MemoryClusterOptions, part: (cluster: MemoryCluster) => T): Promise<World<T>> {
@@ -28,5 +28,6 @@ async function world<T>(options: MemoryClusterOptions, part: (cluster: MemoryClu
 describe('embedded', () => {
   busContract((limits) => world({ limits }, ({ bus }) => bus));
   ledgerContract((leaseTimes) => world({ leaseTimes }, ({ ledger }) => ledger));
+  admissionContract((leaseTimes) => world({ leaseTimes }, ({ ledger }) => ledger), 20);
   sessionsContract(() => world({}, ({ sessions }) => sessions));
 });

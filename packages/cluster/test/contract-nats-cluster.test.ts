@@ -1,7 +1,7 @@
 /** The NATS implementations pass the whole contract over a cluster of three, each member at another server. */
 import { after, before, describe } from 'node:test';
 import { startNats, type Nats } from '@causeway/cluster';
-import { busContract, ledgerContract, sessionsContract } from '@causeway/cluster/contract';
+import { admissionContract, busContract, ledgerContract, sessionsContract } from '@causeway/cluster/contract';
 import { natsBusWorld, natsClusterWorld } from './support/nats-world.ts';
 
 describe('three nats-servers', () => {
@@ -12,5 +12,6 @@ describe('three nats-servers', () => {
   after(() => nats[Symbol.asyncDispose]());
   busContract((limits) => natsBusWorld(nats, limits));
   ledgerContract((times) => natsClusterWorld(nats, ({ ledger }) => ledger, times));
+  admissionContract((times) => natsClusterWorld(nats, ({ ledger }) => ledger, times), 20);
   sessionsContract(() => natsClusterWorld(nats, ({ sessions }) => sessions));
 });

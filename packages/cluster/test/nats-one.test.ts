@@ -2,7 +2,10 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { ANONYMOUS, newEdgeId, newWorkerId, type SessionToken } from '@causeway/protocol';
-import { BusError, openNatsCluster, startNats, subjects, type Bus, type Cluster, type Nats, type WorkerRecord } from '@causeway/cluster';
+import { BusError, openNatsCluster, startNats, subjects, type Bus, type Cluster, type Nats, type NewRecord } from '@causeway/cluster';
+import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import { connect } from '@nats-io/transport-node';
 import { hear, routed, soon, until } from '../src/contract/world.ts';
 
 const TIMES = { ttl: 4_000, heartbeat: 300, fence: 2_500 };
@@ -33,13 +36,12 @@ describe('one nats-server', () => {
   let b: Cluster;
   const open = (): Promise<Cluster> =>
     openNatsCluster({ servers: nats.urls, name: 'test', inbox: subjects().edgeInbox(newEdgeId()), leaseTimes: TIMES });
-  const record = (): WorkerRecord => ({
+  const record = (): NewRecord => ({
     v: 1,
     worker: newWorkerId(),
     host: 'h',
     version: '1',
-    capacity: 1,
-    sessions: 0,
+    capacity: 10,
     draining: false,
     servers: {},
   });
@@ -97,35 +99,61 @@ describe('one nats-server', () => {
       (listener) => b.ledger.onChange(listener),
       () => !b.ledger.workers().has(mine.worker),
     );
-    await using _again = await a.ledger.lease({ ...mine, sessions: 7 });
+    await using _again = await a.ledger.lease({ ...mine, capacity: 7 });
     await until(
       'the new record',
       (listener) => b.ledger.onChange(listener),
-      () => b.ledger.workers().get(mine.worker)?.sessions === 7,
+      () => b.ledger.workers().get(mine.worker)?.capacity === 7,
     );
   });
 
-  it('a record that somebody removed is written again', async () => {
+  it('a record that somebody removed is a lease that was taken away; another one can be had', async () => {
     const mine = record();
-    await using _lease = await a.ledger.lease(mine);
+    const lease = await a.ledger.lease(mine);
     await until(
       'the record',
       (listener) => b.ledger.onChange(listener),
       () => b.ledger.workers().has(mine.worker),
     );
-    const seen: boolean[] = [];
-    b.ledger.onChange(() => seen.push(b.ledger.workers().has(mine.worker)));
-    const { connect } = await import('@nats-io/transport-node');
-    const { Kvm } = await import('@nats-io/kv');
     const nc = await connect({ servers: nats.nodes[0]!.address });
     await (await new Kvm(nc).open('cw_workers')).purge(mine.worker);
     await nc.close();
+    await soon('the loss', fired(lease.lost), 1_000);
+    assert.equal(lease.lost.reason, 'deposed');
+    await using _again = await a.ledger.lease(mine);
     await until(
       'its return',
       (listener) => b.ledger.onChange(listener),
-      () => seen.includes(false) && seen.at(-1) === true,
+      () => b.ledger.workers().has(mine.worker),
     );
   });
+
+  for (const [how, wipe] of [
+    ['emptied', (manager: JetStreamManager) => manager.streams.purge('KV_cw_workers')],
+    ['removed', (manager: JetStreamManager) => manager.streams.delete('KV_cw_workers')],
+  ] as const) {
+    it(`a bucket that is ${how} under everybody is filled again, with what is true, and no lease is lost`, async () => {
+      const leases = await Promise.all([a, b].map(({ ledger }) => ledger.lease(record())));
+      const claim = { server: 's', limits: { total: 3 } };
+      await leases[0]!.admit(claim);
+      await leases[1]!.admit(claim);
+      const nc = await connect({ servers: nats.nodes[0]!.address });
+      await wipe(await jetstreamManager(nc));
+      await nc.close();
+      await assert.doesNotReject(leases[0]!.admit(claim));
+      await assert.rejects(leases[1]!.admit(claim), { reason: 'limit.total' });
+      const late = await open();
+      await until(
+        'both records',
+        (listener) => late.ledger.onChange(listener),
+        () => late.ledger.workers().size === 2,
+        15_000,
+      );
+      assert.deepEqual([...late.ledger.workers().values()].map(({ sessions }) => sessions).toSorted(), [1, 2]);
+      assert.ok(leases.every(({ lost }) => !lost.aborted));
+      await late[Symbol.asyncDispose]();
+    });
+  }
 
   it('a large message holds up neither other subjects nor their order', async () => {
     const heard = await hear(b.bus, 'x.>');

@@ -62,7 +62,7 @@ describe('roles', () => {
   });
 
   it('are enough for leases, session records and the key', async () => {
-    const record = { v: 1, worker: workerId, host: 'h', version: '1', capacity: 1, sessions: 0, draining: false, servers: {} } as const;
+    const record = { v: 1, worker: workerId, host: 'h', version: '1', capacity: 1, draining: false, servers: {} } as const;
     await using lease = await worker.ledger.lease(record);
     await until(
       'the record',

@@ -61,7 +61,6 @@ describe('three nats-servers', () => {
         host: 'h',
         version: '1',
         capacity: 1,
-        sessions: 0,
         draining: false,
         servers: {},
       } as const;
@@ -106,11 +105,11 @@ describe('three nats-servers', () => {
       }
       assert.equal((await claims).filter(Boolean).length, 1, 'one of six claims wins');
       assert.ok(longest < 3_000, `${longest} ms without an answer`);
-      leases[0]!.update({ sessions: 1 });
+      leases[0]!.update({ capacity: 7 });
       await until(
         'a change',
         (listener) => b.ledger.onChange(listener),
-        () => [...b.ledger.workers().values()].some(({ sessions }) => sessions === 1),
+        () => [...b.ledger.workers().values()].some(({ capacity }) => capacity === 7),
         15_000,
       );
       assert.deepEqual(lost, []);

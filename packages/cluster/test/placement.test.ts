@@ -12,6 +12,7 @@ const worker = (change: Partial<WorkerRecord> = {}): WorkerRecord => ({
   version: '1',
   capacity: 10,
   sessions: 0,
+  holds: {},
   draining: false,
   servers: { files: { default: true, recovery: 'restart' } },
   ...change,

@@ -31,7 +31,6 @@ export async function scriptedWorker(cluster: Cluster, script: (worker: Scripted
     host: 'test',
     version: '0',
     capacity: 10,
-    sessions: 0,
     draining: false,
     servers: { echo: { default: true, recovery: 'restart' } },
   });

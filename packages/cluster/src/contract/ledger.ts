@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CausewayError, newWorkerId, type WorkerId } from '@causeway/protocol';
-import type { Ledger, LeaseTimes, WorkerRecord } from '../ledger.ts';
+import type { Ledger, LeaseTimes, NewRecord, WorkerRecord } from '../ledger.ts';
 import { soon, until, type Party, type World } from './world.ts';
 
 /** The shortest that NATS can do: it counts TTL in whole seconds. */
@@ -13,12 +13,12 @@ const EXPIRY_SLACK = 2_000;
 type MakeLedgerWorld = (times: LeaseTimes) => Promise<World<Ledger>>;
 type Pair = { readonly world: World<Ledger>; readonly a: Party<Ledger>; readonly b: Party<Ledger> };
 
-function record(change: Partial<WorkerRecord> = {}): WorkerRecord {
+export function record(change: Partial<NewRecord> = {}): NewRecord {
   const servers = { files: { default: true, path: '/files', recovery: 'restart' } } as const;
-  return { v: 1, worker: newWorkerId(), host: 'h', version: '1.0.0', capacity: 10, sessions: 0, draining: false, servers, ...change };
+  return { v: 1, worker: newWorkerId(), host: 'h', version: '1.0.0', capacity: 10, draining: false, servers, ...change };
 }
 
-function sees(ledger: Ledger, what: string, holds: (workers: ReadonlyMap<WorkerId, WorkerRecord>) => boolean, ms?: number): Promise<void> {
+export function sees(ledger: Ledger, what: string, holds: (workers: ReadonlyMap<WorkerId, WorkerRecord>) => boolean, ms?: number): Promise<void> {
   return until(
     what,
     (listener) => ledger.onChange(listener),
@@ -53,18 +53,19 @@ function records(pair: Register): void {
     await using _lease = await a.part.lease(written);
     await sees(a.part, 'own record', (workers) => workers.has(written.worker));
     await sees(b.part, 'record of another', (workers) => workers.has(written.worker));
-    assert.deepEqual(b.part.workers().get(written.worker), written);
+    assert.deepEqual(b.part.workers().get(written.worker), { ...written, sessions: 0, holds: {} });
   });
 
   pair('changes become visible, the last one at the latest', async ({ a, b }) => {
     const { worker } = record();
     await using lease = await a.part.lease(record({ worker }));
-    for (let sessions = 1; sessions <= 20; sessions += 1) lease.update({ sessions });
+    for (let capacity = 1; capacity <= 20; capacity += 1) lease.update({ capacity });
     lease.update({ draining: true });
-    await sees(b.part, 'the last change', (workers) => workers.get(worker)?.sessions === 20 && workers.get(worker)?.draining === true);
+    await sees(b.part, 'the last change', (workers) => workers.get(worker)?.capacity === 20 && workers.get(worker)?.draining === true);
     lease.update({ servers: {}, capacity: 7 });
     await sees(b.part, 'a further change', (workers) => workers.get(worker)?.capacity === 7);
-    assert.deepEqual(b.part.workers().get(worker), record({ worker, sessions: 20, draining: true, servers: {}, capacity: 7 }));
+    const changed = record({ worker, draining: true, servers: {}, capacity: 7 });
+    assert.deepEqual(b.part.workers().get(worker), { ...changed, sessions: 0, holds: {} });
   });
 
   pair('who comes later sees what is there', async ({ world, a }) => {
@@ -81,12 +82,12 @@ function records(pair: Register): void {
     const { worker } = record();
     const lease = await a.part.lease(record({ worker }));
     await sees(b.part, 'the record', (workers) => workers.has(worker));
-    lease.update({ sessions: 3 });
+    lease.update({ capacity: 3 });
     await lease[Symbol.asyncDispose]();
     await sees(b.part, 'its end', (workers) => !workers.has(worker), 1_000);
     assert.ok(lease.lost.aborted);
     assert.equal(lease.remaining(), 0);
-    lease.update({ sessions: 4 });
+    lease.update({ capacity: 4 });
     await lease[Symbol.asyncDispose]();
     await using _other = await a.part.lease(record({ worker: newWorkerId() }));
     await sees(b.part, 'another record', (workers) => workers.size > 0);
@@ -136,8 +137,8 @@ function leases(pair: Register): void {
     assert.ok((await gone) > fenced, 'the fence comes before anybody could take over');
     await a.heal();
     assert.equal(lease.remaining(), 0, 'a lost lease stays lost');
-    await using again = await a.part.lease(record({ worker, sessions: 1 }));
-    await sees(b.part, 'a new lease', (workers) => workers.get(worker)?.sessions === 1);
+    await using again = await a.part.lease(record({ worker, capacity: 1 }));
+    await sees(b.part, 'a new lease', (workers) => workers.get(worker)?.capacity === 1);
     assert.ok(again.remaining() > 0);
   });
 
@@ -146,9 +147,9 @@ function leases(pair: Register): void {
     await using lease = await a.part.lease(record({ worker }));
     await sees(b.part, 'the record', (workers) => workers.has(worker));
     await a.cut();
-    lease.update({ sessions: 5 });
+    lease.update({ capacity: 5 });
     await a.heal();
-    await sees(b.part, 'what changed meanwhile', (workers) => workers.get(worker)?.sessions === 5);
+    await sees(b.part, 'what changed meanwhile', (workers) => workers.get(worker)?.capacity === 5);
     assert.ok(!lease.lost.aborted);
     assert.ok(lease.remaining() > 0);
   });

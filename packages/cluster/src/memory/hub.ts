@@ -1,11 +1,11 @@
 /**
  * Owns what the members of an embedded cluster share: the place of the NATS server when there is none.
  * One process usually has one cluster on a hub of its own; tests put several clusters on one hub.
- * Invariants: everything here is reached only by the files beside this one. Holds no timers.
+ * Invariants: everything here is reached only by the files beside this one.
  */
-import type { SessionToken, WorkerId } from '@causeway/protocol';
+import type { SessionToken } from '@causeway/protocol';
 import type { BusMessage, BusStatus } from '../bus.ts';
-import type { WorkerRecord } from '../ledger.ts';
+import { RecordLog } from './ledger.ts';
 
 /** A bus as the hub sees it. */
 export interface HubMember {
@@ -21,18 +21,10 @@ export interface HubPost {
   readonly message: BusMessage;
 }
 
-export interface HeldRecord {
-  readonly record: WorkerRecord;
-  /** The lease that wrote it: an older one must not remove it. */
-  readonly holder: object;
-}
-
 export class MemoryHub {
   /** Buses, in the order of joining. */
   readonly members = new Set<HubMember>();
-  readonly records = new Map<WorkerId, HeldRecord>();
-  /** Told after every change of `records`. */
-  readonly watchers = new Set<() => void>();
+  readonly records = new RecordLog();
   /** Records as JSON text: what is read back never shares objects with what was written. */
   readonly sessions = new Map<SessionToken, { readonly text: string; readonly revision: number }>();
   revision = 0;

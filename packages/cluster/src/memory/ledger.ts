@@ -1,157 +1,148 @@
 /**
- * Owns the embedded ledger: worker records shared through the hub.
- * Invariants: a write is immediate, so a lease ages only while its cluster is cut off; a process that was
- * merely paused (stopped, debugged, suspended) loses nothing, for nobody could have taken its place.
+ * Owns the embedded ledger: the log of records that the members of a hub share, and each member's door to it.
+ * Invariants: the log has the rules of the real store (positions, expectations, expiry with a mark, delivery after
+ * the write); within one process a lease is not a matter of time, since nobody could take a paused process's place:
+ * unless times are asked for, it lasts as long as the process.
  */
 import { CausewayError, type WorkerId } from '@causeway/protocol';
-import { LEASE_TIMES, type Lease, type LeaseTimes, type Ledger, type WorkerRecord } from '../ledger.ts';
+import type { LeaseTimes } from '../ledger.ts';
+import { LogLedger } from '../log-ledger.ts';
+import { RecordsView, type SeenRecord } from '../records.ts';
+import { WriteConflict, type Expectation, type RecordStore } from '../store.ts';
+import { systemTime } from '../time.ts';
 import type { MemoryHub } from './hub.ts';
 
-type Change = Parameters<Lease['update']>[0];
+/** Of a ledger within one process. */
+const LASTING: LeaseTimes = { ttl: Infinity, heartbeat: Infinity, fence: Infinity };
+/** Milliseconds for which the mark of a record's end is kept. */
+const MARKER_TTL = 5 * 60_000;
 
-class MemoryLease implements Lease {
-  readonly #ledger: MemoryLedger;
-  readonly #hub: MemoryHub;
-  readonly #times: LeaseTimes;
-  readonly #lost = new AbortController();
-  #record: WorkerRecord;
-  /** Monotonic milliseconds of the last write while cut off. */
-  #cutAt: number | undefined;
-  #fence: NodeJS.Timeout | undefined;
-  #expiry: NodeJS.Timeout | undefined;
-  #dirty = false;
+/** The log: what the NATS server is otherwise. */
+export class RecordLog {
+  readonly #entries = new Map<WorkerId, SeenRecord>();
+  readonly #timers = new Map<WorkerId, NodeJS.Timeout>();
+  readonly #watchers = new Set<(entry: SeenRecord) => void>();
+  #last = 0;
 
-  constructor(ledger: MemoryLedger, hub: MemoryHub, record: WorkerRecord, times: LeaseTimes) {
-    this.#ledger = ledger;
-    this.#hub = hub;
-    this.#record = record;
-    this.#times = times;
-    this.#write();
+  get last(): number {
+    return this.#last;
   }
 
-  get lost(): AbortSignal {
-    return this.#lost.signal;
+  get entries(): readonly SeenRecord[] {
+    return [...this.#entries.values()];
   }
 
-  remaining(): number {
-    if (this.lost.aborted) return 0;
-    if (this.#cutAt === undefined) return this.#times.fence;
-    const left = Math.max(0, this.#cutAt + this.#times.fence - performance.now());
-    if (left === 0) this.#lost.abort();
-    return left;
+  put(key: WorkerId, text: string, ttl: number, expect: Expectation): number {
+    this.#check(key, expect);
+    this.#write({ key, sequence: this.#last + 1, text });
+    this.#later(key, ttl, () => this.#end(key, 'expired'));
+    return this.#last;
   }
 
-  update(change: Change): void {
-    this.#record = { ...this.#record, ...change };
-    if (this.#dirty) return;
-    this.#dirty = true;
+  purge(key: WorkerId, expect: Expectation): void {
+    this.#check(key, expect);
+    this.#end(key, 'taken');
+  }
+
+  /** Calls back with every entry, a moment after it was written; returns the way to stop. */
+  watch(watcher: (entry: SeenRecord) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => void this.#watchers.delete(watcher);
+  }
+
+  #check(key: WorkerId, expect: Expectation): void {
+    const [expected, found] = 'log' in expect ? [expect.log, this.#last] : [expect.own, this.#entries.get(key)?.sequence ?? 0];
+    if (expected !== found) throw new WriteConflict(found);
+  }
+
+  #end(key: WorkerId, gone: 'taken' | 'expired'): void {
+    this.#write({ key, sequence: this.#last + 1, gone });
+    this.#later(key, MARKER_TTL, () => void this.#entries.delete(key));
+  }
+
+  #write(entry: SeenRecord): void {
+    this.#last = entry.sequence;
+    this.#entries.set(entry.key, entry);
     queueMicrotask(() => {
-      if (this.#dirty && this.#cutAt === undefined) this.#write();
+      for (const watcher of [...this.#watchers]) watcher(entry);
     });
   }
 
-  cut(): void {
-    if (this.lost.aborted) return;
-    this.#cutAt = performance.now();
-    this.#fence = setTimeout(() => this.#lost.abort(), this.#times.fence);
-    // the hub's part rather than the worker's: it goes on when the worker is gone
-    this.#expiry = setTimeout(() => this.#remove(), this.#times.ttl).unref();
-  }
-
-  join(): void {
-    // a lease that is lost stays lost, and its record goes when its time is over
-    if (this.remaining() === 0) return;
-    clearTimeout(this.#fence);
-    clearTimeout(this.#expiry);
-    this.#cutAt = undefined;
-    this.#write();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    clearTimeout(this.#fence);
-    this.#lost.abort();
-    if (this.#cutAt === undefined) this.#remove();
-  }
-
-  #write(): void {
-    if (this.lost.aborted) return;
-    this.#dirty = false;
-    this.#hub.records.set(this.#record.worker, { record: this.#record, holder: this });
-    for (const watcher of [...this.#hub.watchers]) watcher();
-  }
-
-  #remove(): void {
-    this.#ledger.forget(this);
-    if (this.#hub.records.get(this.#record.worker)?.holder !== this) return;
-    this.#hub.records.delete(this.#record.worker);
-    for (const watcher of [...this.#hub.watchers]) watcher();
+  /** The store's part rather than the worker's: it goes on when the worker is gone, and keeps no process alive. */
+  #later(key: WorkerId, ms: number, fn: () => void): void {
+    clearTimeout(this.#timers.get(key));
+    this.#timers.delete(key);
+    if (ms !== Infinity) this.#timers.set(key, setTimeout(fn, ms).unref());
   }
 }
 
-export class MemoryLedger implements Ledger {
-  readonly #hub: MemoryHub;
-  readonly #times: LeaseTimes;
-  readonly #leases = new Set<MemoryLease>();
-  readonly #listeners = new Set<() => void>();
-  #view: ReadonlyMap<WorkerId, WorkerRecord> = new Map();
-  #connected = true;
-  #closed = false;
-  #told = true;
+/** One member's ledger; it can be cut off from the log as a network would. */
+export class MemoryLedger extends LogLedger {
+  readonly #view: RecordsView;
+  readonly #store: MemoryStore;
+  readonly #stop: () => void;
 
-  constructor(hub: MemoryHub, times: LeaseTimes = LEASE_TIMES) {
-    this.#hub = hub;
-    this.#times = times;
-    hub.watchers.add(this.#watch);
-    this.#watch();
+  constructor(hub: MemoryHub, given?: LeaseTimes) {
+    const times = given ?? LASTING;
+    const view = new RecordsView(systemTime, times.ttl);
+    const store = new MemoryStore(hub.records, view);
+    super({
+      store,
+      view,
+      time: systemTime,
+      times,
+      whenLive: async () => {
+        if (!store.live) throw new CausewayError('cluster.unavailable');
+      },
+    });
+    this.#view = view;
+    this.#store = store;
+    this.#stop = hub.records.watch((entry) => {
+      if (store.live) view.change(entry);
+    });
+    store.resync();
   }
 
-  async lease(record: WorkerRecord, times: LeaseTimes = this.#times): Promise<Lease> {
-    if (!this.#connected || this.#closed) throw new CausewayError('cluster.unavailable');
-    const lease = new MemoryLease(this, this.#hub, record, times);
-    this.#leases.add(lease);
-    return lease;
-  }
-
-  workers(): ReadonlyMap<WorkerId, WorkerRecord> {
-    return this.#view;
-  }
-
-  onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
-  }
-
-  /** Cuts this ledger off, or joins it again, with every lease that it gave. */
   setConnected(connected: boolean): void {
-    if (connected === this.#connected || this.#closed) return;
-    this.#connected = connected;
-    for (const lease of this.#leases) {
-      if (connected) lease.join();
-      else lease.cut();
-    }
-    if (connected) this.#watch();
+    if (connected === this.#store.live) return;
+    this.#store.live = connected;
+    if (!connected) return this.#view.cut();
+    this.#store.resync();
+    this.renew();
   }
 
-  forget(lease: MemoryLease): void {
-    this.#leases.delete(lease);
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]();
+    this.#stop();
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#hub.watchers.delete(this.#watch);
-    for (const lease of [...this.#leases]) await lease[Symbol.asyncDispose]();
-    this.#listeners.clear();
-  }
-
-  readonly #watch = (): void => {
-    if (!this.#connected) return;
-    this.#view = new Map([...this.#hub.records].map(([worker, held]) => [worker, held.record]));
-    if (!this.#told) return;
-    this.#told = false;
-    queueMicrotask(() => {
-      this.#told = true;
-      for (const listener of [...this.#listeners]) listener();
-    });
-  };
 }
+
+class MemoryStore implements RecordStore {
+  live = true;
+  readonly #log: RecordLog;
+  readonly #view: RecordsView;
+
+  constructor(log: RecordLog, view: RecordsView) {
+    this.#log = log;
+    this.#view = view;
+  }
+
+  async put(worker: WorkerId, text: string, ttl: number, expect: Expectation): Promise<number> {
+    this.#reach();
+    return this.#log.put(worker, text, ttl, expect);
+  }
+
+  async purge(worker: WorkerId, expect: { readonly own: number }): Promise<void> {
+    this.#reach();
+    this.#log.purge(worker, expect);
+  }
+
+  resync(): void {
+    if (this.live) this.#view.snapshot(this.#log.entries, this.#log.last);
+  }
+
+  #reach(): void {
+    if (!this.live) throw new CausewayError('cluster.unavailable');
+  }
+}
+

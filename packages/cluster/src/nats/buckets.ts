@@ -58,39 +58,56 @@ export async function ensureBucket(manager: JetStreamManager, prefix: string, bu
   return name;
 }
 
+/** Makes a bucket again if it is gone, and says whether it was. Never rejects: whoever needs it asks again. */
+export async function restoreBucket(manager: JetStreamManager, prefix: string, bucket: Bucket, replicas: number): Promise<boolean> {
+  const name = bucketName(prefix, bucket);
+  try {
+    if ((await find(manager, name)) !== undefined) return false;
+    await add(manager, name, bucket, replicas);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function findOrAdd(manager: JetStreamManager, name: string, bucket: Bucket, replicas: number): Promise<StreamInfo> {
-  const find = async (): Promise<StreamInfo | undefined> => {
-    try {
-      return await manager.streams.info(streamOf(name));
-    } catch (error) {
-      if (error instanceof JetStreamApiError && error.status === 404) return undefined;
-      throw error;
-    }
-  };
-  const found = await find();
+  const found = await find(manager, name);
   if (found !== undefined) return found;
   try {
-    return await manager.streams.add({
-      name: streamOf(name),
-      description: DESCRIPTIONS[bucket],
-      subjects: [subjectOf(name, '>')],
-      retention: RetentionPolicy.Limits,
-      discard: DiscardPolicy.New,
-      storage: StorageType.File,
-      num_replicas: replicas,
-      max_msgs_per_subject: 1,
-      max_msg_size: SESSION_RECORD_BYTES + 4_096,
-      max_age: bucket === 'sessions' ? nanos(SESSION_AGE) : 0,
-      allow_rollup_hdrs: true,
-      allow_direct: false,
-      deny_delete: true,
-      allow_msg_ttl: true,
-      subject_delete_marker_ttl: nanos(MARKER_TTL),
-    });
+    return await add(manager, name, bucket, replicas);
   } catch (error) {
     // another process was first, with other replicas or another version's settings
-    const made = error instanceof JetStreamApiError && error.status === 400 ? await find() : undefined;
+    const made = error instanceof JetStreamApiError && error.status === 400 ? await find(manager, name) : undefined;
     if (made === undefined) throw error;
     return made;
   }
+}
+
+async function find(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {
+  try {
+    return await manager.streams.info(streamOf(name));
+  } catch (error) {
+    if (error instanceof JetStreamApiError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+function add(manager: JetStreamManager, name: string, bucket: Bucket, replicas: number): Promise<StreamInfo> {
+  return manager.streams.add({
+    name: streamOf(name),
+    description: DESCRIPTIONS[bucket],
+    subjects: [subjectOf(name, '>')],
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.New,
+    storage: StorageType.File,
+    num_replicas: replicas,
+    max_msgs_per_subject: 1,
+    max_msg_size: SESSION_RECORD_BYTES + 4_096,
+    max_age: bucket === 'sessions' ? nanos(SESSION_AGE) : 0,
+    allow_rollup_hdrs: true,
+    allow_direct: false,
+    deny_delete: true,
+    allow_msg_ttl: true,
+    subject_delete_marker_ttl: nanos(MARKER_TTL),
+  });
 }

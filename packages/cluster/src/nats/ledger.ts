@@ -1,19 +1,24 @@
 /**
- * Owns the ledger over one bucket: the leases of this process, and the view of everybody's records.
- * Invariants: the view follows a watch and is never polled; while NATS is out of reach it stays as last
- * seen, since nothing is known to have changed; a renewal that changes nothing is told to nobody.
+ * Owns the ledger over one bucket: how the log of records is written to and watched in NATS.
+ * Invariants: the view follows a watch and is never polled; while NATS is out of reach it stays as last seen, since
+ * nothing is known to have changed; a bucket that is gone is made again.
  */
-import { CausewayError, type WorkerId } from '@causeway/protocol';
-import { jetstream, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
-import { LEASE_TIMES, type Lease, type Ledger, type LeaseTimes, type WorkerRecord } from '../ledger.ts';
+import type { WorkerId } from '@causeway/protocol';
+import { JetStreamApiError, jetstream, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import { headers } from '@nats-io/transport-node';
+import { LEASE_TIMES, type Ledger, type LeaseTimes } from '../ledger.ts';
+import { LogLedger } from '../log-ledger.ts';
+import { RecordsView, type SeenRecord } from '../records.ts';
+import { WriteConflict, type Expectation, type RecordStore } from '../store.ts';
+import { systemTime } from '../time.ts';
+import { MARKER_TTL, subjectOf } from './buckets.ts';
 import { within } from './connect.ts';
-import { NatsLease } from './lease.ts';
 import { RECONNECT, type Link } from './link.ts';
-import { unavailable } from './patience.ts';
+import { isConflict, isUnanswered, unavailable } from './patience.ts';
 import { BucketWatch, type Entry } from './watch.ts';
 
-/** Milliseconds for the first write of a lease, longer than a leader election. */
-const LEASE_DEADLINE = 12_000;
+/** Milliseconds until a write counts as failed. */
+const WRITE_DEADLINE = 2_000;
 
 export interface NatsLedgerOptions {
   readonly control: Link;
@@ -23,133 +28,112 @@ export interface NatsLedgerOptions {
   readonly times?: LeaseTimes | undefined;
   /** Milliseconds until the first view must be there. */
   readonly deadline: number;
+  /** Makes the bucket anew if it is gone, and says whether it was; never rejects. */
+  readonly restore: () => Promise<boolean>;
 }
 
 export async function openNatsLedger(options: NatsLedgerOptions): Promise<Ledger> {
-  const ledger = new NatsLedger(options);
+  const times = options.times ?? LEASE_TIMES;
+  const view = new RecordsView(systemTime, times.ttl);
+  const { control, manager, bucket, inbox } = options;
+  const watch = new BucketWatch(control, manager, {
+    bucket,
+    inbox,
+    snapshot: (entries, last) => view.snapshot(entries.map(seen), last),
+    change: (entry) => view.change(seen(entry)),
+  });
+  const store = new NatsStore(options, watch);
+  const ledger = new NatsLedger(
+    { store, view, time: systemTime, times, whenLive: () => control.whenLive(RECONNECT) },
+    { control, watch, cut: () => view.cut() },
+  );
   try {
-    await within(options.deadline, ledger.open());
+    await within(options.deadline, watch.open());
   } catch (error) {
     await ledger[Symbol.asyncDispose]();
-    throw unavailable(error, `The NATS bucket ${options.bucket} could not be watched. Check JetStream's state and permissions.`);
+    throw unavailable(error, `The NATS bucket ${bucket} could not be watched. Check JetStream's state and permissions.`);
   }
   return ledger;
 }
 
-class NatsLedger implements Ledger {
-  readonly #options: NatsLedgerOptions;
-  readonly #js: JetStreamClient;
-  readonly #watch: BucketWatch;
-  readonly #leases = new Map<WorkerId, NatsLease>();
-  readonly #listeners = new Set<() => void>();
-  #view: ReadonlyMap<WorkerId, WorkerRecord> = new Map();
-  /** The records as they were written, to tell renewals from changes. */
-  readonly #texts = new Map<WorkerId, string>();
-  #told = true;
-  #closed = false;
+interface Feed {
+  readonly control: Link;
+  readonly watch: BucketWatch;
+  readonly cut: () => void;
+}
 
-  constructor(options: NatsLedgerOptions) {
-    this.#options = options;
-    this.#js = jetstream(options.control.nc);
-    this.#watch = new BucketWatch(options.control, options.manager, {
-      bucket: options.bucket,
-      inbox: options.inbox,
-      snapshot: (entries) => this.#snapshot(entries),
-      change: (entry) => this.#change(entry),
+class NatsLedger extends LogLedger {
+  readonly #feed: Feed;
+  readonly #unfollow: () => void;
+
+  constructor(deps: ConstructorParameters<typeof LogLedger>[0], feed: Feed) {
+    super(deps);
+    this.#feed = feed;
+    this.#unfollow = feed.control.onChange(() => {
+      if (feed.control.live) this.renew();
+      else feed.cut();
     });
   }
 
-  async open(): Promise<void> {
-    this.#options.control.onChange(() => {
-      if (this.#options.control.live) for (const lease of this.#leases.values()) lease.poke();
-    });
-    await this.#watch.open();
-  }
-
-  async lease(record: WorkerRecord, times: LeaseTimes = this.#options.times ?? LEASE_TIMES): Promise<Lease> {
-    if (this.#closed) throw new CausewayError('cluster.unavailable');
-    await this.#options.control.whenLive(RECONNECT);
-    const lease = new NatsLease(record, {
-      js: this.#js,
-      bucket: this.#options.bucket,
-      times,
-      link: this.#options.control,
-      ended: () => {
-        if (this.#leases.get(record.worker) === lease) this.#leases.delete(record.worker);
-      },
-    });
-    this.#leases.set(record.worker, lease);
-    await lease.open(LEASE_DEADLINE);
-    return lease;
-  }
-
-  workers(): ReadonlyMap<WorkerId, WorkerRecord> {
-    return this.#view;
-  }
-
-  onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
-    await this.#watch[Symbol.asyncDispose]();
-    await Promise.all([...this.#leases.values()].map((lease) => lease[Symbol.asyncDispose]()));
-    this.#listeners.clear();
-  }
-
-  #snapshot(entries: readonly Entry[]): void {
-    const view = new Map<WorkerId, WorkerRecord>();
-    this.#texts.clear();
-    for (const entry of entries) {
-      const record = read(entry);
-      if (record !== undefined) {
-        view.set(record.worker, record);
-        this.#texts.set(record.worker, String(entry.value));
-      }
-      this.#leases.get(entry.key as WorkerId)?.seen(entry.revision, record === undefined);
-    }
-    for (const [worker, lease] of this.#leases) if (!view.has(worker)) lease.poke();
-    this.#show(view);
-  }
-
-  #change(entry: Entry): void {
-    const worker = entry.key as WorkerId;
-    const record = read(entry);
-    this.#leases.get(worker)?.seen(entry.revision, record === undefined);
-    const view = new Map(this.#view);
-    if (record === undefined) {
-      this.#texts.delete(worker);
-      if (!view.delete(worker)) return;
-    } else {
-      const text = String(entry.value);
-      if (this.#texts.get(worker) === text) return;
-      this.#texts.set(worker, text);
-      view.set(worker, record);
-    }
-    this.#show(view);
-  }
-
-  #show(view: ReadonlyMap<WorkerId, WorkerRecord>): void {
-    this.#view = view;
-    if (!this.#told) return;
-    this.#told = false;
-    queueMicrotask(() => {
-      this.#told = true;
-      for (const listener of [...this.#listeners]) listener();
-    });
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await this.#feed.watch[Symbol.asyncDispose]();
+    await super[Symbol.asyncDispose]();
+    this.#unfollow();
   }
 }
 
-/** The record of a live entry of its worker; anything else in the bucket is not ours to judge. */
-function read(entry: Entry): WorkerRecord | undefined {
-  if (entry.value === undefined) return undefined;
-  try {
-    const record = JSON.parse(entry.value.toString('utf8')) as WorkerRecord;
-    return record.v === 1 && record.worker === entry.key ? record : undefined;
-  } catch {
-    return undefined;
+function seen({ key, revision, value, gone }: Entry): SeenRecord {
+  const place = { key: key as WorkerId, sequence: revision };
+  return value === undefined ? { ...place, gone: gone ?? 'taken' } : { ...place, text: value.toString('utf8') };
+}
+
+class NatsStore implements RecordStore {
+  readonly #options: NatsLedgerOptions;
+  readonly #watch: BucketWatch;
+  readonly #js: JetStreamClient;
+
+  constructor(options: NatsLedgerOptions, watch: BucketWatch) {
+    this.#options = options;
+    this.#watch = watch;
+    this.#js = jetstream(options.control.nc);
   }
+
+  get live(): boolean {
+    return this.#options.control.live;
+  }
+
+  async put(worker: WorkerId, text: string, ttl: number, expect: Expectation): Promise<number> {
+    const expected = 'log' in expect ? { lastSequence: expect.log } : { lastSubjectSequence: expect.own };
+    const { seq } = await this.#write(worker, text, { expect: expected, ttl: `${Math.ceil(ttl / 1000)}s` });
+    return seq;
+  }
+
+  async purge(worker: WorkerId, { own }: { readonly own: number }): Promise<void> {
+    const purge = headers();
+    purge.set('KV-Operation', 'PURGE');
+    purge.set('Nats-Rollup', 'sub');
+    await this.#write(worker, '', { headers: purge, expect: { lastSubjectSequence: own }, ttl: `${MARKER_TTL / 1000}s` });
+  }
+
+  resync(): void {
+    void this.#options.restore().finally(() => this.#watch.restart());
+  }
+
+  async #write(worker: WorkerId, text: string, options: Parameters<JetStreamClient['publish']>[2]): Promise<{ readonly seq: number }> {
+    const { bucket, control } = this.#options;
+    try {
+      return await control.whileLive(this.#js.publish(subjectOf(bucket, worker), text, { timeout: WRITE_DEADLINE, ...options }));
+    } catch (error) {
+      if (isConflict(error)) throw new WriteConflict(positionIn(error));
+      // Nobody takes the subject: a leader is being elected, or the bucket is gone.
+      if (isUnanswered(error) && (await this.#options.restore())) this.#watch.restart();
+      throw error;
+    }
+  }
+}
+
+/** The position that a refused write was told. */
+function positionIn(error: unknown): number | undefined {
+  const told = error instanceof JetStreamApiError ? /sequence: (\d+)/.exec(error.message)?.[1] : undefined;
+  return told === undefined ? undefined : Number(told);
 }

@@ -4,7 +4,7 @@
  */
 import type { Cluster, NatsClusterOptions } from '../cluster.ts';
 import { subjects } from '../subjects.ts';
-import { ensureBucket } from './buckets.ts';
+import { ensureBucket, restoreBucket } from './buckets.ts';
 import { openNatsBus } from './bus.ts';
 import { connectNats } from './connect.ts';
 import { openNatsLedger } from './ledger.ts';
@@ -38,6 +38,7 @@ export async function openNats(options: NatsClusterOptions): Promise<Cluster> {
       inbox: `${options.inbox}.control`,
       times: options.leaseTimes,
       deadline: Math.max(connections.remaining(), 1_000),
+      restore: () => restoreBucket(manager, prefix, 'workers', replicas),
     }),
   );
   const owned = stack.move();

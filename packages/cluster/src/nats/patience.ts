@@ -13,7 +13,7 @@ import { errors } from '@nats-io/transport-node';
 const PASSING = new Set([10004, 10005, 10007, 10008, 10009, 10118]);
 
 /** Nobody answered for JetStream; the client calls it "not enabled", also while a leader is elected. */
-function isUnanswered(error: unknown): boolean {
+export function isUnanswered(error: unknown): boolean {
   return error instanceof Error && error.name === 'JetStreamNotEnabled' && !(error.cause instanceof JetStreamApiError);
 }
 

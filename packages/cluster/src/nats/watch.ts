@@ -18,16 +18,18 @@ export interface Entry {
   readonly key: string;
   /** Its sequence in the stream. */
   readonly revision: number;
-  /** `undefined`: removed or expired. */
+  /** `undefined`: it is gone. */
   readonly value: Buffer | undefined;
+  /** `taken`: by whoever removed the key; `expired`: by itself; `wiped`: with others, by an operator. */
+  readonly gone?: 'taken' | 'expired' | 'wiped';
 }
 
 export interface WatchOptions {
   readonly bucket: string;
   /** Prefix of the inboxes of this process. */
   readonly inbox: string;
-  /** The whole bucket: keys that are not in it are gone. */
-  readonly snapshot: (entries: readonly Entry[]) => void;
+  /** The whole bucket: keys that are not in it are gone. `last` is the newest position of its stream. */
+  readonly snapshot: (entries: readonly Entry[], last: number) => void;
   readonly change: (entry: Entry) => void;
 }
 
@@ -41,6 +43,8 @@ export class BucketWatch implements AsyncDisposable {
   /** Entries of the snapshot that is being received; `undefined` once it is complete. */
   #gathering: Entry[] | undefined;
   #delivered = 0;
+  /** The newest position of the stream that is known of. */
+  #last = 0;
   #unfollow: () => void = () => undefined;
   #closed = false;
 
@@ -55,6 +59,11 @@ export class BucketWatch implements AsyncDisposable {
     this.#unfollow = this.#link.onChange(() => (this.#link.live ? void this.#start() : this.#stop()));
     void this.#start();
     await this.#ready.promise;
+  }
+
+  /** Looks at everything again. */
+  restart(): void {
+    void this.#start();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -85,6 +94,10 @@ export class BucketWatch implements AsyncDisposable {
     this.#gathering = [];
     this.#delivered = 0;
     try {
+      // Asked before the consumer begins: the end of the stream may be a position whose message is gone.
+      const { state } = await this.#link.whileLive(this.#manager.streams.info(streamOf(this.#options.bucket)));
+      if (this.#sub !== sub) return;
+      this.#last = state.last_seq;
       const info = await this.#link.whileLive(
         this.#manager.consumers.add(streamOf(this.#options.bucket), {
           // a name of its own: permissions are given for the subject that such a creation uses
@@ -127,11 +140,13 @@ export class BucketWatch implements AsyncDisposable {
       return;
     }
     this.#delivered = place.delivery;
-    const gone = msg.headers !== undefined && (msg.headers.has('KV-Operation') || msg.headers.has('Nats-Marker-Reason'));
+    const gone = endOf(msg);
+    this.#last = Math.max(this.#last, place.sequence);
     const entry: Entry = {
       key: msg.subject.slice(subjectOf(this.#options.bucket, '').length),
       revision: place.sequence,
-      value: gone ? undefined : Buffer.from(msg.data),
+      value: gone === undefined ? Buffer.from(msg.data) : undefined,
+      ...(gone === undefined ? {} : { gone }),
     };
     if (this.#gathering === undefined) return this.#options.change(entry);
     this.#gathering.push(entry);
@@ -141,7 +156,15 @@ export class BucketWatch implements AsyncDisposable {
   #complete(): void {
     const entries = this.#gathering ?? [];
     this.#gathering = undefined;
-    this.#options.snapshot(entries);
+    this.#options.snapshot(entries, this.#last);
     this.#ready.resolve();
   }
+}
+
+/** How the value of a key ended, as a marker tells. */
+function endOf({ headers }: Msg): Entry['gone'] {
+  if (headers?.has('KV-Operation')) return 'taken';
+  const reason = headers?.get('Nats-Marker-Reason') ?? '';
+  if (reason === '') return undefined;
+  return reason === 'MaxAge' ? 'expired' : 'wiped';
 }

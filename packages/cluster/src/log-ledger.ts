@@ -1,0 +1,92 @@
+/**
+ * Owns the ledger of one process over a log of records: its leases, its view, and taking a silent worker's record away.
+ * The same over NATS, in memory and in simulation; what differs is the store and how the view is fed.
+ */
+import { CausewayError, type WorkerId } from '@causeway/protocol';
+import type { Lease, Ledger, LeaseTimes, NewRecord, WorkerRecord } from './ledger.ts';
+import type { RecordsView } from './records.ts';
+import { WriteConflict, type RecordStore } from './store.ts';
+import { Tenancy } from './tenancy.ts';
+import type { Time } from './time.ts';
+
+/** Milliseconds for the first write of a lease, longer than a leader election. */
+const LEASE_DEADLINE = 12_000;
+/** Heartbeats that a worker must have missed before its record may be taken away. */
+const SILENT_BEATS = 1.5;
+
+export interface LogLedgerDeps {
+  readonly store: RecordStore;
+  readonly view: RecordsView;
+  readonly time: Time;
+  readonly times: LeaseTimes;
+  /** Resolves when a write can be sent; rejects with CausewayError `cluster.unavailable`. */
+  readonly whenLive: () => Promise<void>;
+}
+
+export class LogLedger implements Ledger {
+  readonly #deps: LogLedgerDeps;
+  readonly #leases = new Map<WorkerId, Tenancy>();
+  #closed = false;
+
+  constructor(deps: LogLedgerDeps) {
+    this.#deps = deps;
+  }
+
+  async lease(record: NewRecord, times: LeaseTimes = this.#deps.times): Promise<Lease> {
+    if (this.#closed) throw new CausewayError('cluster.unavailable');
+    await this.#deps.whenLive();
+    const { store, view, time } = this.#deps;
+    const lease = new Tenancy(record, {
+      store,
+      view,
+      time,
+      times,
+      ended: () => {
+        if (this.#leases.get(record.worker) === lease) this.#leases.delete(record.worker);
+      },
+    });
+    this.#leases.set(record.worker, lease);
+    await lease.open(LEASE_DEADLINE);
+    return lease;
+  }
+
+  workers(): ReadonlyMap<WorkerId, WorkerRecord> {
+    return this.#deps.view.workers();
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.#deps.view.onChange(listener);
+  }
+
+  async depose(worker: WorkerId): Promise<boolean> {
+    const { store, view, times } = this.#deps;
+    const sequence = view.sequenceOf(worker);
+    if (sequence === undefined) return true;
+    if (view.unheard(worker) < SILENT_BEATS * times.heartbeat || !store.live) return false;
+    try {
+      await store.purge(worker, { own: sequence });
+      return true;
+    } catch (error) {
+      // It was written meanwhile: by its worker, which lives, or by another deposer, whose word will be seen.
+      if (error instanceof WriteConflict) return view.sequenceOf(worker) === undefined;
+      throw error instanceof CausewayError ? error : new CausewayError('cluster.unavailable', { cause: error });
+    }
+  }
+
+  /** A new connection, or a place to write again: every lease is renewed at once. */
+  renew(): void {
+    for (const lease of this.#leases.values()) lease.poke();
+  }
+
+  /** Whether a lease of this process is held or asked for. */
+  get leased(): boolean {
+    return this.#leases.size > 0;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await Promise.all([...this.#leases.values()].map((lease) => lease[Symbol.asyncDispose]()));
+    this.#deps.view.close();
+  }
+}

@@ -1,0 +1,185 @@
+/**
+ * Owns the view of the workers' records: the latest of each as this process has seen it, and how far it has seen.
+ * The records are one ordered log; whatever is known of them has come through `snapshot` and `change`.
+ *
+ * Invariants: `last` is a position up to which everything was seen, so that a write which expects it has seen
+ * everybody (`tenancy.ts`); a record that was not renewed for its time is nobody's, though its end was not told yet;
+ * one that is missing without a word of its end was wiped with the store: its worker writes it again, and until its
+ * time is over it counts.
+ */
+import type { WorkerId } from '@causeway/protocol';
+import type { Scope } from './admission.ts';
+import type { WorkerRecord } from './ledger.ts';
+import type { Time } from './time.ts';
+
+/** One entry of the log. */
+export interface SeenRecord {
+  readonly key: WorkerId;
+  /** Its position in the log. */
+  readonly sequence: number;
+  /** The record as it was written; absent when it is gone. */
+  readonly text?: string;
+  /** `taken`: somebody removed it, its own worker included. `expired`: it was not renewed in time. `wiped`: with the store. */
+  readonly gone?: 'taken' | 'expired' | 'wiped';
+}
+
+interface Held {
+  readonly record: WorkerRecord;
+  readonly text: string;
+  readonly sequence: number;
+  /** When it was last seen written. */
+  readonly at: number;
+}
+
+export class RecordsView {
+  readonly #time: Time;
+  readonly #ttl: number;
+  readonly #held = new Map<WorkerId, Held>();
+  readonly #listeners = new Set<() => void>();
+  readonly #watchers = new Set<(seen: SeenRecord) => void>();
+  readonly #gaps = new Set<(present: ReadonlySet<WorkerId>) => void>();
+  #workers: ReadonlyMap<WorkerId, WorkerRecord> = new Map();
+  #last = 0;
+  /** Since when everything that is written is seen; `undefined` while cut off. */
+  #since: number | undefined;
+  #told = true;
+  #cancelSweep: () => void = () => undefined;
+
+  /** `ttl`: milliseconds that a record lives without being renewed. */
+  constructor(time: Time, ttl: number) {
+    this.#time = time;
+    this.#ttl = ttl;
+  }
+
+  /** The position up to which everything was seen. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /** The records of workers that live as far as is known. Replaced on every change. */
+  workers(): ReadonlyMap<WorkerId, WorkerRecord> {
+    return this.#workers;
+  }
+
+  /** Sessions that the workers other than `except` hold under a scope. */
+  held(scope: Scope, except: WorkerId): number {
+    let sum = 0;
+    for (const [worker, { record, at }] of this.#held) {
+      if (worker === except || this.#time.now() - at > this.#ttl) continue;
+      sum += record.holds[scope] ?? 0;
+    }
+    return sum;
+  }
+
+  /** Where the worker's record stands in the log; `undefined` without one. */
+  sequenceOf(worker: WorkerId): number | undefined {
+    return this.#held.get(worker)?.sequence;
+  }
+
+  /** Milliseconds for which the worker has let nothing be heard although it could have been; `Infinity` without a record. */
+  unheard(worker: WorkerId): number {
+    const held = this.#held.get(worker);
+    if (held === undefined) return Infinity;
+    return this.#since === undefined ? 0 : this.#time.now() - Math.max(held.at, this.#since);
+  }
+
+  /** Everything there is, seen at once; `last` is the newest position. */
+  snapshot(entries: readonly SeenRecord[], last: number): void {
+    const now = this.#time.now();
+    const named = new Set(entries.map(({ key }) => key));
+    for (const [worker, { at }] of this.#held) if (!named.has(worker) && now - at > this.#ttl) this.#held.delete(worker);
+    for (const entry of entries) this.#take(entry);
+    this.#last = last;
+    this.#since ??= now;
+    for (const entry of entries) for (const watcher of [...this.#watchers]) watcher(entry);
+    for (const gap of [...this.#gaps]) gap(named);
+    this.#show();
+  }
+
+  change(entry: SeenRecord): void {
+    this.#last = Math.max(this.#last, entry.sequence);
+    const before = this.#held.get(entry.key)?.text;
+    this.#take(entry);
+    for (const watcher of [...this.#watchers]) watcher(entry);
+    if (before !== this.#held.get(entry.key)?.text) this.#show();
+  }
+
+  /** A write that expected `last` stands at `sequence`: nothing lies between. */
+  wrote(sequence: number): void {
+    this.#last = Math.max(this.#last, sequence);
+  }
+
+  /** Nothing is seen any more until the next snapshot. */
+  cut(): void {
+    this.#since = undefined;
+  }
+
+  /** Calls back after every change of `workers()`; returns the way to stop. */
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** Calls back with every entry that is seen, renewals too. */
+  onSeen(watcher: (seen: SeenRecord) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => void this.#watchers.delete(watcher);
+  }
+
+  /** Calls back after every snapshot with the keys that the log has a word about. */
+  onSnapshot(gap: (present: ReadonlySet<WorkerId>) => void): () => void {
+    this.#gaps.add(gap);
+    return () => void this.#gaps.delete(gap);
+  }
+
+  close(): void {
+    this.#cancelSweep();
+    for (const listeners of [this.#listeners, this.#watchers, this.#gaps]) listeners.clear();
+  }
+
+  #take({ key, sequence, text, gone }: SeenRecord): void {
+    if (gone === 'wiped') return;
+    const record = text === undefined ? undefined : read(key, text);
+    if (record === undefined || text === undefined) this.#held.delete(key);
+    else this.#held.set(key, { record, text, sequence, at: this.#time.now() });
+  }
+
+  #show(): void {
+    const now = this.#time.now();
+    const living = [...this.#held].filter(([, { at }]) => now - at <= this.#ttl);
+    this.#workers = new Map(living.map(([worker, { record }]) => [worker, record]));
+    this.#sweepLater(Math.min(...living.map(([, { at }]) => at)) + this.#ttl - now);
+    if (!this.#told) return;
+    this.#told = false;
+    queueMicrotask(() => {
+      this.#told = true;
+      for (const listener of [...this.#listeners]) listener();
+    });
+  }
+
+  /** Looks again when the oldest record could be over, unless it was renewed. */
+  #sweepLater(ms: number): void {
+    this.#cancelSweep();
+    if (!Number.isFinite(ms)) return;
+    this.#cancelSweep = this.#time.after(Math.max(ms, 0) + 1, () => {
+      // Cut off, nothing is known to have changed.
+      if (this.#since === undefined) return this.#sweepLater(this.#ttl);
+      const now = this.#time.now();
+      const over = [...this.#held].filter(([, { at }]) => now - at > this.#ttl);
+      for (const [worker] of over) this.#held.delete(worker);
+      if (over.length > 0) this.#show();
+      else this.#sweepLater(Math.min(...[...this.#held.values()].map(({ at }) => at)) + this.#ttl - now);
+    });
+  }
+}
+
+/** The record of a worker; anything else at its key is not ours to judge. */
+function read(key: WorkerId, text: string): WorkerRecord | undefined {
+  try {
+    const record = JSON.parse(text) as Omit<WorkerRecord, 'holds'> & Partial<WorkerRecord>;
+    // A neighbouring version may not say what it holds.
+    return record.v === 1 && record.worker === key ? { ...record, holds: record.holds ?? {} } : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,254 @@
+/**
+ * Owns one worker's record and the right that comes with it: when it is written, what an acknowledgement means, and
+ * when the right is over. Knows nothing of NATS: the store, time and chance are given.
+ *
+ * Invariants:
+ *  1. One write is in flight at most; renewals, changes and growth go through the same loop, so none undoes another.
+ *  2. What the record says is held grows only by a write that expects to be the very next of the whole log: whoever
+ *     grows has seen what everybody holds. Everything else expects the worker's own record only, and is repeatable.
+ *  3. A claim is granted when the write that counts it is acknowledged. One whose outcome is unknown is decided
+ *     again; the record is replaced, never added to, so a write that did arrive is counted once.
+ *  4. The fence counts from the moment the last acknowledged write was *sent*, on monotonic time; what is
+ *     acknowledged after it revives nothing.
+ *  5. A record that somebody took away is a lease that was taken away. One that vanished (expired, or wiped with the
+ *     store) is written again, as growth: what no longer fits is revoked, the newest first.
+ */
+import { CausewayError } from '@causeway/protocol';
+import type { Claim } from './admission.ts';
+import type { Waiting } from './claims.ts';
+import type { AdmitOptions, Lease, LeaseLoss, LeaseTimes, NewRecord, Permit, RecordChange } from './ledger.ts';
+import { Places } from './places.ts';
+import type { RecordsView, SeenRecord } from './records.ts';
+import { WriteConflict, type Expectation, type RecordStore } from './store.ts';
+import type { Time } from './time.ts';
+
+/** Milliseconds for which changes are gathered. */
+const GATHER = 50;
+const RETRY = 250;
+
+export interface TenancyDeps {
+  readonly store: RecordStore;
+  readonly view: RecordsView;
+  readonly time: Time;
+  readonly times: LeaseTimes;
+  /** Told once, when the lease is over for whatever reason. */
+  readonly ended: () => void;
+}
+
+interface Confirmation {
+  readonly from: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class Tenancy implements Lease {
+  readonly #deps: TenancyDeps;
+  readonly #lost = new AbortController();
+  readonly #first = Promise.withResolvers<void>();
+  readonly #places: Places;
+  readonly #confirming = new Set<Confirmation>();
+  readonly #stops: (() => void)[] = [];
+  #record: NewRecord;
+  /** Position of the record as last known; 0 for none. */
+  #sequence = 0;
+  /** Growth, or any write, is tried again once everything up to here was seen. */
+  #growAfter = 0;
+  #writeAfter = 0;
+  #notBefore = 0;
+  #due = 0;
+  #sent: number;
+  #held = false;
+  /** The record is gone and comes back as growth. */
+  #rejoining = false;
+  #writing = false;
+  #cancelTurn: () => void = () => undefined;
+  #cancelFence: () => void = () => undefined;
+
+  constructor(record: NewRecord, deps: TenancyDeps) {
+    const { view, time } = deps;
+    this.#deps = deps;
+    this.#record = record;
+    this.#sent = time.now();
+    const { worker } = record;
+    this.#places = new Places({ worker, view, time, capacity: () => this.#record.capacity, changed: () => this.#writeWithin(GATHER) });
+    this.#sequence = view.sequenceOf(worker) ?? 0;
+    this.#stops.push(
+      view.onSeen((seen) => this.#seen(seen)),
+      view.onSnapshot((present) => this.#snapshot(present.has(worker))),
+    );
+  }
+
+  /** Writes the record for the first time; rejects with `cluster.unavailable` after `deadline` milliseconds. */
+  async open(deadline: number): Promise<void> {
+    const cancel = this.#deps.time.after(deadline, () => this.#end('fenced'));
+    this.poke();
+    await this.#first.promise.finally(cancel);
+  }
+
+  get lost(): AbortSignal {
+    return this.#lost.signal;
+  }
+
+  get confirmed(): number {
+    return this.#sent;
+  }
+
+  remaining(): number {
+    if (!this.#held || this.lost.aborted) return 0;
+    const left = this.#sent + this.#deps.times.fence - this.#deps.time.now();
+    if (left > 0) return left;
+    this.#end('fenced');
+    return 0;
+  }
+
+  confirm(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    if (this.lost.aborted) reject(new CausewayError('cluster.unavailable'));
+    else this.#confirming.add({ from: this.#deps.time.now(), resolve, reject });
+    this.poke();
+    return promise;
+  }
+
+  update(change: RecordChange): void {
+    this.#record = { ...this.#record, ...change };
+    this.#writeWithin(GATHER);
+  }
+
+  /** Writes now, e.g. after a new connection. */
+  poke(): void {
+    this.#writeWithin(0);
+  }
+
+  admit(claim: Claim, options: AdmitOptions = {}): Promise<Permit> {
+    if (this.remaining() === 0) return Promise.reject(new CausewayError('cluster.unavailable', { retryAfter: 2 }));
+    return this.#places.admit(claim, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.lost.aborted) return;
+    this.#end('returned');
+    const { store } = this.#deps;
+    // If it fails, the record ends by itself.
+    if (store.live) await store.purge(this.#record.worker, { own: this.#sequence }).catch(() => undefined);
+  }
+
+  #writeWithin(ms: number): void {
+    this.#due = Math.min(this.#due, this.#deps.time.now() + ms);
+    this.#turn();
+  }
+
+  /** Decides what is to be done now, and does it; else sets the time of the next look. */
+  #turn(): void {
+    const { store, view, time } = this.#deps;
+    this.#cancelTurn();
+    if (this.lost.aborted || this.#writing || !store.live) return;
+    const now = time.now();
+    const late = now - this.#sent > 2 * this.#deps.times.heartbeat && !this.#rejoining && this.#held;
+    const mayGrow = this.#held && !late && now >= this.#notBefore && view.last >= Math.max(this.#growAfter, this.#writeAfter);
+    if (mayGrow) {
+      if (this.#rejoining) this.#places.revoke();
+      const granted = this.#places.fitting();
+      if (granted.length > 0 || this.#rejoining) return void this.#write(granted, { log: view.last });
+    }
+    const mayWrite = !this.#rejoining && now >= this.#notBefore && view.last >= this.#writeAfter;
+    if (mayWrite && now >= this.#due) return void this.#write([], { own: this.#sequence });
+    // What waits to see more of the log is taken up when it is seen.
+    const next = now < this.#notBefore ? this.#notBefore : this.#due;
+    if (next > now) this.#cancelTurn = time.after(next - now, () => this.#turn());
+  }
+
+  async #write(granted: readonly Waiting[], expect: Expectation): Promise<void> {
+    const { store, view, time, times } = this.#deps;
+    const sent = time.now();
+    const text = JSON.stringify({ ...this.#record, ...this.#places.held(granted) });
+    this.#writing = true;
+    this.#due = sent + times.heartbeat;
+    try {
+      const sequence = await store.put(this.#record.worker, text, times.ttl, expect);
+      this.#sequence = Math.max(this.#sequence, sequence);
+      if ('log' in expect) view.wrote(sequence);
+      else this.#growAfter = Math.max(this.#growAfter, sequence);
+      this.#acknowledged(sent);
+      if ('log' in expect) this.#rejoining = false;
+      if (!this.lost.aborted) this.#places.grant(granted);
+    } catch (error) {
+      this.#due = sent;
+      this.#failed(error, expect);
+    }
+    this.#writing = false;
+    this.#turn();
+  }
+
+  #failed(error: unknown, expect: Expectation): void {
+    const { store, view, time } = this.#deps;
+    const told = error instanceof WriteConflict ? error.sequence : undefined;
+    if (told === undefined) {
+      this.#notBefore = time.now() + RETRY * (1 + time.random());
+    } else if ('log' in expect) {
+      // A log that is shorter than what was seen of it is another one.
+      if (told < view.last) store.resync();
+      else this.#growAfter = told;
+      this.#notBefore = time.now() + (told < view.last ? RETRY : 5 * time.random());
+    } else if (!this.#held) {
+      this.#sequence = told;
+    } else if (told === 0) {
+      this.#vanished();
+    } else {
+      this.#writeAfter = told;
+    }
+  }
+
+  /** What was seen of the own record. */
+  #seen({ key, sequence, gone }: SeenRecord): void {
+    if (key === this.#record.worker && sequence > this.#sequence) {
+      this.#sequence = sequence;
+      if (gone === 'taken' && this.#held) return this.#end('deposed');
+      if ((gone === 'expired' || gone === 'wiped') && this.#held) this.#vanished();
+    }
+    if (this.#places.wanted || this.#rejoining || this.#writeAfter > 0) this.#turn();
+  }
+
+  #snapshot(present: boolean): void {
+    this.#growAfter = 0;
+    this.#writeAfter = 0;
+    if (this.#held && !present) this.#vanished();
+    this.#turn();
+  }
+
+  #vanished(): void {
+    this.#sequence = 0;
+    this.#rejoining = true;
+  }
+
+  #acknowledged(sent: number): void {
+    if (this.lost.aborted || (this.#held && this.remaining() === 0)) return;
+    this.#sent = sent;
+    this.#held = true;
+    this.#cancelFence();
+    const left = this.remaining();
+    if (left === 0) return;
+    this.#cancelFence = this.#deps.time.after(left, () => this.#end('fenced'));
+    this.#first.resolve();
+    for (const waiting of this.#confirming) {
+      if (waiting.from > sent) continue;
+      this.#confirming.delete(waiting);
+      waiting.resolve();
+    }
+  }
+
+  #end(why: LeaseLoss): void {
+    if (this.lost.aborted) return;
+    this.#cancelTurn();
+    this.#cancelFence();
+    for (const stop of this.#stops) stop();
+    this.#lost.abort(why);
+    this.#places.close();
+    const gone = new CausewayError('cluster.unavailable', {
+      message: 'The worker could not be entered in the ledger in time. Check the state of JetStream.',
+    });
+    for (const { reject } of this.#confirming) reject(gone);
+    this.#first.reject(gone);
+    this.#first.promise.catch(() => undefined);
+    this.#deps.ended();
+  }
+}
