@@ -132,6 +132,18 @@ export const FLAGS: readonly Flag[] = [
     env: 'CAUSEWAY_REQUEST_TIMEOUT',
     not: EDGE,
   }),
+  flag('limits', '--max-sessions N', 'sessions of the whole bridge at once; default as many as fit', {
+    path: 'limits.sessions',
+    env: 'CAUSEWAY_LIMITS_SESSIONS',
+    rare: true,
+    not: EDGE,
+  }),
+  flag('limits', '--max-sessions-per-identity N', 'sessions of one identity at once', {
+    path: 'limits.sessionsPerIdentity',
+    env: 'CAUSEWAY_LIMITS_SESSIONS_PER_IDENTITY',
+    rare: true,
+    not: EDGE,
+  }),
   flag('limits', '--max-body SIZE', 'largest request; default 4MiB', {
     path: 'http.maxBody',
     env: 'CAUSEWAY_MAX_BODY',

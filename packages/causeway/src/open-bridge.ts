@@ -24,8 +24,8 @@ export async function openEdgeOn(cluster: Cluster, config: Config, log: Log, id:
 
 export async function openWorkerOn(cluster: Cluster, config: Config, log: Log, id: WorkerId = newWorkerId()): Promise<Worker> {
   const { openWorker } = await import('@causeway/worker');
-  const { servers, worker, streams, drain } = config;
-  return openWorker({ cluster, log, id }, { servers, worker, streams, drain });
+  const { servers, limits, worker, streams, drain } = config;
+  return openWorker({ cluster, log, id }, { servers, limits, worker, streams, drain });
 }
 
 /** A cluster for one process: in memory, or over NATS under the name of the part that lives in it. */

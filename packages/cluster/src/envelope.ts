@@ -5,7 +5,16 @@
  *
  * Invariants: a head never carries client credentials; spans always lie inside the message.
  */
-import { CausewayError, isReason, type ErrorFacts, type Identity, type Reason, type SessionToken, type Span } from '@causeway/protocol';
+import {
+  CausewayError,
+  isReason,
+  type ErrorFacts,
+  type Identity,
+  type Reason,
+  type SessionToken,
+  type Span,
+  type WorkerId,
+} from '@causeway/protocol';
 
 /** Offsets of what must be changed in a message, found once where it was parsed. */
 export interface FrameHead {
@@ -30,6 +39,30 @@ export interface OpenHead {
   readonly stream: string;
   readonly transport: 'streamable' | 'sse';
   readonly frame?: FrameHead;
+  /** Whose share of the limits it takes; absent: a client that nobody vouches for. */
+  readonly share?: Identity;
+}
+
+/** Who owns a session: a worker, and how many owners there have been with it. */
+export interface Place {
+  readonly owner: WorkerId;
+  readonly epoch: number;
+}
+
+/** Edge to worker: takes over a session whose owner, as far as the edge knows, is gone; or ends it (`forget`). */
+export interface ClaimHead {
+  readonly t: 'restore' | 'forget';
+  readonly session: SessionToken;
+  readonly identity: Identity;
+  /** The owner that could not be reached. */
+  readonly from: Place;
+  /** That owner answers, and has said that it does not hold the session. */
+  readonly absent?: true;
+}
+
+/** Edge to worker: are you there? */
+export interface AliveHead {
+  readonly t: 'alive';
 }
 
 /** Edge to worker: one message of a session's client. */
@@ -77,12 +110,15 @@ export interface VerdictHead {
   readonly retryAfter?: number;
   /** info: the negotiated revision. */
   readonly revision?: string;
+  /** restore: who owns the session now. */
+  readonly place?: Place;
 }
 
 /** Worker to edge: a stream is over without a further message. */
 export interface EndHead {
   readonly t: 'end';
-  readonly why: 'complete' | 'taken_over' | 'session_ended' | 'cancelled' | 'stalled';
+  /** `moved`: the session goes on at another owner, which is to be asked for the stream anew. */
+  readonly why: 'complete' | 'taken_over' | 'session_ended' | 'cancelled' | 'stalled' | 'moved';
 }
 
 /** Worker to edge: is anybody there? Nobody answers; the bus, or the edge, says so when the address is wrong. */
@@ -90,8 +126,15 @@ export interface PingHead {
   readonly t: 'ping';
 }
 
-export type UpHead = OpenHead | ClientHead | ControlHead;
-export type DownHead = ServerHead | VerdictHead | EndHead | PingHead;
+/** Worker to edge: the answer to `alive`. */
+export interface AliveAnswer {
+  readonly t: 'living';
+  /** How often this worker's connection was lost: what it sent at such a moment may be lost too. */
+  readonly losses: number;
+}
+
+export type UpHead = OpenHead | ClaimHead | AliveHead | ClientHead | ControlHead;
+export type DownHead = ServerHead | VerdictHead | EndHead | PingHead | AliveAnswer;
 export type Head = UpHead | DownHead;
 
 const EMPTY = Buffer.alloc(0);

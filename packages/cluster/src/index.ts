@@ -16,6 +16,8 @@ export {
   encode,
   errorOf,
   verdictOf,
+  type AliveAnswer,
+  type ClaimHead,
   type ClientHead,
   type ControlHead,
   type DownHead,
@@ -25,6 +27,7 @@ export {
   type Head,
   type OpenHead,
   type PingHead,
+  type Place,
   type ServerHead,
   type UpHead,
   type VerdictHead,
@@ -47,5 +50,5 @@ export { MemoryHub } from './memory/hub.ts';
 export { findNatsServer, startNats, type Nats, type NatsBinary, type NatsNode, type NatsOptions } from './nats/server.ts';
 export { openMemoryCluster, openNatsCluster } from './open.ts';
 export { place, type PlacementQuestion } from './placement.ts';
-export { SESSION_RECORD_BYTES, type SessionRecord, type SessionRecords, type StoredSession } from './sessions.ts';
-export { edgeOf, PING, subjects, tail, type Subjects } from './subjects.ts';
+export { SESSION_RECORD_BYTES, type RecordsExtent, type SessionRecord, type SessionRecords, type StandingRecord, type StoredSession } from './sessions.ts';
+export { edgeOf, PING, subjects, tail, type OwnedSession, type Subjects } from './subjects.ts';

@@ -20,6 +20,17 @@ export interface SessionRecord {
   readonly initialize: { readonly params: string; readonly result: string };
   /** Milliseconds since 1970. */
   readonly created: number;
+  readonly transport: 'streamable' | 'sse';
+  /** Whose share of the limits it takes. */
+  readonly share?: Identity;
+  /** What its client has asked of the server for as long as the session lasts. */
+  readonly standing?: StandingRecord;
+}
+
+/** Requests that a new child is to be given again: raw JSON text of their `params`. */
+export interface StandingRecord {
+  readonly level?: string;
+  readonly subscriptions: readonly string[];
 }
 
 /** Largest record as JSON, in bytes; a larger one is refused with `server.reply_too_large`. */
@@ -33,14 +44,27 @@ export interface StoredSession {
 
 /** Every operation may reject with a CausewayError `cluster.unavailable`; nothing is known of its effect then. */
 export interface SessionRecords extends AsyncDisposable {
-  /** Stores a new record; `false` if the token is taken. */
-  create(token: SessionToken, record: SessionRecord): Promise<boolean>;
+  /** Stores a new record; resolves with its revision, or `undefined` if the token is taken. */
+  create(token: SessionToken, record: SessionRecord): Promise<number | undefined>;
   /** The present record, read where writes are ordered: never a stale replica. */
   get(token: SessionToken): Promise<StoredSession | undefined>;
-  /** Replaces the record if `revision` is still the newest; `false` if not. */
-  replace(token: SessionToken, record: SessionRecord, revision: number): Promise<boolean>;
+  /** Replaces the record if `revision` is still the newest; resolves with the new one, or `undefined` if it is not. */
+  replace(token: SessionToken, record: SessionRecord, revision: number): Promise<number | undefined>;
   /** Removes the record; fine if it is gone. */
   delete(token: SessionToken): Promise<void>;
   /** The key that signs session ids, made once for the whole cluster: 32 bytes. */
   signingKey(): Promise<Buffer>;
+  /** Whether the record was removed by somebody, rather than lost: known for some minutes. */
+  wasRemoved(token: SessionToken): Promise<boolean>;
+  /** What the store has now. What is gone of the store itself is made again first, the signing key included. */
+  extent(): Promise<RecordsExtent>;
+}
+
+/** A record outside was lost with the store, which an operator emptied, removed or set back. */
+export interface RecordsExtent {
+  /** The lowest and the highest revision that may be kept. */
+  readonly first: number;
+  readonly last: number;
+  /** Changes when the store is made anew: revisions of the one before mean nothing. */
+  readonly made: string;
 }

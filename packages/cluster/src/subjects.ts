@@ -6,19 +6,25 @@
  */
 import type { EdgeId, SessionToken, WorkerId } from '@causeway/protocol';
 
+/** A session under one of its owners, of which `epoch` is the count. */
+export interface OwnedSession {
+  readonly token: SessionToken;
+  readonly epoch: number;
+}
+
 export interface Subjects {
   /** Everything addressed to a worker. */
   workerAll(worker: WorkerId): string;
-  /** Opens a session on this worker. */
+  /** Opens a session on this worker, or takes one over. */
   open(worker: WorkerId): string;
   /** Ping, list, drain. */
   control(worker: WorkerId): string;
-  /** JSON-RPC messages of a session's client. */
-  sessionIn(worker: WorkerId, session: SessionToken): string;
+  /** JSON-RPC messages of a session's client, to this owner of it: a worker that owns it again hears nothing that was meant before. */
+  sessionIn(worker: WorkerId, session: OwnedSession): string;
   /** Attach, detach, credit, cancel of streams; info; close. */
-  sessionControl(worker: WorkerId, session: SessionToken): string;
+  sessionControl(worker: WorkerId, session: OwnedSession): string;
   /** Reply address of a frame at `seq` of a stream's `attachment`: whatever arrives here means that it reached nobody. */
-  streamLost(worker: WorkerId, session: SessionToken, stream: string, attachment: number, seq: number): string;
+  streamLost(worker: WorkerId, session: OwnedSession, stream: string, attachment: number, seq: number): string;
   /** Inbox of a worker: below it arrive answers to its own requests and acknowledgements of its parts. */
   workerInbox(worker: WorkerId): string;
   /** Everything addressed to an edge. */
@@ -37,9 +43,10 @@ export function subjects(prefix = 'cw'): Subjects {
     workerAll: (worker) => `${prefix}.w.${worker}.>`,
     open: (worker) => `${prefix}.w.${worker}.open`,
     control: (worker) => `${prefix}.w.${worker}.ctl`,
-    sessionIn: (worker, session) => `${prefix}.w.${worker}.s.${session}.in`,
-    sessionControl: (worker, session) => `${prefix}.w.${worker}.s.${session}.ctl`,
-    streamLost: (worker, session, stream, attachment, seq) => `${prefix}.w.${worker}.s.${session}.lost.${stream}.${attachment}.${seq}`,
+    sessionIn: (worker, { token, epoch }) => `${prefix}.w.${worker}.s.${token}.${epoch}.in`,
+    sessionControl: (worker, { token, epoch }) => `${prefix}.w.${worker}.s.${token}.${epoch}.ctl`,
+    streamLost: (worker, { token, epoch }, stream, attachment, seq) =>
+      `${prefix}.w.${worker}.s.${token}.${epoch}.lost.${stream}.${attachment}.${seq}`,
     workerInbox: (worker) => `${prefix}.wr.${worker}`,
     edgeAll: (edge) => `${prefix}.e.${edge}.>`,
     stream: (edge, stream) => `${prefix}.e.${edge}.g.${stream}`,

@@ -19,6 +19,7 @@ const session = {
   revision: 'r',
   initialize: { params: '{}', result: '{}' },
   created: 1,
+  transport: 'streamable',
 } as const;
 const becomes = (bus: Bus, status: Bus['status']): Promise<void> =>
   until(

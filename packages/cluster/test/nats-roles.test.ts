@@ -45,10 +45,10 @@ describe('roles', () => {
     const heard = await hear(edge.bus, names.edgeAll(edgeId));
     assert.ok((await edge.bus.request(names.open(workerId), large, { deadline: 5_000 })).data.equals(large));
     for (const subject of [
-      names.sessionIn(workerId, token),
-      names.sessionControl(workerId, token),
+      names.sessionIn(workerId, { token, epoch: 1 }),
+      names.sessionControl(workerId, { token, epoch: 1 }),
       names.control(workerId),
-      names.streamLost(workerId, token, 'g1', 1, 1),
+      names.streamLost(workerId, { token, epoch: 1 }, 'g1', 1, 1),
     ]) {
       edge.bus.publish(subject, large, names.stream(edgeId, 'g1'));
     }
@@ -84,8 +84,9 @@ describe('roles', () => {
       revision: 'r',
       initialize: { params: '{}', result: '{}' },
       created: 1,
+  transport: 'streamable',
     } as const;
-    assert.equal(await worker.sessions.create(token, session), true);
+    assert.ok(await worker.sessions.create(token, session));
     assert.deepEqual((await edge.sessions.get(token))?.record, session);
     await worker.sessions.delete(token);
     assert.ok((await edge.sessions.signingKey()).equals(await worker.sessions.signingKey()));

@@ -17,6 +17,7 @@ const session = {
   revision: 'r',
   initialize: { params: '{}', result: '{}' },
   created: 1,
+  transport: 'streamable',
 } as const;
 
 describe('three nats-servers', () => {
@@ -69,7 +70,7 @@ describe('three nats-servers', () => {
       for (const lease of leases) lease.lost.addEventListener('abort', () => lost.push('lost'));
       const [a, b] = members as readonly [Cluster, Cluster];
       const stored = `${token.slice(0, -1)}${bucket.length % 10}` as SessionToken;
-      assert.equal(await a.sessions.create(stored, session), true);
+      assert.ok(await a.sessions.create(stored, session));
       const { revision } = (await a.sessions.get(stored))!;
       await b.bus.subscribe(`echo.${bucket}`, ({ data, reply }) => {
         if (b.bus.status === 'connected') b.bus.publish(reply!, data);

@@ -7,6 +7,7 @@ import { subjects, tail } from '../src/subjects.ts';
 const [W, E, S] = ['W1', 'E1', 'tok-en_1'] as [WorkerId, EdgeId, SessionToken];
 
 describe('subjects', () => {
+  const OWNED = { token: S, epoch: 3 };
   const { workerAll, open, control, sessionIn, sessionControl, streamLost, workerInbox, edgeAll, stream, edgeInbox } = subjects();
 
   it('are pinned', () => {
@@ -15,9 +16,9 @@ describe('subjects', () => {
         workerAll(W),
         open(W),
         control(W),
-        sessionIn(W, S),
-        sessionControl(W, S),
-        streamLost(W, S, 'g1', 2, 7),
+        sessionIn(W, OWNED),
+        sessionControl(W, OWNED),
+        streamLost(W, OWNED, 'g1', 2, 7),
         workerInbox(W),
         edgeAll(E),
         stream(E, 'g1'),
@@ -27,9 +28,9 @@ describe('subjects', () => {
         'cw.w.W1.>',
         'cw.w.W1.open',
         'cw.w.W1.ctl',
-        'cw.w.W1.s.tok-en_1.in',
-        'cw.w.W1.s.tok-en_1.ctl',
-        'cw.w.W1.s.tok-en_1.lost.g1.2.7',
+        'cw.w.W1.s.tok-en_1.3.in',
+        'cw.w.W1.s.tok-en_1.3.ctl',
+        'cw.w.W1.s.tok-en_1.3.lost.g1.2.7',
         'cw.wr.W1',
         'cw.e.E1.>',
         'cw.e.E1.g.g1',
@@ -41,14 +42,14 @@ describe('subjects', () => {
 
   it('lie below the wildcard of their process, and inboxes do not', () => {
     const mine = matcher(workerAll(W));
-    for (const subject of [open(W), control(W), sessionIn(W, S), sessionControl(W, S), streamLost(W, S, 'g', 1, 7)])
+    for (const subject of [open(W), control(W), sessionIn(W, OWNED), sessionControl(W, OWNED), streamLost(W, OWNED, 'g', 1, 7)])
       assert.ok(mine(subject), subject);
     assert.ok(matcher(edgeAll(E))(stream(E, 'g')));
     for (const inbox of [workerInbox(W), edgeInbox(E)]) assert.ok(!mine(`${inbox}.x`) && !matcher(edgeAll(E))(`${inbox}.x`));
   });
 
   it('give back what stands below the wildcard', () => {
-    assert.deepEqual(tail(sessionIn(W, S), workerAll(W)), ['s', S, 'in']);
+    assert.deepEqual(tail(sessionIn(W, OWNED), workerAll(W)), ['s', S, '3', 'in']);
     assert.deepEqual(tail(open(W), workerAll(W)), ['open']);
   });
 });

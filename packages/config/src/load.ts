@@ -170,7 +170,12 @@ function checkPublic(
 
 function hashed({ auth }: ParsedSettings): Config['auth'] {
   const sha256 = (key: string): string => createHash('sha256').update(key).digest('hex');
-  return { apiKeys: auth.apiKeys.map((key) => ({ id: key.id, sha256: 'key' in key ? sha256(key.key) : key.sha256.toLowerCase() })) };
+  const { apiKeys, identityHeader, ...rest } = auth;
+  return {
+    ...rest,
+    apiKeys: apiKeys.map((key) => ({ id: key.id, sha256: 'key' in key ? sha256(key.key) : key.sha256.toLowerCase() })),
+    ...(identityHeader === undefined ? {} : { identityHeader: identityHeader.toLowerCase() }),
+  };
 }
 
 function present(value: unknown, path: readonly string[]): boolean {

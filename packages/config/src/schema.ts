@@ -3,6 +3,7 @@
  * form that a user would write. zod's only door together with `load.ts`.
  * Keeps: unknown keys are faults; what a schema yields is in milliseconds and bytes.
  */
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { count, duration, header, httpUrl, port, scalar, size, text, texts, urlPath } from './forms.ts';
 
@@ -79,8 +80,28 @@ const apiKey = z.union(
   '{ id, key } or { id, sha256 }',
 );
 
+/** An address, or an address and the length of its prefix. */
+function isNetwork(written: string): boolean {
+  const [address = '', length] = written.split('/');
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return bits >= 0 && (length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= bits));
+}
+
 const auth = z
   .strictObject({
+    identityHeader: text
+      .optional()
+      .describe(
+        'Header in which a proxy in front tells who the client is, e.g. `X-Forwarded-User`. Believed from `identityProxies` only; without it a request needs an API key.',
+      ),
+    identityProxies: z
+      .array(text.refine(isNetwork, 'must be an address, or a network such as 10.0.0.0/8'))
+      .prefault(['127.0.0.1', '::1'])
+      .describe('Addresses of the proxies whose `identityHeader` is believed; networks as `10.0.0.0/8`.'),
+    anonymousBy: z
+      .enum(['none', 'address'])
+      .prefault('none')
+      .describe('Whose share of the limits clients take that nobody vouches for: none of their own, or that of their address.'),
     apiKeys: z.array(apiKey).prefault([]).describe('Keys accepted as `Authorization: Bearer` or `X-API-Key`. With none, nobody is asked.'),
   })
   .prefault({})
@@ -117,8 +138,25 @@ const nats = z
   .optional()
   .describe('The message bus. Absent: in memory, one process.');
 
+const limit = count.optional();
+
+const limits = z
+  .strictObject({
+    sessions: limit.describe('Sessions that all workers together hold at once. More are refused with 503. Default: as many as they can hold.'),
+    sessionsPerIdentity: limit.describe('Sessions that one identity holds at once, over all servers and workers. More are refused with 429.'),
+    callsPerSession: count.prefault(64).describe('Calls of one session in flight at once. More are refused with 429.'),
+    callsPerIdentity: count.prefault(256).describe('Calls of one identity in flight at once on one worker. More are refused with 429.'),
+  })
+  .prefault({})
+  .describe('Limits of the whole bridge; the workers keep them, and each should be given the same.');
+
 const worker = z
   .strictObject({
+    grace: duration
+      .prefault('0s')
+      .describe(
+        'How long the children of a worker that is cut off from NATS are kept, untouched, once its lease has run out (after 14 s): their sessions go on if it comes back in time and nobody has taken them over.',
+      ),
     capacity: count.prefault(256).describe('Sessions that this worker holds at once.'),
     spawnConcurrency: count.prefault(4).describe('Children that start at the same time.'),
     spawnQueue: count.prefault(64).describe('Starts that wait for their turn; more are refused.'),
@@ -191,18 +229,23 @@ export const serverSchema = z.strictObject({
     ),
   requestTimeout: duration.prefault('300s').describe('Longest call.'),
   idle: duration.prefault('30m').describe('A session without open streams and calls ends after this.'),
+  age: duration.prefault('24h').describe('Every session ends after this, used or not.'),
+  limits: z
+    .strictObject({ sessions: limit.describe('Sessions of this server that all workers together hold at once. More are refused with 503.') })
+    .prefault({})
+    .describe('Limits of this server.'),
   path: urlPath.optional().describe('A path of its own beside `/servers/{name}`, e.g. `/git`.'),
   default: z.boolean('true or false').prefault(false).describe('Serve it at `/mcp`, `/sse` and `/message` too. A single server always is.'),
   recovery: z
     .enum(['restart', 'end'])
     .prefault('restart')
     .describe(
-      'When the owner of a session dies: start the session anew elsewhere, or end it. Starting anew is not there yet: both end it.',
+      "When a session's worker is lost or shuts down: `restart` starts the server anew at another worker with the session's next message and tells the client so, `end` ends the session.",
     ),
 });
 
 /** Everything but the servers. */
-export const settingsSchema = z.strictObject({ listen, diagnostics, http, auth, nats, worker, streams, drain, log });
+export const settingsSchema = z.strictObject({ listen, diagnostics, http, auth, nats, limits, worker, streams, drain, log });
 
 const NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/;
 

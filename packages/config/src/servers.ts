@@ -57,7 +57,7 @@ export function resolveServer(source: ServerSource, overrides: Readonly<Record<s
       fault([...path, ...found.path], found.text, found.part);
     return { config: undefined, faults };
   }
-  const { command, cwd, envFile, env, startTimeout, path: ownPath, ...rest } = result.data;
+  const { command, cwd, envFile, env, startTimeout, path: ownPath, limits, ...rest } = result.data;
   const fromFile = envFile === undefined ? {} : readEnv(folder, envFile, (text) => fault([...path, 'envFile'], text));
   const config: ServerConfig = {
     name,
@@ -66,6 +66,7 @@ export function resolveServer(source: ServerSource, overrides: Readonly<Record<s
     env: Object.assign(Object.create(null) as Record<string, string>, fromFile, env),
     ...(cwd === undefined ? {} : { cwd: resolve(folder, cwd) }),
     ...(ownPath === undefined ? {} : { path: ownPath }),
+    limits: limits.sessions === undefined ? {} : { sessions: limits.sessions },
     startTimeout: startTimeout ?? defaultStartTimeout(command),
   };
   return { config, faults };

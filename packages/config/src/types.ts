@@ -11,6 +11,7 @@ export interface Config {
   readonly auth: AuthConfig;
   /** Absent: the in-memory bus, one process. */
   readonly nats?: NatsConfig;
+  readonly limits: LimitsConfig;
   readonly worker: WorkerConfig;
   readonly streams: StreamsConfig;
   readonly drain: DrainConfig;
@@ -64,6 +65,21 @@ export interface HttpPaths {
 export interface AuthConfig {
   /** Empty: nobody is asked. `sha256` in lower-case hex; the key itself is not kept. */
   readonly apiKeys: readonly ApiKey[];
+  /** Lower case. */
+  readonly identityHeader?: string;
+  /** Addresses and networks. */
+  readonly identityProxies: readonly string[];
+  readonly anonymousBy: 'none' | 'address';
+}
+
+/** Absent: no limit. */
+export interface LimitsConfig {
+  readonly sessions?: number;
+  readonly sessionsPerIdentity?: number;
+  /** Calls in flight. */
+  readonly callsPerSession: number;
+  /** Calls in flight on one worker. */
+  readonly callsPerIdentity: number;
 }
 
 export interface ApiKey {
@@ -85,6 +101,8 @@ export interface NatsConfig {
 }
 
 export interface WorkerConfig {
+  /** Milliseconds for which children outlive a lease that ran out. */
+  readonly grace: number;
   /** Sessions held at once. */
   readonly capacity: number;
   /** Children starting at once. */
@@ -145,6 +163,9 @@ export interface ServerConfig {
   readonly requestTimeout: number;
   /** Milliseconds without streams and calls after which a session ends. */
   readonly idle: number;
+  /** Milliseconds after which every session ends. */
+  readonly age: number;
+  readonly limits: { readonly sessions?: number };
   /** Own path beside /servers/{name}, e.g. `/git`. */
   readonly path?: string;
   /** Served at /mcp, /sse and /message too. */

@@ -66,6 +66,7 @@ export const ERRORS = {
   'cluster.unavailable': row(503, -31503, 'no', true, 'The message bus is not connected.'),
   'cluster.owner_silent': row(503, -31503, 'no', true, 'The owner of this session did not answer.'),
   'cluster.owner_lost': row(200, -31502, 'unknown', true, 'The owner of this session was lost while the call was running.'),
+  'cluster.moved': row(503, -31503, 'no', true, 'The session is on its way to another owner.'),
   'cluster.draining': row(503, -31503, 'no', true, 'This instance is shutting down.'),
   internal: row(500, -32603, 'unknown', false, 'Internal error.'),
 } as const satisfies Record<string, ErrorRow>;

@@ -10,6 +10,8 @@ import { createServer } from './http/server.ts';
 import { openServers } from './servers.ts';
 import { Exchanges } from './session/exchanges.ts';
 import { PendingOpens } from './session/pending-opens.ts';
+import { Places } from './session/places.ts';
+import { Relocation } from './session/relocate.ts';
 
 export interface EdgeDeps {
   readonly cluster: Cluster;
@@ -50,6 +52,8 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
     exchanges,
     servers,
     opens: new PendingOpens(),
+    places: new Places(),
+    relocation: new Relocation(() => edge),
     key,
     verified: new Map(),
     streams: new Set(),

@@ -9,6 +9,8 @@ import type { EventStream } from './http/event-stream.ts';
 import type { Servers } from './servers.ts';
 import type { Exchanges } from './session/exchanges.ts';
 import type { PendingOpens } from './session/pending-opens.ts';
+import type { Places } from './session/places.ts';
+import type { Relocation } from './session/relocate.ts';
 
 /** The groups of the configuration that an edge is given. */
 export interface EdgeOptions {
@@ -28,6 +30,8 @@ export interface EdgeContext {
   readonly exchanges: Exchanges;
   readonly servers: Servers;
   readonly opens: PendingOpens;
+  readonly places: Places;
+  readonly relocation: Relocation;
   /** Signs and verifies session ids. */
   readonly key: Buffer;
   /** Sessions whose ids were verified here, by identity, server and id. */

@@ -9,7 +9,7 @@ const options: EdgeOptions = {
   listen: { host: '127.0.0.1', port: 0 },
   diagnostics: { host: '127.0.0.1', port: false },
   http: { allowedHosts: [], allowedOrigins: [], cors: false, maxBody: 4096, headers: {}, healthPaths: [], paths: {} },
-  auth: { apiKeys: [] },
+  auth: { apiKeys: [], identityProxies: [], anonymousBy: 'none' },
   streams: {
     heartbeat: 15_000,
     journalFrames: 256,
@@ -199,7 +199,7 @@ test('a client that leaves a stream is told to the owner as leaving, not as canc
 
 test('without a key that fits nobody gets in', async (t) => {
   const sha256 = '2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b'; // "secret"
-  const { post, open } = await setting(t, { auth: { apiKeys: [{ id: 'a', sha256 }] } });
+  const { post, open } = await setting(t, { auth: { ...options.auth, apiKeys: [{ id: 'a', sha256 }] } });
   const ping = { jsonrpc: '2.0', id: 1, method: 'initialize', params: {} };
   const refused = await post(ping);
   assert.match(refused.headers.get('www-authenticate') ?? '', /^Bearer /);

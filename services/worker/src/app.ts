@@ -2,7 +2,16 @@
  * Owns the composition of a worker: its parts in the order of their dependencies, released in reverse.
  */
 import { hostname } from 'node:os';
-import { BusError, encode, type Cluster, type DownHead, type OpenHead, type ServedServer } from '@causeway/cluster';
+import {
+  BusError,
+  encode,
+  type Cluster,
+  type DownHead,
+  type NewRecord,
+  type OpenHead,
+  type ServedServer,
+  type StoredSession,
+} from '@causeway/cluster';
 import type { Config } from '@causeway/config';
 import { CausewayError, newWorkerId, type SessionToken, type WorkerId } from '@causeway/protocol';
 import { createWheel, systemClock, type Log, type Wheel } from '@causeway/runtime';
@@ -13,15 +22,18 @@ import { EdgeWatch } from './edges.ts';
 import { openIntake } from './intake.ts';
 import { probe } from './probe.ts';
 import { JournalBudget } from './session/budget.ts';
+import { CallLimits } from './session/call-limits.ts';
 import type { SessionDeps } from './session/deps.ts';
 import { Session } from './session/session.ts';
-import type { EndReason } from './session/states.ts';
 import { openStarts, type StartChild } from './starts.ts';
-import { openTenure } from './tenure.ts';
+import { Takeover } from './takeover.ts';
+import { openTenure, type Tenure } from './tenure.ts';
+import { Vigil } from './vigil.ts';
 
 /** The groups of the configuration that a worker is given. */
 export interface WorkerOptions {
   readonly servers: Config['servers'];
+  readonly limits: Config['limits'];
   readonly worker: Config['worker'];
   readonly streams: Config['streams'];
   readonly drain: Config['drain'];
@@ -44,7 +56,7 @@ export interface Worker extends AsyncDisposable {
 
 const VERSION = '0.1.0';
 /** Stands for the session in the mark of a probed child. */
-const PROBE = 'probe';
+const PROBE = { token: 'probe' as SessionToken, epoch: 1 };
 
 /** Starts a worker; when it resolves, edges place sessions on it. */
 export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Promise<Worker> {
@@ -54,40 +66,58 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   await using stack = new AsyncDisposableStack();
   const wheel = stack.use(createWheel());
   const starts = stack.use(await openStarts({ worker: id, log }, options.worker));
-  const capacity = new Capacity(options.worker.capacity, (sessions) => tenure.update({ sessions }));
-  const lost = (): Promise<void> => endAll(capacity, 'lease_lost');
-  const tenure = stack.use(await openTenure({ ledger: cluster.ledger, wheel, log, lost }, firstRecord(id, options)));
+  const capacity = new Capacity();
+  const tenure = stack.use(
+    await openTenure(
+      { ledger: cluster.ledger, wheel, log, now: () => systemClock.monotonic(), grace: options.worker.grace, sessions: capacity },
+      firstRecord(id, options),
+    ),
+  );
   stack.use(await openOrphanSweep({ log, own: { worker: id, isCurrent: (mark) => isHeld(capacity, mark) } }));
   const { bus, subjects } = cluster;
-  const reply = (to: string | undefined, head: DownHead): void => {
-    try {
-      if (to !== undefined) bus.publish(to, encode(head));
-    } catch (error) {
-      if (!(error instanceof BusError)) throw error;
-    }
-  };
+  const reply = replyBy(cluster);
   const edges = stack.use(new EdgeWatch(wheel, (edge, to) => bus.publish(to, encode({ t: 'ping' }), subjects.edgeLost(id, edge))));
-  const sessionDeps = depsOfSessions({ cluster, id, options, edges, draining: () => capacity.draining, reply, start: starts.start });
-  const intake = await openIntake({
+  const vigil = stack.use(new Vigil({ records: cluster.sessions, wheel, log, sessions: () => capacity.sessions }));
+  // Whoever knows the key can put it back.
+  await cluster.sessions.signingKey();
+  const sessionDeps = depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, start: starts.start });
+  const build = (opening: BuiltSession, from?: StoredSession): Session => {
+    if (!tenure.held) throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
+    return buildSession(opening, sessionDeps, { servers: options.servers, wheel, log }, from);
+  };
+  const takeover = new Takeover({
     cluster,
     worker: id,
+    servers: options.servers,
     capacity,
-    edges,
-    log,
-    reply,
-    build: (head) => {
-      if (!tenure.held) throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
-      return buildSession(head, sessionDeps, { servers: options.servers, wheel, log });
-    },
+    sleep: (ms) => new Promise((resolve) => wheel.after(ms, resolve)),
+    now: () => systemClock.monotonic(),
+    build: (session, stored) => build({ ...stored.record, session, epoch: stored.record.epoch + 1 }, stored),
   });
-  stack.use(intake);
-  const stopWatching = cluster.bus.onStatus((status) => {
-    if (status === 'connected') for (const session of capacity.sessions) session.resumeStreams();
-  });
-  stack.defer(stopWatching);
+  let losses = 0;
+  stack.use(
+    await openIntake({
+      cluster,
+      worker: id,
+      capacity,
+      edges,
+      takeover,
+      log,
+      reply,
+      build: (head) => build({ ...head, epoch: 1, created: systemClock.now() }),
+      losses: () => losses,
+    }),
+  );
+  stack.defer(
+    bus.onStatus((status) => {
+      tenure.connected(status === 'connected');
+      if (status === 'connected') for (const session of capacity.sessions) session.resumeStreams();
+      else losses += 1;
+    }),
+  );
   stack.defer(() => {
     capacity.refuse();
-    return endAll(capacity, 'drain');
+    return capacity.end('drain');
   });
   const owned = stack.move();
   return {
@@ -102,11 +132,22 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
       tenure.update({ draining: true });
       const { promise, resolve } = Promise.withResolvers<void>();
       const cancel = wheel.after(deadline, resolve);
-      await Promise.race([promise, Promise.all(capacity.sessions.map((session) => session.quiet()))]);
+      await Promise.race([promise, Promise.all(capacity.sessions.map((session) => session.release()))]);
       cancel();
-      await endAll(capacity, 'drain');
+      await capacity.end('released');
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** What the bus does not take is left to the edge's deadline. */
+function replyBy({ bus }: Cluster): (to: string | undefined, head: DownHead) => void {
+  return (to, head) => {
+    try {
+      if (to !== undefined) bus.publish(to, encode(head));
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error;
+    }
   };
 }
 
@@ -116,33 +157,36 @@ interface Surroundings {
   readonly log: Log;
 }
 
-/** A session for an opening, not started yet. Throws `server.unknown`. */
-function buildSession(head: OpenHead, deps: SessionDeps, { servers, wheel, log }: Surroundings): Session {
-  const server = Object.hasOwn(servers, head.server) ? servers[head.server] : undefined;
+/** The facts of a session that is to be built: from its opening, or from its record. */
+type BuiltSession = Pick<OpenHead, 'server' | 'session' | 'identity' | 'transport' | 'share'> & {
+  readonly epoch: number;
+  readonly created: number;
+};
+
+/** A session, not begun yet. Throws `server.unknown`. */
+function buildSession(facts: BuiltSession, deps: SessionDeps, { servers, wheel, log }: Surroundings, from?: StoredSession): Session {
+  const server = Object.hasOwn(servers, facts.server) ? servers[facts.server] : undefined;
   if (!server) throw new CausewayError('server.unknown');
-  const { session: token, identity, transport } = head;
+  const { session: token, identity, share, transport, epoch, created } = facts;
   const named = log.child({ server: server.name, session: token.slice(0, 8) });
-  return new Session(deps, { token, identity, server, transport, clock: systemClock, wheel, log: named });
+  const opening = { token, identity, server, transport, epoch, created, clock: systemClock, wheel, log: named };
+  return new Session(deps, share === undefined ? opening : { ...opening, share }, from);
 }
 
 /** Whether the session that a child's mark names is still here; a probe has none. */
 function isHeld(capacity: Capacity, mark: string): boolean {
   const session = mark.split('/')[1] ?? '';
-  return session === PROBE || capacity.find(session as SessionToken) !== undefined;
+  return session === PROBE.token || capacity.find(session as SessionToken) !== undefined;
 }
 
-async function endAll(capacity: Capacity, reason: EndReason): Promise<void> {
-  const { sessions } = capacity;
-  for (const session of sessions) session.close(reason);
-  await Promise.all(sessions.map(({ ended }) => ended));
-}
-
-function firstRecord(worker: WorkerId, { servers, worker: { capacity } }: WorkerOptions): Parameters<Cluster['ledger']['lease']>[0] {
-  const served = Object.entries(servers).map(([name, server]): [string, ServedServer] => [
+function firstRecord(worker: WorkerId, { servers, limits, worker: { capacity } }: WorkerOptions): NewRecord {
+  const served = Object.entries(servers).map(([name, { default: first, recovery, path, limits: { sessions } }]): [string, ServedServer] => [
     name,
-    { default: server.default, recovery: server.recovery, ...(server.path === undefined ? {} : { path: server.path }) },
+    { default: first, recovery, ...(path === undefined ? {} : { path }), ...(sessions === undefined ? {} : { limit: sessions }) },
   ]);
-  return { v: 1, worker, host: hostname(), version: VERSION, capacity, sessions: 0, draining: false, servers: Object.fromEntries(served) };
+  const { sessions: total, sessionsPerIdentity: identity } = limits;
+  const own = { ...(total === undefined ? {} : { total }), ...(identity === undefined ? {} : { identity }) };
+  return { v: 1, worker, host: hostname(), version: VERSION, capacity, draining: false, servers: Object.fromEntries(served), limits: own };
 }
 
 interface SessionDoors {
@@ -150,19 +194,34 @@ interface SessionDoors {
   readonly id: WorkerId;
   readonly options: WorkerOptions;
   readonly edges: EdgeWatch;
-  readonly draining: SessionDeps['draining'];
+  readonly capacity: Capacity;
+  readonly tenure: Tenure;
+  readonly vigil: Vigil;
   readonly reply: SessionDeps['reply'];
   readonly start: StartChild;
 }
 
-function depsOfSessions({ cluster, id, options: { streams }, edges, draining, reply, start }: SessionDoors): SessionDeps {
+function depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, start }: SessionDoors): SessionDeps {
   const { bus, subjects } = cluster;
+  const { streams, limits } = options;
   const breaker = createBreaker({ now: () => systemClock.monotonic(), random: Math.random });
   const budget = new JournalBudget(streams.workerJournalBytes);
+  const { sessions: total, sessionsPerIdentity: identity } = limits;
   return {
     worker: id,
     edges,
-    draining,
+    draining: () => capacity.draining,
+    mayAct: () => tenure.held,
+    // In memory there is no other worker that could take anything over.
+    recoverable: ({ recovery }) => cluster.kind === 'nats' && recovery === 'restart',
+    limitsOf: ({ limits: { sessions: server } }) => ({
+      ...(total === undefined ? {} : { total }),
+      ...(server === undefined ? {} : { server }),
+      ...(identity === undefined ? {} : { identity }),
+    }),
+    admit: (claim, how) => tenure.admit(claim, how),
+    calls: new CallLimits({ perSession: limits.callsPerSession, perIdentity: limits.callsPerIdentity }),
+    removeLater: (session) => vigil.removeLater(session),
     charge: (stream, bytes) => budget.charge(stream, bytes),
     records: cluster.sessions,
     maxMessage: streams.maxMessage,
@@ -174,7 +233,7 @@ function depsOfSessions({ cluster, id, options: { streams }, edges, draining, re
     },
     attempt: (server) => breaker.attempt(server),
     reply,
-    publishStream: (session: SessionToken) => (to, head, bytes, stream, seq) => {
+    publishStream: (session) => (to, head, bytes, stream, seq) => {
       const receipt = subjects.streamLost(id, session, stream.name, stream.attachment, seq);
       bus.publish(to, bytes ? encode(head, bytes) : encode(head), receipt);
     },

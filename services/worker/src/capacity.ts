@@ -1,35 +1,25 @@
 /**
- * Owns which sessions this worker holds, and whether it takes another one.
+ * Owns which sessions this worker holds, from the moment one is begun until nothing of it is left. Whether there is
+ * room for one is the ledger's to say (`Tenure.admit`).
  *
- * Invariants: what counts is the sessions themselves, from the moment an open is accepted until nothing
- * of them is left; the cluster learns of every change.
+ * Invariants: a token is held once; while the worker shuts down nothing is taken in.
  */
 import { CausewayError, type SessionToken } from '@causeway/protocol';
+import type { HeldSessions } from './tenure.ts';
 import type { Session } from './session/session.ts';
+import type { EndReason } from './session/states.ts';
 
-export class Capacity {
+export class Capacity implements HeldSessions {
   readonly #sessions = new Map<SessionToken, Session>();
-  readonly #max: number;
-  readonly #changed: (held: number) => void;
   #draining = false;
 
-  /** `changed` is called with the number of sessions after every change. */
-  constructor(max: number, changed: (held: number) => void) {
-    this.#max = max;
-    this.#changed = changed;
-  }
-
-  /** Takes a session in. Throws CausewayError `limit.worker` or `cluster.draining`. */
+  /** Takes a session in. Throws CausewayError `cluster.draining`, or what `build` throws. */
   admit(token: SessionToken, build: () => Session): Session {
     if (this.#draining) throw new CausewayError('cluster.draining', { retryAfter: 1 });
-    if (this.#sessions.size >= this.#max || this.#sessions.has(token)) throw new CausewayError('limit.worker', { retryAfter: 2 });
+    if (this.#sessions.has(token)) throw new CausewayError('cluster.moved', { retryAfter: 1 });
     const session = build();
     this.#sessions.set(token, session);
-    this.#changed(this.#sessions.size);
-    void session.ended.then(() => {
-      this.#sessions.delete(token);
-      this.#changed(this.#sessions.size);
-    });
+    void session.ended.then(() => this.#sessions.delete(token));
     return session;
   }
 
@@ -48,5 +38,30 @@ export class Capacity {
   /** Takes nothing in any more. */
   refuse(): void {
     this.#draining = true;
+  }
+
+  suspend(): void {
+    for (const session of this.sessions) session.suspend();
+  }
+
+  resume(): void {
+    for (const session of this.sessions) session.resume();
+  }
+
+  async readmit(): Promise<void> {
+    await Promise.all(
+      this.sessions.map((session) =>
+        session.readmit().then(
+          () => session.resume(),
+          () => session.close('lease_lost'),
+        ),
+      ),
+    );
+  }
+
+  async end(reason: EndReason = 'lease_lost'): Promise<void> {
+    const { sessions } = this;
+    for (const session of sessions) session.close(reason);
+    await Promise.all(sessions.map(({ ended }) => ended));
   }
 }

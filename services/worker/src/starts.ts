@@ -2,6 +2,7 @@
  * Owns how this worker starts its children: in turn, marked as its own, tied to its life, and watched by the
  * warden where the kernel does not do that by itself.
  */
+import type { OwnedSession } from '@causeway/cluster';
 import type { Config, ServerConfig } from '@causeway/config';
 import type { WorkerId } from '@causeway/protocol';
 import type { Log } from '@causeway/runtime';
@@ -13,7 +14,7 @@ import { startChild } from './child/start.ts';
 import { openWarden } from './child/warden.ts';
 
 /** `session` names the child in its mark. Rejects with CausewayError `server.start_failed`, `limit.worker`, and the signal's reason. */
-export type StartChild = (session: string, server: ServerConfig, listeners: ChildListeners, signal?: AbortSignal) => Promise<Child>;
+export type StartChild = (session: OwnedSession, server: ServerConfig, listeners: ChildListeners, signal?: AbortSignal) => Promise<Child>;
 
 export interface Starts extends AsyncDisposable {
   readonly start: StartChild;
@@ -30,8 +31,8 @@ export async function openStarts(deps: { readonly worker: WorkerId; readonly log
   return {
     start: (session, server, listeners, signal) => {
       const child: ChildDeps = {
-        log: log.child({ server: server.name, session: session.slice(0, 8) }),
-        mark: childMark({ worker, session, epoch: 1 }),
+        log: log.child({ server: server.name, session: session.token.slice(0, 8) }),
+        mark: childMark({ worker, session: session.token, epoch: session.epoch }),
         prefix,
         ...(warden ? { warden } : {}),
       };

@@ -1,77 +1,164 @@
 /**
- * Owns this worker's right to act: the lease in the ledger, and what becomes of the worker when it is lost.
+ * Owns this worker's right to act: the lease in the ledger, and what becomes of its sessions while it is in doubt,
+ * lost, and had again.
  *
- * Invariants: without a lease no session is held and none is taken in; a lost lease is told before another
- * one is asked for; it is asked for until it is granted or the worker ends.
+ * Invariants: a session is touched only while the lease is good; after a moment without the bus it is good again only
+ * when the store has acknowledged it, for meanwhile it may have been taken away; without a lease no session is taken
+ * in; those that were held are kept untouched for `grace` and end after it, and a lease that was had again in time
+ * keeps only what nobody has taken over; it is asked for until it is granted or the worker ends.
  */
-import type { Ledger, Lease, WorkerRecord } from '@causeway/cluster';
+import type { AdmitOptions, Claim, Ledger, Lease, LeaseLoss, NewRecord, Permit, RecordChange } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
 import type { Log, Wheel } from '@causeway/runtime';
 
-export type Change = Parameters<Lease['update']>[0];
-
 export interface Tenure extends AsyncDisposable {
-  /** The lease is good now. */
+  /** The lease is good at this moment. */
   readonly held: boolean;
   /** Says what has changed about this worker; it reaches the ledger as soon as there is a lease. */
-  update(change: Change): void;
+  update(change: RecordChange): void;
+  /** A place under every limit; as `Lease.admit`. */
+  admit(claim: Claim, options: AdmitOptions): Promise<Permit>;
+  /** The bus is lost, or back. */
+  connected(is: boolean): void;
 }
 
 export interface TenureDeps {
   readonly ledger: Ledger;
   readonly wheel: Wheel;
+  readonly now: () => number;
   readonly log: Log;
+  /** Milliseconds for which sessions outlive a lease that ran out. */
+  readonly grace: number;
+  readonly sessions: HeldSessions;
+}
+
+/** What is done to all sessions of the worker. */
+export interface HeldSessions {
+  suspend(): void;
+  resume(): void;
+  /** Takes places under the new lease and ends what was taken over meanwhile; resolves when it is settled. */
+  readmit(): Promise<void>;
   /** Ends every session; resolves when nothing of them is left. */
-  readonly lost: () => Promise<void>;
+  end(): Promise<void>;
 }
 
 /** Milliseconds between attempts to get a lease again: doubled each time, up to the last. */
 const FIRST_RETRY = 500;
 const LAST_RETRY = 10_000;
+/** Milliseconds without the bus in which nobody can have taken the lease away (takeover.ts, `SILENCE`). */
+const UNNOTICED = 1_000;
+/** Milliseconds for which the sessions of a lease that was taken away are kept, to find out which are still ours. */
+const DEPOSED_GRACE = 10_000;
 
 /** Rejects with CausewayError `cluster.unavailable` if the first lease cannot be had. */
-export async function openTenure(deps: TenureDeps, first: WorkerRecord): Promise<Tenure> {
-  const { ledger, wheel, log } = deps;
-  let record = first;
-  let closed = false;
-  let cancelRetry: (() => void) | undefined;
-  let lease: Lease | undefined = await ledger.lease(record);
-  const follow = (one: Lease): void => one.lost.addEventListener('abort', () => void lose(one), { once: true });
-  const lose = async (one: Lease): Promise<void> => {
-    if (closed || lease !== one) return;
-    lease = undefined;
-    log.error({ reason: 'lease_lost' }, 'lease lost, ending every session');
-    await deps.lost();
-    await one[Symbol.asyncDispose]();
-    await renew(FIRST_RETRY);
-  };
-  const renew = async (pause: number): Promise<void> => {
-    if (closed) return;
+export async function openTenure(deps: TenureDeps, first: NewRecord): Promise<Tenure> {
+  const tenure = new WorkerTenure(deps, first);
+  await tenure.open();
+  return tenure;
+}
+
+class WorkerTenure implements Tenure {
+  readonly #deps: TenureDeps;
+  #record: NewRecord;
+  #lease: Lease | undefined;
+  #cutAt: number | undefined;
+  #closed = false;
+  #cancelRetry: () => void = () => undefined;
+  #cancelGrace: () => void = () => undefined;
+  /** Sessions of a lost lease are still here. */
+  #kept = false;
+
+  constructor(deps: TenureDeps, record: NewRecord) {
+    this.#deps = deps;
+    this.#record = record;
+  }
+
+  async open(): Promise<void> {
+    this.#follow(await this.#deps.ledger.lease(this.#record));
+  }
+
+  get held(): boolean {
+    return this.#lease !== undefined && this.#lease.remaining() > 0;
+  }
+
+  update(change: RecordChange): void {
+    this.#record = { ...this.#record, ...change };
+    this.#lease?.update(change);
+  }
+
+  admit(claim: Claim, options: AdmitOptions): Promise<Permit> {
+    return this.#lease?.admit(claim, options) ?? Promise.reject(new CausewayError('cluster.unavailable', { retryAfter: 2 }));
+  }
+
+  connected(is: boolean): void {
+    const { now, sessions } = this.#deps;
+    if (!is) {
+      this.#cutAt ??= now();
+      return;
+    }
+    const gone = this.#cutAt === undefined ? 0 : now() - this.#cutAt;
+    this.#cutAt = undefined;
+    const lease = this.#lease;
+    if (gone < UNNOTICED || lease === undefined) return;
+    sessions.suspend();
+    lease.confirm().then(
+      () => this.#lease === lease && sessions.resume(),
+      // Lost: `#lose` sees to the sessions.
+      () => undefined,
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    this.#cancelRetry();
+    this.#cancelGrace();
+    await this.#lease?.[Symbol.asyncDispose]();
+  }
+
+  #follow(lease: Lease): void {
+    this.#lease = lease;
+    lease.lost.addEventListener('abort', () => void this.#lose(lease), { once: true });
+  }
+
+  async #lose(lease: Lease): Promise<void> {
+    if (this.#closed || this.#lease !== lease) return;
+    this.#lease = undefined;
+    const { log, sessions, wheel } = this.#deps;
+    const why = lease.lost.reason as LeaseLoss;
+    const grace = why === 'deposed' ? Math.max(this.#deps.grace, DEPOSED_GRACE) : this.#deps.grace;
+    log.error({ reason: 'lease_lost', why, grace }, grace > 0 ? 'lease lost, sessions wait for another' : 'lease lost, ending every session');
+    if (grace > 0) {
+      this.#kept = true;
+      sessions.suspend();
+      this.#cancelGrace = wheel.after(grace, () => {
+        this.#kept = false;
+        log.error({ reason: 'lease_lost' }, 'no lease in time, ending every session');
+        void sessions.end();
+      });
+    } else {
+      await sessions.end();
+    }
+    await lease[Symbol.asyncDispose]();
+    await this.#renew(FIRST_RETRY);
+  }
+
+  async #renew(pause: number): Promise<void> {
+    if (this.#closed) return;
+    const { ledger, log, sessions, wheel } = this.#deps;
     try {
-      const next = await ledger.lease(record);
-      if (closed) return await next[Symbol.asyncDispose]();
-      lease = next;
-      follow(next);
-      next.update(record);
+      const next = await ledger.lease(this.#record);
+      if (this.#closed) return await next[Symbol.asyncDispose]();
+      this.#follow(next);
+      next.update(this.#record);
       log.info({}, 'lease taken again');
     } catch (error) {
       if (!(error instanceof CausewayError)) throw error;
-      cancelRetry = wheel.after(pause, () => void renew(Math.min(2 * pause, LAST_RETRY)));
+      this.#cancelRetry = wheel.after(pause, () => void this.#renew(Math.min(2 * pause, LAST_RETRY)));
+      return;
     }
-  };
-  follow(lease);
-  return {
-    get held() {
-      return lease !== undefined;
-    },
-    update(change) {
-      record = { ...record, ...change };
-      lease?.update(change);
-    },
-    async [Symbol.asyncDispose]() {
-      closed = true;
-      cancelRetry?.();
-      await lease?.[Symbol.asyncDispose]();
-    },
-  };
+    if (!this.#kept) return;
+    this.#kept = false;
+    this.#cancelGrace();
+    await sessions.readmit();
+  }
 }

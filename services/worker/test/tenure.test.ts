@@ -1,37 +1,37 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Lease, Ledger, WorkerRecord } from '@causeway/cluster';
+import type { Lease, Ledger, LeaseLoss, NewRecord } from '@causeway/cluster';
 import { CausewayError, newWorkerId } from '@causeway/protocol';
 import { fakeTime, silentLog } from '@causeway/runtime';
-import { openTenure } from '../src/tenure.ts';
+import { openTenure, type HeldSessions } from '../src/tenure.ts';
 
-const record: WorkerRecord = {
-  v: 1,
-  worker: newWorkerId(),
-  host: 'h',
-  version: '0',
-  capacity: 2,
-  sessions: 0,
-  draining: false,
-  servers: {},
-};
+const record: NewRecord = { v: 1, worker: newWorkerId(), host: 'h', version: '0', capacity: 2, draining: false, servers: {} };
+
+interface Granted {
+  readonly record: NewRecord;
+  readonly lose: (why: LeaseLoss) => void;
+  readonly confirm: () => void;
+}
 
 /** A ledger that grants and takes leases on command. */
 function ledger() {
-  const granted: { readonly record: WorkerRecord; readonly take: AbortController; readonly changes: object[] }[] = [];
+  const granted: Granted[] = [];
   const refuse = { now: false };
   const asked = { times: 0 };
   const one: Pick<Ledger, 'lease'> = {
     async lease(what) {
       asked.times += 1;
       if (refuse.now) throw new CausewayError('cluster.unavailable');
-      const take = new AbortController();
-      const changes: object[] = [];
-      granted.push({ record: what, take, changes });
+      const lost = new AbortController();
+      const { promise, resolve } = Promise.withResolvers<void>();
+      granted.push({ record: what, lose: (why) => lost.abort(why), confirm: resolve });
       const lease: Lease = {
-        lost: take.signal,
-        remaining: () => 1,
-        update: (change) => void changes.push(change),
+        lost: lost.signal,
+        confirmed: 0,
+        remaining: () => (lost.signal.aborted ? 0 : 1),
+        confirm: () => promise,
+        update: () => undefined,
+        admit: () => Promise.reject(new CausewayError('limit.total')),
         async [Symbol.asyncDispose]() {},
       };
       return lease;
@@ -40,21 +40,43 @@ function ledger() {
   return { one: one as Ledger, granted, refuse, asked };
 }
 
+/** Sessions that write down what is done to them. */
+function sessions() {
+  const done: string[] = [];
+  const ending = Promise.withResolvers<void>();
+  const held: HeldSessions = {
+    suspend: () => void done.push('suspend'),
+    resume: () => void done.push('resume'),
+    readmit: async () => void done.push('readmit'),
+    end: () => {
+      done.push('end');
+      return ending.promise;
+    },
+  };
+  return { held, done, ended: () => ending.resolve() };
+}
+
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test('a lost lease ends the sessions before another one is asked for, and it is asked for until granted', async () => {
-  const { one, granted, refuse, asked } = ledger();
+async function setting(grace: number) {
+  const cluster = ledger();
+  const kept = sessions();
   const time = fakeTime();
-  const ending = Promise.withResolvers<void>();
-  const tenure = await openTenure({ ledger: one, wheel: time.wheel, log: silentLog(), lost: () => ending.promise }, record);
-  tenure.update({ sessions: 1 });
+  const now = (): number => time.clock.monotonic();
+  const tenure = await openTenure({ ledger: cluster.one, wheel: time.wheel, now, log: silentLog(), grace, sessions: kept.held }, record);
+  return { ...cluster, ...kept, time, tenure };
+}
+
+test('without grace a lease that ran out ends the sessions before another one is asked for, and that until granted', async () => {
+  const { granted, refuse, asked, done, ended, time, tenure } = await setting(0);
+  tenure.update({ capacity: 3 });
   refuse.now = true;
-  granted[0]!.take.abort();
+  granted[0]!.lose('fenced');
   assert.ok(!tenure.held);
   await turn();
+  assert.deepEqual(done, ['end']);
   assert.equal(asked.times, 1, 'not while sessions end');
-  tenure.update({ sessions: 0 });
-  ending.resolve();
+  ended();
   await turn();
   time.advance(500);
   await turn();
@@ -63,16 +85,66 @@ test('a lost lease ends the sessions before another one is asked for, and it is 
   time.advance(1_000);
   await turn();
   assert.ok(tenure.held);
-  assert.equal(granted[1]?.record.sessions, 0);
+  assert.equal(granted[1]?.record.capacity, 3);
+  assert.deepEqual(done, ['end']);
+  await tenure[Symbol.asyncDispose]();
+});
+
+test('with grace they wait untouched, and go on under the next lease', async () => {
+  const { granted, done, tenure } = await setting(60_000);
+  granted[0]!.lose('fenced');
+  await turn();
+  assert.ok(tenure.held);
+  assert.deepEqual(done, ['suspend', 'readmit']);
+  await tenure[Symbol.asyncDispose]();
+});
+
+test('when the grace is over without a lease they end', async () => {
+  const { granted, refuse, done, ended, time, tenure } = await setting(5_000);
+  refuse.now = true;
+  granted[0]!.lose('fenced');
+  await turn();
+  time.advance(5_000);
+  await turn();
+  assert.deepEqual(done, ['suspend', 'end']);
+  ended();
+  refuse.now = false;
+  time.advance(10_000);
+  await turn();
+  assert.ok(tenure.held);
+  assert.deepEqual(done, ['suspend', 'end'], 'there is nothing to readmit');
+  await tenure[Symbol.asyncDispose]();
+});
+
+test('a lease that was taken away puts sessions in doubt, not to an end, whatever the grace', async () => {
+  const { granted, done, tenure } = await setting(0);
+  granted[0]!.lose('deposed');
+  await turn();
+  assert.deepEqual(done, ['suspend', 'readmit']);
+  await tenure[Symbol.asyncDispose]();
+});
+
+test('after a moment without the bus sessions wait for the word of the store; after a short one they do not', async () => {
+  const { granted, done, time, tenure } = await setting(0);
+  tenure.connected(false);
+  time.advance(900);
+  tenure.connected(true);
+  assert.deepEqual(done, []);
+  tenure.connected(false);
+  time.advance(1_500);
+  tenure.connected(true);
+  assert.deepEqual(done, ['suspend']);
+  granted[0]!.confirm();
+  await turn();
+  assert.deepEqual(done, ['suspend', 'resume']);
   await tenure[Symbol.asyncDispose]();
 });
 
 test('after its end nothing is asked for any more', async () => {
-  const { one, granted, refuse, asked } = ledger();
-  const time = fakeTime();
-  const tenure = await openTenure({ ledger: one, wheel: time.wheel, log: silentLog(), lost: () => Promise.resolve() }, record);
+  const { granted, refuse, asked, ended, time, tenure } = await setting(0);
   refuse.now = true;
-  granted[0]!.take.abort();
+  granted[0]!.lose('fenced');
+  ended();
   await turn();
   await tenure[Symbol.asyncDispose]();
   const before = asked.times;

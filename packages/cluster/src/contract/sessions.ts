@@ -25,6 +25,7 @@ function record(change: Partial<SessionRecord> = {}): SessionRecord {
     revision: '2025-11-25',
     initialize,
     created: 1_700_000_000_000,
+    transport: 'streamable',
     ...change,
   };
 }
@@ -50,18 +51,21 @@ function records(pair: Register): void {
   pair('what one member wrote another reads at once, to the character', async ({ a, b }) => {
     const [token, written] = [newToken(), record()];
     assert.equal(await b.part.get(token), undefined);
-    assert.equal(await a.part.create(token, written), true);
+    assert.ok(await a.part.create(token, written));
     assert.deepEqual((await b.part.get(token))?.record, written);
+    const { first, last } = await b.part.extent();
+    const { revision } = (await a.part.get(token))!;
+    assert.ok(first <= revision && revision <= last);
     const next = { ...written, owner: newWorkerId(), epoch: 2 };
-    assert.equal(await b.part.replace(token, next, (await b.part.get(token))!.revision), true);
+    assert.ok(await b.part.replace(token, next, (await b.part.get(token))!.revision));
     assert.deepEqual((await a.part.get(token))?.record, next);
   });
 
   pair('a token is taken once; the record in place stays', async ({ a, b }) => {
     const [token, first] = [newToken(), record()];
-    assert.equal(await a.part.create(token, first), true);
-    assert.equal(await b.part.create(token, record()), false);
-    assert.equal(await a.part.create(token, first), false);
+    assert.ok(await a.part.create(token, first));
+    assert.equal(await b.part.create(token, record()), undefined);
+    assert.equal(await a.part.create(token, first), undefined);
     assert.deepEqual((await b.part.get(token))?.record, first);
   });
 
@@ -73,16 +77,18 @@ function records(pair: Register): void {
     await a.part.delete(token);
     await b.part.delete(newToken());
     assert.equal(await b.part.get(token), undefined);
-    assert.equal(await b.part.replace(token, record({ epoch: 2 }), stored!.revision), false);
+    assert.equal(await b.part.wasRemoved(token), true);
+    assert.equal(await b.part.wasRemoved(newToken()), false);
+    assert.equal(await b.part.replace(token, record({ epoch: 2 }), stored!.revision), undefined);
     assert.equal(await b.part.get(token), undefined);
-    assert.equal(await b.part.create(token, record()), true);
+    assert.ok(await b.part.create(token, record()));
   });
 
   pair('a record may be as large as is said, and no larger', async ({ a, b }) => {
     const frame = JSON.stringify(record({ initialize: { params: '', result: '' } })).length;
     const sized = (bytes: number): SessionRecord => record({ initialize: { params: '', result: 'x'.repeat(bytes - frame) } });
     const token = newToken();
-    assert.equal(await a.part.create(token, sized(SESSION_RECORD_BYTES)), true);
+    assert.ok(await a.part.create(token, sized(SESSION_RECORD_BYTES)));
     assert.equal((await b.part.get(token))?.record.initialize.result.length, SESSION_RECORD_BYTES - frame);
     const tooLarge = (error: unknown): boolean => error instanceof CausewayError && error.reason === 'server.reply_too_large';
     await assert.rejects(a.part.create(newToken(), sized(SESSION_RECORD_BYTES + 1)), tooLarge);
@@ -103,8 +109,8 @@ function contests(pair: Register): void {
     const claims = Array.from({ length: 20 }, () => record({ epoch: 2 }));
     const won = await Promise.all(claims.map((claim, index) => [a, b][index % 2]!.part.replace(token, claim, revision)));
     assert.equal(won.filter(Boolean).length, 1);
-    assert.deepEqual((await b.part.get(token))?.record, claims[won.indexOf(true)]);
-    assert.equal(await a.part.replace(token, record({ epoch: 3 }), revision), false);
+    assert.deepEqual((await b.part.get(token))?.record, claims[won.findIndex(Boolean)]);
+    assert.equal(await a.part.replace(token, record({ epoch: 3 }), revision), undefined);
   });
 
   pair('the signing key is one for all, also when all ask first', async ({ world, a, b }) => {

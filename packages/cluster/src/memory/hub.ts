@@ -27,6 +27,8 @@ export class MemoryHub {
   readonly records = new RecordLog();
   /** Records as JSON text: what is read back never shares objects with what was written. */
   readonly sessions = new Map<SessionToken, { readonly text: string; readonly revision: number }>();
+  /** Sessions whose records were removed. */
+  readonly removed = new Set<SessionToken>();
   revision = 0;
   signingKey: Buffer | undefined;
   #queue: HubPost[] = [];

@@ -4,8 +4,11 @@
  */
 import { randomBytes } from 'node:crypto';
 import { CausewayError, type SessionToken } from '@causeway/protocol';
-import { SESSION_RECORD_BYTES, type SessionRecord, type SessionRecords, type StoredSession } from '../sessions.ts';
+import { SESSION_RECORD_BYTES, type RecordsExtent, type SessionRecord, type SessionRecords, type StoredSession } from '../sessions.ts';
 import type { MemoryHub } from './hub.ts';
+
+/** Removed records that are remembered as such. */
+const REMEMBERED = 1_024;
 
 export class MemorySessions implements SessionRecords {
   readonly #hub: MemoryHub;
@@ -15,11 +18,9 @@ export class MemorySessions implements SessionRecords {
     this.#hub = hub;
   }
 
-  async create(token: SessionToken, record: SessionRecord): Promise<boolean> {
+  async create(token: SessionToken, record: SessionRecord): Promise<number | undefined> {
     this.#reach();
-    if (this.#hub.sessions.has(token)) return false;
-    this.#store(token, record);
-    return true;
+    return this.#hub.sessions.has(token) ? undefined : this.#store(token, record);
   }
 
   async get(token: SessionToken): Promise<StoredSession | undefined> {
@@ -28,21 +29,32 @@ export class MemorySessions implements SessionRecords {
     return held && { record: JSON.parse(held.text) as SessionRecord, revision: held.revision };
   }
 
-  async replace(token: SessionToken, record: SessionRecord, revision: number): Promise<boolean> {
+  async replace(token: SessionToken, record: SessionRecord, revision: number): Promise<number | undefined> {
     this.#reach();
-    if (this.#hub.sessions.get(token)?.revision !== revision) return false;
-    this.#store(token, record);
-    return true;
+    return this.#hub.sessions.get(token)?.revision === revision ? this.#store(token, record) : undefined;
   }
 
   async delete(token: SessionToken): Promise<void> {
     this.#reach();
-    this.#hub.sessions.delete(token);
+    if (!this.#hub.sessions.delete(token)) return;
+    this.#hub.removed.add(token);
+    // The oldest is forgotten first.
+    if (this.#hub.removed.size > REMEMBERED) for (const oldest of this.#hub.removed) if (this.#hub.removed.delete(oldest)) break;
   }
 
   async signingKey(): Promise<Buffer> {
     this.#reach();
     return Buffer.from((this.#hub.signingKey ??= randomBytes(32)));
+  }
+
+  async wasRemoved(token: SessionToken): Promise<boolean> {
+    this.#reach();
+    return this.#hub.removed.has(token);
+  }
+
+  async extent(): Promise<RecordsExtent> {
+    this.#reach();
+    return { first: 0, last: Infinity, made: '' };
   }
 
   /** Cuts this member off, or joins it again. */
@@ -58,9 +70,11 @@ export class MemorySessions implements SessionRecords {
     if (!this.#reachable) throw new CausewayError('cluster.unavailable');
   }
 
-  #store(token: SessionToken, record: SessionRecord): void {
+  #store(token: SessionToken, record: SessionRecord): number {
     const text = JSON.stringify(record);
     if (Buffer.byteLength(text) > SESSION_RECORD_BYTES) throw new CausewayError('server.reply_too_large');
-    this.#hub.sessions.set(token, { text, revision: (this.#hub.revision += 1) });
+    const revision = (this.#hub.revision += 1);
+    this.#hub.sessions.set(token, { text, revision });
+    return revision;
   }
 }

@@ -4,7 +4,7 @@
  */
 import type { Cluster, NatsClusterOptions } from '../cluster.ts';
 import { subjects } from '../subjects.ts';
-import { ensureBucket, restoreBucket } from './buckets.ts';
+import { ensureBucket, restoreBucket, type Bucket } from './buckets.ts';
 import { openNatsBus } from './bus.ts';
 import { connectNats } from './connect.ts';
 import { openNatsLedger } from './ledger.ts';
@@ -29,7 +29,8 @@ export async function openNats(options: NatsClusterOptions): Promise<Cluster> {
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     }),
   );
-  const sessions = stack.use(await openNatsSessions({ control, sessions: sessionBucket!, cluster: cluster! }));
+  const restore = (bucket: Bucket): Promise<boolean> => restoreBucket(manager, prefix, bucket, replicas);
+  const sessions = stack.use(await openNatsSessions({ control, manager, restore, sessions: sessionBucket!, cluster: cluster! }));
   const ledger = stack.use(
     await openNatsLedger({
       control,
@@ -38,7 +39,7 @@ export async function openNats(options: NatsClusterOptions): Promise<Cluster> {
       inbox: `${options.inbox}.control`,
       times: options.leaseTimes,
       deadline: Math.max(connections.remaining(), 1_000),
-      restore: () => restoreBucket(manager, prefix, 'workers', replicas),
+      restore: () => restore('workers'),
     }),
   );
   const owned = stack.move();

@@ -1,13 +1,14 @@
 /**
  * Owns the session records over one bucket, and the signing key over another.
  * Invariants: reads are the leader's; a change whose outcome is unknown is looked up before it is called a
- * loss; a removed record leaves a mark for a minute, so that a late write cannot bring it back.
+ * loss; a removed record leaves a mark for ten minutes, so that a late write cannot bring it back.
  */
 import { randomBytes } from 'node:crypto';
 import { CausewayError, type SessionToken } from '@causeway/protocol';
 import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
-import { jetstream } from '@nats-io/jetstream';
-import { SESSION_RECORD_BYTES, type SessionRecord, type SessionRecords, type StoredSession } from '../sessions.ts';
+import { jetstream, type JetStreamManager } from '@nats-io/jetstream';
+import { SESSION_RECORD_BYTES, type RecordsExtent, type SessionRecord, type SessionRecords, type StoredSession } from '../sessions.ts';
+import { streamOf, type Bucket } from './buckets.ts';
 import { RECONNECT, type Link } from './link.ts';
 import { isConflict, patiently, unavailable } from './patience.ts';
 
@@ -15,7 +16,7 @@ import { isConflict, patiently, unavailable } from './patience.ts';
 const DEADLINE = 12_000;
 /** Milliseconds for one attempt. */
 const ATTEMPT = 1_000;
-const TOMBSTONE_TTL = '60s';
+const TOMBSTONE_TTL = '10m';
 const KEY_NAME = 'signing_key';
 const KEY_BYTES = 32;
 
@@ -24,35 +25,40 @@ export interface NatsSessionsOptions {
   /** Names of the buckets, which exist. */
   readonly sessions: string;
   readonly cluster: string;
+  readonly manager: JetStreamManager;
+  /** Makes a bucket anew if it is gone; never rejects. */
+  readonly restore: (bucket: Bucket) => Promise<boolean>;
 }
 
 export async function openNatsSessions(options: NatsSessionsOptions): Promise<SessionRecords> {
   const kvm = new Kvm(jetstream(options.control.nc, { timeout: ATTEMPT, checkAPI: false }));
   const [sessions, cluster] = await Promise.all([kvm.open(options.sessions), kvm.open(options.cluster)]);
-  return new NatsSessions(options.control, sessions, cluster);
+  return new NatsSessions(options, sessions, cluster);
 }
 
 class NatsSessions implements SessionRecords {
+  readonly #options: NatsSessionsOptions;
   readonly #control: Link;
   readonly #sessions: KV;
   readonly #cluster: KV;
+  #key: Buffer | undefined;
   #closed = false;
 
-  constructor(control: Link, sessions: KV, cluster: KV) {
-    this.#control = control;
+  constructor(options: NatsSessionsOptions, sessions: KV, cluster: KV) {
+    this.#options = options;
+    this.#control = options.control;
     this.#sessions = sessions;
     this.#cluster = cluster;
   }
 
-  async create(token: SessionToken, record: SessionRecord): Promise<boolean> {
+  async create(token: SessionToken, record: SessionRecord): Promise<number | undefined> {
     const bytes = write(record);
     return this.#patiently(async (unsure) => {
       try {
-        await this.#sessions.create(token, bytes);
-        return true;
+        return await this.#sessions.create(token, bytes);
       } catch (error) {
         if (!isConflict(error)) throw error;
-        return unsure && (await this.#holds(token, bytes));
+        return unsure ? this.#revisionOf(token, bytes) : undefined;
       }
     });
   }
@@ -62,15 +68,14 @@ class NatsSessions implements SessionRecords {
     return entry && { record: JSON.parse(entry.string()) as SessionRecord, revision: entry.revision };
   }
 
-  async replace(token: SessionToken, record: SessionRecord, revision: number): Promise<boolean> {
+  async replace(token: SessionToken, record: SessionRecord, revision: number): Promise<number | undefined> {
     const bytes = write(record);
     return this.#patiently(async (unsure) => {
       try {
-        await this.#sessions.update(token, bytes, revision);
-        return true;
+        return await this.#sessions.update(token, bytes, revision);
       } catch (error) {
         if (!isConflict(error)) throw error;
-        return unsure && (await this.#holds(token, bytes));
+        return unsure ? this.#revisionOf(token, bytes) : undefined;
       }
     });
   }
@@ -79,9 +84,30 @@ class NatsSessions implements SessionRecords {
     await this.#patiently(() => this.#sessions.purge(token, { ttl: TOMBSTONE_TTL }));
   }
 
+  async wasRemoved(token: SessionToken): Promise<boolean> {
+    const entry = await this.#patiently(() => this.#sessions.get(token));
+    return entry !== null && entry.operation !== 'PUT';
+  }
+
+  async extent(): Promise<RecordsExtent> {
+    const { control, manager, sessions, cluster, restore } = this.#options;
+    try {
+      await control.whenLive(RECONNECT);
+      await Promise.all([restore('sessions'), restore('cluster')]);
+      const [kept, keys] = await control.whileLive(
+        Promise.all([sessions, cluster].map((name) => manager.streams.info(streamOf(name)))),
+      );
+      if (keys!.state.messages === 0 && this.#key !== undefined) await this.#cluster.create(KEY_NAME, this.#key).catch(() => undefined);
+      return { first: kept!.state.first_seq, last: kept!.state.last_seq, made: String(kept!.created) };
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
   async signingKey(): Promise<Buffer> {
-    const candidate = randomBytes(KEY_BYTES);
-    return this.#patiently(async () => {
+    // The one that is known stays: should it vanish from the store, it is put back.
+    const candidate = this.#key ?? randomBytes(KEY_BYTES);
+    const key = await this.#patiently(async () => {
       const held = await live(this.#cluster, KEY_NAME);
       if (held !== undefined) return keyOf(held);
       try {
@@ -95,6 +121,8 @@ class NatsSessions implements SessionRecords {
         throw new CausewayError('cluster.unavailable', { message: 'The signing key of the cluster was removed while it was read.' });
       return keyOf(chosen);
     });
+    this.#key = key;
+    return Buffer.from(key);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -113,9 +141,10 @@ class NatsSessions implements SessionRecords {
     }
   }
 
-  async #holds(token: SessionToken, bytes: Buffer): Promise<boolean> {
+  /** The revision at which these very bytes stand: an attempt of unknown outcome was carried out. */
+  async #revisionOf(token: SessionToken, bytes: Buffer): Promise<number | undefined> {
     const entry = await live(this.#sessions, token);
-    return entry !== undefined && bytes.equals(entry.value);
+    return entry !== undefined && bytes.equals(entry.value) ? entry.revision : undefined;
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { isIP } from 'node:net';
+import { BlockList, isIP } from 'node:net';
 import { hostname } from 'node:os';
 import type { AuthConfig, HttpConfig } from '@causeway/config';
 import { ANONYMOUS, CausewayError, identityOf, type Identity } from '@causeway/protocol';
@@ -19,8 +19,15 @@ export interface Guard {
   /** The client takes JSON and event streams; event streams. Throw `request.accept`. */
   acceptBoth(req: IncomingMessage): void;
   acceptStream(req: IncomingMessage): void;
-  /** Who asks; throws `request.unauthorized` where keys are configured and none fits. */
-  identity(req: IncomingMessage): Identity;
+  /** Who asks; throws `request.unauthorized` where somebody must vouch for clients and nobody does. */
+  caller(req: IncomingMessage): Caller;
+}
+
+export interface Caller {
+  /** To whom its sessions belong. */
+  readonly identity: Identity;
+  /** Whose share of the limits they take; absent: a client that nobody vouches for. */
+  readonly share?: Identity;
 }
 
 export function createGuard(http: HttpConfig, auth: AuthConfig): Guard {
@@ -29,6 +36,13 @@ export function createGuard(http: HttpConfig, auth: AuthConfig): Guard {
     [...http.allowedOrigins, ...(http.cors === false ? [] : http.cors.origins)].map((origin) => origin.toLowerCase()),
   );
   const keys = auth.apiKeys.map(({ id, sha256 }) => ({ identity: identityOf('api-key', id), digest: Buffer.from(sha256, 'hex') }));
+  const byHeader = headerIdentity(auth);
+  const byKey = (req: IncomingMessage): Identity | undefined => {
+    const presented = keys.length === 0 ? undefined : presentedKey(req);
+    if (presented === undefined) return undefined;
+    const given = createHash('sha256').update(presented).digest();
+    return keys.filter(({ digest }) => digest.length === given.length && timingSafeEqual(digest, given))[0]?.identity;
+  };
   const allowed = remember((host) => hostAllowed(host, hosts));
   return {
     origin(req) {
@@ -39,15 +53,41 @@ export function createGuard(http: HttpConfig, auth: AuthConfig): Guard {
     },
     acceptBoth: acceptCheck('application/json', 'text/event-stream'),
     acceptStream: acceptCheck('text/event-stream'),
-    identity(req) {
-      if (keys.length === 0) return ANONYMOUS;
-      const given = createHash('sha256')
-        .update(presentedKey(req) ?? '')
-        .digest();
-      const found = keys.filter(({ digest }) => digest.length === given.length && timingSafeEqual(digest, given));
-      if (found[0]) return found[0].identity;
-      throw new CausewayError('request.unauthorized');
+    caller(req) {
+      const vouched = byKey(req) ?? byHeader(req);
+      if (vouched) return { identity: vouched, share: vouched };
+      if (keys.length > 0 || auth.identityHeader !== undefined) throw new CausewayError('request.unauthorized');
+      const address = auth.anonymousBy === 'address' ? req.socket.remoteAddress : undefined;
+      return address === undefined ? { identity: ANONYMOUS } : { identity: ANONYMOUS, share: identityOf('address', networkOf(address)) };
     },
+  };
+}
+
+/** IPv6 clients choose freely below their /64. */
+function networkOf(address: string): string {
+  if (isIP(address) !== 6 || address.startsWith('::ffff:')) return address.replace('::ffff:', '');
+  const [head = '', rest] = address.split('::');
+  const groups = head.split(':').filter((group) => group !== '');
+  const missing = rest === undefined ? 0 : 8 - groups.length - rest.split(':').filter((group) => group !== '').length;
+  return [...groups, ...Array.from({ length: missing }, () => '0'), ...(rest ?? '').split(':')].slice(0, 4).join(':');
+}
+
+/** The identity that a proxy in front tells, if it is one that is believed. */
+function headerIdentity({ identityHeader, identityProxies }: AuthConfig): (req: IncomingMessage) => Identity | undefined {
+  if (identityHeader === undefined) return () => undefined;
+  const proxies = new BlockList();
+  for (const written of identityProxies) {
+    const [address = '', length] = written.split('/');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    if (length === undefined) proxies.addAddress(address, family);
+    else proxies.addSubnet(address, Number(length), family);
+  }
+  return ({ headersDistinct, socket: { remoteAddress = '' } }) => {
+    // One that came twice was not set by the proxy alone.
+    const [value, ...more] = headersDistinct[identityHeader] ?? [];
+    const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/, '');
+    if (value === undefined || value === '' || more.length > 0) return undefined;
+    return proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4') ? identityOf('header', value) : undefined;
   };
 }
 

@@ -6,11 +6,13 @@
  * relative to the request's path, so that it survives a path prefix in front of us.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { errorOf } from '@causeway/cluster';
+import { errorOf, type Place } from '@causeway/cluster';
 import { CausewayError, oneLine, readClientBody, slice } from '@causeway/protocol';
-import type { EdgeContext } from '../context.ts';
+import type { EdgeContext, KnownSession } from '../context.ts';
 import { notify, tell } from '../session/call.ts';
+import { Listening } from '../session/listen.ts';
 import { SessionOpening } from '../session/open.ts';
+import type { Missing } from '../session/relocate.ts';
 import { EventStream } from './event-stream.ts';
 import { asRefusal, refuse } from './refusal.ts';
 import { findSession, requireOpen, type Visit } from './visit.ts';
@@ -18,9 +20,14 @@ import { findSession, requireOpen, type Visit } from './visit.ts';
 /** Milliseconds until a stream must have been begun or refused. */
 const VERDICT = 60_000;
 
+/** Where a session is at first. */
+const FIRST = ({ owner }: KnownSession): Place => ({ owner, epoch: 1 });
+
 export function openSse(edge: EdgeContext, visit: Visit, res: ServerResponse): void {
   requireOpen(edge);
   let events: EventStream | undefined;
+  /** The stream as it goes on at another owner. */
+  let listening: Listening | undefined;
   const word = (): { stream: string; to: string } => ({ stream: opening.exchange.name, to: opening.exchange.to });
   const opening = new SessionOpening(
     edge,
@@ -30,10 +37,11 @@ export function openSse(edge: EdgeContext, visit: Visit, res: ServerResponse): v
         if (head.t === 'ok') begin();
         else if (head.t === 'no') refuse(res, errorOf(head));
         else if (head.t === 'server') events?.message(bytes, { seq: head.seq });
-        else leave();
+        else if (head.t === 'end' && head.why === 'moved') move('absent');
+        else if (head.t === 'end') leave();
       },
-      undelivered: () => leave(),
-      lost: () => leave(),
+      undelivered: () => move('unreached'),
+      lost: () => move('unreached'),
       refused: (error) => refuse(res, error),
     },
   );
@@ -45,7 +53,7 @@ export function openSse(edge: EdgeContext, visit: Visit, res: ServerResponse): v
     events = new EventStream(res, {
       wheel: edge.wheel,
       heartbeat: edge.options.streams.heartbeat,
-      taken: (seq) => tell(edge, session, { t: 'credit', ...word(), seq }),
+      taken: (seq) => (listening ? listening.taken(seq) : tell(edge, session, FIRST(session), { t: 'credit', ...word(), seq })),
     });
     edge.streams.add(events);
     events.message(Buffer.from(`${messageUrl(edge, visit)}?sessionId=${session.id}`), { event: 'endpoint' });
@@ -56,8 +64,25 @@ export function openSse(edge: EdgeContext, visit: Visit, res: ServerResponse): v
     if (!events) refuse(res, new CausewayError('cluster.owner_silent'));
   };
   const drop = (): void => {
-    if (opening.session) tell(edge, opening.session, { t: 'detach', ...word() });
+    if (listening) return listening.leave();
+    if (opening.session) tell(edge, opening.session, FIRST(opening.session), { t: 'detach', ...word() });
     opening.exchange.end();
+  };
+  const move = (missing: Missing): void => {
+    const { session } = opening;
+    if (!session || !events) return leave();
+    opening.exchange.end();
+    listening = new Listening(
+      edge,
+      session,
+      {
+        attached: () => undefined,
+        message: (head, bytes) => events?.message(bytes, { seq: head.seq }),
+        refused: () => leave(),
+        ended: () => leave(),
+      },
+      { missing },
+    );
   };
   const cancelVerdict = edge.wheel.after(VERDICT, leave);
   res.once('close', () => {
@@ -89,7 +114,7 @@ export async function message(edge: EdgeContext, visit: Visit, req: IncomingMess
     if (named === null || named === '')
       throw new CausewayError('request.session_missing', { message: 'Bad Request: the sessionId parameter is required.' });
     const session = findSession(edge, named, visit, 'sse');
-    await notify(edge, session, [{ ...frame, bytes: oneLine(frame.bytes) }], false);
+    await notify(edge, session, { frames: [{ ...frame, bytes: oneLine(frame.bytes) }], batch: false });
     res.writeHead(202, { 'content-type': 'text/plain', 'content-length': 8, 'cache-control': 'no-store' }).end('Accepted');
   } catch (error) {
     const told = asRefusal(error);

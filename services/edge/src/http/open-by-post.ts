@@ -8,7 +8,7 @@ import type { ServerResponse } from 'node:http';
 import { errorOf } from '@causeway/cluster';
 import { CausewayError, type Frame } from '@causeway/protocol';
 import type { EdgeContext } from '../context.ts';
-import { ask, frameHead } from '../session/call.ts';
+import { close, frameHead } from '../session/call.ts';
 import { SessionOpening } from '../session/open.ts';
 import { PostReply } from './post-reply.ts';
 import type { Visit } from './visit.ts';
@@ -46,7 +46,7 @@ export function openByPost(edge: EdgeContext, visit: Visit, res: ServerResponse,
     opening.exchange.end();
     const { session } = opening;
     if (session && !refusedByServer)
-      ask(edge, session, 'close').catch((error: unknown) => edge.log.debug({ err: error }, 'session of a client that left not closed'));
+      close(edge, session).catch((error: unknown) => edge.log.debug({ err: error }, 'session of a client that left not closed'));
   };
   const reply = new PostReply(res, {
     ids: [id],

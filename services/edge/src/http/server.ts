@@ -123,7 +123,7 @@ function answerElsewhere(edge: EdgeContext, health: Health, req: IncomingMessage
 }
 
 function admit(edge: EdgeContext, guard: Guard, req: IncomingMessage): Admitted {
-  const identity = guard.identity(req);
+  const caller = guard.caller(req);
   const found = route(pathOf(req), edge.servers, edge.options.http.paths);
   if (found.kind === 'none') throw new CausewayError('request.path');
   if (found.kind === 'unknown-server') {
@@ -140,7 +140,7 @@ function admit(edge: EdgeContext, guard: Guard, req: IncomingMessage): Admitted 
   } else if (req.method === 'GET') {
     guard.acceptStream(req);
   }
-  return { endpoint, visit: { server: server.name, base, identity } };
+  return { endpoint, visit: { server: server.name, base, ...caller } };
 }
 
 function allowOf(edge: EdgeContext, req: IncomingMessage): string {

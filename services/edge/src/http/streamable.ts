@@ -21,8 +21,9 @@ import {
   type Revision,
 } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
-import { ask, notify, ownerGone, sendFrames, tell } from '../session/call.ts';
-import { Listening } from '../session/listen.ts';
+import { ask, close, notify, sendFrames, tell } from '../session/call.ts';
+import { Delivery } from '../session/delivery.ts';
+import { Listening, type ListenPorts } from '../session/listen.ts';
 import { EventStream } from './event-stream.ts';
 import { openByPost } from './open-by-post.ts';
 import { PostReply } from './post-reply.ts';
@@ -75,7 +76,7 @@ export async function post(edge: EdgeContext, visit: Visit, req: IncomingMessage
     if (batch && !REVISIONS[revision].batches)
       throw new CausewayError('request.invalid', { message: 'Batches exist in revision 2025-03-26 only.' });
     if (requests.length > 0) return call(edge, session, res, frames, batch, revision);
-    await notify(edge, session, frames, batch);
+    await notify(edge, session, { frames, batch });
     res.writeHead(202, { 'content-length': 0, 'cache-control': 'no-store' }).end();
   } catch (error) {
     const { error: told, id: readId } = asRefusal(error);
@@ -110,18 +111,18 @@ function call(
   const exchange = edge.exchanges.begin(
     {
       receive: (head, bytes) => {
+        if (delivery.handles(head)) return;
         if (head.t === 'server') reply.message(head, bytes);
         else if (head.t === 'ok') reply.accepted();
         else if (head.t === 'no') reply.fail(errorOf(head));
-        else if (head.t === 'end' && head.why === 'session_ended') reply.fail(new CausewayError('session.ended'));
+        else if (head.t === 'end' && (head.why === 'session_ended' || head.why === 'moved')) reply.fail(new CausewayError('session.ended'));
         else if (head.t === 'end') reply.end();
       },
-      undelivered: () => reply.fail(ownerGone(edge, session)),
+      undelivered: () => delivery.undelivered(),
       lost: (why) => reply.fail(new CausewayError(why === 'owner' ? 'cluster.owner_lost' : 'server.deadline')),
     },
     edge.deadline,
   );
-  exchange.follow({ ...session, stream: exchange.name, after: 0 });
   const word = { stream: exchange.name, to: exchange.to };
   const reply = new PostReply(res, {
     ids: requests.map(idText),
@@ -132,15 +133,23 @@ function call(
     retry: edge.options.streams.retry,
     heartbeat: edge.options.streams.heartbeat,
     wheel: edge.wheel,
-    taken: (seq) => tell(edge, session, { t: 'credit', ...word, seq }),
-    left: () => tell(edge, session, { t: 'detach', ...word }),
+    taken: (seq) => tell(edge, session, delivery.place, { t: 'credit', ...word, seq }),
+    left: () => tell(edge, session, delivery.place, { t: 'detach', ...word }),
     finished: () => exchange.end(),
   });
-  try {
-    sendFrames(edge, session, exchange, frames, batch);
-  } catch (error) {
-    reply.fail(asRefusal(error).error);
-  }
+  const delivery = new Delivery({
+    edge,
+    session,
+    exchange,
+    messages: frames.length,
+    send: (place) => {
+      exchange.follow({ ...session, place, stream: exchange.name, after: 0 });
+      sendFrames(edge, session, exchange, place, { frames, batch });
+    },
+    failed: (error) => reply.fail(error),
+    over: () => reply.done,
+  });
+  delivery.begin();
 }
 
 export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse): void {
@@ -153,10 +162,12 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
   const { streams } = edge.options;
   let events: EventStream | undefined;
   let stream = '';
-  const listening = new Listening(edge, session, from, {
+  const ports: ListenPorts = {
     attached: (name, revision) => {
       if (res.destroyed) return;
       stream = name;
+      // It goes on at another owner.
+      if (events) return;
       events = new EventStream(res, {
         wheel: edge.wheel,
         heartbeat: streams.heartbeat,
@@ -170,7 +181,8 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
     message: (head, bytes) => events?.message(bytes, { id: `${stream}.${head.seq}`, seq: head.seq }),
     refused: (error) => refuse(res, error),
     ended: () => events?.end(),
-  });
+  };
+  const listening = new Listening(edge, session, ports, { from });
   const cancelAge = edge.wheel.after(MAX_AGE, () => {
     listening.leave();
     events?.retire(streams.retry);
@@ -185,6 +197,6 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
 export async function remove(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse): Promise<void> {
   const session = requireSession(edge, req, visit);
   revisionOf(req, session);
-  await ask(edge, session, 'close');
+  await close(edge, session);
   res.writeHead(200, { 'content-length': 0, 'cache-control': 'no-store' }).end();
 }

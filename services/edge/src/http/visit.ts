@@ -11,6 +11,8 @@ export interface Visit {
   /** Path in front of the endpoint's word, e.g. `/servers/git`. */
   readonly base: string;
   readonly identity: Identity;
+  /** Whose share of the limits its sessions take. */
+  readonly share?: Identity;
 }
 
 /** Ids that are remembered as verified. */

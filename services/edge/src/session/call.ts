@@ -1,13 +1,15 @@
 /**
  * Owns sending a client's messages to the owner of their session, and telling what became of them.
  *
- * Invariants: nothing is sent while the bus is not connected; a message that reached nobody is refused as
- * such; every exchange begun here ends with its answer, its refusal, its deadline or the loss of the owner.
+ * Invariants: nothing is sent while the bus is not connected; a message that was certainly not taken is sent to
+ * whoever owns the session then (`delivery.ts`), or refused; every exchange begun here ends with its answer, its
+ * refusal, its deadline or the loss of the owner.
  */
-import { BusError, errorOf, type ClientHead, type DownHead, type FrameHead } from '@causeway/cluster';
+import { errorOf, type ClientHead, type DownHead, type FrameHead, type Place } from '@causeway/cluster';
 import { CausewayError, type Frame } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
-import type { Exchange, Listener } from './exchanges.ts';
+import { Delivery } from './delivery.ts';
+import type { Exchange } from './exchanges.ts';
 
 /** Milliseconds that an owner may take to accept a message that has no answer of its own. */
 const VERDICT = 10_000;
@@ -24,55 +26,83 @@ export function frameHead(frame: Frame): FrameHead {
   };
 }
 
-/** Why a message to a session's owner reached nobody. */
-export function ownerGone(edge: EdgeContext, session: KnownSession): CausewayError {
-  if (edge.cluster.ledger.workers().has(session.owner)) return new CausewayError('cluster.owner_silent', { retryAfter: 2 });
-  return new CausewayError('request.session_unknown');
+/** A session under an owner, as subjects name it. */
+export const owned = ({ token }: KnownSession, { epoch }: Place): { readonly token: KnownSession['token']; readonly epoch: number } => ({
+  token,
+  epoch,
+});
+
+export interface Messages {
+  readonly frames: readonly Frame[];
+  readonly batch: boolean;
 }
 
-/** A failure of the bus as our error. */
-export function busFailure(error: unknown): CausewayError {
-  if (!(error instanceof BusError)) return new CausewayError('internal', { cause: error });
-  if (error.failure === 'too_large') return new CausewayError('request.too_large');
-  return new CausewayError('cluster.unavailable', { retryAfter: 2 });
-}
-
-/** Sends messages of a session over one exchange. Throws CausewayError if the bus refuses. */
-export function sendFrames(edge: EdgeContext, session: KnownSession, exchange: Exchange, frames: readonly Frame[], batch: boolean): void {
-  const subject = edge.cluster.subjects.sessionIn(session.owner, session.token);
+/** Sends messages of a session over one exchange. Throws BusError. */
+export function sendFrames(edge: EdgeContext, session: KnownSession, exchange: Exchange, place: Place, { frames, batch }: Messages): void {
+  const subject = edge.cluster.subjects.sessionIn(place.owner, owned(session, place));
   const requests = frames.filter(({ kind }) => kind === 'request').length;
   let index = 0;
-  try {
-    for (const frame of frames) {
-      const head: ClientHead = {
-        t: 'client',
-        identity: session.identity,
-        frame: frameHead(frame),
-        ...(frame.kind === 'request' ? { stream: exchange.name } : {}),
-        ...(batch ? { batch: { index: frame.kind === 'request' ? index++ : -1, requests } } : {}),
-      };
-      exchange.send(session.owner, subject, head, frame.bytes);
-    }
-  } catch (error) {
-    exchange.end();
-    throw busFailure(error);
+  for (const frame of frames) {
+    const head: ClientHead = {
+      t: 'client',
+      identity: session.identity,
+      frame: frameHead(frame),
+      ...(frame.kind === 'request' ? { stream: exchange.name } : {}),
+      ...(batch ? { batch: { index: frame.kind === 'request' ? index++ : -1, requests } } : {}),
+    };
+    exchange.send(place.owner, subject, head, frame.bytes);
   }
 }
 
-/** Sends messages that have no answers and waits until the owner has taken them all. Rejects with CausewayError. */
-export function notify(edge: EdgeContext, session: KnownSession, frames: readonly Frame[], batch: boolean): Promise<void> {
-  return verdicts(edge, session, frames.length, (exchange) => sendFrames(edge, session, exchange, frames, batch)).then(() => undefined);
+/** Sends messages that have no answers, in turn, and waits until the owner has taken them all. Rejects with CausewayError. */
+export async function notify(edge: EdgeContext, session: KnownSession, { frames, batch }: Messages): Promise<void> {
+  for (const frame of frames) {
+    await verdict(edge, session, (exchange, place) => sendFrames(edge, session, exchange, place, { frames: [frame], batch }));
+  }
 }
 
 /** Asks the owner something about the session. Rejects with CausewayError. */
-export async function ask(edge: EdgeContext, session: KnownSession, t: 'info' | 'close'): Promise<DownHead> {
-  const subject = edge.cluster.subjects.sessionControl(session.owner, session.token);
-  return verdicts(edge, session, 1, (exchange) => exchange.send(session.owner, subject, { t, identity: session.identity }));
+export function ask(edge: EdgeContext, session: KnownSession, t: 'info' | 'close'): Promise<DownHead> {
+  return verdict(edge, session, (exchange, place) => {
+    const subject = edge.cluster.subjects.sessionControl(place.owner, owned(session, place));
+    exchange.send(place.owner, subject, { t, identity: session.identity });
+  });
+}
+
+/** Ends the session, whoever owns it and whether or not it is there. Rejects with CausewayError. */
+export async function close(edge: EdgeContext, session: KnownSession): Promise<void> {
+  const place = edge.places.of(session);
+  const subject = edge.cluster.subjects.sessionControl(place.owner, owned(session, place));
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const forget = (missing: 'unreached' | 'absent'): void => {
+    // Where it has moved on it is closed there; where its owner is gone, its record is all that is left of it.
+    const known = edge.places.of(session);
+    if (known.epoch > place.epoch) close(edge, session).then(resolve, reject);
+    else edge.relocation.forget(session, place, missing).then((next) => (next ? close(edge, session) : undefined)).then(resolve, reject);
+  };
+  const exchange = edge.exchanges.begin(
+    {
+      receive: (head) => {
+        if (head.t === 'ok') resolve();
+        else if (head.t === 'no' && head.reason === 'cluster.moved') forget('absent');
+        else if (head.t === 'no') reject(errorOf(head));
+      },
+      undelivered: () => forget('unreached'),
+      lost: () => reject(new CausewayError('cluster.owner_silent', { retryAfter: 2 })),
+    },
+    VERDICT,
+  );
+  try {
+    exchange.send(place.owner, subject, { t: 'close', identity: session.identity });
+  } catch (error) {
+    reject(error);
+  }
+  return promise.finally(() => exchange.end());
 }
 
 /** Tells the owner about a stream; what is lost on the way is found out otherwise. */
-export function tell(edge: EdgeContext, session: KnownSession, about: StreamWord): void {
-  edge.exchanges.tell(edge.cluster.subjects.sessionControl(session.owner, session.token), { ...about, identity: session.identity });
+export function tell(edge: EdgeContext, session: KnownSession, place: Place, about: StreamWord): void {
+  edge.exchanges.tell(edge.cluster.subjects.sessionControl(place.owner, owned(session, place)), { ...about, identity: session.identity });
 }
 
 /** The stream's name, and the address that it is being sent to. */
@@ -83,22 +113,22 @@ export interface StreamWord {
   readonly seq?: number;
 }
 
-function verdicts(edge: EdgeContext, session: KnownSession, wanted: number, send: (exchange: Exchange) => void): Promise<DownHead> {
+/** Sends one message and waits for its owner's word. */
+function verdict(edge: EdgeContext, session: KnownSession, send: (exchange: Exchange, place: Place) => void): Promise<DownHead> {
   const { promise, resolve, reject } = Promise.withResolvers<DownHead>();
-  let left = wanted;
-  const listener: Listener = {
-    receive: (head) => {
-      if (head.t === 'no') reject(errorOf(head));
-      else if (--left === 0) resolve(head);
+  const exchange = edge.exchanges.begin(
+    {
+      receive: (head) => {
+        if (delivery.handles(head)) return;
+        if (head.t === 'no') reject(errorOf(head));
+        else resolve(head);
+      },
+      undelivered: () => delivery.undelivered(),
+      lost: () => reject(new CausewayError('cluster.owner_silent', { retryAfter: 2 })),
     },
-    undelivered: () => reject(ownerGone(edge, session)),
-    lost: (why) => reject(new CausewayError(why === 'owner' ? 'request.session_unknown' : 'cluster.owner_silent')),
-  };
-  const exchange = edge.exchanges.begin(listener, VERDICT);
-  try {
-    send(exchange);
-  } catch (error) {
-    reject(error instanceof CausewayError ? error : busFailure(error));
-  }
+    VERDICT,
+  );
+  const delivery = new Delivery({ edge, session, exchange, messages: 1, send: (place) => send(exchange, place), failed: reject });
+  delivery.begin();
   return promise.finally(() => exchange.end());
 }

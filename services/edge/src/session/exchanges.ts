@@ -16,11 +16,13 @@ import {
   type Cluster,
   type ControlHead,
   type DownHead,
+  type Place,
   type Subscription,
   type UpHead,
 } from '@causeway/cluster';
 import type { EdgeId, Identity, SessionToken, WorkerId } from '@causeway/protocol';
-import type { Log, Wheel } from '@causeway/runtime';
+import { systemClock, type Log, type Wheel } from '@causeway/runtime';
+import { OwnerWatch } from './owner-watch.ts';
 
 export interface Listener {
   /** Something from the worker. */
@@ -36,6 +38,8 @@ export interface Exchange {
   readonly name: string;
   /** Address of the answers. */
   readonly to: string;
+  /** The worker that was sent to is not to be waited for any more: another will be. */
+  unbind(): void;
   /** Sends a message that names this exchange as its reply address. Throws BusError. */
   send(worker: WorkerId, subject: string, head: UpHead, body?: Buffer): void;
   /** The stream that it receives, from the frame after `after` on: from here it survives a moment without the bus. */
@@ -46,7 +50,7 @@ export interface Exchange {
 
 /** A stream of a session and how far it was received. */
 export interface Followed {
-  readonly owner: WorkerId;
+  readonly place: Place;
   readonly token: SessionToken;
   readonly identity: Identity;
   readonly stream: string;
@@ -74,12 +78,20 @@ interface Entry {
   position: Position | undefined;
 }
 
+/** Whether a stream's name was given by an edge to one that is listened to, not to a call. */
+export const isListening = (stream: string): boolean => stream[12] === LISTENING;
+const LISTENING = '-';
+const CALLING = '_';
+
 export class Exchanges implements Disposable {
   readonly #cluster: Cluster;
   readonly #edge: EdgeId;
   readonly #wheel: Wheel;
   readonly #log: Log;
   readonly #waiting = new Map<string, Entry>();
+  /** What waits for each worker. */
+  readonly #byOwner = new Map<WorkerId, Set<string>>();
+  readonly #owners: OwnerWatch;
   /** Called whenever an exchange with a deadline is over. */
   readonly #settled = new Set<() => void>();
   readonly #stops: readonly (() => void)[];
@@ -89,6 +101,13 @@ export class Exchanges implements Disposable {
 
   constructor(cluster: Cluster, edge: EdgeId, wheel: Wheel, log: Log) {
     this.#cluster = cluster;
+    this.#owners = new OwnerWatch({
+      cluster,
+      wheel,
+      now: () => systemClock.monotonic(),
+      lost: (worker) => this.#loseAll(worker),
+      lossy: (worker) => this.#askAll(this.#byOwner.get(worker) ?? []),
+    });
     this.#edge = edge;
     this.#wheel = wheel;
     this.#log = log;
@@ -117,7 +136,7 @@ export class Exchanges implements Disposable {
 
   /** Begins to wait; without `deadline` (milliseconds) for as long as the worker lives. */
   begin(listener: Listener, deadline: number | undefined): Exchange {
-    const name = `${this.#edge}${(this.#next++).toString(36)}`;
+    const name = `${this.#edge}${deadline === undefined ? LISTENING : CALLING}${(this.#next++).toString(36)}`;
     const entry: Entry = { listener, call: deadline !== undefined, owner: undefined, spoken: false, position: undefined };
     this.#waiting.set(name, entry);
     const cancel = deadline === undefined ? undefined : this.#wheel.after(deadline, () => this.#lose(name, 'deadline'));
@@ -125,12 +144,13 @@ export class Exchanges implements Disposable {
     return {
       name,
       to,
+      unbind: () => this.#bind(name, entry, undefined),
       send: (worker, subject, head, body) => {
-        entry.owner = worker;
+        this.#bind(name, entry, worker);
         this.#cluster.bus.publish(subject, body ? encode(head, body) : encode(head), to);
       },
       follow: (stream) => {
-        entry.owner = stream.owner;
+        this.#bind(name, entry, stream.place.owner);
         entry.position = { stream, seq: stream.after ?? 0, asking: false };
       },
       end: () => {
@@ -155,6 +175,7 @@ export class Exchanges implements Disposable {
 
   [Symbol.dispose](): void {
     for (const stop of this.#stops) stop();
+    this.#owners[Symbol.dispose]();
     this.#subscription?.unsubscribe();
     for (const name of [...this.#waiting.keys()]) this.#lose(name, 'owner');
   }
@@ -192,12 +213,12 @@ export class Exchanges implements Disposable {
   /** Asks the owner for what follows the last frame that was passed on. */
   #ask(name: string, { position }: Entry): void {
     if (!position || position.asking) return;
-    const { owner, token, identity, stream } = position.stream;
+    const { place, token, identity, stream } = position.stream;
     const fresh = position.stream.after === undefined && position.seq === 0;
     const head: ControlHead = { t: 'attach', identity, stream, ...(fresh ? {} : { after: position.seq }) };
     try {
       this.#cluster.bus.publish(
-        this.#cluster.subjects.sessionControl(owner, token),
+        this.#cluster.subjects.sessionControl(place.owner, { token, epoch: place.epoch }),
         encode(head),
         this.#cluster.subjects.stream(this.#edge, name),
       );
@@ -212,10 +233,29 @@ export class Exchanges implements Disposable {
     const late = this.#late;
     this.#late = [];
     for (const { subject, head } of late) this.tell(subject, head);
-    for (const [name, entry] of this.#waiting) {
-      if (entry.position) entry.position.asking = false;
-      this.#ask(name, entry);
-    }
+    for (const { position } of this.#waiting.values()) if (position) position.asking = false;
+    this.#askAll(this.#waiting.keys());
+  }
+
+  #askAll(names: Iterable<string>): void {
+    for (const name of names) this.#ask(name, this.#waiting.get(name)!);
+  }
+
+  #bind(name: string, entry: Entry, owner: WorkerId | undefined): void {
+    if (entry.owner === owner || this.#waiting.get(name) !== entry) return;
+    this.#unbind(name, entry);
+    entry.owner = owner;
+    if (owner === undefined) return;
+    const names = this.#byOwner.get(owner) ?? new Set();
+    this.#byOwner.set(owner, names.add(name));
+    this.#owners.hold(owner);
+  }
+
+  #unbind(name: string, { owner }: Entry): void {
+    const names = owner === undefined ? undefined : this.#byOwner.get(owner);
+    if (owner === undefined || !names?.delete(name) || names.size > 0) return;
+    this.#byOwner.delete(owner);
+    this.#owners.release(owner);
   }
 
   /** Whoever sent this believes that somebody here still listens. */
@@ -234,6 +274,7 @@ export class Exchanges implements Disposable {
 
   #remove(name: string): Entry | undefined {
     const entry = this.#waiting.get(name);
+    if (entry) this.#unbind(name, entry);
     this.#waiting.delete(name);
     if (entry?.call) for (const settled of this.#settled) settled();
     return entry;
@@ -241,6 +282,10 @@ export class Exchanges implements Disposable {
 
   #failOrphans(): void {
     const workers = this.#cluster.ledger.workers();
-    for (const [name, { owner }] of [...this.#waiting]) if (owner !== undefined && !workers.has(owner)) this.#lose(name, 'owner');
+    for (const owner of [...this.#byOwner.keys()]) if (!workers.has(owner)) this.#loseAll(owner);
+  }
+
+  #loseAll(owner: WorkerId): void {
+    for (const name of [...(this.#byOwner.get(owner) ?? [])]) this.#lose(name, 'owner');
   }
 }

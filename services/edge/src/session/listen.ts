@@ -1,20 +1,25 @@
 /**
- * Owns one GET stream at this edge: attaching to the session's owner, fresh or where the client left off,
- * and passing on what comes.
+ * Owns one stream to a client that no call asked for: attaching to the session's owner, fresh or where the client
+ * left off, passing on what comes, and going on at another owner when the session has moved.
  *
- * Invariants: the client is answered with a stream or with one refusal; when it leaves, the owner is told.
+ * Invariants: the client is answered with a stream or with one refusal; when it leaves, the owner is told; a stream
+ * that goes on at another owner has another name there, so that no event id means two things.
  */
-import { BusError, errorOf, type ControlHead, type DownHead } from '@causeway/cluster';
-import { CausewayError, isRevision, type EventId, type Revision } from '@causeway/protocol';
+import { BusError, errorOf, type ControlHead, type DownHead, type Place } from '@causeway/cluster';
+import { CausewayError, ERRORS, isRevision, type EventId, type Revision } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
-import { busFailure, ownerGone, tell } from './call.ts';
-import type { Exchange, Listener } from './exchanges.ts';
+import { owned, tell } from './call.ts';
+import { isListening, type Exchange, type Listener } from './exchanges.ts';
+import { busFailure } from './failures.ts';
+import type { Missing } from './relocate.ts';
 
 /** Milliseconds that an owner may take to attach a stream. */
 const VERDICT = 10_000;
+/** Milliseconds for which a stream that was begun waits for its session to be taken over. */
+const PATIENCE = 60_000;
 
 export interface ListenPorts {
-  /** The owner has attached us to the stream of this name. */
+  /** An owner has attached us to the stream of this name; again with another name when the session has moved. */
   attached(stream: string, revision: Revision | undefined): void;
   message(head: Extract<DownHead, { t: 'server' }>, bytes: Buffer): void;
   /** Not attached, and why. */
@@ -23,40 +28,90 @@ export interface ListenPorts {
   ended(): void;
 }
 
-export class Listening implements Listener {
+export interface ListenOptions {
+  /** `Last-Event-ID`. */
+  readonly from?: EventId | undefined;
+  /** The stream was begun already, at an owner that is missing. */
+  readonly missing?: Missing;
+}
+
+interface Attachment {
+  readonly exchange: Exchange;
+  readonly place: Place;
+  readonly stream: string;
+}
+
+export class Listening {
   readonly #edge: EdgeContext;
   readonly #session: KnownSession;
   readonly #ports: ListenPorts;
-  readonly #exchange: Exchange;
-  readonly #stream: string;
-  readonly #cancelVerdict: () => void;
-  #attached = false;
+  #at: Attachment | undefined;
+  #cancel: () => void = () => undefined;
+  /** The client has a stream. */
+  #begun: boolean;
   #over = false;
+  /** Since when the session has no owner. */
+  #missingSince: number | undefined;
 
-  /** `from`: `Last-Event-ID`. */
-  constructor(edge: EdgeContext, session: KnownSession, from: EventId | undefined, ports: ListenPorts) {
+  constructor(edge: EdgeContext, session: KnownSession, ports: ListenPorts, { from, missing }: ListenOptions = {}) {
     this.#edge = edge;
     this.#session = session;
     this.#ports = ports;
-    this.#exchange = edge.exchanges.begin(this, undefined);
-    this.#stream = from?.stream ?? this.#exchange.name;
-    this.#cancelVerdict = edge.wheel.after(VERDICT, () => this.#refuse(new CausewayError('cluster.owner_silent')));
-    const head: ControlHead = { t: 'attach', identity: session.identity, stream: this.#stream, ...(from ? { after: from.seq } : {}) };
-    this.#exchange.follow({ ...session, stream: this.#stream, after: from?.seq });
+    this.#begun = missing !== undefined;
+    const place = edge.places.of(session);
+    if (missing === undefined) this.#attach(place, from);
+    else this.#relocate(place, missing, from);
+  }
+
+  /** The client's socket has taken everything up to `seq`. */
+  taken(seq: number): void {
+    const at = this.#at;
+    if (at) tell(this.#edge, this.#session, at.place, { t: 'credit', stream: at.stream, to: at.exchange.to, seq });
+  }
+
+  /** The client left, or is sent away. */
+  leave(): void {
+    if (this.#over) return;
+    const at = this.#at;
+    if (at) tell(this.#edge, this.#session, at.place, { t: 'detach', stream: at.stream, to: at.exchange.to });
+    this.#finish();
+  }
+
+  #attach(place: Place, from: EventId | undefined): void {
+    const { cluster, exchanges, wheel } = this.#edge;
+    const { identity } = this.#session;
+    const exchange = exchanges.begin(this.#listener(place, from), undefined);
+    const stream = from?.stream ?? exchange.name;
+    this.#at = { exchange, place, stream };
+    this.#cancel = wheel.after(VERDICT, () => this.#refuse(new CausewayError('cluster.owner_silent')));
+    const head: ControlHead = { t: 'attach', identity, stream, ...(from ? { after: from.seq } : {}) };
+    exchange.follow({ ...this.#session, place, stream, after: from?.seq });
     try {
-      this.#exchange.send(session.owner, edge.cluster.subjects.sessionControl(session.owner, session.token), head);
+      exchange.send(place.owner, cluster.subjects.sessionControl(place.owner, owned(this.#session, place)), head);
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
       this.#refuse(busFailure(error));
     }
   }
 
-  receive(head: DownHead, body: Buffer): void {
-    if (this.#over) return;
+  #listener(place: Place, from: EventId | undefined): Listener {
+    return {
+      receive: (head, body) => {
+        if (!this.#over) this.#receive(head, body, place, from);
+      },
+      undelivered: () => this.#relocate(place, 'unreached', from),
+      lost: () => this.#relocate(place, 'unreached', from),
+    };
+  }
+
+  #receive(head: DownHead, body: Buffer, place: Place, from: EventId | undefined): void {
     switch (head.t) {
       case 'ok':
         return this.#begin(isRevision(head.revision) ? head.revision : undefined);
       case 'no':
+        if (head.reason === 'cluster.moved') return this.#relocate(place, 'absent', from);
+        // The stream that the client had was a former owner's: what it missed is gone with that one.
+        if (head.reason === 'request.event_id' && from && place.epoch > 1 && isListening(from.stream)) return this.#afresh(place);
         return this.#refuse(errorOf(head));
       case 'server':
         this.#begin(undefined);
@@ -64,41 +119,47 @@ export class Listening implements Listener {
         if (head.last) this.#end();
         return;
       case 'end':
-        return this.#end();
-      case 'ping':
+        return head.why === 'moved' ? this.#relocate(place, 'absent', from) : this.#end();
+      default:
     }
   }
 
-  undelivered(): void {
-    this.#refuse(ownerGone(this.#edge, this.#session));
-  }
-
-  lost(): void {
-    this.#refuse(ownerGone(this.#edge, this.#session));
+  #afresh(place: Place): void {
+    this.#edge.log.info({ session: this.#session.token.slice(0, 8), epoch: place.epoch }, 'stream begun anew after a former owner’s');
+    this.#detach();
+    this.#attach(place, undefined);
   }
 
   #begin(revision: Revision | undefined): void {
-    if (this.#attached) return;
-    this.#attached = true;
-    this.#cancelVerdict();
-    this.#ports.attached(this.#stream, revision);
+    if (!this.#at) return;
+    this.#missingSince = undefined;
+    this.#cancel();
+    this.#begun = true;
+    this.#ports.attached(this.#at.stream, revision);
   }
 
-  /** The client's socket has taken everything up to `seq`. */
-  taken(seq: number): void {
-    if (!this.#over) tell(this.#edge, this.#session, { t: 'credit', stream: this.#stream, to: this.#exchange.to, seq });
-  }
-
-  /** The client left, or is sent away. */
-  leave(): void {
+  /** Finds the session's present owner and goes on there, afresh where the client was given something already. */
+  #relocate(place: Place, missing: Missing, from: EventId | undefined): void {
     if (this.#over) return;
-    tell(this.#edge, this.#session, { t: 'detach', stream: this.#stream, to: this.#exchange.to });
-    this.#finish();
+    this.#detach();
+    const { clock, relocation, wheel } = this.#edge;
+    this.#missingSince ??= clock.monotonic();
+    relocation.find(this.#session, place, missing).then(
+      (found) => {
+        if (!this.#over) this.#attach(found, this.#begun ? undefined : from);
+      },
+      (error: unknown) => {
+        const refusal = busFailure(error);
+        const waited = clock.monotonic() - (this.#missingSince ?? 0);
+        if (!this.#begun || !ERRORS[refusal.reason].retryable || waited > PATIENCE) return this.#refuse(refusal);
+        this.#cancel = wheel.after(1_000 * (refusal.retryAfter ?? 1) * (0.5 + Math.random()), () => this.#relocate(place, missing, from));
+      },
+    );
   }
 
   #refuse(error: CausewayError): void {
     if (this.#over) return;
-    if (this.#attached) return this.#end();
+    if (this.#begun) return this.#end();
     // A worker whose yes was lost on the way must not believe that somebody reads.
     this.leave();
     this.#ports.refused(error);
@@ -111,7 +172,12 @@ export class Listening implements Listener {
 
   #finish(): void {
     this.#over = true;
-    this.#cancelVerdict();
-    this.#exchange.end();
+    this.#detach();
+  }
+
+  #detach(): void {
+    this.#cancel();
+    this.#at?.exchange.end();
+    this.#at = undefined;
   }
 }

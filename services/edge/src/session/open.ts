@@ -25,6 +25,8 @@ const ELSEWHERE: ReadonlySet<Reason> = new Set(['limit.worker', 'cluster.drainin
 export interface Opening {
   readonly server: string;
   readonly identity: Identity;
+  /** Whose share of the limits it takes. */
+  readonly share?: Identity;
   readonly transport: 'streamable' | 'sse';
   /** The client's initialize; a 2024-11-05 stream opens without. */
   readonly first?: { readonly head: FrameHead; readonly body: Buffer };
@@ -68,7 +70,7 @@ export class SessionOpening implements Listener {
   /** Asks the next worker; refuses when there is none. */
   ask(): void {
     const { cluster, clock, key } = this.#edge;
-    const { server, identity, transport, first } = this.#opening;
+    const { server, identity, share, transport, first } = this.#opening;
     const workers = cluster.ledger.workers().values();
     const chosen =
       this.#asked.size < ATTEMPTS
@@ -88,7 +90,7 @@ export class SessionOpening implements Listener {
     const { token } = minted;
     this.#session = { ...minted, server, identity };
     this.#edge.opens.add(worker, token);
-    const head = { t: 'open' as const, server, session: token, identity, stream: this.#exchange.name, transport };
+    const head = { t: 'open' as const, server, session: token, identity, stream: this.#exchange.name, transport, ...(share === undefined ? {} : { share }) };
     try {
       this.#exchange.send(worker, cluster.subjects.open(worker), first ? { ...head, frame: first.head } : head, first?.body);
     } catch (error) {
@@ -108,7 +110,7 @@ export class SessionOpening implements Listener {
     if (!this.#accepted && this.#session) {
       // From the worker's first word on the stream exists, and can be taken up again.
       const { owner, token, identity } = this.#session;
-      this.#exchange.follow({ owner, token, identity, stream: this.#exchange.name, after: head.t === 'server' ? head.seq : 0 });
+      this.#exchange.follow({ place: { owner, epoch: 1 }, token, identity, stream: this.#exchange.name, after: head.t === 'server' ? head.seq : 0 });
     }
     this.#accepted = true;
     this.#listener.receive(head, body);

@@ -41,6 +41,11 @@ export class Calls {
     return this.#byInternal.size;
   }
 
+  /** An id for a request of the bridge's own, which no call will have. */
+  mint(): number {
+    return this.#next++;
+  }
+
   /** Registers a request and gives the bytes for the child. Spans were found at the edge; they are checked to lie inside. */
   begin({ head, body, stream, index }: NewCall): { call: Call; bytes: Buffer } {
     if (!head.id || head.id.end > body.length) throw new Error('a request envelope names its id');

@@ -17,7 +17,7 @@ import {
   type Frame,
 } from '@causeway/protocol';
 import type { Call } from './calls.ts';
-import { answerCall, failCall } from './outcome.ts';
+import { answerCall, endCall, failCall } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
 
 /** One line of the child's stdout. Whatever one child prints, it must not end the sessions of the others. */
@@ -64,12 +64,15 @@ function pass(session: SessionParts, frame: Frame): void {
 }
 
 function response(session: SessionParts, frame: Frame): void {
+  if (session.inquiries.settle(frame)) return;
   const call = session.calls.answered(frame);
   if (!call) {
     session.log.debug({}, 'answer to no running call dropped');
     return;
   }
+  session.standing.answered(call, frame);
   const bytes = oneLine(withId(frame, call.clientId));
+  if (call.method === 'initialize' && session.transport === 'sse') session.greeted(bytes);
   if (call.method !== 'initialize' || !session.starting()) return settle(session, call, bytes);
   // Until the record is written the call counts as running: should the session end meanwhile, it is failed like any other.
   session.initialized(bytes).then(
@@ -84,8 +87,7 @@ function response(session: SessionParts, frame: Frame): void {
 
 function settle(session: SessionParts, call: Call, bytes: Buffer, opened = false): void {
   if (!session.calls.has(call)) return;
-  session.calls.end(call);
-  session.idle.release(call);
+  endCall(session, call);
   answerCall(session, call, bytes, opened);
 }
 

@@ -11,6 +11,13 @@ import type { Call } from './calls.ts';
 import type { SessionParts } from './parts.ts';
 import type { Stream } from './stream.ts';
 
+/** The call is over; nothing of it is held any more. */
+export function endCall(session: SessionParts, call: Call): void {
+  session.calls.end(call);
+  session.idle.release(call);
+  session.callLimits.release(call, session.share);
+}
+
 /** Gives a call its one answer. */
 export function answerCall(session: SessionParts, call: Call, bytes: Buffer, opened = false): void {
   if (bytes.length > session.maxMessage) return failCall(session, call, new CausewayError('server.reply_too_large'));
@@ -32,8 +39,7 @@ export function answerOn(
 
 /** Ends a call with an error of ours. */
 export function failCall(session: SessionParts, call: Call, error: CausewayError): void {
-  session.calls.end(call);
-  session.idle.release(call);
+  endCall(session, call);
   const { stream } = call;
   const untouched = stream.kind === 'call' && stream.newest === 0 && stream.answersLeft === 1;
   if (untouched && stream.to !== undefined && ERRORS[error.reason].http !== 200) {

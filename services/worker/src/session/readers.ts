@@ -27,6 +27,7 @@ export class Readers {
   /** What was seen of each stream that lags, and when it had last moved. */
   #seen = new WeakMap<Stream, { readonly moved: number; readonly at: number }>();
   #look: (() => void) | undefined;
+  #suspended = false;
 
   constructor(session: SessionParts, edges: EdgeWatch) {
     this.#session = session;
@@ -36,7 +37,13 @@ export class Readers {
   /** The one stream of a 2024-11-05 session. */
   openSse(name: string, to: string): void {
     this.#session.streams.openSse(name, to);
-    this.#sync();
+    this.sync();
+  }
+
+  /** The child is not to be read, or may be again. */
+  suspend(on: boolean): void {
+    this.#suspended = on;
+    this.balance();
   }
 
   /** A GET: fresh, or with `Last-Event-ID`. The verdict precedes the first frame. */
@@ -47,10 +54,11 @@ export class Readers {
       return this.#session.reply(reply, verdictOf(new CausewayError('request.event_id')));
     }
     this.#session.reply(reply, { t: 'ok', revision: this.#session.revision() });
-    if (head.after === undefined) streams.openStandalone(head.stream, reply);
-    else streams.resume(head.stream, reply, head.after);
+    if (head.after !== undefined) streams.resume(head.stream, reply, head.after);
+    else if (this.#session.transport === 'sse') streams.openSse(head.stream, reply);
+    else streams.openStandalone(head.stream, reply);
     this.#session.idle.touch();
-    this.#sync();
+    this.sync();
   }
 
   credit(head: ControlHead): void {
@@ -67,7 +75,7 @@ export class Readers {
   /** A frame reached nobody: its edge is gone, or the client has left that edge. */
   lost(name: string, attachment: number, seq: number): void {
     if (!this.#session.streams.lost(name, attachment, seq)) return;
-    this.#sync();
+    this.sync();
     this.balance();
   }
 
@@ -76,7 +84,7 @@ export class Readers {
     for (const stream of this.#session.streams.all()) {
       if (stream.to !== undefined && edgeOf(stream.to).edge === edge) stream.detach();
     }
-    this.#sync();
+    this.sync();
     this.balance();
   }
 
@@ -92,6 +100,7 @@ export class Readers {
   /** Reads the child, or does not, as the readers keep up. */
   balance(): void {
     const { streams, wheel } = this.#session;
+    if (this.#suspended) return this.#session.child()?.pause();
     if (!streams.blocked) {
       this.#flowing();
       this.#session.child()?.resume();
@@ -138,7 +147,7 @@ export class Readers {
 
   #letGo(stream: Stream): void {
     stream.detach();
-    this.#sync();
+    this.sync();
     if (stream.kind === 'sse') this.#session.close('client_gone');
     else this.balance();
   }
@@ -147,7 +156,7 @@ export class Readers {
    * An attached standalone stream keeps the session from being idle (calls do so themselves), and its edge is
    * watched, since a quiet stream would not tell that nobody is there any more.
    */
-  #sync(): void {
+  sync(): void {
     const { streams, idle, transport, wheel } = this.#session;
     const addresses = new Set<string>();
     for (const stream of streams.all()) {

@@ -1,25 +1,31 @@
 /**
- * Owns one session: its child, its streams, its calls and its end. All its events come through here, one
- * after the other; what they mean is pure code in states.ts, calls.ts, callbacks.ts and streams.ts.
+ * Owns one session: what it holds, its messages and its end. All its events come through here, one after the other;
+ * how it begins is begin.ts's, what its events mean is pure code in states.ts, calls.ts, callbacks.ts and streams.ts.
  *
  * Invariants: at most one child; every call is answered before the session is over; the first reason to
- * end is kept; when `ended` resolves, the child's whole process group, the record and every timer are gone.
+ * end is kept; when `ended` resolves, the child's whole process group, the permit and every timer are gone, and the
+ * record too unless another owner may take the session over.
  */
-import { verdictOf, type ClientHead, type ControlHead, type OpenHead } from '@causeway/cluster';
+import { verdictOf, type ClientHead, type ControlHead, type OpenHead, type Place, type StoredSession } from '@causeway/cluster';
 import { CausewayError, memberText, readHandshake } from '@causeway/protocol';
-import type { Attempt } from '../child/breaker.ts';
-import type { Child, ChildExit } from '../child/child.ts';
+import type { ChildExit, ChildListeners } from '../child/child.ts';
+import { beginAgain, beginByPost, beginByStream, type Beginning } from './begin.ts';
 import { Callbacks } from './callbacks.ts';
 import { Calls } from './calls.ts';
 import { receive } from './downstream.ts';
+import { endSession } from './end.ts';
+import { Hold } from './hold.ts';
 import { Idle } from './idle.ts';
-import { exitFacts, failCall } from './outcome.ts';
+import { Inquiries } from './inquiries.ts';
+import { exitFacts } from './outcome.ts';
+import { Ownership } from './ownership.ts';
 import type { SessionParts } from './parts.ts';
 import { Readers } from './readers.ts';
-import type { SessionDeps, SessionOpening } from './deps.ts';
-import { transition, type EndReason, type SessionEvent, type SessionState } from './states.ts';
+import type { SessionDeps, SessionHeld, SessionOpening } from './deps.ts';
+import { keepsRecord, transition, type EndReason, type SessionEvent, type SessionState } from './states.ts';
+import { Standing } from './standing.ts';
 import { Streams } from './streams.ts';
-import { beginCall, deliver } from './upstream.ts';
+import { deliver } from './upstream.ts';
 
 /** Room for an envelope's head beside the message. */
 const HEAD_ROOM = 4096;
@@ -28,98 +34,122 @@ export class Session {
   readonly #deps: SessionDeps;
   readonly #opening: SessionOpening;
   readonly #parts: SessionParts;
+  readonly #held: SessionHeld = { permit: undefined, attempt: undefined, child: undefined, revision: '', initialize: '' };
+  readonly #hold = new Hold();
   readonly #readers: Readers;
   readonly #ended = Promise.withResolvers<void>();
+  readonly #forgotten = Promise.withResolvers<void>();
   readonly #abandon = new AbortController();
-  #start: Promise<void> | undefined;
+  readonly #cancelAge: () => void;
+  #start: Promise<boolean> = Promise.resolve(false);
   #state: SessionState = { kind: 'starting' };
-  #child: Child | undefined;
-  #revision = '';
-  #attempt: Attempt | undefined;
   #spoke = false;
-  #recorded = false;
-  #initializeParams = '';
 
-  constructor(deps: SessionDeps, opening: SessionOpening) {
+  /** `from`: the record of the session that is taken over. */
+  constructor(deps: SessionDeps, opening: SessionOpening, from?: StoredSession) {
     this.#deps = deps;
     this.#opening = opening;
-    const { clock, wheel, server } = opening;
-    const ports = { publish: deps.publishStream(opening.token), charge: deps.charge };
+    const { token, epoch, clock, wheel, server, created } = opening;
+    const calls = new Calls();
+    const ownership = new Ownership(deps.records, token, () => this.close('moved'));
     this.#parts = {
       ...opening,
-      calls: new Calls(),
+      calls,
+      ownership,
       callbacks: new Callbacks(),
-      streams: new Streams(ports, deps.streamLimits, clock),
+      inquiries: new Inquiries(() => calls.mint()),
+      standing: new Standing(() => ownership.change({ standing: this.#parts.standing.record() }), from?.record.standing),
+      callLimits: deps.calls,
+      streams: new Streams({ publish: deps.publishStream({ token, epoch }), charge: deps.charge }, deps.streamLimits, clock),
       idle: new Idle(clock, wheel, server.idle, () => this.close('idle')),
       maxMessage: deps.maxMessage - HEAD_ROOM,
-      child: () => this.#child,
-      revision: () => this.#revision,
+      child: () => this.#held.child,
+      revision: () => this.#held.revision,
       starting: () => this.#state.kind === 'starting' && opening.transport === 'streamable',
       initialized: (answer) => this.#initialized(answer),
-      draining: deps.draining,
+      record: (initialize) => this.#record(initialize),
+      greeting: (initialize) => void (this.#held.initialize = memberText(initialize, 'params') ?? '{}'),
+      greeted: (answer) => this.#greeted(answer),
+      draining: () => deps.draining() && !deps.recoverable(server),
+      mayAct: deps.mayAct,
       reply: deps.reply,
       close: (reason, error) => this.close(reason, error),
     };
     this.#readers = new Readers(this.#parts, deps.edges);
+    this.#cancelAge = wheel.after(Math.max(0, created + server.age - clock.now()), () => this.close('age'));
   }
 
-  /** Resolves when nothing of the session is left. */
+  get epoch(): number {
+    return this.#opening.epoch;
+  }
+
+  get place(): Place {
+    return { owner: this.#deps.worker, epoch: this.epoch };
+  }
+
+  get ownership(): Ownership {
+    return this.#parts.ownership;
+  }
+
+  /** Resolves when nothing of the session is left here. */
   get ended(): Promise<void> {
     return this.#ended.promise;
   }
 
-  /** The worker shuts down: resolves as soon as no call is in flight. One that is not open yet has nothing to finish. */
-  quiet(): Promise<void> {
-    if (this.#state.kind === 'starting') this.close('drain', new CausewayError('cluster.draining', { retryAfter: 1 }));
-    return this.#parts.calls.none();
+  /** Resolves once the session is open, with `true`, or has failed to. */
+  get begun(): Promise<boolean> {
+    return this.#start;
   }
 
   /** Starts the child and, for Streamable HTTP, sends it the client's initialize. Every outcome is told to `reply`. */
   open(head: OpenHead, body: Buffer, reply: string): void {
-    this.#start = this.#open(head, body, reply);
+    this.#start = this.#begin(reply, async (one) => {
+      if (head.transport === 'streamable') return beginByPost(one, head, body, reply);
+      await beginByStream(one);
+      this.#deps.reply(reply, { t: 'ok' });
+      this.#readers.openSse(head.stream, reply);
+    });
   }
 
-  async #open(head: OpenHead, body: Buffer, reply: string): Promise<void> {
-    const { transport, server, token } = this.#opening;
+  /** Takes the session over from its former owner; the outcome is told to `reply`. */
+  restore(stored: StoredSession, reply: string | undefined): void {
+    this.#hold.begin('taking_over');
+    this.#start = this.#begin(reply, async (one) => {
+      await beginAgain(one, stored);
+      this.#deps.reply(reply, { t: 'ok', place: this.place, revision: this.#held.revision });
+      this.#hold.end('taking_over');
+      this.#readers.sync();
+    });
+  }
+
+  async #begin(reply: string | undefined, begin: (one: Beginning) => Promise<void>): Promise<boolean> {
+    const listeners: ChildListeners = {
+      line: (line) => this.#line(line),
+      broken: (why) => this.close('child_broken', new CausewayError('server.broken', { facts: { why } })),
+      exit: (exit) => this.#childExit(exit),
+    };
+    const opened = (): boolean => this.#step({ kind: 'opened' });
     try {
-      this.#attempt = this.#deps.attempt(server.name);
-      const child = await this.#deps.startChild(
-        token,
-        server,
-        {
-          line: (line) => this.#line(line),
-          broken: (why) => this.close('child_broken', new CausewayError('server.broken', { facts: { why } })),
-          exit: (exit) => this.#childExit(exit),
-        },
-        this.#abandon.signal,
-      );
-      if (this.#state.kind !== 'starting') return void (await child.stop({ gentle: false }));
-      this.#child = child;
-      if (transport === 'sse') {
-        await this.#record({ params: '', result: '' });
-        if (!this.#step({ kind: 'opened' })) throw new CausewayError('server.start_failed');
-        this.#deps.reply(reply, { t: 'ok' });
-        this.#readers.openSse(head.stream, reply);
-      } else {
-        if (!head.frame) throw new CausewayError('request.invalid', { message: 'A session opens with initialize.' });
-        this.#initializeParams = memberText(body, 'params') ?? '{}';
-        beginCall(this.#parts, { frame: head.frame }, body, this.#parts.streams.call(head.stream, reply, 1));
-        this.#deps.reply(reply, { t: 'ok' });
-      }
+      await begin({ parts: this.#parts, deps: this.#deps, held: this.#held, listeners, abandon: this.#abandon.signal, opened });
+      return true;
     } catch (error) {
       const refusal = error instanceof CausewayError ? error : new CausewayError('internal', { cause: error });
       if (!(error instanceof CausewayError)) this.#parts.log.error({ err: error }, 'session could not be opened');
       // What is not the server's fault must not pause its starts.
-      if (refusal.reason.startsWith('server.')) this.#attempt?.failed();
+      if (refusal.reason.startsWith('server.')) this.#held.attempt?.failed();
       this.#deps.reply(reply, verdictOf(refusal));
       this.close('start_failed', refusal);
+      return false;
     }
   }
 
   /** One message of the client. */
   client(head: ClientHead, body: Buffer, reply: string | undefined): void {
     if (this.#refuses(head.identity, reply)) return;
-    deliver(this.#parts, head, body, reply);
+    if (!this.#hold.on || (this.#hold.requestsOnly && head.frame.kind !== 'request')) return deliver(this.#parts, head, body, reply);
+    const pass = (): void => this.client(head, body, reply);
+    const refuse = (): void => this.#deps.reply(reply, verdictOf(this.#gone()));
+    if (!this.#hold.add({ pass, refuse })) this.#deps.reply(reply, verdictOf(new CausewayError('server.busy', { retryAfter: 1 })));
   }
 
   /** An edge's word about a stream, or about the session. */
@@ -136,10 +166,11 @@ export class Session {
         return this.#readers.credit(head);
       case 'info':
         this.#parts.idle.touch();
-        return this.#deps.reply(reply, { t: 'ok', revision: this.#revision });
+        return this.#deps.reply(reply, { t: 'ok', revision: this.#held.revision });
       case 'close':
         this.close('delete');
-        return this.#deps.reply(reply, { t: 'ok' });
+        // Once its end was promised nobody may find it again.
+        return void this.#forgotten.promise.then(() => this.#deps.reply(reply, { t: 'ok' }));
     }
   }
 
@@ -151,38 +182,62 @@ export class Session {
   /** The bus is back: what waited is sent. */
   resumeStreams = (): void => this.#readers.resume();
 
+  /** The worker's lease is in doubt: the child is not touched, and is not listened to. */
+  suspend(): void {
+    this.#hold.begin('lease');
+    this.#readers.suspend(true);
+  }
+
+  /** It is good again. */
+  resume(): void {
+    this.#readers.suspend(false);
+    this.#hold.end('lease');
+  }
+
+  /** The lease is another one: takes a place under it. Rejects with CausewayError; the session is then to be ended. */
+  async readmit(): Promise<void> {
+    const { permit } = this.#held;
+    if (permit === undefined) throw new CausewayError('cluster.unavailable');
+    this.#held.permit = await this.#deps.admit(permit.claim, { signal: this.#abandon.signal, revoked: () => this.close('revoked') });
+    if (!(await this.ownership.confirm())) throw new CausewayError('cluster.moved');
+  }
+
+  /**
+   * The worker shuts down: finishes running calls, then gives the session up, to another worker where one may take
+   * it over; requests that come meanwhile are sent there. One that is not open yet has nothing to finish.
+   */
+  async release(): Promise<void> {
+    const may = this.#deps.recoverable(this.#opening.server);
+    if (this.#state.kind === 'starting') return this.close('drain', new CausewayError('cluster.draining', { retryAfter: 1 }));
+    if (may) this.#hold.begin('giving_up');
+    await this.#parts.calls.none();
+    this.close(may ? 'released' : 'drain');
+  }
+
   /** Ends the session; idempotent, the first reason counts. */
   close(reason: EndReason, error?: CausewayError): void {
     if (!this.#step({ kind: 'close', reason })) return;
-    const { calls, streams, idle } = this.#parts;
-    if (reason === 'start_timeout') this.#attempt?.failed();
-    this.#attempt?.[Symbol.dispose]();
-    const told = error ?? new CausewayError('session.ended', { facts: { ended: reason } });
-    for (const call of [...calls]) failCall(this.#parts, call, told);
-    for (const stream of streams.all()) {
-      stream.flush();
-      stream.finish('session_ended');
-    }
-    streams.discard();
-    idle.stop();
-    this.#readers.close();
+    if (reason === 'start_timeout') this.#held.attempt?.failed();
     this.#abandon.abort(new CausewayError('session.ended'));
-    void this.#end(reason);
+    this.#cancelAge();
+    const told = error ?? new CausewayError('session.ended', { facts: { ended: reason } });
+    const stays = this.#stays(reason);
+    const end = endSession(this.#parts, this.#held, { reason, told, stays, readers: this.#readers, start: this.#start });
+    this.#hold.refuse();
+    void end.forgotten.then((forgotten) => {
+      if (!forgotten) this.#deps.removeLater(this.#opening.token);
+      this.#forgotten.resolve();
+    });
+    void end.gone.then(() => {
+      this.#step({ kind: 'gone' });
+      this.#parts.log.info({ reason }, 'session ended');
+      this.#ended.resolve();
+    });
   }
 
-  async #end(reason: EndReason): Promise<void> {
-    const { log, token } = this.#parts;
-    try {
-      await this.#start;
-      await this.#child?.stop({ gentle: reason === 'drain' || reason === 'idle' });
-      if (this.#recorded) await this.#deps.records.delete(token);
-    } catch (error) {
-      log.warn({ err: error }, 'session record not deleted');
-    }
-    this.#child = undefined;
-    this.#step({ kind: 'gone' });
-    log.info({ reason }, 'session ended');
-    this.#ended.resolve();
+  /** Whether another worker may take up what ends here. */
+  #stays(reason: EndReason): boolean {
+    return keepsRecord(reason, { takenOver: this.epoch > 1 }) && (reason === 'moved' || this.#deps.recoverable(this.#opening.server));
   }
 
   /** Applies an event; `false` if it changed nothing. */
@@ -196,14 +251,20 @@ export class Session {
   #refuses(identity: string, reply: string | undefined): boolean {
     const over = this.#state.kind === 'closing' || this.#state.kind === 'ended';
     if (!over && identity === this.#opening.identity) return false;
-    this.#deps.reply(reply, verdictOf(new CausewayError('request.session_unknown')));
+    this.#deps.reply(reply, verdictOf(over ? this.#gone() : new CausewayError('request.session_unknown')));
     return true;
+  }
+
+  /** What is said to whoever asks for a session that has ended here. */
+  #gone(): CausewayError {
+    const moved = 'reason' in this.#state && this.#stays(this.#state.reason);
+    return new CausewayError(moved ? 'cluster.moved' : 'request.session_unknown');
   }
 
   #line(line: Buffer): void {
     if (this.#state.kind === 'closing' || this.#state.kind === 'ended') return;
     // Over HTTP+SSE nothing tells a good start but that the child speaks.
-    if (this.#opening.transport === 'sse' && !this.#spoke) this.#attempt?.succeeded();
+    if (this.#opening.transport === 'sse' && !this.#spoke) this.#held.attempt?.succeeded();
     this.#spoke = true;
     receive(this.#parts, line);
     this.#readers.balance();
@@ -216,33 +277,32 @@ export class Session {
       setImmediate(() => this.close('start_failed'));
       return false;
     }
-    this.#revision = handshake.revision;
-    await this.#record({ params: this.#initializeParams, result: handshake.result });
+    this.#held.revision = handshake.revision;
+    await this.#record({ params: this.#held.initialize, result: handshake.result });
     if (!this.#step({ kind: 'opened' })) throw new CausewayError('session.ended');
-    this.#attempt?.succeeded();
-    this.#parts.log.info({ revision: this.#revision }, 'session opened');
+    this.#held.attempt?.succeeded();
+    this.#parts.log.info({ revision: this.#held.revision }, 'session opened');
     return true;
   }
 
-  async #record(initialize: { readonly params: string; readonly result: string }): Promise<void> {
-    const { token, server, identity, clock } = this.#opening;
-    this.#recorded = true;
-    const created = await this.#deps.records.create(token, {
-      v: 1,
-      server: server.name,
-      identity,
-      owner: this.#deps.worker,
-      epoch: 1,
-      revision: this.#revision,
-      initialize,
-      created: clock.now(),
-    });
-    if (!created) throw new CausewayError('internal', { message: 'The session id is taken.' });
+  #greeted(answer: Buffer): void {
+    const handshake = readHandshake(answer);
+    if (!handshake) return;
+    this.#held.revision = handshake.revision;
+    const initialize = { params: this.#held.initialize, result: handshake.result };
+    this.ownership.change({ revision: handshake.revision, initialize });
+  }
+
+  #record(initialize: { readonly params: string; readonly result: string }): Promise<void> {
+    const { epoch, server, identity, share, transport, created } = this.#opening;
+    const { worker: owner } = this.#deps;
+    const facts = { server: server.name, identity, owner, epoch, revision: this.#held.revision, initialize, created, transport };
+    return this.ownership.create({ v: 1, ...facts, ...(share === undefined ? {} : { share }) });
   }
 
   #childExit(exit: ChildExit): void {
     const facts = exitFacts(exit);
-    this.#attempt?.failed();
+    this.#held.attempt?.failed();
     if (this.#parts.starting()) return this.close('start_failed', new CausewayError('server.start_failed', { facts }));
     this.close('child_exit', new CausewayError('server.exited', { facts }));
   }

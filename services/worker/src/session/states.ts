@@ -17,7 +17,15 @@ export type EndReason =
   | 'start_failed'
   | 'start_timeout'
   | 'drain'
-  | 'lease_lost';
+  | 'lease_lost'
+  /** It has lived for as long as a session may. */
+  | 'age'
+  /** Its place went to others while its worker's record was gone. */
+  | 'revoked'
+  /** Given up so that another worker can take it over. */
+  | 'released'
+  /** Another worker has taken it over. */
+  | 'moved';
 
 export type SessionState =
   /** The child starts or has not answered initialize yet. */
@@ -46,5 +54,25 @@ export function transition(state: SessionState, event: SessionEvent): SessionSta
       return event.kind === 'gone' ? { kind: 'ended', reason: state.reason } : state;
     case 'ended':
       return state;
+  }
+}
+
+/**
+ * Whether a session that ends for this reason may go on at another owner, if its server may be started anew: its
+ * worker could not keep it, and neither its client nor its child has ended it. One that was taken over and did not
+ * begin well may be tried again.
+ */
+export function keepsRecord(reason: EndReason, { takenOver }: { readonly takenOver: boolean }): boolean {
+  switch (reason) {
+    case 'released':
+    case 'moved':
+    case 'lease_lost':
+      return true;
+    case 'start_failed':
+    case 'start_timeout':
+    case 'drain':
+      return takenOver;
+    default:
+      return false;
   }
 }

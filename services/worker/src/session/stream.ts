@@ -32,6 +32,8 @@ export class Stream {
   readonly #flow: Flow;
   /** Answers that are still to come on a call's stream; a batch has several. */
   answersLeft = 1;
+  /** Places in its batch of the requests that have come. */
+  readonly #begun = new Set<number>();
   #to: string | undefined;
   /** Counts attachments, so that late news of an earlier one is told apart. */
   #attachment = 0;
@@ -45,6 +47,11 @@ export class Stream {
     this.#ports = ports;
     this.#limits = limits;
     this.#flow = new Flow(limits.credit);
+  }
+
+  /** Whether the request at this place of its batch has not come before: an edge may send one again that it takes for lost. */
+  begin(index: number): boolean {
+    return this.#begun.size < this.#begun.add(index).size;
   }
 
   /** Where it is being sent; `undefined` while nobody is attached. */

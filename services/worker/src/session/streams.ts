@@ -20,6 +20,9 @@ export interface StreamsLimits extends StreamLimits {
  */
 const MAX_SENT = 32;
 
+/** Past calls that are known by name, so that none runs twice. */
+const MAX_PAST = 256;
+
 /** What was booked for a finished stream, and when. */
 interface Finished {
   readonly at: number;
@@ -37,6 +40,8 @@ export class Streams {
   /** Complete streams whose reader has not been sent everything. */
   readonly #draining = new Set<Stream>();
   readonly #finished = new Map<Stream, Finished>();
+  /** Names of calls whose streams are no longer kept, the newest ones. */
+  readonly #past = new Set<string>();
   /** The sums of what is booked. */
   #frames = 0;
   #bytes = 0;
@@ -49,10 +54,14 @@ export class Streams {
     this.#standalone = this.#add('-', 'standalone');
   }
 
-  /** The stream of a call, or of the batch that the call belongs to; attached to `to`. */
+  /**
+   * The stream of a call, or of the batch that the call belongs to; attached to `to`. Throws `cluster.owner_lost` for
+   * a call that was here before and whose answer is no longer kept.
+   */
   call(name: string, to: string, answers: number): Stream {
     const known = this.#byName.get(name);
     if (known) return known;
+    if (this.#past.has(name)) throw new CausewayError('cluster.owner_lost');
     const stream = this.#add(name, 'call');
     stream.answersLeft = answers;
     this.#running.add(stream);
@@ -180,10 +189,7 @@ export class Streams {
 
   /** The stream is remembered for a replay, as long as there is room. */
   #finish(stream: Stream): void {
-    if (stream.newest === 0) {
-      this.#byName.delete(stream.name);
-      return;
-    }
+    if (stream.newest === 0) return this.#drop(stream);
     this.#forget(stream);
     const { frames, bytes } = stream;
     const now = this.#clock.monotonic();
@@ -207,8 +213,15 @@ export class Streams {
   #giveUp(stream: Stream): void {
     if (stream.blocked) return;
     this.#forget(stream);
-    this.#byName.delete(stream.name);
+    this.#drop(stream);
     stream.discard();
+  }
+
+  #drop(stream: Stream): void {
+    this.#byName.delete(stream.name);
+    if (stream.kind !== 'call') return;
+    this.#past.add(stream.name);
+    if (this.#past.size > MAX_PAST) for (const oldest of this.#past) if (this.#past.delete(oldest)) break;
   }
 
   /** Takes a stream off the account of the finished ones, with what was booked for it. */

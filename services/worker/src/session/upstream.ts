@@ -7,7 +7,7 @@
  */
 import { verdictOf, type ClientHead } from '@causeway/cluster';
 import { CausewayError, errorResponse, slice, splice } from '@causeway/protocol';
-import { answerOn, failCall } from './outcome.ts';
+import { answerOn, endCall, failCall } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
 import type { Stream } from './stream.ts';
 
@@ -16,8 +16,6 @@ import type { Stream } from './stream.ts';
  * stream, which it cannot take back for a refusal. Faster calls need no such word.
  */
 const ACCEPTED = 15;
-/** Calls of one session that may be in flight. */
-const MAX_CALLS = 256;
 
 /** One message of the session's client; `reply` is where its edge listens. */
 export function deliver(session: SessionParts, head: ClientHead, body: Buffer, reply: string | undefined): void {
@@ -44,6 +42,7 @@ export function deliver(session: SessionParts, head: ClientHead, body: Buffer, r
 
 function write(session: SessionParts, bytes: Buffer): void {
   const child = session.child();
+  if (!session.mayAct()) throw new CausewayError('cluster.owner_silent', { retryAfter: 2 });
   if (!child) throw new CausewayError('request.session_unknown');
   if (!child.write(bytes)) throw new CausewayError('server.busy', { retryAfter: 1 });
 }
@@ -54,6 +53,7 @@ function request(session: SessionParts, head: ClientHead, body: Buffer, reply: s
     return session.reply(reply, { t: 'ok' });
   }
   const stream = callStream(session, head, reply);
+  if (!stream.begin(head.batch?.index ?? 0)) return;
   try {
     beginCall(session, head, body, stream);
   } catch (error) {
@@ -83,9 +83,9 @@ function refuse(session: SessionParts, head: ClientHead, body: Buffer, stream: S
 
 /** Writes a request to the child and lets its deadline run. Throws CausewayError if it could not be written. */
 export function beginCall(session: SessionParts, head: Pick<ClientHead, 'frame' | 'batch'>, body: Buffer, stream: Stream): void {
-  const { calls, idle, wheel, server } = session;
+  const { calls, callLimits, idle, wheel, server, share, standing } = session;
   if (session.draining()) throw new CausewayError('cluster.draining', { retryAfter: 1 });
-  if (calls.size >= MAX_CALLS) throw new CausewayError('limit.calls', { retryAfter: 1 });
+  callLimits.assertRoom(calls.size, share);
   const { call, bytes } = calls.begin({ head: head.frame, body, stream, index: head.batch?.index });
   try {
     write(session, bytes);
@@ -93,8 +93,11 @@ export function beginCall(session: SessionParts, head: Pick<ClientHead, 'frame' 
     calls.end(call);
     throw error;
   }
+  standing.asked(call, body);
+  callLimits.hold(call, share);
   idle.hold(call);
   const first = call.method === 'initialize';
+  if (first) session.greeting(body);
   call.cancelDeadline = wheel.after(first ? server.startTimeout : server.requestTimeout, () => {
     if (first) return session.close('start_timeout', new CausewayError('server.start_timeout'));
     session.child()?.write(cancellation(call.internal));
@@ -119,8 +122,7 @@ function notify(session: SessionParts, head: ClientHead, body: Buffer): void {
   const call = requestId && session.calls.byClientId(slice(body, requestId));
   if (!call || call.method === 'initialize') return;
   write(session, splice(body, [{ span: requestId, bytes: Buffer.from(String(call.internal)) }]));
-  session.calls.end(call);
-  session.idle.release(call);
+  endCall(session, call);
   if (call.stream.kind !== 'call' || --call.stream.answersLeft > 0) return;
   // What rode this stream for want of a better one, and was not sent, belongs to others.
   const unsent = call.stream.takeUnsent();

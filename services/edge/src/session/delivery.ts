@@ -1,0 +1,99 @@
+/**
+ * Owns one sending to the owner of a session: messages that its owner certainly did not take are sent again to
+ * whoever owns the session by then.
+ *
+ * Invariants: nothing is sent again unless the bus, or the owner, has said of every message that it was not taken;
+ * the number of sendings is bounded; what becomes of it is told once.
+ */
+import type { DownHead, Place } from '@causeway/cluster';
+import { CausewayError } from '@causeway/protocol';
+import type { EdgeContext, KnownSession } from '../context.ts';
+import type { Exchange } from './exchanges.ts';
+import { busFailure } from './failures.ts';
+import type { Missing } from './relocate.ts';
+
+const MOST = 4;
+
+export interface DeliveryOptions {
+  readonly edge: EdgeContext;
+  readonly session: KnownSession;
+  readonly exchange: Exchange;
+  /** How many messages `send` sends. */
+  readonly messages: number;
+  /** Sends all of them to the owner. May throw BusError. */
+  readonly send: (place: Place) => void;
+  /** Not sent, or not taken by anybody. */
+  readonly failed: (error: CausewayError) => void;
+  /** Nobody waits for the outcome any more. */
+  readonly over?: () => boolean;
+}
+
+export class Delivery {
+  readonly #options: DeliveryOptions;
+  #place: Place;
+  #sendings = 0;
+  #missed = 0;
+  #taken = false;
+
+  constructor(options: DeliveryOptions) {
+    this.#options = options;
+    this.#place = options.edge.places.of(options.session);
+  }
+
+  /** Where it was sent to last. */
+  get place(): Place {
+    return this.#place;
+  }
+
+  begin(): void {
+    this.#send(this.#place);
+  }
+
+  /** The bus found nobody for one of the messages. */
+  undelivered(): void {
+    this.#miss('unreached');
+  }
+
+  /** Whether this word of the worker concerns the delivery alone: that it did not take a message. */
+  handles(head: DownHead): boolean {
+    if (head.t === 'no' && head.reason === 'cluster.moved') {
+      this.#miss('absent');
+      return true;
+    }
+    if (head.t === 'no' && head.reason === 'request.event_id' && !this.#taken) {
+      // Asked for what it had sent, it says that it never heard of the call.
+      this.#send(this.#place);
+      return true;
+    }
+    this.#taken = true;
+    return false;
+  }
+
+  #send(place: Place): void {
+    const { send, failed } = this.#options;
+    this.#place = place;
+    this.#missed = 0;
+    this.#sendings += 1;
+    if (this.#sendings > MOST) return failed(new CausewayError('cluster.owner_silent', { retryAfter: 1 }));
+    try {
+      send(place);
+    } catch (error) {
+      failed(busFailure(error));
+    }
+  }
+
+  #miss(missing: Missing): void {
+    const { edge, session, exchange, messages, failed, over } = this.#options;
+    this.#missed += 1;
+    // Some were taken: what becomes of the rest is not known to be nothing.
+    if (this.#taken) return failed(new CausewayError('cluster.owner_lost'));
+    if (this.#missed < messages) return;
+    exchange.unbind();
+    edge.relocation.find(session, this.#place, missing).then(
+      (place) => {
+        if (over?.() !== true) this.#send(place);
+      },
+      (error: unknown) => failed(error instanceof CausewayError ? error : new CausewayError('internal', { cause: error })),
+    );
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * Owns knowing whether the workers that this edge waits for are still there. The bus tells nobody that whoever was to
+ * answer has died: each such worker is asked once a second, once for all that waits.
+ *
+ * Invariants: questions cost by the number of workers, never of calls; while nothing waits there are none; a worker
+ * is lost when the bus has found nobody there twice, half a second apart, or when it was silent for `SILENT`; what it
+ * sent while its own connection was lost is asked for again; without a bus nothing is known and nobody is lost.
+ */
+import { BusError, decode, encode, type AliveAnswer, type Cluster } from '@causeway/cluster';
+import type { WorkerId } from '@causeway/protocol';
+import type { Wheel } from '@causeway/runtime';
+
+/** Milliseconds between questions, for an answer, and of silence after which a worker is lost: more than a pause of 3 s. */
+const INTERVAL = 1_000;
+const AGAIN = 500;
+const SILENT = 3_300;
+
+export interface OwnerWatchDeps {
+  readonly cluster: Cluster;
+  readonly wheel: Wheel;
+  readonly now: () => number;
+  /** Nothing that waits for this worker will be answered. */
+  readonly lost: (worker: WorkerId) => void;
+  /** The worker's connection was lost meanwhile. */
+  readonly lossy: (worker: WorkerId) => void;
+}
+
+interface Watched {
+  heard: number;
+  /** The bus has found nobody once. */
+  missed: boolean;
+  losses: number | undefined;
+  cancel: () => void;
+}
+
+export class OwnerWatch implements Disposable {
+  readonly #deps: OwnerWatchDeps;
+  readonly #watched = new Map<WorkerId, Watched>();
+
+  constructor(deps: OwnerWatchDeps) {
+    this.#deps = deps;
+  }
+
+  /** Something waits for this worker. */
+  hold(worker: WorkerId): void {
+    if (this.#watched.has(worker)) return;
+    const watched: Watched = { heard: this.#deps.now(), missed: false, losses: undefined, cancel: () => undefined };
+    this.#watched.set(worker, watched);
+    this.#later(worker, watched, INTERVAL);
+  }
+
+  /** Nothing waits for it any more. */
+  release(worker: WorkerId): void {
+    this.#watched.get(worker)?.cancel();
+    this.#watched.delete(worker);
+  }
+
+  [Symbol.dispose](): void {
+    for (const worker of [...this.#watched.keys()]) this.release(worker);
+  }
+
+  #later(worker: WorkerId, watched: Watched, ms: number): void {
+    watched.cancel = this.#deps.wheel.after(ms, () => void this.#ask(worker, watched));
+  }
+
+  async #ask(worker: WorkerId, watched: Watched): Promise<void> {
+    const { cluster, now, lossy } = this.#deps;
+    const pause = await cluster.bus.request(cluster.subjects.control(worker), encode({ t: 'alive' }), { deadline: INTERVAL }).then(
+      ({ data }) => {
+        const answer = decode<AliveAnswer>(data)?.head;
+        if (answer !== undefined && watched.losses !== undefined && answer.losses !== watched.losses) lossy(worker);
+        watched.losses = answer?.losses ?? watched.losses;
+        watched.heard = now();
+        watched.missed = false;
+        return INTERVAL;
+      },
+      (error: unknown) => this.#unanswered(worker, watched, error),
+    );
+    if (pause !== undefined && this.#watched.get(worker) === watched) this.#later(worker, watched, pause);
+  }
+
+  /** Milliseconds until the next question; `undefined`: the worker is lost. */
+  #unanswered(worker: WorkerId, watched: Watched, error: unknown): number | undefined {
+    if (!(error instanceof BusError)) throw error;
+    if (error.failure === 'disconnected' || error.failure === 'aborted') {
+      watched.heard = this.#deps.now();
+      watched.missed = false;
+      return INTERVAL;
+    }
+    const nobody = error.failure === 'no_responders';
+    if ((nobody && watched.missed) || this.#deps.now() - watched.heard >= SILENT) {
+      this.release(worker);
+      this.#deps.lost(worker);
+      return undefined;
+    }
+    watched.missed = nobody;
+    // A question that ran to its deadline took its time already.
+    return nobody ? AGAIN : 0;
+  }
+}

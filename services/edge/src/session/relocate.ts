@@ -1,0 +1,129 @@
+/**
+ * Owns finding the present owner of a session whose owner could not be reached or has let it go: the record says who
+ * it is; where it still names the one that is gone, a worker is asked to take the session over (DECISIONS 7).
+ *
+ * Invariants: nothing is asked of a worker twice at a time for one session; a worker is asked only after a definite
+ * no of the one before; whoever is found is asked by the caller again, so nothing is ever sent to two owners.
+ */
+import { BusError, errorOf, place as choose, type ClaimHead, type Place, type VerdictHead } from '@causeway/cluster';
+import { CausewayError, type Reason, type SessionToken, type WorkerId } from '@causeway/protocol';
+import type { EdgeContext, KnownSession } from '../context.ts';
+
+/** `unreached`: the bus found nobody at the owner. `absent`: it answers, and does not hold the session. */
+export type Missing = 'unreached' | 'absent';
+
+const ATTEMPTS = 3;
+/** Milliseconds for which an ended session is known as such without another look at its record. */
+const ENDED = 5_000;
+const MAX_ENDED = 4_096;
+const ELSEWHERE: ReadonlySet<Reason> = new Set(['limit.worker', 'cluster.draining']);
+
+export class Relocation {
+  readonly #edge: () => EdgeContext;
+  readonly #running = new Map<SessionToken, Promise<Place>>();
+  readonly #ended = new Map<SessionToken, number>();
+
+  constructor(edge: () => EdgeContext) {
+    this.#edge = edge;
+  }
+
+  /** Where the session is, `tried` being where it is not. Rejects with CausewayError `request.session_unknown`, `cluster.*`, `limit.*`, `server.*`. */
+  find(session: KnownSession, tried: Place, missing: Missing): Promise<Place> {
+    const { token } = session;
+    const known = this.#edge().places.of(session);
+    if (known.epoch > tried.epoch) return Promise.resolve(known);
+    const running =
+      this.#running.get(token) ?? this.#find(session, tried, missing).finally(() => this.#running.delete(token));
+    this.#running.set(token, running);
+    return running;
+  }
+
+  /** Ends a session whose owner is gone. `true`: it has another, who is to be told. Rejects as `find` does. */
+  async forget(session: KnownSession, tried: Place, missing: Missing): Promise<boolean> {
+    const place = (await this.#recorded(session, tried)) ?? (await this.#claim('forget', session, tried, missing));
+    this.#edge().places.learn(session.token, place);
+    return place.epoch > tried.epoch;
+  }
+
+  async #find(session: KnownSession, tried: Place, missing: Missing): Promise<Place> {
+    const found = await this.#recorded(session, tried);
+    const place = found ?? (await this.#claim('restore', session, tried, missing));
+    this.#edge().places.learn(session.token, place);
+    return place;
+  }
+
+  /** Whom the record names, if that is another than `tried`. */
+  async #recorded({ token, identity }: KnownSession, tried: Place): Promise<Place | undefined> {
+    const { cluster, clock } = this.#edge();
+    const at = this.#ended.get(token);
+    if (at !== undefined && clock.monotonic() - at < ENDED) throw new CausewayError('request.session_unknown');
+    const stored = await cluster.sessions.get(token);
+    if (stored === undefined || stored.record.identity !== identity) {
+      if (this.#ended.size >= MAX_ENDED) this.#ended.clear();
+      this.#ended.set(token, clock.monotonic());
+      throw new CausewayError('request.session_unknown');
+    }
+    const { owner, epoch } = stored.record;
+    return owner === tried.owner && epoch === tried.epoch ? undefined : { owner, epoch };
+  }
+
+  async #claim(t: ClaimHead['t'], session: KnownSession, tried: Place, missing: Missing): Promise<Place> {
+    const { token, identity } = session;
+    const head: ClaimHead = { t, session: token, identity, from: tried, ...(missing === 'absent' ? { absent: true } : {}) };
+    const asked = new Set<WorkerId>();
+    let last = new CausewayError('limit.worker', { retryAfter: 2 });
+    while (asked.size < ATTEMPTS) {
+      const worker = this.#next(session, tried, missing, asked);
+      asked.add(worker);
+      const verdict = await this.#ask(worker, head);
+      if (verdict === undefined) continue;
+      if (verdict.t === 'ok') return verdict.place ?? tried;
+      last = errorOf(verdict);
+      if (ELSEWHERE.has(last.reason)) continue;
+      if (last.reason !== 'cluster.moved') throw last;
+      // Somebody was faster: the record says who.
+      const place = await this.#recorded(session, tried);
+      if (place !== undefined) return place;
+    }
+    throw last;
+  }
+
+  /** An owner that answers may take up again what it let go; else as for a new session. Throws CausewayError. */
+  #next({ server }: KnownSession, tried: Place, missing: Missing, except: ReadonlySet<WorkerId>): WorkerId {
+    const { cluster, opens } = this.#edge();
+    const workers = cluster.ledger.workers();
+    const former = workers.get(tried.owner);
+    if (missing === 'absent' && former && !former.draining && !except.has(tried.owner)) return tried.owner;
+    const candidates = [...workers.values()].filter(({ worker }) => missing === 'absent' || worker !== tried.owner);
+    const chosen = choose({ server, workers: candidates, pending: (one) => opens.count(one), except, random: Math.random });
+    if (typeof chosen !== 'string') return chosen.worker;
+    throw new CausewayError(chosen === 'full' ? 'limit.worker' : 'cluster.no_worker', { retryAfter: 2 });
+  }
+
+  /** `undefined`: nobody was there. */
+  #ask(worker: WorkerId, head: ClaimHead): Promise<VerdictHead | undefined> {
+    const { cluster, exchanges, deadline, opens } = this.#edge();
+    const { promise, resolve, reject } = Promise.withResolvers<VerdictHead | undefined>();
+    const exchange = exchanges.begin(
+      {
+        receive: (answer) => {
+          if (answer.t === 'ok' || answer.t === 'no') resolve(answer);
+        },
+        undelivered: () => resolve(undefined),
+        lost: () => reject(new CausewayError('cluster.owner_silent', { retryAfter: 2 })),
+      },
+      deadline,
+    );
+    opens.add(worker, head.session);
+    try {
+      exchange.send(worker, cluster.subjects.open(worker), head);
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error;
+      reject(new CausewayError('cluster.unavailable', { retryAfter: 2 }));
+    }
+    return promise.finally(() => {
+      opens.delete(worker, head.session);
+      exchange.end();
+    });
+  }
+}

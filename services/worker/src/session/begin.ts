@@ -1,0 +1,91 @@
+/**
+ * Owns how a session begins: with its client's initialize, with a 2024-11-05 stream, or by being taken over from an
+ * owner that is gone. Each needs a place, then a child; what it needs is held in `held` and given back by session.ts.
+ *
+ * Invariants: nothing is started without a permit; a session that is taken over has the record before it has a
+ * child, so of two takers one starts nothing; its client's messages wait until the new child has been told everything
+ * that the former one knew (DECISIONS 7).
+ */
+import type { OpenHead, StoredSession } from '@causeway/cluster';
+import { CausewayError, readHandshake } from '@causeway/protocol';
+import type { Child, ChildListeners } from '../child/child.ts';
+import type { SessionDeps, SessionHeld } from './deps.ts';
+import { announceRestart } from './announce.ts';
+import type { SessionParts } from './parts.ts';
+import { beginCall } from './upstream.ts';
+
+export interface Beginning {
+  readonly parts: SessionParts;
+  readonly deps: SessionDeps;
+  readonly held: SessionHeld;
+  readonly listeners: ChildListeners;
+  /** Fires when the session ends before it is open. */
+  readonly abandon: AbortSignal;
+  /** The session is open from here; `false` if it has ended meanwhile. */
+  opened(): boolean;
+}
+
+/** A place, and a child in it. Rejects with CausewayError `limit.*`, `server.*`, `cluster.unavailable`, `session.ended`. */
+async function start(one: Beginning, claimed: () => Promise<void>): Promise<Child> {
+  const { parts, deps, held, listeners, abandon } = one;
+  const { token, epoch, server, share } = parts;
+  held.permit = await deps.admit(
+    { server: server.name, limits: deps.limitsOf(server), ...(share === undefined ? {} : { identity: share }) },
+    { signal: abandon, revoked: () => parts.close('revoked') },
+  );
+  await claimed();
+  held.attempt = deps.attempt(server.name);
+  const child = await deps.startChild({ token, epoch }, server, listeners, abandon);
+  if (abandon.aborted) {
+    await child.stop({ gentle: false });
+    throw new CausewayError('session.ended');
+  }
+  held.child = child;
+  return child;
+}
+
+/** Over Streamable HTTP: the child gets the client's initialize; its answer opens the session (downstream.ts). */
+export async function beginByPost(one: Beginning, head: OpenHead, body: Buffer, reply: string): Promise<void> {
+  const { parts } = one;
+  if (!head.frame) throw new CausewayError('request.invalid', { message: 'A session opens with initialize.' });
+  await start(one, () => Promise.resolve());
+  beginCall(parts, { frame: head.frame }, body, parts.streams.call(head.stream, reply, 1));
+  parts.reply(reply, { t: 'ok' });
+}
+
+/** 2024-11-05: the session is open with its stream; the handshake passes through it like everything else. */
+export async function beginByStream(one: Beginning): Promise<void> {
+  await start(one, () => Promise.resolve());
+  await one.parts.record({ params: '', result: '' });
+  if (!one.opened()) throw new CausewayError('session.ended');
+}
+
+/** Taken over: the record first, then a child that hears what the one before it heard. */
+export async function beginAgain(one: Beginning, stored: StoredSession): Promise<void> {
+  const { parts, deps, held, abandon } = one;
+  const { record } = stored;
+  held.revision = record.revision;
+  const child = await start(one, () => parts.ownership.take(stored, deps.worker));
+  const late = parts.wheel.after(parts.server.startTimeout, () =>
+    parts.close('start_timeout', new CausewayError('server.start_timeout')),
+  );
+  const write = (bytes: Buffer): void => {
+    if (!child.write(bytes)) throw new CausewayError('server.busy');
+  };
+  try {
+    const answer = await parts.inquiries.ask('initialize', record.initialize.params, write);
+    const handshake = readHandshake(answer.bytes);
+    if (handshake?.revision !== record.revision)
+      throw new CausewayError('server.start_failed', { message: 'The MCP server did not take up the session as it was.' });
+    write(Buffer.from('{"jsonrpc":"2.0","method":"notifications/initialized"}'));
+    // What the server makes of these changes nothing: it was asked the same before.
+    for (const { method, params } of parts.standing.requests())
+      parts.inquiries.ask(method, params, write).catch((error: unknown) => parts.log.debug({ err: error }, 'standing request lost'));
+  } finally {
+    late();
+  }
+  if (abandon.aborted || !one.opened()) throw new CausewayError('session.ended');
+  held.attempt?.succeeded();
+  announceRestart(parts, record);
+  parts.log.info({ revision: record.revision, epoch: parts.epoch, from: record.owner }, 'session taken over');
+}

@@ -1,0 +1,42 @@
+/**
+ * Owns how many calls may be in flight: of one session, and of one identity over all of its sessions on this worker.
+ * Invariant: what counts is a set of running calls for each identity, gone with its last call.
+ */
+import { CausewayError, type Identity } from '@causeway/protocol';
+import type { Call } from './calls.ts';
+
+export interface CallLimitsOptions {
+  readonly perSession: number;
+  readonly perIdentity: number;
+}
+
+export class CallLimits {
+  readonly #options: CallLimitsOptions;
+  readonly #running = new Map<Identity, Set<Call>>();
+
+  constructor(options: CallLimitsOptions) {
+    this.#options = options;
+  }
+
+  /** Asserts room for one more where a session has `running` calls. Throws CausewayError `limit.calls`. */
+  assertRoom(running: number, identity: Identity | undefined): void {
+    const { perSession, perIdentity } = this.#options;
+    const rows = [
+      ['session', running, perSession],
+      ['identity', identity === undefined ? 0 : (this.#running.get(identity)?.size ?? 0), perIdentity],
+    ] as const;
+    for (const [scope, used, limit] of rows)
+      if (used >= limit) throw new CausewayError('limit.calls', { retryAfter: 1, facts: { scope, limit, used } });
+  }
+
+  hold(call: Call, identity: Identity | undefined): void {
+    if (identity === undefined) return;
+    const running = this.#running.get(identity) ?? new Set();
+    this.#running.set(identity, running.add(call));
+  }
+
+  release(call: Call, identity: Identity | undefined): void {
+    const running = identity === undefined ? undefined : this.#running.get(identity);
+    if (running?.delete(call) && running.size === 0) this.#running.delete(identity!);
+  }
+}

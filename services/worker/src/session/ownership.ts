@@ -1,0 +1,103 @@
+/**
+ * Owns a session's record while the session is here: written when it opens or is taken over, changed, removed at its
+ * end, written again when the store lost it.
+ *
+ * Invariants: every write is a compare-and-swap on the revision that this owner wrote last; one that fails because
+ * somebody else wrote means that the session is no longer ours, and is told once; one write is in flight at most.
+ */
+import type { RecordsExtent, SessionRecord, SessionRecords, StoredSession } from '@causeway/cluster';
+import { CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
+
+export class Ownership {
+  readonly #records: SessionRecords;
+  readonly #token: SessionToken;
+  readonly #moved: () => void;
+  #stored: StoredSession | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  #over = false;
+
+  /** `moved`: somebody else owns the session. */
+  constructor(records: SessionRecords, token: SessionToken, moved: () => void) {
+    this.#records = records;
+    this.#token = token;
+    this.#moved = moved;
+  }
+
+  get record(): SessionRecord | undefined {
+    return this.#stored?.record;
+  }
+
+  /** Rejects with CausewayError when the token is taken, or nothing can be written. */
+  async create(record: SessionRecord): Promise<void> {
+    const revision = await this.#records.create(this.#token, record);
+    if (revision === undefined) throw new CausewayError('internal', { message: 'The session id is taken.' });
+    this.#stored = { record, revision };
+  }
+
+  /** Makes `owner` the session's next owner. Rejects with `cluster.moved` when somebody else was faster. */
+  async take(stored: StoredSession, owner: WorkerId): Promise<void> {
+    const record = { ...stored.record, owner, epoch: stored.record.epoch + 1 };
+    const revision = await this.#records.replace(this.#token, record, stored.revision);
+    if (revision === undefined) throw new CausewayError('cluster.moved', { retryAfter: 1 });
+    this.#stored = { record, revision };
+  }
+
+  /** Writes what has changed, soon; what cannot be written now is written with the next change. */
+  change(change: Partial<SessionRecord>): void {
+    if (this.#stored === undefined) return;
+    this.#stored = { ...this.#stored, record: { ...this.#stored.record, ...change } };
+    this.#serially(async () => {
+      const revision = await this.#records.replace(this.#token, this.#stored!.record, this.#stored!.revision);
+      if (revision === undefined) await this.#look();
+      else this.#stored = { ...this.#stored!, revision };
+    });
+  }
+
+  /** Writes the record again if the store, which has `extent`, has lost it; `anew`: the store is another one. */
+  keep({ first, last }: RecordsExtent, anew: boolean): void {
+    const stored = this.#stored;
+    if (stored === undefined || (!anew && stored.revision >= first && stored.revision <= last)) return;
+    this.#serially(() => this.#look());
+  }
+
+  /** Whether the session is still ours, as the store says. Rejects with `cluster.unavailable`. */
+  async confirm(): Promise<boolean> {
+    await this.#writing;
+    await this.#look();
+    return !this.#over;
+  }
+
+  async remove(): Promise<void> {
+    this.#over = true;
+    await this.#writing;
+    if (this.#stored !== undefined) await this.#records.delete(this.#token);
+  }
+
+  /** The record is somebody else's business from now on. */
+  leave(): void {
+    this.#over = true;
+  }
+
+  /** Finds out what stands there: ours, somebody else's, or nothing, which is mended. */
+  async #look(): Promise<void> {
+    const mine = this.#stored;
+    if (mine === undefined) return;
+    const found = await this.#records.get(this.#token);
+    if (found !== undefined && found.record.owner === mine.record.owner && found.record.epoch === mine.record.epoch) {
+      this.#stored = { record: mine.record, revision: found.revision };
+    } else if (found !== undefined || (await this.#records.wasRemoved(this.#token))) {
+      this.leave();
+      this.#moved();
+    } else {
+      const revision = await this.#records.create(this.#token, mine.record);
+      if (revision !== undefined) this.#stored = { ...mine, revision };
+    }
+  }
+
+  #serially(write: () => Promise<void>): void {
+    this.#writing = this.#writing
+      .then(() => (this.#over ? undefined : write()))
+      // The store is out of reach: what is due is written with the next change, or found missing by the next look.
+      .catch(() => undefined);
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Owns taking over sessions whose owner is gone (DECISIONS 7), at the request of an edge that could not reach it.
+ *
+ * Invariants: an owner is gone when its record is; a record that still stands is taken away only when the bus has
+ * found nobody there for `SILENCE` and the ledger has not heard of it for a heartbeat and a half, and only if it does
+ * not renew it at that very moment; the session's record is moved by compare-and-swap, so of several takers one wins
+ * and the others say where the session is; a session is taken once at a time.
+ */
+import { BusError, encode, type ClaimHead, type Cluster, type DownHead, type SessionRecord, type StoredSession } from '@causeway/cluster';
+import type { Config } from '@causeway/config';
+import { CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
+import type { Capacity } from './capacity.ts';
+import { assertRecoverable } from './session/announce.ts';
+import type { Session } from './session/session.ts';
+
+/** Milliseconds for which nobody must have answered at an owner whose record still stands. */
+export const SILENCE = 2_000;
+/** Milliseconds between two looks, and for an owner to answer. */
+const LOOK = 250;
+const ANSWER = 1_000;
+/** Milliseconds until an owner that neither answers nor is given up is believed to be slow. */
+const PATIENCE = 6_000;
+
+export interface TakeoverDeps {
+  readonly cluster: Cluster;
+  readonly worker: WorkerId;
+  readonly servers: Config['servers'];
+  readonly capacity: Capacity;
+  readonly sleep: (ms: number) => Promise<void>;
+  readonly now: () => number;
+  /** A session with this record's facts, under the next epoch. Throws CausewayError. */
+  readonly build: (token: SessionToken, stored: StoredSession) => Session;
+}
+
+export class Takeover {
+  readonly #deps: TakeoverDeps;
+  /** Owners whose end is being found out. */
+  readonly #looking = new Map<WorkerId, Promise<boolean>>();
+
+  constructor(deps: TakeoverDeps) {
+    this.#deps = deps;
+  }
+
+  /** The outcome is told through `answer`; that of a session which is begun here by the session itself. Rejects with CausewayError. */
+  async take(head: ClaimHead, reply: string, answer: (head: DownHead) => void): Promise<void> {
+    const { capacity, cluster, worker } = this.#deps;
+    const here = capacity.find(head.session);
+    if (here) {
+      if (!(await here.begun) && capacity.find(head.session) === here) throw new CausewayError('cluster.moved', { retryAfter: 1 });
+      return answer({ t: 'ok', place: here.place });
+    }
+    const stored = await cluster.sessions.get(head.session);
+    if (stored === undefined || stored.record.identity !== head.identity) throw new CausewayError('request.session_unknown');
+    const { record } = stored;
+    const { owner, epoch } = record;
+    if (owner !== head.from.owner || epoch !== head.from.epoch) return answer({ t: 'ok', place: { owner, epoch } });
+    if (owner !== worker && head.absent !== true && !(await this.#isGone(owner))) throw new CausewayError('cluster.owner_silent', { retryAfter: 1 });
+    const forgotten = head.t === 'forget';
+    if (forgotten || !this.#mayRestart(record)) {
+      await cluster.sessions.delete(head.session);
+      if (forgotten) return answer({ t: 'ok', place: { owner, epoch } });
+      throw new CausewayError('request.session_unknown');
+    }
+    capacity.admit(head.session, () => this.#deps.build(head.session, stored)).restore(stored, reply);
+  }
+
+  #mayRestart(record: SessionRecord): boolean {
+    const server = Object.hasOwn(this.#deps.servers, record.server) ? this.#deps.servers[record.server] : undefined;
+    if (!server) throw new CausewayError('cluster.no_worker', { retryAfter: 2 });
+    try {
+      assertRecoverable(record);
+    } catch {
+      return false;
+    }
+    return server.recovery === 'restart';
+  }
+
+  #isGone(owner: WorkerId): Promise<boolean> {
+    const looking = this.#looking.get(owner) ?? this.#look(owner).finally(() => this.#looking.delete(owner));
+    this.#looking.set(owner, looking);
+    return looking;
+  }
+
+  /** `false`: the owner answers, or may. */
+  async #look(owner: WorkerId): Promise<boolean> {
+    const { cluster, now, sleep } = this.#deps;
+    const since = now();
+    let silentSince: number | undefined;
+    while (cluster.ledger.workers().has(owner)) {
+      const answer = await this.#ask(owner);
+      if (answer === 'yes' || now() - since > PATIENCE) return false;
+      silentSince = answer === 'nobody' ? (silentSince ?? now()) : undefined;
+      if (silentSince !== undefined && now() - silentSince >= SILENCE && (await cluster.ledger.depose(owner))) return true;
+      await sleep(LOOK);
+    }
+    return true;
+  }
+
+  async #ask(owner: WorkerId): Promise<'yes' | 'nobody' | 'unknown'> {
+    const { bus, subjects } = this.#deps.cluster;
+    try {
+      await bus.request(subjects.control(owner), encode({ t: 'alive' }), { deadline: ANSWER });
+      return 'yes';
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error;
+      if (error.failure === 'disconnected' || error.failure === 'aborted') throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
+      return error.failure === 'no_responders' ? 'nobody' : 'unknown';
+    }
+  }
+}
