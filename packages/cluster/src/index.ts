@@ -50,5 +50,12 @@ export { MemoryHub } from './memory/hub.ts';
 export { findNatsServer, startNats, type Nats, type NatsBinary, type NatsNode, type NatsOptions } from './nats/server.ts';
 export { openMemoryCluster, openNatsCluster } from './open.ts';
 export { place, type PlacementQuestion } from './placement.ts';
-export { SESSION_RECORD_BYTES, type RecordsExtent, type SessionRecord, type SessionRecords, type StandingRecord, type StoredSession } from './sessions.ts';
+export {
+  SESSION_RECORD_BYTES,
+  type RecordsExtent,
+  type SessionRecord,
+  type SessionRecords,
+  type StandingRecord,
+  type StoredSession,
+} from './sessions.ts';
 export { edgeOf, PING, subjects, tail, type OwnedSession, type Subjects } from './subjects.ts';

@@ -13,6 +13,8 @@ export interface PlacementQuestion {
   readonly pending: (worker: WorkerId) => number;
   /** Workers that already refused this open. */
   readonly except: ReadonlySet<WorkerId>;
+  /** Workers at which the bus has just found nobody, though their records stand. */
+  readonly unreached: (worker: WorkerId) => boolean;
   /** Uniform in [0, 1). */
   readonly random: () => number;
 }
@@ -25,7 +27,7 @@ export function place(question: PlacementQuestion): WorkerRecord | 'unknown' | '
   for (const record of question.workers) {
     if (!Object.hasOwn(record.servers, question.server)) continue;
     known = true;
-    if (record.draining) continue;
+    if (record.draining || question.unreached(record.worker)) continue;
     serving = true;
     if (!question.except.has(record.worker) && held(record, question) < record.capacity) candidates.push(record);
   }

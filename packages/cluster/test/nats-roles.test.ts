@@ -84,7 +84,7 @@ describe('roles', () => {
       revision: 'r',
       initialize: { params: '{}', result: '{}' },
       created: 1,
-  transport: 'streamable',
+      transport: 'streamable',
     } as const;
     assert.ok(await worker.sessions.create(token, session));
     assert.deepEqual((await edge.sessions.get(token))?.record, session);

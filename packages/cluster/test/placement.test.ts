@@ -18,7 +18,7 @@ const worker = (change: Partial<WorkerRecord> = {}): WorkerRecord => ({
   ...change,
 });
 const ask = (workers: readonly WorkerRecord[], change: Partial<Parameters<typeof place>[0]> = {}) =>
-  place({ server: 'files', workers, pending: () => 0, except: new Set(), random: Math.random, ...change });
+  place({ server: 'files', workers, pending: () => 0, except: new Set(), unreached: () => false, random: Math.random, ...change });
 
 describe('placement', () => {
   it('tells an unknown server, one that nobody serves now, and full workers apart', () => {
@@ -28,6 +28,7 @@ describe('placement', () => {
     assert.equal(ask([worker({ draining: true })]), 'none');
     assert.equal(ask([worker({ sessions: 10 }), worker({ draining: true })]), 'full');
     assert.equal(ask([worker({ capacity: 0 })]), 'full');
+    assert.equal(ask([worker()], { unreached: () => true }), 'none');
   });
 
   it('counts what this edge has sent and the record cannot show yet, and skips who refused', () => {

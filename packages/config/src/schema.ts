@@ -142,8 +142,12 @@ const limit = count.optional();
 
 const limits = z
   .strictObject({
-    sessions: limit.describe('Sessions that all workers together hold at once. More are refused with 503. Default: as many as they can hold.'),
-    sessionsPerIdentity: limit.describe('Sessions that one identity holds at once, over all servers and workers. More are refused with 429.'),
+    sessions: limit.describe(
+      'Sessions that all workers together hold at once. More are refused with 503. Default: as many as they can hold.',
+    ),
+    sessionsPerIdentity: limit.describe(
+      'Sessions that one identity holds at once, over all servers and workers. More are refused with 429.',
+    ),
     callsPerSession: count.prefault(64).describe('Calls of one session in flight at once. More are refused with 429.'),
     callsPerIdentity: count.prefault(256).describe('Calls of one identity in flight at once on one worker. More are refused with 429.'),
   })
@@ -231,7 +235,9 @@ export const serverSchema = z.strictObject({
   idle: duration.prefault('30m').describe('A session without open streams and calls ends after this.'),
   age: duration.prefault('24h').describe('Every session ends after this, used or not.'),
   limits: z
-    .strictObject({ sessions: limit.describe('Sessions of this server that all workers together hold at once. More are refused with 503.') })
+    .strictObject({
+      sessions: limit.describe('Sessions of this server that all workers together hold at once. More are refused with 503.'),
+    })
     .prefault({})
     .describe('Limits of this server.'),
   path: urlPath.optional().describe('A path of its own beside `/servers/{name}`, e.g. `/git`.'),

@@ -86,7 +86,8 @@ function formed(path: string, value: unknown): unknown {
   if (path === 'auth.apiKeys') return [value].flat().map((key, index) => ({ id: `key-${index + 1}`, key }));
   if (typeof value !== 'string') return value;
   if (path === 'http.cors') return value === 'false' ? false : { origins: value === 'true' ? ['*'] : list(value) };
-  if (['http.allowedHosts', 'http.allowedOrigins', 'http.healthPaths', 'nats.servers', 'auth.identityProxies'].includes(path)) return list(value);
+  if (['http.allowedHosts', 'http.allowedOrigins', 'http.healthPaths', 'nats.servers', 'auth.identityProxies'].includes(path))
+    return list(value);
   if (path === 'diagnostics.port' && /^(?:false|off|none|no)$/i.test(value)) return false;
   if (path === 'log.level') return LEVELS[value.toLowerCase()] ?? value.toLowerCase();
   if (path === 'servers.*.passEnvironment')

@@ -51,7 +51,7 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
     cluster,
     exchanges,
     servers,
-    opens: new PendingOpens(),
+    opens: new PendingOpens(systemClock),
     places: new Places(),
     relocation: new Relocation(() => edge),
     key,

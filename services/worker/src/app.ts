@@ -180,10 +180,20 @@ function isHeld(capacity: Capacity, mark: string): boolean {
 }
 
 function firstRecord(worker: WorkerId, { servers, limits, worker: { capacity } }: WorkerOptions): NewRecord {
-  const served = Object.entries(servers).map(([name, { default: first, recovery, path, limits: { sessions } }]): [string, ServedServer] => [
-    name,
-    { default: first, recovery, ...(path === undefined ? {} : { path }), ...(sessions === undefined ? {} : { limit: sessions }) },
-  ]);
+  const served = Object.entries(servers).map(
+    ([
+      name,
+      {
+        default: first,
+        recovery,
+        path,
+        limits: { sessions },
+      },
+    ]): [string, ServedServer] => [
+      name,
+      { default: first, recovery, ...(path === undefined ? {} : { path }), ...(sessions === undefined ? {} : { limit: sessions }) },
+    ],
+  );
   const { sessions: total, sessionsPerIdentity: identity } = limits;
   const own = { ...(total === undefined ? {} : { total }), ...(identity === undefined ? {} : { identity }) };
   return { v: 1, worker, host: hostname(), version: VERSION, capacity, draining: false, servers: Object.fromEntries(served), limits: own };

@@ -54,13 +54,16 @@ export class Takeover {
     const { record } = stored;
     const { owner, epoch } = record;
     if (owner !== head.from.owner || epoch !== head.from.epoch) return answer({ t: 'ok', place: { owner, epoch } });
-    if (owner !== worker && head.absent !== true && !(await this.#isGone(owner))) throw new CausewayError('cluster.owner_silent', { retryAfter: 1 });
+    if (owner !== worker && head.absent !== true && !(await this.#isGone(owner)))
+      throw new CausewayError('cluster.owner_silent', { retryAfter: 1 });
     const forgotten = head.t === 'forget';
     if (forgotten || !this.#mayRestart(record)) {
       await cluster.sessions.delete(head.session);
       if (forgotten) return answer({ t: 'ok', place: { owner, epoch } });
       throw new CausewayError('request.session_unknown');
     }
+    // While its owner was looked for another edge may have asked for the same.
+    if (capacity.find(head.session)) return this.take(head, reply, answer);
     capacity.admit(head.session, () => this.#deps.build(head.session, stored)).restore(stored, reply);
   }
 
@@ -103,7 +106,8 @@ export class Takeover {
       return 'yes';
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
-      if (error.failure === 'disconnected' || error.failure === 'aborted') throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
+      if (error.failure === 'disconnected' || error.failure === 'aborted')
+        throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
       return error.failure === 'no_responders' ? 'nobody' : 'unknown';
     }
   }

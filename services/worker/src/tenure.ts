@@ -126,7 +126,10 @@ class WorkerTenure implements Tenure {
     const { log, sessions, wheel } = this.#deps;
     const why = lease.lost.reason as LeaseLoss;
     const grace = why === 'deposed' ? Math.max(this.#deps.grace, DEPOSED_GRACE) : this.#deps.grace;
-    log.error({ reason: 'lease_lost', why, grace }, grace > 0 ? 'lease lost, sessions wait for another' : 'lease lost, ending every session');
+    log.error(
+      { reason: 'lease_lost', why, grace },
+      grace > 0 ? 'lease lost, sessions wait for another' : 'lease lost, ending every session',
+    );
     if (grace > 0) {
       this.#kept = true;
       sessions.suspend();

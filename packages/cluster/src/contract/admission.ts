@@ -41,10 +41,7 @@ export function admissionContract(make: MakeLedgerWorld, rounds: number): void {
   });
 }
 
-type Register = (
-  name: string,
-  test: (leases: readonly Lease[], world: World<Ledger>, ledgers: readonly Ledger[]) => Promise<void>,
-) => void;
+type Register = (name: string, test: (leases: readonly Lease[], world: World<Ledger>, ledgers: readonly Ledger[]) => Promise<void>) => void;
 
 function races(four: Register, rounds: number): void {
   four(`4 × 25 at once for 20 places: exactly 20, ${rounds} times in a row, and every place comes back`, async (leases) => {

@@ -18,7 +18,12 @@ export function record(change: Partial<NewRecord> = {}): NewRecord {
   return { v: 1, worker: newWorkerId(), host: 'h', version: '1.0.0', capacity: 10, draining: false, servers, ...change };
 }
 
-export function sees(ledger: Ledger, what: string, holds: (workers: ReadonlyMap<WorkerId, WorkerRecord>) => boolean, ms?: number): Promise<void> {
+export function sees(
+  ledger: Ledger,
+  what: string,
+  holds: (workers: ReadonlyMap<WorkerId, WorkerRecord>) => boolean,
+  ms?: number,
+): Promise<void> {
   return until(
     what,
     (listener) => ledger.onChange(listener),

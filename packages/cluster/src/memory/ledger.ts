@@ -145,4 +145,3 @@ class MemoryStore implements RecordStore {
     if (!this.live) throw new CausewayError('cluster.unavailable');
   }
 }
-

@@ -78,7 +78,11 @@ export async function close(edge: EdgeContext, session: KnownSession): Promise<v
     // Where it has moved on it is closed there; where its owner is gone, its record is all that is left of it.
     const known = edge.places.of(session);
     if (known.epoch > place.epoch) close(edge, session).then(resolve, reject);
-    else edge.relocation.forget(session, place, missing).then((next) => (next ? close(edge, session) : undefined)).then(resolve, reject);
+    else
+      edge.relocation
+        .forget(session, place, missing)
+        .then((next) => (next ? close(edge, session) : undefined))
+        .then(resolve, reject);
   };
   const exchange = edge.exchanges.begin(
     {

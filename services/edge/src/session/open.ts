@@ -47,9 +47,11 @@ export class SessionOpening implements Listener {
   readonly #opening: Opening;
   readonly #listener: OpenListener;
   readonly #exchange: Exchange;
-  readonly #asked = new Set<WorkerId>();
+  /** Workers that have refused it. */
+  readonly #refused = new Set<WorkerId>();
   #session: OpenedSession | undefined;
   #accepted = false;
+  #last: CausewayError | undefined;
 
   constructor(edge: EdgeContext, opening: Opening, listener: OpenListener) {
     this.#edge = edge;
@@ -72,14 +74,21 @@ export class SessionOpening implements Listener {
     const { cluster, clock, key } = this.#edge;
     const { server, identity, share, transport, first } = this.#opening;
     const workers = cluster.ledger.workers().values();
+    const { opens } = this.#edge;
     const chosen =
-      this.#asked.size < ATTEMPTS
-        ? place({ server, workers, pending: (one) => this.#edge.opens.count(one), except: this.#asked, random: Math.random })
+      this.#refused.size < ATTEMPTS
+        ? place({
+            server,
+            workers,
+            pending: (one) => opens.count(one),
+            except: this.#refused,
+            unreached: (one) => opens.missed(one),
+            random: Math.random,
+          })
         : 'full';
-    if (typeof chosen === 'string') return this.#refuse(refusal(chosen, server));
+    if (typeof chosen === 'string') return this.#refuse((chosen === 'full' ? this.#last : undefined) ?? refusal(chosen, server));
     this.#forget();
     const worker = chosen.worker;
-    this.#asked.add(worker);
     const asked = first && requestedRevision(first.body);
     const minted = mintSession(key, {
       owner: worker,
@@ -90,7 +99,15 @@ export class SessionOpening implements Listener {
     const { token } = minted;
     this.#session = { ...minted, server, identity };
     this.#edge.opens.add(worker, token);
-    const head = { t: 'open' as const, server, session: token, identity, stream: this.#exchange.name, transport, ...(share === undefined ? {} : { share }) };
+    const head = {
+      t: 'open' as const,
+      server,
+      session: token,
+      identity,
+      stream: this.#exchange.name,
+      transport,
+      ...(share === undefined ? {} : { share }),
+    };
     try {
       this.#exchange.send(worker, cluster.subjects.open(worker), first ? { ...head, frame: first.head } : head, first?.body);
     } catch (error) {
@@ -103,22 +120,30 @@ export class SessionOpening implements Listener {
     this.#forget();
     if (head.t === 'no' && !this.#accepted) {
       const error = errorOf(head);
-      if (ELSEWHERE.has(error.reason)) this.ask();
-      else this.#refuse(error);
-      return;
+      if (!ELSEWHERE.has(error.reason) || !this.#session) return this.#refuse(error);
+      this.#refused.add(this.#session.owner);
+      this.#last = error;
+      return this.ask();
     }
     if (!this.#accepted && this.#session) {
       // From the worker's first word on the stream exists, and can be taken up again.
       const { owner, token, identity } = this.#session;
-      this.#exchange.follow({ place: { owner, epoch: 1 }, token, identity, stream: this.#exchange.name, after: head.t === 'server' ? head.seq : 0 });
+      this.#exchange.follow({
+        place: { owner, epoch: 1 },
+        token,
+        identity,
+        stream: this.#exchange.name,
+        after: head.t === 'server' ? head.seq : 0,
+      });
     }
     this.#accepted = true;
     this.#listener.receive(head, body);
   }
 
   undelivered(): void {
-    if (this.#accepted) this.#listener.undelivered();
-    else this.ask();
+    if (this.#accepted || !this.#session) return this.#listener.undelivered();
+    this.#edge.opens.miss(this.#session.owner);
+    this.ask();
   }
 
   lost(why: 'deadline' | 'owner'): void {

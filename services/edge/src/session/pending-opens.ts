@@ -1,11 +1,35 @@
 /**
- * Owns the opens that this edge has under way: what the workers' records cannot show yet, and placement
- * must count all the same. A set of sessions for each worker, never a number.
+ * Owns what this edge knows of workers that their records cannot show yet, and placement must count all the same: the
+ * opens that are under way, as a set of sessions for each worker, never a number; and workers at which nobody was found.
  */
 import type { SessionToken, WorkerId } from '@causeway/protocol';
+import type { Clock } from '@causeway/runtime';
+
+/** Milliseconds for which a worker is passed over after nobody was found there. */
+const PASSED_OVER = 3_000;
 
 export class PendingOpens {
+  readonly #clock: Clock;
   readonly #byWorker = new Map<WorkerId, Set<SessionToken>>();
+  readonly #missed = new Map<WorkerId, number>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** The bus found nobody at the worker. */
+  miss(worker: WorkerId): void {
+    this.#missed.set(worker, this.#clock.monotonic());
+  }
+
+  /** Whether nobody was found there a moment ago. */
+  missed(worker: WorkerId): boolean {
+    const at = this.#missed.get(worker);
+    if (at === undefined) return false;
+    if (this.#clock.monotonic() - at < PASSED_OVER) return true;
+    this.#missed.delete(worker);
+    return false;
+  }
 
   add(worker: WorkerId, session: SessionToken): void {
     const open = this.#byWorker.get(worker) ?? new Set();

@@ -32,8 +32,7 @@ export class Relocation {
     const { token } = session;
     const known = this.#edge().places.of(session);
     if (known.epoch > tried.epoch) return Promise.resolve(known);
-    const running =
-      this.#running.get(token) ?? this.#find(session, tried, missing).finally(() => this.#running.delete(token));
+    const running = this.#running.get(token) ?? this.#find(session, tried, missing).finally(() => this.#running.delete(token));
     this.#running.set(token, running);
     return running;
   }
@@ -70,17 +69,23 @@ export class Relocation {
   async #claim(t: ClaimHead['t'], session: KnownSession, tried: Place, missing: Missing): Promise<Place> {
     const { token, identity } = session;
     const head: ClaimHead = { t, session: token, identity, from: tried, ...(missing === 'absent' ? { absent: true } : {}) };
-    const asked = new Set<WorkerId>();
-    let last = new CausewayError('limit.worker', { retryAfter: 2 });
-    while (asked.size < ATTEMPTS) {
-      const worker = this.#next(session, tried, missing, asked);
-      asked.add(worker);
+    const refused = new Set<WorkerId>();
+    let last = new CausewayError('cluster.moved', { retryAfter: 1 });
+    for (let moved = 0; refused.size < ATTEMPTS && moved < ATTEMPTS;) {
+      const worker = this.#next(session, tried, missing, refused);
       const verdict = await this.#ask(worker, head);
-      if (verdict === undefined) continue;
+      if (verdict === undefined) {
+        this.#edge().opens.miss(worker);
+        continue;
+      }
       if (verdict.t === 'ok') return verdict.place ?? tried;
       last = errorOf(verdict);
-      if (ELSEWHERE.has(last.reason)) continue;
+      if (ELSEWHERE.has(last.reason)) {
+        refused.add(worker);
+        continue;
+      }
       if (last.reason !== 'cluster.moved') throw last;
+      moved += 1;
       // Somebody was faster: the record says who.
       const place = await this.#recorded(session, tried);
       if (place !== undefined) return place;
@@ -93,9 +98,16 @@ export class Relocation {
     const { cluster, opens } = this.#edge();
     const workers = cluster.ledger.workers();
     const former = workers.get(tried.owner);
-    if (missing === 'absent' && former && !former.draining && !except.has(tried.owner)) return tried.owner;
+    if (missing === 'absent' && former && !former.draining && !except.has(tried.owner) && !opens.missed(tried.owner)) return tried.owner;
     const candidates = [...workers.values()].filter(({ worker }) => missing === 'absent' || worker !== tried.owner);
-    const chosen = choose({ server, workers: candidates, pending: (one) => opens.count(one), except, random: Math.random });
+    const chosen = choose({
+      server,
+      workers: candidates,
+      pending: (one) => opens.count(one),
+      except,
+      unreached: (one) => opens.missed(one),
+      random: Math.random,
+    });
     if (typeof chosen !== 'string') return chosen.worker;
     throw new CausewayError(chosen === 'full' ? 'limit.worker' : 'cluster.no_worker', { retryAfter: 2 });
   }

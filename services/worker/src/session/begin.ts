@@ -66,9 +66,7 @@ export async function beginAgain(one: Beginning, stored: StoredSession): Promise
   const { record } = stored;
   held.revision = record.revision;
   const child = await start(one, () => parts.ownership.take(stored, deps.worker));
-  const late = parts.wheel.after(parts.server.startTimeout, () =>
-    parts.close('start_timeout', new CausewayError('server.start_timeout')),
-  );
+  const late = parts.wheel.after(parts.server.startTimeout, () => parts.close('start_timeout', new CausewayError('server.start_timeout')));
   const write = (bytes: Buffer): void => {
     if (!child.write(bytes)) throw new CausewayError('server.busy');
   };

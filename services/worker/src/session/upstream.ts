@@ -85,7 +85,9 @@ function refuse(session: SessionParts, head: ClientHead, body: Buffer, stream: S
 export function beginCall(session: SessionParts, head: Pick<ClientHead, 'frame' | 'batch'>, body: Buffer, stream: Stream): void {
   const { calls, callLimits, idle, wheel, server, share, standing } = session;
   if (session.draining()) throw new CausewayError('cluster.draining', { retryAfter: 1 });
-  callLimits.assertRoom(calls.size, share);
+  const first = head.frame.method === 'initialize';
+  // A session that opens was admitted as such.
+  if (!first) callLimits.assertRoom(calls.size, share);
   const { call, bytes } = calls.begin({ head: head.frame, body, stream, index: head.batch?.index });
   try {
     write(session, bytes);
@@ -94,9 +96,8 @@ export function beginCall(session: SessionParts, head: Pick<ClientHead, 'frame' 
     throw error;
   }
   standing.asked(call, body);
-  callLimits.hold(call, share);
+  if (!first) callLimits.hold(call, share);
   idle.hold(call);
-  const first = call.method === 'initialize';
   if (first) session.greeting(body);
   call.cancelDeadline = wheel.after(first ? server.startTimeout : server.requestTimeout, () => {
     if (first) return session.close('start_timeout', new CausewayError('server.start_timeout'));
