@@ -9,7 +9,7 @@ import type { AdmitOptions, Permit } from './ledger.ts';
 import type { Time } from './time.ts';
 
 /** Milliseconds in which a place may still become free: what a session that is being ended takes. */
-export const PATIENCE = 500;
+const PATIENCE = 500;
 /** Milliseconds until a claim that would fit is given up: longer than the store may be without a leader. */
 const DEADLINE = 12_000;
 const MOST = 1_024;

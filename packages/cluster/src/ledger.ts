@@ -78,8 +78,6 @@ export interface Lease extends AsyncDisposable {
   readonly lost: AbortSignal;
   /** Milliseconds of monotonic time left before the fence; 0 when lost. */
   remaining(): number;
-  /** When the last write that was acknowledged was sent, in the ledger's own monotonic time. */
-  readonly confirmed: number;
   /** Resolves with the next acknowledged write that is sent after this call; rejects when the lease is lost. */
   confirm(): Promise<void>;
   /** Writes the changed record soon; several changes become one write. */

@@ -69,12 +69,12 @@ export class Tenancy implements Lease {
     this.#deps = deps;
     this.#record = record;
     this.#sent = time.now();
-    const { worker } = record;
-    this.#places = new Places({ worker, view, time, capacity: () => this.#record.capacity, changed: () => this.#writeWithin(GATHER) });
-    this.#sequence = view.sequenceOf(worker) ?? 0;
+    const capacity = (): number => this.#record.capacity;
+    this.#places = new Places({ worker: record.worker, view, time, capacity, changed: () => this.#writeWithin(GATHER) });
+    this.#sequence = view.sequenceOf(record.worker) ?? 0;
     this.#stops.push(
       view.onSeen((seen) => this.#seen(seen)),
-      view.onSnapshot((present) => this.#snapshot(present.has(worker))),
+      view.onSnapshot((present) => this.#snapshot(present.has(record.worker))),
     );
   }
 
@@ -87,10 +87,6 @@ export class Tenancy implements Lease {
 
   get lost(): AbortSignal {
     return this.#lost.signal;
-  }
-
-  get confirmed(): number {
-    return this.#sent;
   }
 
   remaining(): number {
@@ -128,7 +124,6 @@ export class Tenancy implements Lease {
     if (this.lost.aborted) return;
     this.#end('returned');
     const { store } = this.#deps;
-    // If it fails, the record ends by itself.
     if (store.live) await store.purge(this.#record.worker, { own: this.#sequence }).catch(() => undefined);
   }
 
@@ -137,7 +132,7 @@ export class Tenancy implements Lease {
     this.#turn();
   }
 
-  /** Decides what is to be done now, and does it; else sets the time of the next look. */
+  /** Does what is to be done now; else sets the time of the next look. */
   #turn(): void {
     const { store, view, time } = this.#deps;
     this.#cancelTurn();

@@ -150,7 +150,8 @@ describe('one nats-server', () => {
         () => late.ledger.workers().size === 2,
         15_000,
       );
-      assert.deepEqual([...late.ledger.workers().values()].map(({ sessions }) => sessions).toSorted(), [1, 2]);
+      const held = [...late.ledger.workers().values()].map(({ sessions }) => sessions);
+      assert.deepEqual(new Set(held), new Set([1, 2]));
       assert.ok(leases.every(({ lost }) => !lost.aborted));
       await late[Symbol.asyncDispose]();
     });

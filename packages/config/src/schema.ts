@@ -6,6 +6,7 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
 import { count, duration, header, httpUrl, port, scalar, size, text, texts, urlPath } from './forms.ts';
+import { drain, limit, limits, streams, worker } from './schema-bounds.ts';
 
 const listen = z
   .strictObject({
@@ -137,68 +138,6 @@ const nats = z
   )
   .optional()
   .describe('The message bus. Absent: in memory, one process.');
-
-const limit = count.optional();
-
-const limits = z
-  .strictObject({
-    sessions: limit.describe(
-      'Sessions that all workers together hold at once. More are refused with 503. Default: as many as they can hold.',
-    ),
-    sessionsPerIdentity: limit.describe(
-      'Sessions that one identity holds at once, over all servers and workers. More are refused with 429.',
-    ),
-    callsPerSession: count.prefault(64).describe('Calls of one session in flight at once. More are refused with 429.'),
-    callsPerIdentity: count.prefault(256).describe('Calls of one identity in flight at once on one worker. More are refused with 429.'),
-  })
-  .prefault({})
-  .describe('Limits of the whole bridge; the workers keep them, and each should be given the same.');
-
-const worker = z
-  .strictObject({
-    grace: duration
-      .prefault('0s')
-      .describe(
-        'How long the children of a worker that is cut off from NATS are kept, untouched, once its lease has run out (after 14 s): their sessions go on if it comes back in time and nobody has taken them over.',
-      ),
-    capacity: count.prefault(256).describe('Sessions that this worker holds at once.'),
-    spawnConcurrency: count.prefault(4).describe('Children that start at the same time.'),
-    spawnQueue: count.prefault(64).describe('Starts that wait for their turn; more are refused.'),
-    lineBytes: size.prefault('16MiB').describe('Longest line of a child; a longer one ends it.'),
-    stdinBytes: size.prefault('32MiB').describe('What may wait for a child that does not read, per session.'),
-    stdinFrames: count.prefault(1024).describe('Messages that may wait for a child that does not read, per session.'),
-  })
-  .prefault({})
-  .describe('Bounds of a worker.');
-
-const streams = z
-  .strictObject({
-    heartbeat: duration.prefault('15s').describe('Time between comments on a quiet stream.'),
-    journalFrames: count.prefault(256).describe('Messages kept of each stream for replay.'),
-    journalBytes: size.prefault('1MiB').describe('Bytes kept of each stream for replay.'),
-    journalAge: duration.prefault('5m').describe('How long they are kept.'),
-    workerJournalBytes: size.prefault('256MiB').describe('Bytes kept for replay by one worker altogether.'),
-    creditFrames: count
-      .refine((frames) => frames >= 32, 'at least 32')
-      .prefault(64)
-      .describe('Messages on their way to a client that has not taken them.'),
-    creditBytes: size
-      .refine((bytes) => bytes >= 512 * 1024, 'at least 512KiB')
-      .prefault('1MiB')
-      .describe('Bytes on their way to a client that has not taken them.'),
-    retry: duration.prefault('1s').describe('When a client should come back after a stream ended: the `retry` field.'),
-    maxMessage: size.prefault('32MiB').describe('Largest JSON-RPC message in either direction.'),
-  })
-  .prefault({})
-  .describe('Streams to clients: replay and back-pressure.');
-
-const drain = z
-  .strictObject({
-    timeout: duration.prefault('30s').describe('What running calls are given at the end of the process.'),
-    delay: duration.prefault('0s').describe('Time between turning unready and refusing new work.'),
-  })
-  .prefault({})
-  .describe('The end of the process.');
 
 const log = z
   .strictObject({

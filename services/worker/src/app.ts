@@ -2,42 +2,22 @@
  * Owns the composition of a worker: its parts in the order of their dependencies, released in reverse.
  */
 import { hostname } from 'node:os';
-import {
-  BusError,
-  encode,
-  type Cluster,
-  type DownHead,
-  type NewRecord,
-  type OpenHead,
-  type ServedServer,
-  type StoredSession,
-} from '@causeway/cluster';
-import type { Config } from '@causeway/config';
+import { encode, type Cluster, type NewRecord, type OpenHead, type ServedServer, type StoredSession } from '@causeway/cluster';
 import { CausewayError, newWorkerId, type SessionToken, type WorkerId } from '@causeway/protocol';
 import { createWheel, systemClock, type Log, type Wheel } from '@causeway/runtime';
 import { Capacity } from './capacity.ts';
-import { createBreaker } from './child/breaker.ts';
 import { openOrphanSweep } from './child/orphans.ts';
 import { EdgeWatch } from './edges.ts';
 import { openIntake } from './intake.ts';
+import type { WorkerOptions } from './options.ts';
 import { probe } from './probe.ts';
-import { JournalBudget } from './session/budget.ts';
-import { CallLimits } from './session/call-limits.ts';
 import type { SessionDeps } from './session/deps.ts';
 import { Session } from './session/session.ts';
-import { openStarts, type StartChild } from './starts.ts';
+import { depsOfSessions, replyBy } from './session-ports.ts';
+import { openStarts } from './starts.ts';
 import { Takeover } from './takeover.ts';
 import { openTenure, type Tenure } from './tenure.ts';
 import { Vigil } from './vigil.ts';
-
-/** The groups of the configuration that a worker is given. */
-export interface WorkerOptions {
-  readonly servers: Config['servers'];
-  readonly limits: Config['limits'];
-  readonly worker: Config['worker'];
-  readonly streams: Config['streams'];
-  readonly drain: Config['drain'];
-}
 
 export interface WorkerDeps {
   readonly cluster: Cluster;
@@ -94,7 +74,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
     now: () => systemClock.monotonic(),
     build: (session, stored) => build({ ...stored.record, session, epoch: stored.record.epoch + 1 }, stored),
   });
-  let losses = 0;
+  const link = stack.use(followBus(bus, tenure, capacity));
   stack.use(
     await openIntake({
       cluster,
@@ -105,19 +85,12 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
       log,
       reply,
       build: (head) => build({ ...head, epoch: 1, created: systemClock.now() }),
-      losses: () => losses,
-    }),
-  );
-  stack.defer(
-    bus.onStatus((status) => {
-      tenure.connected(status === 'connected');
-      if (status === 'connected') for (const session of capacity.sessions) session.resumeStreams();
-      else losses += 1;
+      losses: () => link.losses,
     }),
   );
   stack.defer(() => {
     capacity.refuse();
-    return capacity.end('drain');
+    return capacity.giveUp();
   });
   const owned = stack.move();
   return {
@@ -127,28 +100,36 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
       if (!server) return Promise.reject(new CausewayError('server.unknown'));
       return probe(server, (listeners) => starts.start(PROBE, server, listeners));
     },
-    async drain(deadline) {
-      capacity.refuse();
-      tenure.update({ draining: true });
-      const { promise, resolve } = Promise.withResolvers<void>();
-      const cancel = wheel.after(deadline, resolve);
-      await Promise.race([promise, Promise.all(capacity.sessions.map((session) => session.release()))]);
-      cancel();
-      await capacity.end('released');
-    },
+    drain: (deadline) => drain(deadline, { capacity, tenure, wheel }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-/** What the bus does not take is left to the edge's deadline. */
-function replyBy({ bus }: Cluster): (to: string | undefined, head: DownHead) => void {
-  return (to, head) => {
-    try {
-      if (to !== undefined) bus.publish(to, encode(head));
-    } catch (error) {
-      if (!(error instanceof BusError)) throw error;
-    }
-  };
+/** What the sessions and the lease are told of the bus. */
+function followBus(bus: Cluster['bus'], tenure: Tenure, capacity: Capacity): Disposable & { readonly losses: number } {
+  const link = { losses: 0, [Symbol.dispose]: () => stop() };
+  const stop = bus.onStatus((status) => {
+    tenure.connected(status === 'connected');
+    if (status === 'connected') for (const session of capacity.sessions) session.readers.resume();
+    else link.losses += 1;
+  });
+  return link;
+}
+
+interface Draining {
+  readonly capacity: Capacity;
+  readonly tenure: Tenure;
+  readonly wheel: Wheel;
+}
+
+async function drain(deadline: number, { capacity, tenure, wheel }: Draining): Promise<void> {
+  capacity.refuse();
+  tenure.update({ draining: true });
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const cancel = wheel.after(deadline, resolve);
+  await Promise.race([promise, Promise.all(capacity.sessions.map((session) => session.release()))]);
+  cancel();
+  await capacity.giveUp();
 }
 
 interface Surroundings {
@@ -197,56 +178,4 @@ function firstRecord(worker: WorkerId, { servers, limits, worker: { capacity } }
   const { sessions: total, sessionsPerIdentity: identity } = limits;
   const own = { ...(total === undefined ? {} : { total }), ...(identity === undefined ? {} : { identity }) };
   return { v: 1, worker, host: hostname(), version: VERSION, capacity, draining: false, servers: Object.fromEntries(served), limits: own };
-}
-
-interface SessionDoors {
-  readonly cluster: Cluster;
-  readonly id: WorkerId;
-  readonly options: WorkerOptions;
-  readonly edges: EdgeWatch;
-  readonly capacity: Capacity;
-  readonly tenure: Tenure;
-  readonly vigil: Vigil;
-  readonly reply: SessionDeps['reply'];
-  readonly start: StartChild;
-}
-
-function depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, start }: SessionDoors): SessionDeps {
-  const { bus, subjects } = cluster;
-  const { streams, limits } = options;
-  const breaker = createBreaker({ now: () => systemClock.monotonic(), random: Math.random });
-  const budget = new JournalBudget(streams.workerJournalBytes);
-  const { sessions: total, sessionsPerIdentity: identity } = limits;
-  return {
-    worker: id,
-    edges,
-    draining: () => capacity.draining,
-    mayAct: () => tenure.held,
-    // In memory there is no other worker that could take anything over.
-    recoverable: ({ recovery }) => cluster.kind === 'nats' && recovery === 'restart',
-    limitsOf: ({ limits: { sessions: server } }) => ({
-      ...(total === undefined ? {} : { total }),
-      ...(server === undefined ? {} : { server }),
-      ...(identity === undefined ? {} : { identity }),
-    }),
-    admit: (claim, how) => tenure.admit(claim, how),
-    calls: new CallLimits({ perSession: limits.callsPerSession, perIdentity: limits.callsPerIdentity }),
-    removeLater: (session) => vigil.removeLater(session),
-    charge: (stream, bytes) => budget.charge(stream, bytes),
-    records: cluster.sessions,
-    maxMessage: streams.maxMessage,
-    streamLimits: {
-      frames: streams.journalFrames,
-      bytes: streams.journalBytes,
-      age: streams.journalAge,
-      credit: { frames: streams.creditFrames, bytes: streams.creditBytes },
-    },
-    attempt: (server) => breaker.attempt(server),
-    reply,
-    publishStream: (session) => (to, head, bytes, stream, seq) => {
-      const receipt = subjects.streamLost(id, session, stream.name, stream.attachment, seq);
-      bus.publish(to, bytes ? encode(head, bytes) : encode(head), receipt);
-    },
-    startChild: start,
-  };
 }

@@ -7,7 +7,6 @@
 import { CausewayError, type SessionToken } from '@causeway/protocol';
 import type { HeldSessions } from './tenure.ts';
 import type { Session } from './session/session.ts';
-import type { EndReason } from './session/states.ts';
 
 export class Capacity implements HeldSessions {
   readonly #sessions = new Map<SessionToken, Session>();
@@ -59,9 +58,18 @@ export class Capacity implements HeldSessions {
     );
   }
 
-  async end(reason: EndReason = 'lease_lost'): Promise<void> {
+  end(): Promise<void> {
+    return this.#all((session) => session.close('lease_lost'));
+  }
+
+  /** The worker shuts down: whatever is left is left to others, or ends. */
+  giveUp(): Promise<void> {
+    return this.#all((session) => session.giveUp());
+  }
+
+  async #all(end: (session: Session) => void): Promise<void> {
     const { sessions } = this;
-    for (const session of sessions) session.close(reason);
+    for (const session of sessions) end(session);
     await Promise.all(sessions.map(({ ended }) => ended));
   }
 }

@@ -1,2 +1,3 @@
 /** The public names of @causeway/worker. */
-export { openWorker, type Worker, type WorkerDeps, type WorkerOptions } from './app.ts';
+export { openWorker, type Worker, type WorkerDeps } from './app.ts';
+export type { WorkerOptions } from './options.ts';

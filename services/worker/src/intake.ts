@@ -56,8 +56,8 @@ function receive(deps: IntakeDeps, where: readonly string[], message: BusMessage
   const [area, token, epoch, door, stream, attachment, seq] = where;
   if (area === 's' && token !== undefined) {
     const found = deps.capacity.find(token as SessionToken);
-    const session = found?.epoch === Number(epoch) ? found : undefined;
-    if (door === 'lost') return session?.lost(stream ?? '', Number(attachment), Number(seq));
+    const session = found?.place.epoch === Number(epoch) ? found : undefined;
+    if (door === 'lost') return session?.readers.lost(stream ?? '', Number(attachment), Number(seq));
     if (message.kind === 'undelivered') return;
     if (!session) return deps.reply(message.reply, verdictOf(new CausewayError('cluster.moved')));
     return dispatch(deps, session, message);

@@ -14,7 +14,7 @@ import { assertRecoverable } from './session/announce.ts';
 import type { Session } from './session/session.ts';
 
 /** Milliseconds for which nobody must have answered at an owner whose record still stands. */
-export const SILENCE = 2_000;
+const SILENCE = 2_000;
 /** Milliseconds between two looks, and for an owner to answer. */
 const LOOK = 250;
 const ANSWER = 1_000;

@@ -27,7 +27,6 @@ function ledger() {
       granted.push({ record: what, lose: (why) => lost.abort(why), confirm: resolve });
       const lease: Lease = {
         lost: lost.signal,
-        confirmed: 0,
         remaining: () => (lost.signal.aborted ? 0 : 1),
         confirm: () => promise,
         update: () => undefined,

@@ -96,7 +96,7 @@ class NatsSessions implements SessionRecords {
       await Promise.all([restore('sessions'), restore('cluster')]);
       const [kept, keys] = await control.whileLive(Promise.all([sessions, cluster].map((name) => manager.streams.info(streamOf(name)))));
       if (keys!.state.messages === 0 && this.#key !== undefined) await this.#cluster.create(KEY_NAME, this.#key).catch(() => undefined);
-      return { first: kept!.state.first_seq, last: kept!.state.last_seq, made: String(kept!.created) };
+      return { first: kept!.state.first_seq, last: kept!.state.last_seq, made: kept!.created };
     } catch (error) {
       throw unavailable(error);
     }

@@ -9,7 +9,7 @@ import { errorOf, type ClientHead, type DownHead, type FrameHead, type Place } f
 import { CausewayError, type Frame } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
 import { Delivery } from './delivery.ts';
-import type { Exchange } from './exchanges.ts';
+import type { Exchange } from './exchange.ts';
 
 /** Milliseconds that an owner may take to accept a message that has no answer of its own. */
 const VERDICT = 10_000;

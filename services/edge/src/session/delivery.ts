@@ -8,7 +8,7 @@
 import type { DownHead, Place } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
-import type { Exchange } from './exchanges.ts';
+import type { Exchange } from './exchange.ts';
 import { busFailure } from './failures.ts';
 import type { Missing } from './relocate.ts';
 

@@ -7,56 +7,11 @@
  * disappears fails all that wait for it. A stream that is followed is passed on without a gap and without a
  * double: what a moment without the bus swallowed is asked for again.
  */
-import {
-  BusError,
-  decode,
-  encode,
-  PING,
-  tail,
-  type Cluster,
-  type ControlHead,
-  type DownHead,
-  type Place,
-  type Subscription,
-  type UpHead,
-} from '@causeway/cluster';
-import type { EdgeId, Identity, SessionToken, WorkerId } from '@causeway/protocol';
+import { BusError, decode, encode, PING, tail, type Cluster, type ControlHead, type DownHead, type Subscription } from '@causeway/cluster';
+import type { EdgeId, WorkerId } from '@causeway/protocol';
 import { systemClock, type Log, type Wheel } from '@causeway/runtime';
+import { CALLING, LISTENING, type Exchange, type Followed, type Listener } from './exchange.ts';
 import { OwnerWatch } from './owner-watch.ts';
-
-export interface Listener {
-  /** Something from the worker. */
-  receive(head: DownHead, body: Buffer): void;
-  /** The last message sent reached nobody. */
-  undelivered(): void;
-  /** The deadline passed, or the worker is gone; the exchange is over. */
-  lost(why: 'deadline' | 'owner'): void;
-}
-
-export interface Exchange {
-  /** Name of the stream; unique in the cluster, safe in subjects and event ids. */
-  readonly name: string;
-  /** Address of the answers. */
-  readonly to: string;
-  /** The worker that was sent to is not to be waited for any more: another will be. */
-  unbind(): void;
-  /** Sends a message that names this exchange as its reply address. Throws BusError. */
-  send(worker: WorkerId, subject: string, head: UpHead, body?: Buffer): void;
-  /** The stream that it receives, from the frame after `after` on: from here it survives a moment without the bus. */
-  follow(stream: Followed): void;
-  /** Nothing is expected any more; idempotent. */
-  end(): void;
-}
-
-/** A stream of a session and how far it was received. */
-export interface Followed {
-  readonly place: Place;
-  readonly token: SessionToken;
-  readonly identity: Identity;
-  readonly stream: string;
-  /** `undefined`: all of it, and it may have to be begun. */
-  readonly after: number | undefined;
-}
 
 interface Position {
   readonly stream: Followed;
@@ -78,19 +33,12 @@ interface Entry {
   position: Position | undefined;
 }
 
-/** Whether a stream's name was given by an edge to one that is listened to, not to a call. */
-export const isListening = (stream: string): boolean => stream[12] === LISTENING;
-const LISTENING = '-';
-const CALLING = '_';
-
 export class Exchanges implements Disposable {
   readonly #cluster: Cluster;
   readonly #edge: EdgeId;
   readonly #wheel: Wheel;
   readonly #log: Log;
   readonly #waiting = new Map<string, Entry>();
-  /** What waits for each worker. */
-  readonly #byOwner = new Map<WorkerId, Set<string>>();
   readonly #owners: OwnerWatch;
   /** Called whenever an exchange with a deadline is over. */
   readonly #settled = new Set<() => void>();
@@ -106,13 +54,13 @@ export class Exchanges implements Disposable {
       wheel,
       now: () => systemClock.monotonic(),
       lost: (worker) => this.#loseAll(worker),
-      lossy: (worker) => this.#askAll(this.#byOwner.get(worker) ?? []),
+      lossy: (worker) => this.#askAll(this.#owners.names(worker)),
     });
     this.#edge = edge;
     this.#wheel = wheel;
     this.#log = log;
     this.#stops = [
-      cluster.ledger.onChange(() => this.#failOrphans()),
+      cluster.ledger.onChange(() => this.#owners.keep(cluster.ledger.workers())),
       cluster.bus.onStatus((status) => status === 'connected' && this.#takeUp()),
     ];
   }
@@ -243,19 +191,9 @@ export class Exchanges implements Disposable {
 
   #bind(name: string, entry: Entry, owner: WorkerId | undefined): void {
     if (entry.owner === owner || this.#waiting.get(name) !== entry) return;
-    this.#unbind(name, entry);
+    if (entry.owner !== undefined) this.#owners.release(entry.owner, name);
     entry.owner = owner;
-    if (owner === undefined) return;
-    const names = this.#byOwner.get(owner) ?? new Set();
-    this.#byOwner.set(owner, names.add(name));
-    this.#owners.hold(owner);
-  }
-
-  #unbind(name: string, { owner }: Entry): void {
-    const names = owner === undefined ? undefined : this.#byOwner.get(owner);
-    if (owner === undefined || !names?.delete(name) || names.size > 0) return;
-    this.#byOwner.delete(owner);
-    this.#owners.release(owner);
+    if (owner !== undefined) this.#owners.hold(owner, name);
   }
 
   /** Whoever sent this believes that somebody here still listens. */
@@ -274,18 +212,13 @@ export class Exchanges implements Disposable {
 
   #remove(name: string): Entry | undefined {
     const entry = this.#waiting.get(name);
-    if (entry) this.#unbind(name, entry);
+    if (entry?.owner !== undefined) this.#owners.release(entry.owner, name);
     this.#waiting.delete(name);
     if (entry?.call) for (const settled of this.#settled) settled();
     return entry;
   }
 
-  #failOrphans(): void {
-    const workers = this.#cluster.ledger.workers();
-    for (const owner of [...this.#byOwner.keys()]) if (!workers.has(owner)) this.#loseAll(owner);
-  }
-
   #loseAll(owner: WorkerId): void {
-    for (const name of [...(this.#byOwner.get(owner) ?? [])]) this.#lose(name, 'owner');
+    for (const name of this.#owners.names(owner)) this.#lose(name, 'owner');
   }
 }

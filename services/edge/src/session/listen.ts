@@ -9,7 +9,7 @@ import { BusError, errorOf, type ControlHead, type DownHead, type Place } from '
 import { CausewayError, ERRORS, isRevision, type EventId, type Revision } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
 import { owned, tell } from './call.ts';
-import { isListening, type Exchange, type Listener } from './exchanges.ts';
+import { isListening, type Exchange, type Listener } from './exchange.ts';
 import { busFailure } from './failures.ts';
 import type { Missing } from './relocate.ts';
 

@@ -17,7 +17,7 @@ import {
   type WorkerId,
 } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
-import type { Exchange, Listener } from './exchanges.ts';
+import type { Exchange, Listener } from './exchange.ts';
 
 const ATTEMPTS = 3;
 const ELSEWHERE: ReadonlySet<Reason> = new Set(['limit.worker', 'cluster.draining']);

@@ -26,6 +26,8 @@ export interface OwnerWatchDeps {
 }
 
 interface Watched {
+  /** What waits for it, by name. */
+  readonly names: Set<string>;
   heard: number;
   /** The bus has found nobody once. */
   missed: boolean;
@@ -41,22 +43,44 @@ export class OwnerWatch implements Disposable {
     this.#deps = deps;
   }
 
-  /** Something waits for this worker. */
-  hold(worker: WorkerId): void {
-    if (this.#watched.has(worker)) return;
-    const watched: Watched = { heard: this.#deps.now(), missed: false, losses: undefined, cancel: () => undefined };
+  /** `name` waits for this worker. */
+  hold(worker: WorkerId, name: string): void {
+    const known = this.#watched.get(worker);
+    if (known) return void known.names.add(name);
+    const watched: Watched = {
+      names: new Set([name]),
+      heard: this.#deps.now(),
+      missed: false,
+      losses: undefined,
+      cancel: () => undefined,
+    };
     this.#watched.set(worker, watched);
     this.#later(worker, watched, INTERVAL);
   }
 
-  /** Nothing waits for it any more. */
-  release(worker: WorkerId): void {
-    this.#watched.get(worker)?.cancel();
-    this.#watched.delete(worker);
+  /** It waits for it no longer. */
+  release(worker: WorkerId, name: string): void {
+    const watched = this.#watched.get(worker);
+    if (watched?.names.delete(name) && watched.names.size === 0) this.#forget(worker);
+  }
+
+  /** What waits for this worker. */
+  names(worker: WorkerId): readonly string[] {
+    return [...(this.#watched.get(worker)?.names ?? [])];
+  }
+
+  /** Gives up the workers that are not among `living`. */
+  keep(living: { has(worker: WorkerId): boolean }): void {
+    for (const worker of [...this.#watched.keys()]) if (!living.has(worker)) this.#deps.lost(worker);
   }
 
   [Symbol.dispose](): void {
-    for (const worker of [...this.#watched.keys()]) this.release(worker);
+    for (const worker of [...this.#watched.keys()]) this.#forget(worker);
+  }
+
+  #forget(worker: WorkerId): void {
+    this.#watched.get(worker)?.cancel();
+    this.#watched.delete(worker);
   }
 
   #later(worker: WorkerId, watched: Watched, ms: number): void {
@@ -89,8 +113,8 @@ export class OwnerWatch implements Disposable {
     }
     const nobody = error.failure === 'no_responders';
     if ((nobody && watched.missed) || this.#deps.now() - watched.heard >= SILENT) {
-      this.release(worker);
       this.#deps.lost(worker);
+      this.#forget(worker);
       return undefined;
     }
     watched.missed = nobody;

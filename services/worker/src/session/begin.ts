@@ -56,7 +56,7 @@ export async function beginByPost(one: Beginning, head: OpenHead, body: Buffer, 
 /** 2024-11-05: the session is open with its stream; the handshake passes through it like everything else. */
 export async function beginByStream(one: Beginning): Promise<void> {
   await start(one, () => Promise.resolve());
-  await one.parts.record({ params: '', result: '' });
+  await one.parts.handshake.record({ params: '', result: '' });
   if (!one.opened()) throw new CausewayError('session.ended');
 }
 
@@ -86,4 +86,13 @@ export async function beginAgain(one: Beginning, stored: StoredSession): Promise
   held.attempt?.succeeded();
   announceRestart(parts, record);
   parts.log.info({ revision: record.revision, epoch: parts.epoch, from: record.owner }, 'session taken over');
+}
+
+/** What a beginning that failed is refused with. */
+export function beginFailed({ parts, held }: Beginning, error: unknown): CausewayError {
+  const refusal = error instanceof CausewayError ? error : new CausewayError('internal', { cause: error });
+  if (!(error instanceof CausewayError)) parts.log.error({ err: error }, 'session could not be opened');
+  // What is not the server's fault must not pause its starts.
+  if (refusal.reason.startsWith('server.')) held.attempt?.failed();
+  return refusal;
 }

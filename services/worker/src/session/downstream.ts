@@ -72,10 +72,10 @@ function response(session: SessionParts, frame: Frame): void {
   }
   session.standing.answered(call, frame);
   const bytes = oneLine(withId(frame, call.clientId));
-  if (call.method === 'initialize' && session.transport === 'sse') session.greeted(bytes);
+  if (call.method === 'initialize' && session.transport === 'sse') session.handshake.greeted(bytes);
   if (call.method !== 'initialize' || !session.starting()) return settle(session, call, bytes);
   // Until the record is written the call counts as running: should the session end meanwhile, it is failed like any other.
-  session.initialized(bytes).then(
+  session.handshake.initialized(bytes).then(
     (opened) => settle(session, call, bytes, opened),
     (error: unknown) => {
       const refusal = error instanceof CausewayError ? error : new CausewayError('internal', { cause: error });

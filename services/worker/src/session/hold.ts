@@ -20,18 +20,10 @@ export class Hold {
   readonly #reasons = new Set<HoldReason>();
   #waiting: Held[] = [];
 
-  /** Whether messages wait; of `requests` alone: only while the session is given up. */
-  get on(): boolean {
-    return this.#reasons.size > 0;
-  }
-
-  has(reason: HoldReason): boolean {
-    return this.#reasons.has(reason);
-  }
-
-  /** Whether nothing but requests need wait: what finishes running calls must get through. */
-  get requestsOnly(): boolean {
-    return this.#reasons.size === 1 && this.#reasons.has('giving_up');
+  /** Whether a message of this kind need not wait. While calls are finished, what finishes them gets through. */
+  passes(kind: 'request' | 'notification' | 'response'): boolean {
+    if (this.#reasons.size === 0) return true;
+    return kind !== 'request' && this.#reasons.size === 1 && this.#reasons.has('giving_up');
   }
 
   begin(reason: HoldReason): void {

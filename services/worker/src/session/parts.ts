@@ -1,20 +1,21 @@
 /**
  * Owns the shape of a session's insides as its two directions see them: `upstream.ts` (client to child)
- * and `downstream.ts` (child to client). `session.ts` builds them and decides when they end.
+ * and `downstream.ts` (child to client), and putting them together. `session.ts` decides when they end.
  */
-import type { DownHead } from '@causeway/cluster';
+import type { DownHead, StoredSession } from '@causeway/cluster';
 import type { CausewayError } from '@causeway/protocol';
 import type { Child } from '../child/child.ts';
-import type { Calls } from './calls.ts';
-import type { Callbacks } from './callbacks.ts';
-import type { SessionOpening } from './deps.ts';
-import type { Idle } from './idle.ts';
-import type { Inquiries } from './inquiries.ts';
-import type { Ownership } from './ownership.ts';
-import type { Standing } from './standing.ts';
+import { Calls } from './calls.ts';
+import { Callbacks } from './callbacks.ts';
+import type { SessionDeps, SessionHeld, SessionOpening } from './deps.ts';
+import { Handshake } from './handshake.ts';
+import { Idle } from './idle.ts';
+import { Inquiries } from './inquiries.ts';
+import { Ownership } from './ownership.ts';
+import { Standing } from './standing.ts';
 import type { CallLimits } from './call-limits.ts';
 import type { EndReason } from './states.ts';
-import type { Streams } from './streams.ts';
+import { Streams } from './streams.ts';
 
 export interface SessionParts extends SessionOpening {
   readonly calls: Calls;
@@ -23,6 +24,7 @@ export interface SessionParts extends SessionOpening {
   readonly standing: Standing;
   readonly ownership: Ownership;
   readonly callLimits: CallLimits;
+  readonly handshake: Handshake;
   readonly streams: Streams;
   readonly idle: Idle;
   /** Largest message that the bus carries, less room for the head; bytes. */
@@ -35,18 +37,52 @@ export interface SessionParts extends SessionOpening {
   draining(): boolean;
   /** The worker's lease is good at this moment. */
   mayAct(): boolean;
-  /** Writes the session's record for the first time. */
-  record(initialize: { readonly params: string; readonly result: string }): Promise<void>;
-  /** The client's initialize is on its way to the child. */
-  greeting(initialize: Buffer): void;
-  /** 2024-11-05: the child has answered it, in a session that is open already. */
-  greeted(answer: Buffer): void;
   /** Until the child has answered initialize: what it says has no listener yet. */
   starting(): boolean;
-  /** The child answered initialize; `answer` is its message. Resolves when the session may be used, or `false` if the child refused. */
-  initialized(answer: Buffer): Promise<boolean>;
   /** Answers one message of an edge; a lost answer is the edge's deadline's business. */
   reply(to: string | undefined, head: DownHead): void;
   /** The session ends; the first reason counts. `error` is what running calls are told. */
   close(reason: EndReason, error?: CausewayError): void;
+}
+
+/** Room for an envelope's head beside the message. */
+const HEAD_ROOM = 4096;
+
+/** What the session itself does for its parts. */
+export interface PartsHooks {
+  readonly held: SessionHeld;
+  readonly starting: () => boolean;
+  /** The session is open from here; `false` if it has ended meanwhile. */
+  readonly opened: () => boolean;
+  readonly close: SessionParts['close'];
+}
+
+/** `from`: the record of the session that is taken over. */
+export function buildParts(deps: SessionDeps, opening: SessionOpening, from: StoredSession | undefined, hooks: PartsHooks): SessionParts {
+  const { token, epoch, clock, wheel, server, transport } = opening;
+  const { held, starting, opened, close } = hooks;
+  const calls = new Calls();
+  const ownership = new Ownership(deps.records, token, () => close('moved'));
+  const standing = new Standing(() => ownership.change({ standing: standing.record() }), from?.record.standing);
+  const parts: SessionParts = {
+    ...opening,
+    calls,
+    ownership,
+    standing,
+    callbacks: new Callbacks(),
+    inquiries: new Inquiries(() => calls.mint()),
+    callLimits: deps.calls,
+    handshake: new Handshake({ parts: () => parts, deps, opening, held, opened }),
+    streams: new Streams({ publish: deps.publishStream({ token, epoch }), charge: deps.charge }, deps.streamLimits, clock),
+    idle: new Idle(clock, wheel, server.idle, () => close('idle')),
+    maxMessage: deps.maxMessage - HEAD_ROOM,
+    child: () => held.child,
+    revision: () => held.revision,
+    starting: () => starting() && transport === 'streamable',
+    draining: () => deps.draining() && !deps.recoverable(server),
+    mayAct: deps.mayAct,
+    reply: deps.reply,
+    close,
+  };
+  return parts;
 }

@@ -7,28 +7,19 @@
  * record too unless another owner may take the session over.
  */
 import { verdictOf, type ClientHead, type ControlHead, type OpenHead, type Place, type StoredSession } from '@causeway/cluster';
-import { CausewayError, memberText, readHandshake } from '@causeway/protocol';
+import { CausewayError } from '@causeway/protocol';
 import type { ChildExit, ChildListeners } from '../child/child.ts';
-import { beginAgain, beginByPost, beginByStream, type Beginning } from './begin.ts';
-import { Callbacks } from './callbacks.ts';
-import { Calls } from './calls.ts';
+import { beginAgain, beginByPost, beginByStream, beginFailed, type Beginning } from './begin.ts';
 import { receive } from './downstream.ts';
 import { endSession } from './end.ts';
 import { Hold } from './hold.ts';
-import { Idle } from './idle.ts';
-import { Inquiries } from './inquiries.ts';
 import { exitFacts } from './outcome.ts';
-import { Ownership } from './ownership.ts';
-import type { SessionParts } from './parts.ts';
+import type { Ownership } from './ownership.ts';
+import { buildParts, type SessionParts } from './parts.ts';
 import { Readers } from './readers.ts';
 import type { SessionDeps, SessionHeld, SessionOpening } from './deps.ts';
 import { keepsRecord, transition, type EndReason, type SessionEvent, type SessionState } from './states.ts';
-import { Standing } from './standing.ts';
-import { Streams } from './streams.ts';
 import { deliver } from './upstream.ts';
-
-/** Room for an envelope's head beside the message. */
-const HEAD_ROOM = 4096;
 
 export class Session {
   readonly #deps: SessionDeps;
@@ -36,7 +27,8 @@ export class Session {
   readonly #parts: SessionParts;
   readonly #held: SessionHeld = { permit: undefined, attempt: undefined, child: undefined, revision: '', initialize: '' };
   readonly #hold = new Hold();
-  readonly #readers: Readers;
+  /** Who reads its streams; what the bus finds out about them is told there. */
+  readonly readers: Readers;
   readonly #ended = Promise.withResolvers<void>();
   readonly #forgotten = Promise.withResolvers<void>();
   readonly #abandon = new AbortController();
@@ -49,42 +41,19 @@ export class Session {
   constructor(deps: SessionDeps, opening: SessionOpening, from?: StoredSession) {
     this.#deps = deps;
     this.#opening = opening;
-    const { token, epoch, clock, wheel, server, created } = opening;
-    const calls = new Calls();
-    const ownership = new Ownership(deps.records, token, () => this.close('moved'));
-    this.#parts = {
-      ...opening,
-      calls,
-      ownership,
-      callbacks: new Callbacks(),
-      inquiries: new Inquiries(() => calls.mint()),
-      standing: new Standing(() => ownership.change({ standing: this.#parts.standing.record() }), from?.record.standing),
-      callLimits: deps.calls,
-      streams: new Streams({ publish: deps.publishStream({ token, epoch }), charge: deps.charge }, deps.streamLimits, clock),
-      idle: new Idle(clock, wheel, server.idle, () => this.close('idle')),
-      maxMessage: deps.maxMessage - HEAD_ROOM,
-      child: () => this.#held.child,
-      revision: () => this.#held.revision,
-      starting: () => this.#state.kind === 'starting' && opening.transport === 'streamable',
-      initialized: (answer) => this.#initialized(answer),
-      record: (initialize) => this.#record(initialize),
-      greeting: (initialize) => void (this.#held.initialize = memberText(initialize, 'params') ?? '{}'),
-      greeted: (answer) => this.#greeted(answer),
-      draining: () => deps.draining() && !deps.recoverable(server),
-      mayAct: deps.mayAct,
-      reply: deps.reply,
+    const { clock, wheel, server, created } = opening;
+    this.#parts = buildParts(deps, opening, from, {
+      held: this.#held,
+      starting: () => this.#state.kind === 'starting',
+      opened: () => this.#step({ kind: 'opened' }),
       close: (reason, error) => this.close(reason, error),
-    };
-    this.#readers = new Readers(this.#parts, deps.edges);
+    });
+    this.readers = new Readers(this.#parts, deps.edges);
     this.#cancelAge = wheel.after(Math.max(0, created + server.age - clock.now()), () => this.close('age'));
   }
 
-  get epoch(): number {
-    return this.#opening.epoch;
-  }
-
   get place(): Place {
-    return { owner: this.#deps.worker, epoch: this.epoch };
+    return { owner: this.#deps.worker, epoch: this.#opening.epoch };
   }
 
   get ownership(): Ownership {
@@ -107,7 +76,7 @@ export class Session {
       if (head.transport === 'streamable') return beginByPost(one, head, body, reply);
       await beginByStream(one);
       this.#deps.reply(reply, { t: 'ok' });
-      this.#readers.openSse(head.stream, reply);
+      this.readers.openSse(head.stream, reply);
     });
   }
 
@@ -118,7 +87,7 @@ export class Session {
       await beginAgain(one, stored);
       this.#deps.reply(reply, { t: 'ok', place: this.place, revision: this.#held.revision });
       this.#hold.end('taking_over');
-      this.#readers.sync();
+      this.readers.sync();
     });
   }
 
@@ -129,14 +98,12 @@ export class Session {
       exit: (exit) => this.#childExit(exit),
     };
     const opened = (): boolean => this.#step({ kind: 'opened' });
+    const one = { parts: this.#parts, deps: this.#deps, held: this.#held, listeners, abandon: this.#abandon.signal, opened };
     try {
-      await begin({ parts: this.#parts, deps: this.#deps, held: this.#held, listeners, abandon: this.#abandon.signal, opened });
+      await begin(one);
       return true;
     } catch (error) {
-      const refusal = error instanceof CausewayError ? error : new CausewayError('internal', { cause: error });
-      if (!(error instanceof CausewayError)) this.#parts.log.error({ err: error }, 'session could not be opened');
-      // What is not the server's fault must not pause its starts.
-      if (refusal.reason.startsWith('server.')) this.#held.attempt?.failed();
+      const refusal = beginFailed(one, error);
       this.#deps.reply(reply, verdictOf(refusal));
       this.close('start_failed', refusal);
       return false;
@@ -146,7 +113,7 @@ export class Session {
   /** One message of the client. */
   client(head: ClientHead, body: Buffer, reply: string | undefined): void {
     if (this.#refuses(head.identity, reply)) return;
-    if (!this.#hold.on || (this.#hold.requestsOnly && head.frame.kind !== 'request')) return deliver(this.#parts, head, body, reply);
+    if (this.#hold.passes(head.frame.kind)) return deliver(this.#parts, head, body, reply);
     const pass = (): void => this.client(head, body, reply);
     const refuse = (): void => this.#deps.reply(reply, verdictOf(this.#gone()));
     if (!this.#hold.add({ pass, refuse })) this.#deps.reply(reply, verdictOf(new CausewayError('server.busy', { retryAfter: 1 })));
@@ -157,13 +124,13 @@ export class Session {
     if (this.#refuses(head.identity, reply)) return;
     switch (head.t) {
       case 'attach':
-        return reply === undefined ? undefined : this.#readers.attach(head, reply);
+        return reply === undefined ? undefined : this.readers.attach(head, reply);
       case 'detach':
         // The client of a 2024-11-05 stream left before it was begun.
         if (this.#parts.transport === 'sse' && this.#state.kind === 'starting') return this.close('client_gone');
-        return this.#readers.detach(head);
+        return this.readers.detach(head);
       case 'credit':
-        return this.#readers.credit(head);
+        return this.readers.credit(head);
       case 'info':
         this.#parts.idle.touch();
         return this.#deps.reply(reply, { t: 'ok', revision: this.#held.revision });
@@ -174,23 +141,15 @@ export class Session {
     }
   }
 
-  /** The bus found nobody at the address of a stream: its edge is gone. */
-  lost(name: string, attachment: number, seq: number): void {
-    this.#readers.lost(name, attachment, seq);
-  }
-
-  /** The bus is back: what waited is sent. */
-  resumeStreams = (): void => this.#readers.resume();
-
   /** The worker's lease is in doubt: the child is not touched, and is not listened to. */
   suspend(): void {
     this.#hold.begin('lease');
-    this.#readers.suspend(true);
+    this.readers.suspend(true);
   }
 
   /** It is good again. */
   resume(): void {
-    this.#readers.suspend(false);
+    this.readers.suspend(false);
     this.#hold.end('lease');
   }
 
@@ -211,7 +170,12 @@ export class Session {
     if (this.#state.kind === 'starting') return this.close('drain', new CausewayError('cluster.draining', { retryAfter: 1 }));
     if (may) this.#hold.begin('giving_up');
     await this.#parts.calls.none();
-    this.close(may ? 'released' : 'drain');
+    this.giveUp();
+  }
+
+  /** Leaves the session to another worker where one may take it over, or ends it. */
+  giveUp(): void {
+    this.close(this.#deps.recoverable(this.#opening.server) ? 'released' : 'drain');
   }
 
   /** Ends the session; idempotent, the first reason counts. */
@@ -222,7 +186,7 @@ export class Session {
     this.#cancelAge();
     const told = error ?? new CausewayError('session.ended', { facts: { ended: reason } });
     const stays = this.#stays(reason);
-    const end = endSession(this.#parts, this.#held, { reason, told, stays, readers: this.#readers, start: this.#start });
+    const end = endSession(this.#parts, this.#held, { reason, told, stays, readers: this.readers, start: this.#start });
     this.#hold.refuse();
     void end.forgotten.then((forgotten) => {
       if (!forgotten) this.#deps.removeLater(this.#opening.token);
@@ -237,7 +201,9 @@ export class Session {
 
   /** Whether another worker may take up what ends here. */
   #stays(reason: EndReason): boolean {
-    return keepsRecord(reason, { takenOver: this.epoch > 1 }) && (reason === 'moved' || this.#deps.recoverable(this.#opening.server));
+    return (
+      keepsRecord(reason, { takenOver: this.#opening.epoch > 1 }) && (reason === 'moved' || this.#deps.recoverable(this.#opening.server))
+    );
   }
 
   /** Applies an event; `false` if it changed nothing. */
@@ -267,37 +233,7 @@ export class Session {
     if (this.#opening.transport === 'sse' && !this.#spoke) this.#held.attempt?.succeeded();
     this.#spoke = true;
     receive(this.#parts, line);
-    this.#readers.balance();
-  }
-
-  async #initialized(answer: Buffer): Promise<boolean> {
-    const handshake = readHandshake(answer);
-    if (!handshake) {
-      // The client gets the server's own error; without a granted handshake there is no session.
-      setImmediate(() => this.close('start_failed'));
-      return false;
-    }
-    this.#held.revision = handshake.revision;
-    await this.#record({ params: this.#held.initialize, result: handshake.result });
-    if (!this.#step({ kind: 'opened' })) throw new CausewayError('session.ended');
-    this.#held.attempt?.succeeded();
-    this.#parts.log.info({ revision: this.#held.revision }, 'session opened');
-    return true;
-  }
-
-  #greeted(answer: Buffer): void {
-    const handshake = readHandshake(answer);
-    if (!handshake) return;
-    this.#held.revision = handshake.revision;
-    const initialize = { params: this.#held.initialize, result: handshake.result };
-    this.ownership.change({ revision: handshake.revision, initialize });
-  }
-
-  #record(initialize: { readonly params: string; readonly result: string }): Promise<void> {
-    const { epoch, server, identity, share, transport, created } = this.#opening;
-    const { worker: owner } = this.#deps;
-    const facts = { server: server.name, identity, owner, epoch, revision: this.#held.revision, initialize, created, transport };
-    return this.ownership.create({ v: 1, ...facts, ...(share === undefined ? {} : { share }) });
+    this.readers.balance();
   }
 
   #childExit(exit: ChildExit): void {

@@ -98,7 +98,7 @@ export function beginCall(session: SessionParts, head: Pick<ClientHead, 'frame' 
   standing.asked(call, body);
   if (!first) callLimits.hold(call, share);
   idle.hold(call);
-  if (first) session.greeting(body);
+  if (first) session.handshake.greeting(body);
   call.cancelDeadline = wheel.after(first ? server.startTimeout : server.requestTimeout, () => {
     if (first) return session.close('start_timeout', new CausewayError('server.start_timeout'));
     session.child()?.write(cancellation(call.internal));

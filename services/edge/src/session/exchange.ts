@@ -1,0 +1,45 @@
+/**
+ * Owns the words about an exchange: one stream of answers from one worker that this edge waits for. What becomes of
+ * them is exchanges.ts's.
+ */
+import type { DownHead, Place, UpHead } from '@causeway/cluster';
+import type { Identity, SessionToken, WorkerId } from '@causeway/protocol';
+
+export interface Listener {
+  /** Something from the worker. */
+  receive(head: DownHead, body: Buffer): void;
+  /** The last message sent reached nobody. */
+  undelivered(): void;
+  /** The deadline passed, or the worker is gone; the exchange is over. */
+  lost(why: 'deadline' | 'owner'): void;
+}
+
+export interface Exchange {
+  /** Name of the stream; unique in the cluster, safe in subjects and event ids. */
+  readonly name: string;
+  /** Address of the answers. */
+  readonly to: string;
+  /** The worker that was sent to is not to be waited for any more: another will be. */
+  unbind(): void;
+  /** Sends a message that names this exchange as its reply address. Throws BusError. */
+  send(worker: WorkerId, subject: string, head: UpHead, body?: Buffer): void;
+  /** The stream that it receives, from the frame after `after` on: from here it survives a moment without the bus. */
+  follow(stream: Followed): void;
+  /** Nothing is expected any more; idempotent. */
+  end(): void;
+}
+
+/** A stream of a session and how far it was received. */
+export interface Followed {
+  readonly place: Place;
+  readonly token: SessionToken;
+  readonly identity: Identity;
+  readonly stream: string;
+  /** `undefined`: all of it, and it may have to be begun. */
+  readonly after: number | undefined;
+}
+
+/** Whether a stream's name was given by an edge to one that is listened to, not to a call. */
+export const isListening = (stream: string): boolean => stream[12] === LISTENING;
+export const LISTENING = '-';
+export const CALLING = '_';

@@ -1,0 +1,80 @@
+/**
+ * Owns what the worker gives to each of its sessions: its doors to the bus and the records, and what they share: the
+ * account of the journals, of running calls, and of servers that keep failing to start.
+ */
+import { BusError, encode, type Cluster, type DownHead } from '@causeway/cluster';
+import type { WorkerId } from '@causeway/protocol';
+import { systemClock } from '@causeway/runtime';
+import type { Capacity } from './capacity.ts';
+import { createBreaker } from './child/breaker.ts';
+import type { EdgeWatch } from './edges.ts';
+import type { WorkerOptions } from './options.ts';
+import { JournalBudget } from './session/budget.ts';
+import { CallLimits } from './session/call-limits.ts';
+import type { SessionDeps } from './session/deps.ts';
+import type { StartChild } from './starts.ts';
+import type { Tenure } from './tenure.ts';
+import type { Vigil } from './vigil.ts';
+
+/** What the bus does not take is left to the edge's deadline. */
+export function replyBy({ bus }: Cluster): (to: string | undefined, head: DownHead) => void {
+  return (to, head) => {
+    try {
+      if (to !== undefined) bus.publish(to, encode(head));
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error;
+    }
+  };
+}
+
+export interface SessionDoors {
+  readonly cluster: Cluster;
+  readonly id: WorkerId;
+  readonly options: WorkerOptions;
+  readonly edges: EdgeWatch;
+  readonly capacity: Capacity;
+  readonly tenure: Tenure;
+  readonly vigil: Vigil;
+  readonly reply: SessionDeps['reply'];
+  readonly start: StartChild;
+}
+
+export function depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, start }: SessionDoors): SessionDeps {
+  const { bus, subjects } = cluster;
+  const { streams, limits } = options;
+  const breaker = createBreaker({ now: () => systemClock.monotonic(), random: Math.random });
+  const budget = new JournalBudget(streams.workerJournalBytes);
+  const { sessions: total, sessionsPerIdentity: identity } = limits;
+  return {
+    worker: id,
+    edges,
+    draining: () => capacity.draining,
+    mayAct: () => tenure.held,
+    // In memory there is no other worker that could take anything over.
+    recoverable: ({ recovery }) => cluster.kind === 'nats' && recovery === 'restart',
+    limitsOf: ({ limits: { sessions: server } }) => ({
+      ...(total === undefined ? {} : { total }),
+      ...(server === undefined ? {} : { server }),
+      ...(identity === undefined ? {} : { identity }),
+    }),
+    admit: (claim, how) => tenure.admit(claim, how),
+    calls: new CallLimits({ perSession: limits.callsPerSession, perIdentity: limits.callsPerIdentity }),
+    removeLater: (session) => vigil.removeLater(session),
+    charge: (stream, bytes) => budget.charge(stream, bytes),
+    records: cluster.sessions,
+    maxMessage: streams.maxMessage,
+    streamLimits: {
+      frames: streams.journalFrames,
+      bytes: streams.journalBytes,
+      age: streams.journalAge,
+      credit: { frames: streams.creditFrames, bytes: streams.creditBytes },
+    },
+    attempt: (server) => breaker.attempt(server),
+    reply,
+    publishStream: (session) => (to, head, bytes, stream, seq) => {
+      const receipt = subjects.streamLost(id, session, stream.name, stream.attachment, seq);
+      bus.publish(to, bytes ? encode(head, bytes) : encode(head), receipt);
+    },
+    startChild: start,
+  };
+}

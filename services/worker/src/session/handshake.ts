@@ -1,0 +1,67 @@
+/**
+ * Owns a session's handshake as it passes: the client's parameters, the server's answer, and the record that is
+ * written with both, so that another owner can say it again.
+ *
+ * Invariants: over Streamable HTTP the record is written before the client learns that its id works; a 2024-11-05
+ * session is there before its handshake, and its record is completed by it.
+ */
+import { CausewayError, memberText, readHandshake } from '@causeway/protocol';
+import type { SessionDeps, SessionHeld, SessionOpening } from './deps.ts';
+import type { SessionParts } from './parts.ts';
+
+export interface HandshakePorts {
+  readonly parts: () => SessionParts;
+  readonly deps: SessionDeps;
+  readonly opening: SessionOpening;
+  readonly held: SessionHeld;
+  /** The session is open from here; `false` if it has ended meanwhile. */
+  readonly opened: () => boolean;
+}
+
+export class Handshake {
+  readonly #ports: HandshakePorts;
+
+  constructor(ports: HandshakePorts) {
+    this.#ports = ports;
+  }
+
+  /** The client's initialize is on its way to the child. */
+  greeting(initialize: Buffer): void {
+    this.#ports.held.initialize = memberText(initialize, 'params') ?? '{}';
+  }
+
+  /** 2024-11-05: the child has answered it, in a session that is open already. */
+  greeted(answer: Buffer): void {
+    const { held, parts } = this.#ports;
+    const handshake = readHandshake(answer);
+    if (!handshake) return;
+    held.revision = handshake.revision;
+    const initialize = { params: held.initialize, result: handshake.result };
+    parts().ownership.change({ revision: handshake.revision, initialize });
+  }
+
+  /** Streamable HTTP: the child has answered it. Resolves when the session may be used, or `false` if the child refused. */
+  async initialized(answer: Buffer): Promise<boolean> {
+    const { held, opened, parts } = this.#ports;
+    const handshake = readHandshake(answer);
+    if (!handshake) {
+      // The client gets the server's own error; without a granted handshake there is no session.
+      setImmediate(() => parts().close('start_failed'));
+      return false;
+    }
+    held.revision = handshake.revision;
+    await this.record({ params: held.initialize, result: handshake.result });
+    if (!opened()) throw new CausewayError('session.ended');
+    held.attempt?.succeeded();
+    parts().log.info({ revision: held.revision }, 'session opened');
+    return true;
+  }
+
+  /** Writes the session's record for the first time. */
+  record(initialize: { readonly params: string; readonly result: string }): Promise<void> {
+    const { deps, held, opening, parts } = this.#ports;
+    const { epoch, server, identity, share, transport, created } = opening;
+    const facts = { server: server.name, identity, owner: deps.worker, epoch, revision: held.revision, initialize, created, transport };
+    return parts().ownership.create({ v: 1, ...facts, ...(share === undefined ? {} : { share }) });
+  }
+}
