@@ -32,6 +32,7 @@ describe('life of a session', () => {
           failing: hostile({ ...ledger.env, CRASH_AT_START: '3' }),
           missing: { command: '/nonexistent/secret-path/server' },
         },
+        config: { limits: { callsPerSession: 128 } },
       }),
     );
     url = bridge.url('hostile');

@@ -19,18 +19,23 @@ export interface PlacementQuestion {
   readonly random: () => number;
 }
 
-/** The worker to ask, or why there is none: `unknown` server, `none` that serves it now, or all `full`. */
+/** The worker to ask, or why there is none: `unknown` server, `none` that serves it now, or all are `full`. */
 export function place(question: PlacementQuestion): WorkerRecord | 'unknown' | 'none' | 'full' {
   let known = false;
   let serving = false;
   const candidates: WorkerRecord[] = [];
+  const full: WorkerRecord[] = [];
   for (const record of question.workers) {
     if (!Object.hasOwn(record.servers, question.server)) continue;
     known = true;
     if (record.draining || question.unreached(record.worker)) continue;
     serving = true;
-    if (!question.except.has(record.worker) && held(record, question) < record.capacity) candidates.push(record);
+    if (question.except.has(record.worker)) continue;
+    if (held(record, question) < record.capacity) candidates.push(record);
+    else full.push(record);
   }
+  // A record is a moment old: where all are full by it, one is asked, which knows and can wait for a place.
+  if (candidates.length === 0 && question.except.size === 0) candidates.push(...full);
   if (candidates.length === 0) return serving ? 'full' : known ? 'none' : 'unknown';
   const first = candidates[Math.floor(question.random() * candidates.length)]!;
   const second = candidates[Math.floor(question.random() * candidates.length)]!;

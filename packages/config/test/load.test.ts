@@ -130,7 +130,7 @@ test('all mistakes are told at once, each with its place and the key that was me
   const cwd = folder(context, {
     'causeway.yaml': `listen: { prot: 1 }
 lisen: 3
-limits: { sessions: 5 }
+limits: { sesions: 5 }
 http:
   maxBody: lots
   cors: { orgins: [a] }
@@ -146,7 +146,7 @@ servers:
   assert.deepEqual(faultsOf({ cwd }), [
     'causeway.yaml:1:11  listen.prot: unknown key (did you mean port?)',
     'causeway.yaml:2:1  lisen: unknown key (did you mean listen?)',
-    'causeway.yaml:3:1  limits: unknown key',
+    'causeway.yaml:3:11  limits.sesions: unknown key (did you mean sessions?)',
     'causeway.yaml:5:12  http.maxBody: not a size: "lots" (4MiB, 64kB, or bytes)',
     'causeway.yaml:6:11  http.cors.orgins: unknown key (did you mean origins?)',
     'causeway.yaml:7:15  log.level: expected one of trace, debug, info, warn, error, silent, got "wran" (did you mean warn?)',

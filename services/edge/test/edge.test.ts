@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { openMemoryCluster, type MemoryCluster } from '@causeway/cluster';
+import { ANONYMOUS, type SessionToken } from '@causeway/protocol';
 import { silentLog } from '@causeway/runtime';
 import { openEdge, type Edge, type EdgeOptions } from '../src/index.ts';
 import { obliging, scriptedWorker, type ScriptedWorker } from './scripted-worker.ts';
@@ -52,6 +53,23 @@ async function setting(t: TestContext, change: Partial<EdgeOptions> = {}): Promi
   return { cluster, worker, edge, url, post, open };
 }
 
+/** Writes the record of a session as its owner would have done. */
+async function recorded(cluster: MemoryCluster, worker: ScriptedWorker, session: Record<string, string>): Promise<Record<string, string>> {
+  const token = session['mcp-session-id']!.slice(21, 43) as SessionToken;
+  await cluster.sessions.create(token, {
+    v: 1,
+    server: 'echo',
+    identity: ANONYMOUS,
+    owner: worker.id,
+    epoch: 1,
+    revision: '2025-11-25',
+    initialize: { params: '{}', result: '{}' },
+    created: 0,
+    transport: 'streamable',
+  });
+  return session;
+}
+
 interface Told {
   readonly id: unknown;
   readonly error: { readonly code: number; readonly data: { readonly reason: string; readonly executed: string } };
@@ -85,13 +103,26 @@ test('an open that a worker refuses for good is not tried elsewhere', async (t) 
   assert.equal(worker.heard.length, 1);
 });
 
-test('a call to an owner that is known but deaf is refused as not executed; to one that is gone, 404', async (t) => {
-  const { worker, post, open } = await setting(t);
-  const session = await open();
+test('a call to an owner that is gone: 404 without a record; else it goes to whoever takes the session over', async (t) => {
+  const { cluster, worker, post, open } = await setting(t);
+  const [session, another] = [await open(), await recorded(cluster, worker, await open())];
   worker.deafen();
-  assert.deepEqual(await told(await post({ jsonrpc: '2.0', id: 1, method: 'a' }, session)), [503, 1, 'cluster.owner_silent', 'no']);
-  await worker.vanish();
   assert.deepEqual(await told(await post({ jsonrpc: '2.0', id: 1, method: 'a' }, session)), [404, 1, 'request.session_unknown', 'no']);
+  // Nobody else serves it.
+  assert.deepEqual(await told(await post({ jsonrpc: '2.0', id: 1, method: 'a' }, another)), [503, 1, 'cluster.no_worker', 'no']);
+  await using taker = await scriptedWorker(cluster, obliging);
+  taker.on((heard) => {
+    if (heard.head.t === 'restore') taker.say(heard.reply, { t: 'ok', place: { owner: taker.id, epoch: 2 } });
+    else obliging(taker, heard);
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  const answer = await post({ jsonrpc: '2.0', id: 2, method: 'b' }, another);
+  assert.deepEqual(await answer.json(), { jsonrpc: '2.0', id: 2, result: { method: 'b' } });
+  const [claim, call] = taker.heard;
+  assert.deepEqual(claim?.head.t === 'restore' && claim.head.from, { owner: worker.id, epoch: 1 });
+  assert.equal(call?.head.t, 'client');
+  await (await post({ jsonrpc: '2.0', id: 3, method: 'c' }, another)).arrayBuffer();
+  assert.equal(taker.heard.filter(({ head }) => head.t === 'restore').length, 1, 'what was learnt is remembered');
 });
 
 test('a call whose owner is lost meanwhile is answered: the result is unknown', async (t) => {
