@@ -11,12 +11,15 @@ export {
   type Subscription,
 } from './bus.ts';
 export { type Cluster, type MemoryCluster, type MemoryClusterOptions, type NatsClusterOptions, type NatsCredentials } from './cluster.ts';
+export type { SessionDescription, SessionsAnswer, StandingAnswer, WorkerProcess } from './answers.ts';
 export {
   decode,
   encode,
   errorOf,
   verdictOf,
   type AliveAnswer,
+  type AliveHead,
+  type AskHead,
   type ClaimHead,
   type ClientHead,
   type ControlHead,

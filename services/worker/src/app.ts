@@ -18,6 +18,7 @@ import { createWheel, systemClock, type Log, type Wheel } from '@causeway/runtim
 import { Capacity } from './capacity.ts';
 import { createBreaker } from './child/breaker.ts';
 import { openOrphanSweep } from './child/orphans.ts';
+import { createControl } from './control.ts';
 import { EdgeWatch } from './edges.ts';
 import { openIntake } from './intake.ts';
 import { probe } from './probe.ts';
@@ -105,7 +106,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
       log,
       reply,
       build: (head) => build({ ...head, epoch: 1, created: systemClock.now() }),
-      losses: () => losses,
+      control: createControl({ bus, capacity, log, losses: () => losses, draining: (draining) => tenure.update({ draining }) }),
     }),
   );
   stack.defer(

@@ -12,6 +12,7 @@ import type { ChildExit, ChildListeners } from '../child/child.ts';
 import { beginAgain, beginByPost, beginByStream, type Beginning } from './begin.ts';
 import { Callbacks } from './callbacks.ts';
 import { Calls } from './calls.ts';
+import { describeSession } from './description.ts';
 import { receive } from './downstream.ts';
 import { endSession } from './end.ts';
 import { Hold } from './hold.ts';
@@ -90,6 +91,9 @@ export class Session {
   get ownership(): Ownership {
     return this.#parts.ownership;
   }
+
+  /** As operators see it. */
+  describe = (): ReturnType<typeof describeSession> => describeSession(this.#parts, this.#deps.worker, this.#state.kind);
 
   /** Resolves when nothing of the session is left here. */
   get ended(): Promise<void> {
