@@ -2,11 +2,11 @@
  * Owns a worker that says what a test tells it to: it stands at the real bus and the real ledger, and so
  * can refuse, fall silent and vanish on command, which a real one cannot.
  */
-import { decode, encode, type Cluster, type DownHead, type Lease, type UpHead } from '@causeway/cluster';
+import { decode, encode, type AskHead, type Cluster, type DownHead, type Lease, type UpHead } from '@causeway/cluster';
 import { newWorkerId, type WorkerId } from '@causeway/protocol';
 
 export interface Heard {
-  readonly head: UpHead;
+  readonly head: UpHead | AskHead;
   readonly body: string;
   readonly reply: string | undefined;
 }
@@ -37,7 +37,7 @@ export async function scriptedWorker(cluster: Cluster, script: (worker: Scripted
   const heard: Heard[] = [];
   let act = script;
   const subscription = await cluster.bus.subscribe(cluster.subjects.workerAll(id), (message) => {
-    const envelope = message.kind === 'data' ? decode<UpHead>(message.data) : undefined;
+    const envelope = message.kind === 'data' ? decode<UpHead | AskHead>(message.data) : undefined;
     if (!envelope) return;
     const one: Heard = { head: envelope.head, body: envelope.body.toString(), reply: message.reply };
     heard.push(one);
