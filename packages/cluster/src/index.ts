@@ -35,6 +35,7 @@ export {
   type UpHead,
   type VerdictHead,
 } from './envelope.ts';
+export { examineNats, type Finding, type NatsExamination } from './examine.ts';
 export { scopeOfIdentity, scopeOfServer, type Claim, type Holdings, type Limits, type Scope } from './admission.ts';
 export {
   LEASE_TIMES,
