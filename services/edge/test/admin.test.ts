@@ -74,8 +74,10 @@ function keeping(sessions: SessionDescription[]) {
       if (at < 0) return worker.say(reply, { t: 'no', reason: 'request.session_unknown' });
       sessions.splice(at, 1);
       say({});
-    } else if (head.t === 'drain' || head.t === 'resume') say({ draining: head.t === 'drain', sessions: own.length });
-    else obliging(worker, heard);
+    } else if (head.t === 'drain' || head.t === 'resume') {
+      worker.stand(head.t === 'drain');
+      say({ draining: head.t === 'drain', sessions: own.length });
+    } else obliging(worker, heard);
   };
 }
 

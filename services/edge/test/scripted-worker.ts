@@ -19,6 +19,8 @@ export interface ScriptedWorker extends AsyncDisposable {
   say(to: string | undefined, head: DownHead, body?: string): void;
   /** Leaves the bus but keeps its lease: nobody answers. */
   deafen(): void;
+  /** Says whether it takes sessions, in its record. */
+  stand(draining: boolean): void;
   /** Gives the lease back: the cluster knows that it is gone. */
   vanish(): Promise<void>;
 }
@@ -53,6 +55,7 @@ export async function scriptedWorker(cluster: Cluster, script: (worker: Scripted
       if (to !== undefined) cluster.bus.publish(to, body === undefined ? encode(head) : encode(head, Buffer.from(body)));
     },
     deafen: () => subscription.unsubscribe(),
+    stand: (draining) => lease.update({ draining }),
     vanish: () => Promise.resolve(lease[Symbol.asyncDispose]()),
     async [Symbol.asyncDispose]() {
       subscription.unsubscribe();

@@ -59,11 +59,15 @@ export async function describeWorker(edge: EdgeContext, prefix: string): Promise
   return { ...viewOf(record), process: answer?.process ?? null };
 }
 
-/** Whether a worker takes new sessions. Resolves when it has changed its mind; the others learn it a moment later. */
+/** Milliseconds until a change of a worker's record should have come round to this edge. */
+const ROUND = 3_000;
+
+/** Whether a worker takes new sessions. Resolves when it has changed its mind and this edge has learnt it; others do in a moment. */
 export async function standWorker(edge: EdgeContext, prefix: string, t: 'drain' | 'resume'): Promise<WorkerView> {
   const record = find(edge, prefix);
   edge.log.info({ owner: record.worker }, t === 'drain' ? 'operator drains a worker' : 'operator resumes a worker');
   const { draining, sessions } = await askWorker<StandingAnswer>(edge, record.worker, { t });
+  await seen(edge, () => edge.cluster.ledger.workers().get(record.worker)?.draining === draining);
   return viewOf({ ...record, draining, sessions });
 }
 
@@ -90,4 +94,15 @@ function find(edge: EdgeContext, prefix: string): WorkerRecord {
   if (found.length > 1) throw new CausewayError('request.ambiguous', { facts: { matches: found.map(({ worker }) => worker) } });
   if (!found[0]) throw new CausewayError('request.worker_unknown');
   return found[0];
+}
+
+/** Resolves when the ledger shows it, or after `ROUND`. */
+async function seen({ cluster, wheel }: EdgeContext, shown: () => boolean): Promise<void> {
+  if (shown()) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stop = cluster.ledger.onChange(() => shown() && resolve());
+  const cancel = wheel.after(ROUND, resolve);
+  await promise;
+  stop();
+  cancel();
 }
