@@ -32,8 +32,8 @@ describe('operations on one process', () => {
     stack.defer(() => life.none(8_000));
     bridge = stack.use(
       await openCauseway('run', {
-        servers: { hostile: hostile({ ...life.env, SECRET }, { default: true }), other: hostile(life.env) },
-        config: { admin: { port: 0 } },
+        servers: { hostile: hostile({ ...life.env, SECRET }, { default: true, limits: { sessions: 7 } }), other: hostile(life.env) },
+        config: { admin: { port: 0 }, limits: { sessions: 50 } },
         env: operator.env,
       }),
     );
@@ -159,17 +159,19 @@ describe('operations on one process', () => {
       ],
     );
     assert.equal((await operator.run('servers', '-q')).stdout, 'hostile\nother\n');
+    const { headers } = await hello(url());
     const { limits } = (await operator.run('limits', '--format', 'json')).json() as {
       limits: { scope: string; used: number; max: number }[];
     };
-    assert.deepEqual(
-      limits.filter(({ scope }) => !scope.startsWith('server:') && !scope.startsWith('identity:')).map(({ scope, used }) => [scope, used]),
-      [
-        ['total', 0],
-        [`worker:${worker.id}`, 0],
-      ],
-    );
-    assert.match((await operator.run('limits')).stdout, /^SCOPE +USED +MAX\ntotal +0 +\S+\n/);
+    assert.deepEqual(limits, [
+      { scope: 'total', used: 1, max: 50 },
+      { scope: 'server:hostile', used: 1, max: 7 },
+      { scope: 'server:other', used: 0, max: null },
+      { scope: `worker:${worker.id}`, used: 1, max: 256 },
+    ]);
+    assert.match((await operator.run('limits')).stdout, /^SCOPE +USED +MAX\ntotal +1 +50\nserver:hostile +1 +7\nserver:other +0 +-\n/);
+    assert.match((await operator.run('servers')).stdout, /^hostile +\/servers\/hostile \/ +1 +1 +7 +restart$/m);
+    await end(headers);
   });
 
   it('a wrong token: 3; a wrong address: 4; and each as one line of JSON where that is asked for', async () => {
