@@ -27,6 +27,8 @@ export interface ClusterOptions {
   readonly nats?: 1 | 3;
   /** Further settings of every configuration file. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Further environment of every process. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /** Default: 3 edges, 2 workers, 3 NATS servers. Resolves when every edge knows every server. */
@@ -35,9 +37,9 @@ export async function openBridgeCluster(options: ClusterOptions): Promise<Bridge
   const mark = randomUUID();
   const nats = stack.use(await startNats({ nodes: options.nats ?? 3 }));
   const args = ['--nats', nats.urls.join(',')];
-  const config = options.config ?? {};
+  const { config = {}, env = {} } = options;
   const start = async (verb: 'edge' | 'worker', servers?: ClusterOptions['servers']) =>
-    stack.use(await openCauseway(verb, { args, config, mark, ...(servers === undefined ? {} : { servers }) }));
+    stack.use(await openCauseway(verb, { args, config, env, mark, ...(servers === undefined ? {} : { servers }) }));
   // Workers first: an edge that starts after them finds their records when it opens its watch.
   const workers = await settled(Array.from({ length: options.workers ?? 2 }, () => start('worker', options.servers)));
   const edges = await settled(Array.from({ length: options.edges ?? 3 }, () => start('edge')));

@@ -131,7 +131,7 @@ export async function openCauseway(verb: 'run' | 'edge' | 'worker', options: Cau
   const servers = Object.fromEntries(
     Object.entries(options.servers ?? {}).map(([name, server]) => [name, { ...server, env: { ...server.env, [MARK]: mark } }]),
   );
-  const config = { diagnostics: false, ...(options.servers === undefined ? {} : { servers }), ...options.config };
+  const config = { diagnostics: false, admin: false, ...(options.servers === undefined ? {} : { servers }), ...options.config };
   await writeFile(file, JSON.stringify(config, undefined, 2));
   const flags = verb === 'worker' ? [] : ['--port', '0'];
   const launched = launch([verb, '--config', file, ...flags, ...(options.args ?? [])], {

@@ -2,15 +2,15 @@
  * Owns the way from the words of a command line to a verb. Keeps: an option that is not known, or a first word that is
  * neither a verb nor a program, ends it before anything is started; only the verb's own code is loaded.
  */
-import { EXIT, Failure, report } from './failure.ts';
-import { isVerb, VERBS, type Verb } from './flags.ts';
+import { EXIT, Failure, report, reportJson } from './failure.ts';
+import { isOperation, isVerb, VERBS, type Operation, type Verb } from './flags.ts';
 
 /** Runs the command line; sets the exit code, or exits when something was started. */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
     process.exitCode = await dispatch(argv);
   } catch (error) {
-    process.exitCode = report(error);
+    process.exitCode = isOperation(argv[0]) && /\s--format[= ]json\s/.test(` ${argv.join(' ')} `) ? reportJson(error) : report(error);
   }
 }
 
@@ -24,6 +24,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   if (verb === 'init') return (await import('./commands/init.ts')).init(rest);
   if (verb === 'health') return (await import('./commands/health.ts')).health(rest);
   if (verb === 'config') return (await import('./commands/config.ts')).config(rest);
+  if (isOperation(verb)) return operate(verb, rest);
   const { parseLine } = await import('./parse-line.ts');
   const line = parseLine(verb ?? 'run', rest);
   if (verb === undefined && own.length === rest.length) await checkFirstWord(line.words[0]);
@@ -34,6 +35,21 @@ async function dispatch(argv: readonly string[]): Promise<number> {
       return (await import('./commands/worker.ts')).worker(line);
     default:
       return (await import('./commands/run.ts')).run(line);
+  }
+}
+
+async function operate(verb: Operation, argv: readonly string[]): Promise<number> {
+  switch (verb) {
+    case 'sessions':
+      return (await import('./commands/sessions.ts')).sessions(argv);
+    case 'workers':
+      return (await import('./commands/workers.ts')).workers(argv);
+    case 'servers':
+      return (await import('./commands/servers.ts')).servers(argv);
+    case 'limits':
+      return (await import('./commands/limits.ts')).limits(argv);
+    case 'doctor':
+      return (await import('./commands/doctor.ts')).doctor(argv);
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import type { Cluster } from '@causeway/cluster';
 import { loadConfig, type Config } from '@causeway/config';
-import type { Edge } from '@causeway/edge';
+import type { AdminDoor, Edge } from '@causeway/edge';
 import { silentLog, type Log } from '@causeway/runtime';
 import type { Worker } from '@causeway/worker';
 import { serverUrl } from './banner.ts';
@@ -14,6 +14,8 @@ import { openEdgeOn, openMemory, openWorkerOn } from './open-bridge.ts';
 export interface BridgeOptions {
   readonly servers: Readonly<Record<string, ServerOptions>>;
   readonly listen?: ListenOptions;
+  /** Absent: no listener for operators. A token that is not given is made; see `Bridge.admin`. */
+  readonly admin?: AdminOptions;
   readonly http?: Readonly<Record<string, unknown>>;
   readonly auth?: Readonly<Record<string, unknown>>;
   readonly worker?: Readonly<Record<string, unknown>>;
@@ -38,9 +40,15 @@ export interface ListenOptions {
   readonly port?: number;
 }
 
+export interface AdminOptions extends ListenOptions {
+  readonly token?: string;
+}
+
 export interface Bridge extends AsyncDisposable {
   /** Opens the address; resolves with its URL. Rejects with Node's error if it is taken. Once per bridge. */
   listen(options?: ListenOptions): Promise<string>;
+  /** Where operators ask, and the token that they show; while it listens, if it was asked for. */
+  readonly admin: AdminDoor | undefined;
   /** URL of a server's Streamable HTTP endpoint. Throws before `listen`, and for a name that is not served. */
   url(server: string): string;
   /** Takes nothing new and finishes what runs, within `timeout` milliseconds; default as configured. */
@@ -54,7 +62,7 @@ export async function createBridge(options: BridgeOptions): Promise<Bridge> {
   await using stack = new AsyncDisposableStack();
   const cluster = stack.use(await openMemory(config));
   const worker = stack.use(await openWorkerOn(cluster, config, log));
-  return new OpenedBridge({ config, log, cluster, worker }, stack.move());
+  return new OpenedBridge({ config, log, cluster, worker, admin: options.admin !== undefined }, stack.move());
 }
 
 interface Parts {
@@ -62,6 +70,8 @@ interface Parts {
   readonly log: Log;
   readonly cluster: Cluster;
   readonly worker: Worker;
+  /** There is a listener for operators. */
+  readonly admin: boolean;
 }
 
 class OpenedBridge implements Bridge {
@@ -69,6 +79,7 @@ class OpenedBridge implements Bridge {
   readonly #stack: AsyncDisposableStack;
   #edge: Promise<Edge> | undefined;
   #url: string | undefined;
+  #admin: AdminDoor | undefined;
 
   constructor(parts: Parts, stack: AsyncDisposableStack) {
     this.#parts = parts;
@@ -79,16 +90,26 @@ class OpenedBridge implements Bridge {
     if (this.#edge !== undefined) throw new Error('this bridge listens already');
     const { config, cluster, log } = this.#parts;
     // A library has no port of its own for probes: they are on the main one.
-    const changed: Config = { ...config, listen: { ...config.listen, ...options }, diagnostics: { ...config.diagnostics, port: false } };
+    const changed: Config = {
+      ...config,
+      listen: { ...config.listen, ...options },
+      diagnostics: { ...config.diagnostics, port: false },
+      admin: this.#parts.admin ? config.admin : { ...config.admin, port: false },
+    };
     this.#edge = openEdgeOn(cluster, changed, log);
     try {
       const edge = this.#stack.use(await this.#edge);
       this.#url = edge.url;
+      this.#admin = edge.admin;
       return edge.url;
     } catch (error) {
       this.#edge = undefined;
       throw error;
     }
+  }
+
+  get admin(): AdminDoor | undefined {
+    return this.#admin;
   }
 
   url(server: string): string {

@@ -11,12 +11,15 @@ export const EXIT = { ok: 0, unexpected: 1, usage: 2, auth: 3, unreachable: 4, c
 export class Failure extends Error {
   readonly exitCode: number;
   readonly hints: readonly string[];
+  /** Of the error table, where a bridge refused. */
+  readonly reason: string | undefined;
 
-  constructor(exitCode: number, message: string, hints: readonly string[] = []) {
+  constructor(exitCode: number, message: string, hints: readonly string[] = [], reason?: string) {
     super(message);
     this.name = 'Failure';
     this.exitCode = exitCode;
     this.hints = hints;
+    this.reason = reason;
   }
 }
 
@@ -52,4 +55,24 @@ export function report(error: unknown): number {
 /** By shape: the class lives in a package that is loaded only when it is needed. */
 function isConfigError(error: unknown): error is Error & { readonly faults: readonly unknown[] } {
   return error instanceof Error && error.name === 'ConfigError' && 'faults' in error;
+}
+
+/** The same for programs: one line of JSON, `{error: {code, message, hint?, docs?}}`. */
+export function reportJson(error: unknown): number {
+  const failure =
+    error instanceof Failure
+      ? error
+      : isConfigError(error)
+        ? new Failure(EXIT.usage, error.message)
+        : new Failure(EXIT.unexpected, error instanceof Error ? error.message : String(error));
+  const { exitCode, message, hints, reason } = failure;
+  const [name = 'unexpected'] = Object.entries(EXIT).find(([, code]) => code === exitCode) ?? [];
+  const told = {
+    code: reason ?? name,
+    message,
+    ...(hints.length === 0 ? {} : { hint: hints.join('\n') }),
+    ...(reason === undefined ? {} : { docs: 'docs/errors.md' }),
+  };
+  say(JSON.stringify({ error: told }));
+  return exitCode;
 }

@@ -3,7 +3,7 @@
  * help is quick. The peers' names for the same are in `aliases.ts`.
  */
 
-export type Role = 'run' | 'edge' | 'worker' | 'config';
+export type Role = 'run' | 'edge' | 'worker' | 'config' | 'doctor';
 
 export interface Flag {
   /** e.g. `--port`; the camelCase spelling is accepted too. */
@@ -57,7 +57,7 @@ export const FLAGS: readonly Flag[] = [
   flag('server', '--cwd DIR', 'working directory of the child', { path: 'servers.*.cwd', rare: true, not: EDGE }),
   flag('server', '--shell', 'run the command through a shell', { path: 'servers.*.shell', rare: true, not: EDGE }),
   flag('server', '--named-server-config FILE', "servers of a client's file, besides the others", { rare: true, many: true, not: EDGE }),
-  flag('server', '--no-probe', 'do not try the command once at the start', { rare: true, not: ['edge', 'worker', 'config'] }),
+  flag('server', '--no-probe', 'do not try the command once at the start', { rare: true, not: ['edge', 'worker', 'config', 'doctor'] }),
 
   flag('listen', '-p --port PORT', 'default 8000; 0 is any free port', { path: 'listen.port', env: 'CAUSEWAY_PORT', not: WORKER }),
   flag('listen', '--host HOST', 'default 127.0.0.1; 0.0.0.0 lets others in', { path: 'listen.host', env: 'CAUSEWAY_HOST', not: WORKER }),
@@ -84,6 +84,12 @@ export const FLAGS: readonly Flag[] = [
   flag('listen', '--diagnostics-port PORT', 'default 9464; "off" for none', {
     path: 'diagnostics.port',
     env: 'CAUSEWAY_DIAGNOSTICS_PORT',
+    rare: true,
+    not: WORKER,
+  }),
+  flag('listen', '--admin-port PORT', 'for operators: default 8001; "off" for none', {
+    path: 'admin.port',
+    env: 'CAUSEWAY_ADMIN_PORT',
     rare: true,
     not: WORKER,
   }),
@@ -183,9 +189,16 @@ export function kebabCase(name: string): string {
   return name.replaceAll(/(?<=[a-z0-9])[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-export const VERBS = ['run', 'edge', 'worker', 'config', 'init', 'health'] as const;
+/** What an operator asks; all of them answer with `--format json` too. */
+export const OPERATIONS = ['sessions', 'workers', 'servers', 'limits', 'doctor'] as const;
+export type Operation = (typeof OPERATIONS)[number];
+export const VERBS = ['run', 'edge', 'worker', 'config', 'init', 'health', ...OPERATIONS] as const;
 export type Verb = (typeof VERBS)[number];
 
 export function isVerb(word: string | undefined): word is Verb {
   return VERBS.includes(word as Verb);
+}
+
+export function isOperation(word: string | undefined): word is Operation {
+  return OPERATIONS.includes(word as Operation);
 }

@@ -1,12 +1,16 @@
 /** Owns the help texts, made from the list of options; short first, everything on `--help --all`. */
 import { PEER_NAMES } from './alias-table.ts';
-import { camelCase, FLAGS, type Flag, type Verb } from './flags.ts';
+import { camelCase, FLAGS, isOperation, type Flag, type Verb } from './flags.ts';
 
 const EXAMPLES = `Examples:
   causeway -- npx -y @modelcontextprotocol/server-everything     a server on http://127.0.0.1:8000/mcp
   causeway --config ~/.cursor/mcp.json                           every stdio server of a client's file
   causeway worker --nats nats://nats:4222 --config servers.yaml  one of any number of workers …
   causeway edge --nats nats://nats:4222 --host 0.0.0.0           … and of edges, as one bridge`;
+
+const ASKING = `
+       [--format table|json] [-q]          one JSON document; names only
+       [--admin URL] [--token TOKEN]       default: the bridge of this user on this machine ($CAUSEWAY_ADMIN_TOKEN)`;
 
 const USAGE: Readonly<Record<Verb, string>> = {
   run: 'causeway [run] [options] [--] COMMAND [ARGS…]     put stdio MCP servers on the network',
@@ -17,6 +21,18 @@ const USAGE: Readonly<Record<Verb, string>> = {
        causeway config schema                       its JSON Schema
        causeway config import FILE                  a client's file as our YAML`,
   init: 'causeway init [--] [COMMAND…]     write a causeway.yaml; never over an existing one',
+  sessions: `causeway sessions [ls] [--server NAME] [--limit N]     the sessions of a running bridge, the newest first
+       causeway sessions get ID                               all that is known of one
+       causeway sessions kill ID… [--yes]                     end them; calls in flight are told so${ASKING}
+       ID is what "sessions ls" shows, its beginning, or the Mcp-Session-Id that a client holds`,
+  workers: `causeway workers [ls]               the workers of a running bridge
+       causeway workers get ID             all that is known of one
+       causeway workers drain ID [--yes]   it takes no new sessions; those that it holds go on
+       causeway workers resume ID          it takes new ones again${ASKING}`,
+  servers: `causeway servers [ls]     what a running bridge serves, and how many workers start it${ASKING}`,
+  limits: `causeway limits     how much of each limit is used, in the whole cluster${ASKING}`,
+  doctor: `causeway doctor [options] [--] [COMMAND…]     look for what would go wrong at a start; exit 0, 1, or 4 without NATS
+       [--format table|json]`,
   health: 'causeway health [--live|--ready] [--url URL] [--port PORT] [--timeout TIME]     ask a running bridge; exit 0, 1 or 4',
 };
 
@@ -24,7 +40,10 @@ const VERBS_TEXT = `Verbs:
   run       (default) everything in one process, bus in memory
   edge      the HTTP side, over NATS        worker    the children's side, over NATS
   config    check, print, schema, import    init      write a causeway.yaml
-  health    ask a running bridge: --live, --ready`;
+  health    ask a running bridge: --live, --ready
+  sessions  ls, get, kill                   workers   ls, get, drain, resume
+  servers   what is served                  limits    used and allowed, per scope
+  doctor    look for what would go wrong: NATS, commands, ports`;
 
 const TITLES: Readonly<Record<Flag['group'], string>> = {
   server: 'Servers',
@@ -36,7 +55,7 @@ const TITLES: Readonly<Record<Flag['group'], string>> = {
 };
 
 export function helpText(verb: Verb | undefined, all: boolean): string {
-  if (verb === 'init' || verb === 'health') return `Usage: ${USAGE[verb]}\n`;
+  if (verb === 'init' || verb === 'health' || (isOperation(verb) && verb !== 'doctor')) return `Usage: ${USAGE[verb]}\n`;
   const role = verb ?? 'run';
   const flags = FLAGS.filter((flag) => (all || !flag.rare) && !flag.not?.includes(role as 'run'));
   const parts = [`${verb === undefined ? `${EXAMPLES}\n\n` : ''}Usage: ${USAGE[role]}`];

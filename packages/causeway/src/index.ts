@@ -1,2 +1,9 @@
 /** The package's door: the bridge as a library. */
-export { createBridge, type Bridge, type BridgeOptions, type ListenOptions, type ServerOptions } from './create-bridge.ts';
+export {
+  createBridge,
+  type AdminOptions,
+  type Bridge,
+  type BridgeOptions,
+  type ListenOptions,
+  type ServerOptions,
+} from './create-bridge.ts';

@@ -2,7 +2,7 @@
  * Owns putting the services together: what `run`, `edge`, `worker` and `createBridge` start. Each part is given its own
  * group of the configuration. Keeps: whatever fails half-way, nothing stays open; NATS is loaded only when it is used.
  */
-import type { Cluster, NatsCredentials } from '@causeway/cluster';
+import type { Cluster, NatsClusterOptions, NatsCredentials } from '@causeway/cluster';
 import type { Config } from '@causeway/config';
 import type { Edge } from '@causeway/edge';
 import { newEdgeId, newWorkerId, type EdgeId, type WorkerId } from '@causeway/protocol';
@@ -15,10 +15,10 @@ const SLACK = 5_000;
 export async function openEdgeOn(cluster: Cluster, config: Config, log: Log, id: EdgeId = newEdgeId()): Promise<Edge> {
   const { openEdge } = await import('@causeway/edge');
   const longest = Math.max(...Object.values(config.servers).map((server) => server.requestTimeout));
-  const { listen, diagnostics, http, auth, streams, drain } = config;
+  const { listen, diagnostics, admin, http, auth, streams, drain } = config;
   return openEdge(
     { cluster, log, id },
-    { listen, diagnostics, http, auth, streams, drain, ...(Number.isFinite(longest) ? { requestTimeout: longest + SLACK } : {}) },
+    { listen, diagnostics, admin, http, auth, streams, drain, ...(Number.isFinite(longest) ? { requestTimeout: longest + SLACK } : {}) },
   );
 }
 
@@ -42,16 +42,25 @@ export async function openNatsFor(part: { readonly edge: EdgeId } | { readonly w
   const names = subjects(nats.prefix);
   const [kind, id, inbox] =
     'edge' in part ? ['edge', part.edge, names.edgeInbox(part.edge)] : ['worker', part.worker, names.workerInbox(part.worker)];
-  const credentials = credentialsOf(nats);
   return openNatsCluster({
-    servers: nats.servers,
+    ...natsOptions(nats),
     name: `causeway-${kind}-${id}`,
-    prefix: nats.prefix,
     inbox,
     limits: { maxMessageBytes: streams.maxMessage },
+  });
+}
+
+/** Where NATS is and who we are to it. */
+export function natsOptions(
+  nats: NonNullable<Config['nats']>,
+): Pick<NatsClusterOptions, 'servers' | 'prefix' | 'credentials' | 'replicas'> {
+  const credentials = credentialsOf(nats);
+  return {
+    servers: nats.servers,
+    prefix: nats.prefix,
     ...(credentials === undefined ? {} : { credentials }),
     ...(nats.replicas === undefined ? {} : { replicas: nats.replicas }),
-  });
+  };
 }
 
 function credentialsOf({ user, password, token, credsFile, nkeyFile }: NonNullable<Config['nats']>): NatsCredentials | undefined {
@@ -82,4 +91,9 @@ export async function openBridge(config: Config, log: Log): Promise<OpenBridge> 
 /** Drains edge and worker side by side, within `ms` milliseconds: the one waits for answers, the other gives them. */
 export async function drainBoth({ edge, worker }: OpenBridge, ms: number): Promise<void> {
   await Promise.all([edge.drain(ms), worker.drain(ms)]);
+}
+
+/** For the log. */
+export function otherListeners({ diagnosticsUrl: diagnostics, admin }: Edge): { readonly diagnostics?: string; readonly admin?: string } {
+  return { ...(diagnostics === undefined ? {} : { diagnostics }), ...(admin === undefined ? {} : { admin: admin.url }) };
 }

@@ -6,22 +6,27 @@ import type { Config } from '@causeway/config';
 import { CausewayError } from '@causeway/protocol';
 import { EXIT, Failure } from './failure.ts';
 
-export async function listenFailure(error: unknown, { listen }: Config): Promise<unknown> {
+export async function listenFailure(error: unknown, { listen, admin }: Config): Promise<unknown> {
   if (error instanceof CausewayError && error.reason === 'cluster.unavailable') return new Failure(EXIT.unreachable, error.message);
   const code = (error as NodeJS.ErrnoException | null)?.code;
   if (code === 'EADDRINUSE') {
     const { portHolder } = await import('./port-holder.ts');
     const holder = portHolder(listen.port);
     const by = holder === undefined ? '' : ` by ${holder.name} (pid ${holder.pid})`;
-    return new Failure(
-      EXIT.unexpected,
-      `port ${listen.port} is in use${by}. Try --port ${listen.port + 1}, or --port 0 for any free port.`,
-    );
+    // What holds this port may be a bridge, whose operators have the next one.
+    const next = listen.port + 1 === admin.port ? listen.port + 2 : listen.port + 1;
+    return new Failure(EXIT.unexpected, `port ${listen.port} is in use${by}. Try --port ${next}, or --port 0 for any free port.`);
   }
   if (code === 'EACCES') return new Failure(EXIT.unexpected, `port ${listen.port} may not be used by this user. Try --port 8000.`);
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN')
-    return new Failure(EXIT.unexpected, `${listen.host} is no address of this machine. Try --host 127.0.0.1.`);
+    return new Failure(EXIT.unexpected, `${addressOf(error) ?? listen.host} is no address of this machine. Try --host 127.0.0.1.`);
   return error;
+}
+
+/** That of a listener beside the main one may be the wrong one. */
+function addressOf(error: unknown): string | undefined {
+  const { address, hostname } = error as { readonly address?: unknown; readonly hostname?: unknown };
+  return typeof address === 'string' ? address : typeof hostname === 'string' ? hostname : undefined;
 }
 
 /** A child that was tried once and did not answer. */

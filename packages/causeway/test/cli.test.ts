@@ -58,7 +58,7 @@ async function bridge(
   argv: readonly string[],
   options: Options = {},
 ): Promise<{ url: string; stop: (signal: NodeJS.Signals) => Promise<number | null>; lines: () => Record<string, unknown>[] }> {
-  const child = start(['--port', '0', '--diagnostics-port', 'off', ...argv], options);
+  const child = start(['--port', '0', '--diagnostics-port', 'off', '--admin-port', 'off', ...argv], options);
   context.after(() => child.kill('SIGKILL'));
   const lines: Record<string, unknown>[] = [];
   let rest = '';
@@ -99,6 +99,17 @@ test('mistakes of usage exit 2 with what was probably meant, and nothing is star
     [['config', 'chek'], /did you mean "check"/],
     [['--port', 'http', '--', process.execPath], /--port {2}not a port: "http"/],
     [['health', '--nope'], /Unknown option '--nope'/],
+    [['session', 'ls'], /did you mean "sessions"\?/],
+    [['sessions', 'kil'], /unknown: sessions kil \(did you mean "kill"\?\)\n {2}causeway sessions ls \| get \| kill/],
+    [['sessions', '--frmat', 'json'], /Unknown option '--frmat'\n {2}did you mean --format\?/],
+    [['sessions', 'ls', '--format', 'xml'], /--format xml: there are table and json/],
+    [['sessions', 'get'], /which session\?/],
+    [['sessions', 'get', 'a', 'b'], /"b" is left over/],
+    [['sessions', 'ls', '--yes'], /Unknown option '--yes'/],
+    [['workers', 'drain'], /which worker\?/],
+    [['workers', 'resume', 'a', '--admin', 'ftp://x'], /--admin ftp:\/\/x: not an http URL/],
+    [['doctor', '--format', 'xml'], /--format xml: there are table and json/],
+    [['doctor', '--prot', '1'], /did you mean --port/i],
   ] as const) {
     const { code, out, err } = await causeway(argv, { cwd });
     assert.equal(code, 2, `${argv.join(' ')}: ${err}`);
@@ -246,7 +257,7 @@ test('the launcher on an older Node: signals passed on, exit code kept, nothing 
     ['SIGINT', 0],
     ['SIGKILL', null],
   ] as const) {
-    const launcher = launch('--port', '0', '--diagnostics-port', 'off', '--no-probe', '--', process.execPath, CHILD);
+    const launcher = launch('--port', '0', '--diagnostics-port', 'off', '--admin-port', 'off', '--no-probe', '--', process.execPath, CHILD);
     const [first] = (await once(launcher.stdout!, 'data')) as [Buffer];
     assert.match(first.toString(), /"msg":"listening"/);
     launcher.kill(signal);

@@ -34,6 +34,26 @@ test('a bridge serves its server, drains, and leaves nothing', async () => {
   await assert.rejects(fetch(`${url}/livez`));
 });
 
+test('a bridge has a listener for operators only when it is asked for', async () => {
+  await using plain = await createBridge({ servers });
+  await plain.listen({ port: 0 });
+  assert.equal(plain.admin, undefined);
+  await using open = await createBridge({ servers, admin: { port: 0 } });
+  assert.equal(open.admin, undefined);
+  await open.listen({ port: 0 });
+  const { url, token } = open.admin!;
+  const answer = await fetch(`${url}/api/v1/workers`, { headers: { authorization: `Bearer ${token}` } });
+  const { workers } = (await answer.json()) as { workers: { servers: string[] }[] };
+  assert.deepEqual(
+    workers.map((worker) => worker.servers),
+    [['child']],
+  );
+  await using given = await createBridge({ servers, admin: { port: 0, token: 'mine' } });
+  await given.listen({ port: 0 });
+  assert.equal(given.admin?.token, 'mine');
+  await assert.rejects(createBridge({ servers, admin: { host: '0.0.0.0' } }), /needs a token there/);
+});
+
 test('options that cannot be used are told together; text with ${} in it is text', async () => {
   await assert.rejects(
     createBridge({ servers: { 'a b': { command: 'x', idel: 1 } } }),

@@ -89,6 +89,20 @@ export interface ControlHead {
   readonly to?: string;
 }
 
+/**
+ * Edge to worker, for an operator: about the worker or its sessions. Answered by a verdict, with a JSON body behind
+ * a yes (`answers.ts`).
+ */
+export type AskHead =
+  /** Its sessions, of one server or of all, at most `limit` of the newest. */
+  | { readonly t: 'list'; readonly server?: string; readonly limit?: number }
+  /** Those of its sessions whose token begins with `session`. */
+  | { readonly t: 'describe'; readonly session: string }
+  /** Ends a session; answered when nothing of it is left. */
+  | { readonly t: 'end'; readonly session: SessionToken }
+  /** Takes no new sessions any more; takes them again. */
+  | { readonly t: 'drain' | 'resume' };
+
 /** Worker to edge: one message of the server, at its position in a stream. */
 export interface ServerHead {
   readonly t: 'server';
@@ -135,7 +149,7 @@ export interface AliveAnswer {
 
 export type UpHead = OpenHead | ClaimHead | AliveHead | ClientHead | ControlHead;
 export type DownHead = ServerHead | VerdictHead | EndHead | PingHead | AliveAnswer;
-export type Head = UpHead | DownHead;
+export type Head = UpHead | DownHead | AskHead;
 
 const EMPTY = Buffer.alloc(0);
 

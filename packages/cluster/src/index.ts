@@ -11,12 +11,15 @@ export {
   type Subscription,
 } from './bus.ts';
 export { type Cluster, type MemoryCluster, type MemoryClusterOptions, type NatsClusterOptions, type NatsCredentials } from './cluster.ts';
+export type { SessionDescription, SessionsAnswer, StandingAnswer, WorkerProcess } from './answers.ts';
 export {
   decode,
   encode,
   errorOf,
   verdictOf,
   type AliveAnswer,
+  type AliveHead,
+  type AskHead,
   type ClaimHead,
   type ClientHead,
   type ControlHead,
@@ -32,6 +35,7 @@ export {
   type UpHead,
   type VerdictHead,
 } from './envelope.ts';
+export { examineNats, type Finding, type NatsExamination } from './examine.ts';
 export { scopeOfIdentity, scopeOfServer, type Claim, type Holdings, type Limits, type Scope } from './admission.ts';
 export {
   LEASE_TIMES,

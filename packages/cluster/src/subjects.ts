@@ -17,7 +17,7 @@ export interface Subjects {
   workerAll(worker: WorkerId): string;
   /** Opens a session on this worker, or takes one over. */
   open(worker: WorkerId): string;
-  /** Ping, list, drain. */
+  /** Whether it is there; what operators ask: list, describe, end, drain, resume. */
   control(worker: WorkerId): string;
   /** JSON-RPC messages of a session's client, to this owner of it: a worker that owns it again hears nothing that was meant before. */
   sessionIn(worker: WorkerId, session: OwnedSession): string;

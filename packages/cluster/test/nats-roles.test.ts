@@ -44,6 +44,7 @@ describe('roles', () => {
     await worker.bus.subscribe(names.workerAll(workerId), ({ data, reply }) => reply && worker.bus.publish(reply, data));
     const heard = await hear(edge.bus, names.edgeAll(edgeId));
     assert.ok((await edge.bus.request(names.open(workerId), large, { deadline: 5_000 })).data.equals(large));
+    assert.ok((await edge.bus.request(names.control(workerId), large, { deadline: 5_000 })).data.equals(large));
     for (const subject of [
       names.sessionIn(workerId, { token, epoch: 1 }),
       names.sessionControl(workerId, { token, epoch: 1 }),

@@ -12,7 +12,7 @@ export interface Row {
 }
 
 const MASK = '********';
-const SECRETS = new Set(['nats.password', 'nats.token']);
+const SECRETS = new Set(['nats.password', 'nats.token', 'admin.token']);
 
 export function describeConfig({ config, origins, serverOrigins }: Loaded): Row[] {
   const rows: Row[] = [];

@@ -12,6 +12,7 @@ export { variablesOf, type Override } from './settings.ts';
 export { nearest } from './suggest.ts';
 export { durationMs, isLoopback, sizeBytes } from './units.ts';
 export type {
+  AdminConfig,
   ApiKey,
   AuthConfig,
   Config,

@@ -7,6 +7,7 @@ type Json = Record<string, unknown>;
 const SHORT: Readonly<Record<string, readonly Json[]>> = {
   listen: [{ type: ['string', 'integer'] }],
   diagnostics: [{ type: ['string', 'integer'] }, { const: false }],
+  admin: [{ type: ['string', 'integer'] }, { const: false }],
   nats: [{ type: 'string' }],
   import: [{ type: 'string' }],
 };

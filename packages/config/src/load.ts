@@ -69,7 +69,11 @@ export function loadConfig(input: LoadInput): Loaded {
   const settings = checkSettings(raw, main, origins, faults);
   const all = new ServerTable(input, collected, overrides);
   const servers = input.servers === false ? {} : all.all();
-  if (settings !== undefined) checkPublic(settings, main, said ? new Set() : fromFile, collected);
+  if (settings !== undefined) {
+    const files = said ? new Set<string>() : fromFile;
+    checkPublic(settings, main, files, collected);
+    checkAdmin(settings, main, files, collected);
+  }
   if (faults.length > 0 || settings === undefined) throw new ConfigError(faults.toSorted(byPlace));
   return {
     config: freeze({ ...settings, auth: hashed(settings), servers }) as Config,
@@ -166,6 +170,20 @@ function checkPublic(
   }
   if (open && !silent && auth.apiKeys.length === 0)
     warnings.push(`${listen.host} can be reached by others, and nobody is asked for a key: set --api-key, or listen on 127.0.0.1`);
+}
+
+/** Who reaches the admin listener can end sessions: an address that others reach is said on purpose, and has a token. */
+function checkAdmin({ admin }: ParsedSettings, main: Document | undefined, fromFile: ReadonlySet<string>, { faults }: Collected): void {
+  if (admin.port === false || isLoopback(admin.host)) return;
+  const fault = (text: string): void => {
+    faults.push(main === undefined ? { where: 'settings', path: 'admin', text } : faultAt(main, ['admin'], text));
+  };
+  if (fromFile.has('admin.host'))
+    fault(`${admin.host} can be reached by others, and a file alone does not open it: start with CAUSEWAY_ADMIN_HOST=${admin.host}`);
+  if (admin.token === undefined)
+    fault(
+      `${admin.host} can be reached by others: the admin listener needs a token there (admin.token: \${file:…}, or CAUSEWAY_ADMIN_TOKEN)`,
+    );
 }
 
 function hashed({ auth }: ParsedSettings): Config['auth'] {

@@ -3,14 +3,14 @@ import { parseAddress } from './units.ts';
 
 /** e.g. `listen: "0.0.0.0:8000"` → `{ host, port }`. */
 export function longForm(group: string, value: unknown): unknown {
-  if (group === 'listen' || group === 'diagnostics') return address(group, value);
+  if (group === 'listen' || group === 'diagnostics' || group === 'admin') return address(group, value);
   if (group === 'nats') return natsGroup(value);
   if (group === 'http' && isFields(value) && Object.hasOwn(value, 'cors')) return { ...value, cors: cors(value['cors']) };
   return value;
 }
 
 function address(group: string, value: unknown): unknown {
-  if (group === 'diagnostics' && value === false) return { port: false };
+  if (group !== 'listen' && value === false) return { port: false };
   return typeof value === 'string' || typeof value === 'number' ? (parseAddress(value) ?? value) : value;
 }
 

@@ -5,31 +5,9 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { count, duration, header, httpUrl, port, scalar, size, text, texts, urlPath } from './forms.ts';
+import { count, duration, header, httpUrl, scalar, size, text, texts, urlPath } from './forms.ts';
 import { drain, limit, limits, streams, worker } from './schema-bounds.ts';
-
-const listen = z
-  .strictObject({
-    host: text
-      .prefault('127.0.0.1')
-      .describe(
-        'Address to listen on. One that others can reach must be said on the command line (`--host`) or in `CAUSEWAY_HOST`, not only here.',
-      ),
-    port: port.prefault(8000).describe('Port; 0 is any free one.'),
-  })
-  .prefault({})
-  .describe('Where clients connect. Short: `"host:port"`, or the port alone.');
-
-const diagnostics = z
-  .strictObject({
-    host: text.prefault('127.0.0.1').describe('Address of the diagnostics listener; the rule of `listen.host` applies.'),
-    port: z
-      .union([z.literal(false), port], 'a port or false')
-      .prefault(9464)
-      .describe('Port of `/livez`, `/readyz` and the like; `false` for none. If it is taken, a free one is used and logged.'),
-  })
-  .prefault({})
-  .describe('The listener for probes. Short: `false`, `"host:port"`, or the port alone.');
+import { admin, diagnostics, listen } from './schema-listeners.ts';
 
 const http = z
   .strictObject({
@@ -190,7 +168,7 @@ export const serverSchema = z.strictObject({
 });
 
 /** Everything but the servers. */
-export const settingsSchema = z.strictObject({ listen, diagnostics, http, auth, nats, limits, worker, streams, drain, log });
+export const settingsSchema = z.strictObject({ listen, diagnostics, admin, http, auth, nats, limits, worker, streams, drain, log });
 
 const NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}$/;
 

@@ -88,7 +88,7 @@ function formed(path: string, value: unknown): unknown {
   if (path === 'http.cors') return value === 'false' ? false : { origins: value === 'true' ? ['*'] : list(value) };
   if (['http.allowedHosts', 'http.allowedOrigins', 'http.healthPaths', 'nats.servers', 'auth.identityProxies'].includes(path))
     return list(value);
-  if (path === 'diagnostics.port' && /^(?:false|off|none|no)$/i.test(value)) return false;
+  if ((path === 'diagnostics.port' || path === 'admin.port') && /^(?:false|off|none|no)$/i.test(value)) return false;
   if (path === 'log.level') return LEVELS[value.toLowerCase()] ?? value.toLowerCase();
   if (path === 'servers.*.passEnvironment')
     return value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : list(value);

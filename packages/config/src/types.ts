@@ -7,6 +7,7 @@
 export interface Config {
   readonly listen: ListenConfig;
   readonly diagnostics: DiagnosticsConfig;
+  readonly admin: AdminConfig;
   readonly http: HttpConfig;
   readonly auth: AuthConfig;
   /** Absent: the in-memory bus, one process. */
@@ -30,6 +31,14 @@ export interface DiagnosticsConfig {
   readonly host: string;
   /** `false`: no listener of its own. When it is taken a free one is used, and logged. */
   readonly port: number | false;
+}
+
+export interface AdminConfig {
+  readonly host: string;
+  /** `false`: none. When it is taken a free one is used, and logged. */
+  readonly port: number | false;
+  /** Absent: a new one at every start. */
+  readonly token?: string;
 }
 
 export interface HttpConfig {

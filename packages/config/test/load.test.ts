@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { ConfigError, loadConfig, type Loaded, type LoadInput } from '../src/index.ts';
+import { ConfigError, describeConfig, loadConfig, type Loaded, type LoadInput } from '../src/index.ts';
 
 const FIXTURES = join(import.meta.dirname, 'fixtures');
 const load = (input: Partial<LoadInput> = {}): Loaded => loadConfig({ env: { HOME: '/home/u' }, cwd: FIXTURES, ...input });
@@ -208,6 +208,34 @@ test('a file alone does not open the bridge to others', (context) => {
   const said = load({ cwd, overrides: [{ path: 'listen.host', value: '0.0.0.0', origin: '--host' }] });
   assert.deepEqual([said.config.listen.host, said.warnings.length], ['0.0.0.0', 1]);
   assert.equal(load({ cwd, env: { CAUSEWAY_HOST: '::', CAUSEWAY_API_KEY: 'k' } }).warnings.length, 0);
+});
+
+test('the admin listener opens to others on purpose and with a token, or not at all', (context) => {
+  const cwd = folder(context, {
+    'a.yaml': 'admin: 0.0.0.0:8001\n',
+    't.yaml': 'admin: { host: "::", token: "${file:token}" }\n',
+    token: 'S3CRET\n',
+  });
+  const faults = faultsOf({ cwd, file: 'a.yaml' });
+  assert.equal(faults.length, 2);
+  assert.match(
+    faults[0]!,
+    /^a\.yaml:1:8 {2}admin: 0\.0\.0\.0 .* a file alone does not open it: start with CAUSEWAY_ADMIN_HOST=0\.0\.0\.0$/,
+  );
+  assert.match(faults[1]!, /^a\.yaml:1:8 {2}admin: .* needs a token there \(admin\.token: \$\{file:…\}, or CAUSEWAY_ADMIN_TOKEN\)$/);
+  const host = { CAUSEWAY_ADMIN_HOST: '0.0.0.0' };
+  assert.match(faultsOf({ cwd: tmpdir(), env: host })[0]!, /^settings {2}admin: .* needs a token/);
+  assert.deepEqual(load({ cwd: tmpdir(), env: { ...host, CAUSEWAY_ADMIN_TOKEN: 't', CAUSEWAY_ADMIN_PORT: '0' } }).config.admin, {
+    host: '0.0.0.0',
+    port: 0,
+    token: 't',
+  });
+  assert.equal(load({ cwd: tmpdir(), env: { ...host, CAUSEWAY_ADMIN_PORT: 'off' } }).config.admin.port, false);
+  const loaded = load({ cwd, file: 't.yaml', env: { CAUSEWAY_ADMIN_HOST: '::' } });
+  assert.deepEqual(loaded.config.admin, { host: '::', port: 8001, token: 'S3CRET' });
+  assert(!JSON.stringify(describeConfig(loaded)).includes('S3CRET'));
+  assert.deepEqual(load({ cwd: tmpdir() }).config.admin, { host: '127.0.0.1', port: 8001 });
+  assert.match(faultsOf({ cwd: tmpdir(), env: { CAUSEWAY_ADMIN_TOKEN: 'two words' } })[0]!, /visible ASCII/);
 });
 
 test("search order: ours, then a client's with a word about it; nothing when a command is given", (context) => {

@@ -47,6 +47,8 @@ export const ERRORS = {
   'request.session_unknown': row(404, -32001, 'no', false, 'Session not found'),
   'request.event_id': row(400, -32000, 'no', false, 'Last-Event-ID is unknown in this session or no longer kept.'),
   'request.timeout': row(408, -32000, 'no', true, 'The request did not arrive in time.'),
+  'request.worker_unknown': row(404, -32000, 'no', false, 'No worker of that id is known.'),
+  'request.ambiguous': row(409, -32000, 'no', false, 'Several ids begin so. Give more characters.'),
   'limit.worker': row(503, -31503, 'no', true, 'Every worker is full.'),
   'limit.total': row(503, -31503, 'no', true, 'As many sessions as this bridge may hold are open.'),
   'limit.server': row(503, -31503, 'no', true, 'As many sessions as this server may have are open.'),

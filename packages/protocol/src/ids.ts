@@ -47,6 +47,11 @@ export function identityOf(issuer: string, subject: string): Identity {
 
 export const ANONYMOUS: Identity = identityOf('anonymous', '');
 
+/** What an identity is called where people read: `anonymous`, or the first 8 characters of its hash. */
+export function identityLabel(identity: Identity): string {
+  return identity === ANONYMOUS ? 'anonymous' : identity.slice(0, 8);
+}
+
 export interface SessionClaims {
   readonly owner: WorkerId;
   readonly token: SessionToken;
@@ -98,4 +103,9 @@ export function verifySession(key: Uint8Array, id: string, audience: SessionAudi
   if (!timingSafeEqual(bytes, mac(key, id.slice(0, -given.length), audience))) return undefined;
   const revision = asked === '-' ? undefined : LEGACY_REVISIONS[Number(asked)];
   return { owner: owner as WorkerId, token: token as SessionToken, issued: Number.parseInt(issued, 36), revision };
+}
+
+/** The token that stands in a session id, whoever minted it: for people who hold an id and look for its session. */
+export function tokenOf(id: string): SessionToken | undefined {
+  return FORM.exec(id)?.[4] as SessionToken | undefined;
 }

@@ -14,10 +14,12 @@ export { formatEventId, parseEventId, type EventId } from './event-id.ts';
 export { memberText, readHandshake, requestedRevision, type Handshake } from './handshake.ts';
 export {
   ANONYMOUS,
+  identityLabel,
   identityOf,
   mintSession,
   newEdgeId,
   newWorkerId,
+  tokenOf,
   verifySession,
   type EdgeId,
   type Identity,

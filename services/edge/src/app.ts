@@ -5,6 +5,7 @@ import type { Cluster } from '@causeway/cluster';
 import { newEdgeId, type EdgeId } from '@causeway/protocol';
 import { createHealth, createWheel, systemClock, type Log } from '@causeway/runtime';
 import type { EdgeContext, EdgeOptions } from './context.ts';
+import { openAdmin, type AdminDoor } from './http/admin.ts';
 import { openDiagnostics } from './http/diagnostics.ts';
 import { createServer } from './http/server.ts';
 import { openServers } from './servers.ts';
@@ -26,6 +27,8 @@ export interface Edge extends AsyncDisposable {
   readonly url: string;
   /** Where probes are answered besides. */
   readonly diagnosticsUrl?: string;
+  /** Where operators ask, unless that is off. */
+  readonly admin?: AdminDoor;
   ready(): boolean;
   /** Readiness turns false; nothing else changes. */
   unready(): void;
@@ -71,11 +74,13 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
   const server = stack.use(createServer(edge, health));
   const url = await server.listen(options.listen);
   const diagnostics = options.diagnostics.port === false ? undefined : stack.use(await openDiagnostics(health, options.diagnostics, log));
+  const admin = await openAdminIn(stack, edge, options.admin);
   const owned = stack.move();
   return {
     id,
     url,
     ...(diagnostics ? { diagnosticsUrl: diagnostics.url } : {}),
+    ...(admin ? { admin } : {}),
     ready: () => health.ready().status === 200,
     unready: () => {
       if (edge.gate.state === 'open') edge.gate.state = 'unready';
@@ -87,4 +92,10 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+async function openAdminIn(stack: AsyncDisposableStack, edge: EdgeContext, at: EdgeOptions['admin']): Promise<AdminDoor | undefined> {
+  if (at === undefined || at.port === false) return undefined;
+  const { url, token, cluster } = stack.use(await openAdmin(edge, { ...at, port: at.port }));
+  return { url, token, cluster };
 }

@@ -16,6 +16,8 @@ import type { Relocation } from './session/relocate.ts';
 export interface EdgeOptions {
   readonly listen: Config['listen'];
   readonly diagnostics: Config['diagnostics'];
+  /** Absent: no listener for operators. */
+  readonly admin?: Config['admin'];
   readonly http: Config['http'];
   readonly auth: Config['auth'];
   readonly streams: Config['streams'];

@@ -4,26 +4,9 @@ import { openMemoryCluster, type MemoryCluster } from '@causeway/cluster';
 import { ANONYMOUS, type SessionToken } from '@causeway/protocol';
 import { silentLog } from '@causeway/runtime';
 import { openEdge, type Edge, type EdgeOptions } from '../src/index.ts';
+import { edgeOptions } from './edge-options.ts';
 import { obliging, scriptedWorker, type ScriptedWorker } from './scripted-worker.ts';
 
-const options: EdgeOptions = {
-  listen: { host: '127.0.0.1', port: 0 },
-  diagnostics: { host: '127.0.0.1', port: false },
-  http: { allowedHosts: [], allowedOrigins: [], cors: false, maxBody: 4096, headers: {}, healthPaths: [], paths: {} },
-  auth: { apiKeys: [], identityProxies: [], anonymousBy: 'none' },
-  streams: {
-    heartbeat: 15_000,
-    journalFrames: 256,
-    journalBytes: 1 << 20,
-    journalAge: 300_000,
-    workerJournalBytes: 1 << 28,
-    creditFrames: 64,
-    creditBytes: 1 << 20,
-    retry: 1000,
-    maxMessage: 1 << 25,
-  },
-  drain: { timeout: 1000, delay: 0 },
-};
 const JSON_HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
 
 interface Setting {
@@ -40,7 +23,7 @@ async function setting(t: TestContext, change: Partial<EdgeOptions> = {}): Promi
   t.after(() => stack.disposeAsync());
   const cluster = stack.use(await openMemoryCluster());
   const worker = stack.use(await scriptedWorker(cluster, obliging));
-  const edge = stack.use(await openEdge({ cluster, log: silentLog() }, { ...options, ...change }));
+  const edge = stack.use(await openEdge({ cluster, log: silentLog() }, { ...edgeOptions, ...change }));
   const url = `${edge.url}/servers/echo/mcp`;
   const post = (message: object, headers = {}): Promise<Response> =>
     fetch(url, { method: 'POST', headers: { ...JSON_HEADERS, ...headers }, body: JSON.stringify(message) });
@@ -230,7 +213,7 @@ test('a client that leaves a stream is told to the owner as leaving, not as canc
 
 test('without a key that fits nobody gets in', async (t) => {
   const sha256 = '2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b'; // "secret"
-  const { post, open } = await setting(t, { auth: { ...options.auth, apiKeys: [{ id: 'a', sha256 }] } });
+  const { post, open } = await setting(t, { auth: { ...edgeOptions.auth, apiKeys: [{ id: 'a', sha256 }] } });
   const ping = { jsonrpc: '2.0', id: 1, method: 'initialize', params: {} };
   const refused = await post(ping);
   assert.match(refused.headers.get('www-authenticate') ?? '', /^Bearer /);

@@ -2,11 +2,11 @@
  * Owns a worker that says what a test tells it to: it stands at the real bus and the real ledger, and so
  * can refuse, fall silent and vanish on command, which a real one cannot.
  */
-import { decode, encode, type Cluster, type DownHead, type Lease, type UpHead } from '@causeway/cluster';
+import { decode, encode, type AskHead, type Cluster, type DownHead, type Lease, type UpHead } from '@causeway/cluster';
 import { newWorkerId, type WorkerId } from '@causeway/protocol';
 
 export interface Heard {
-  readonly head: UpHead;
+  readonly head: UpHead | AskHead;
   readonly body: string;
   readonly reply: string | undefined;
 }
@@ -19,6 +19,8 @@ export interface ScriptedWorker extends AsyncDisposable {
   say(to: string | undefined, head: DownHead, body?: string): void;
   /** Leaves the bus but keeps its lease: nobody answers. */
   deafen(): void;
+  /** Says whether it takes sessions, in its record. */
+  stand(draining: boolean): void;
   /** Gives the lease back: the cluster knows that it is gone. */
   vanish(): Promise<void>;
 }
@@ -37,7 +39,7 @@ export async function scriptedWorker(cluster: Cluster, script: (worker: Scripted
   const heard: Heard[] = [];
   let act = script;
   const subscription = await cluster.bus.subscribe(cluster.subjects.workerAll(id), (message) => {
-    const envelope = message.kind === 'data' ? decode<UpHead>(message.data) : undefined;
+    const envelope = message.kind === 'data' ? decode<UpHead | AskHead>(message.data) : undefined;
     if (!envelope) return;
     const one: Heard = { head: envelope.head, body: envelope.body.toString(), reply: message.reply };
     heard.push(one);
@@ -53,6 +55,7 @@ export async function scriptedWorker(cluster: Cluster, script: (worker: Scripted
       if (to !== undefined) cluster.bus.publish(to, body === undefined ? encode(head) : encode(head, Buffer.from(body)));
     },
     deafen: () => subscription.unsubscribe(),
+    stand: (draining) => lease.update({ draining }),
     vanish: () => Promise.resolve(lease[Symbol.asyncDispose]()),
     async [Symbol.asyncDispose]() {
       subscription.unsubscribe();

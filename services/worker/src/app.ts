@@ -7,6 +7,7 @@ import { CausewayError, newWorkerId, type SessionToken, type WorkerId } from '@c
 import { createWheel, systemClock, type Log, type Wheel } from '@causeway/runtime';
 import { Capacity } from './capacity.ts';
 import { openOrphanSweep } from './child/orphans.ts';
+import { createControl } from './control.ts';
 import { EdgeWatch } from './edges.ts';
 import { openIntake } from './intake.ts';
 import type { WorkerOptions } from './options.ts';
@@ -85,7 +86,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
       log,
       reply,
       build: (head) => build({ ...head, epoch: 1, created: systemClock.now() }),
-      losses: () => link.losses,
+      control: createControl({ bus, capacity, log, losses: () => link.losses, draining: (draining) => tenure.update({ draining }) }),
     }),
   );
   stack.defer(() => {

@@ -9,12 +9,14 @@ import type { HeldSessions } from './tenure.ts';
 import type { Session } from './session/session.ts';
 
 export class Capacity implements HeldSessions {
+  /** An operator wants nothing new here; what is here goes on. */
+  paused = false;
   readonly #sessions = new Map<SessionToken, Session>();
   #draining = false;
 
   /** Takes a session in. Throws CausewayError `cluster.draining`, or what `build` throws. */
   admit(token: SessionToken, build: () => Session): Session {
-    if (this.#draining) throw new CausewayError('cluster.draining', { retryAfter: 1 });
+    if (this.#draining || this.paused) throw new CausewayError('cluster.draining', { retryAfter: 1 });
     if (this.#sessions.has(token)) throw new CausewayError('cluster.moved', { retryAfter: 1 });
     const session = build();
     this.#sessions.set(token, session);

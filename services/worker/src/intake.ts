@@ -32,10 +32,10 @@ export interface IntakeDeps {
   readonly log: Log;
   /** Answers an edge, where it asked for an answer. */
   readonly reply: (to: string | undefined, head: DownHead) => void;
+  /** Whether this worker is there, and what operators ask of it. */
+  readonly control: (message: BusMessage) => void;
   /** A new session for this opening, not started yet. Throws CausewayError. */
   readonly build: (head: OpenHead) => Session;
-  /** How often the connection was lost. */
-  readonly losses: () => number;
 }
 
 /** Subscribes; from here on the worker answers. The subscription ends with the returned disposable. */
@@ -64,7 +64,7 @@ function receive(deps: IntakeDeps, where: readonly string[], message: BusMessage
   }
   if (area === 'edge') return deps.edges.lost(token ?? '');
   if (message.kind === 'undelivered') return;
-  if (area === 'ctl') return deps.reply(message.reply, { t: 'living', losses: deps.losses() });
+  if (area === 'ctl') return deps.control(message);
   if (area === 'open') return begin(deps, message);
 }
 

@@ -3,8 +3,9 @@ import { loadConfig, splitCommand } from '@causeway/config';
 import { newEdgeId } from '@causeway/protocol';
 import { openLog, runProcess, type OpenLog, type Running } from '@causeway/runtime';
 import type { Config } from '@causeway/config';
+import { announce } from '../admin-file.ts';
 import { EXIT, Failure, report, warn } from '../failure.ts';
-import { openEdgeOn, openNatsFor } from '../open-bridge.ts';
+import { openEdgeOn, openNatsFor, otherListeners } from '../open-bridge.ts';
 import { loadInput, type Line } from '../options.ts';
 import { listenFailure } from '../start-failure.ts';
 
@@ -31,7 +32,8 @@ async function start(config: Config, log: OpenLog, id: ReturnType<typeof newEdge
   try {
     const cluster = stack.use(await openNatsFor({ edge: id }, config));
     const opened = stack.use(await openEdgeOn(cluster, config, log, id));
-    log.info({ url: opened.url, ...(opened.diagnosticsUrl === undefined ? {} : { diagnostics: opened.diagnosticsUrl }) }, 'listening');
+    stack.use(announce(opened, config.admin.token !== undefined, log));
+    log.info({ url: opened.url, ...otherListeners(opened) }, 'listening');
     const owned = stack.move();
     return { unready: () => opened.unready(), drain: (ms) => opened.drain(ms), [Symbol.asyncDispose]: () => owned.disposeAsync() };
   } catch (error) {

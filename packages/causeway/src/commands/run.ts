@@ -4,10 +4,11 @@
  */
 import { loadConfig, splitCommand, type Config, type Loaded } from '@causeway/config';
 import { deferred, openLog, runProcess, type Deferred, type OpenLog, type Running } from '@causeway/runtime';
+import { announce as announceAdmin } from '../admin-file.ts';
 import { banner, serverUrl } from '../banner.ts';
 import { colour, EXIT, Failure, report, say, warn } from '../failure.ts';
 import { missingCommand } from '../not-found.ts';
-import { drainBoth, openBridge, type OpenBridge } from '../open-bridge.ts';
+import { drainBoth, openBridge, otherListeners, type OpenBridge } from '../open-bridge.ts';
 import { loadInput, type Line } from '../options.ts';
 import { childFailure, listenFailure } from '../start-failure.ts';
 
@@ -62,6 +63,7 @@ async function start(config: Config, log: OpenLog, { probe, absent }: StartOptio
   } catch (error) {
     throw await listenFailure(error, config);
   }
+  const told = announceAdmin(bridge.edge, config.admin.token !== undefined, log);
   const ended = deferred<number>();
   announce(bridge, config, log);
   const stopping = new AbortController();
@@ -73,18 +75,21 @@ async function start(config: Config, log: OpenLog, { probe, absent }: StartOptio
     },
     drain: (ms) => drainBoth(bridge, ms),
     ended: ended.promise,
-    [Symbol.asyncDispose]: () => bridge[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => {
+      told[Symbol.dispose]();
+      return bridge[Symbol.asyncDispose]();
+    },
   };
 }
 
 function announce({ edge }: OpenBridge, config: Config, log: OpenLog): void {
-  const { url, diagnosticsUrl } = edge;
+  const { url } = edge;
   if (isHuman(config)) {
     for (const [index, text] of banner({ url, config }).entries()) say(index === 0 ? colour('bold', text) : text);
     return;
   }
   const servers = Object.fromEntries(Object.keys(config.servers).map((name) => [name, serverUrl(url, name)]));
-  log.info({ url, servers, ...(diagnosticsUrl === undefined ? {} : { diagnostics: diagnosticsUrl }) }, 'listening');
+  log.info({ url, servers, ...otherListeners(edge) }, 'listening');
 }
 
 /** Whether a person watches: then there is a banner, and the log holds back what the banner says. */

@@ -77,7 +77,7 @@ export async function connectNats(options: NatsClusterOptions): Promise<NatsConn
   };
 }
 
-function connectionOptions(options: NatsClusterOptions, role: string): NodeConnectionOptions {
+export function connectionOptions(options: NatsClusterOptions, role: string): NodeConnectionOptions {
   const urls = options.servers.map((server) => new URL(server.includes('://') ? server : `nats://${server}`));
   const named = urls.find((url) => url.username !== '');
   const tls = options.tls ?? (urls.some((url) => url.protocol === 'tls:') ? {} : undefined);
@@ -130,7 +130,7 @@ function fromFile(path: string, make: (bytes: Buffer) => Authenticator): Authent
 }
 
 /** Waits for a first server to answer, until the deadline; a refusal of the credentials ends the wait. */
-async function dial(connection: NodeConnectionOptions, options: NatsClusterOptions, ends: number): Promise<NatsConnection> {
+export async function dial(connection: NodeConnectionOptions, options: NatsClusterOptions, ends: number): Promise<NatsConnection> {
   for (;;) {
     const left = ends - performance.now();
     try {
@@ -157,7 +157,7 @@ function unreachable(cause: unknown, options: NatsClusterOptions): CausewayError
   return new CausewayError('cluster.unavailable', { message, cause });
 }
 
-async function checkServer(nc: NatsConnection, manager: JetStreamManager, deadline: number): Promise<void> {
+export async function checkServer(nc: NatsConnection, manager: JetStreamManager, deadline: number): Promise<void> {
   const { version = '0.0.0', jetstream } = nc.info ?? {};
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const where = nc.getServer();

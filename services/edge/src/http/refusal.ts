@@ -8,6 +8,8 @@ import { CausewayError, ERRORS, errorResponse, FrameFault } from '@causeway/prot
 export interface RefusalOptions {
   /** Raw JSON id of the request that is refused. */
   readonly id?: string | undefined;
+  /** In place of the JSON-RPC error. */
+  readonly body?: Buffer;
   /** For 405. */
   readonly allow?: string;
 }
@@ -18,7 +20,7 @@ const LINGER = 1_000;
 /** Answers with the error and ends the response; does nothing if it has begun already. */
 export function refuse(res: ServerResponse, error: CausewayError, options: RefusalOptions = {}): void {
   if (res.headersSent || res.destroyed) return;
-  const body = errorResponse(options.id, error);
+  const body = options.body ?? errorResponse(options.id, error);
   const { http } = ERRORS[error.reason];
   // Waiters that come back together would be refused together: the seconds are spread a little.
   const retryAfter = error.retryAfter ?? (http === 503 || http === 429 ? 1 + Math.floor(Math.random() * 3) : undefined);

@@ -41,6 +41,11 @@ export class Idle {
     if (this.#held.delete(thing)) this.touch();
   }
 
+  /** Milliseconds since the last thing that happened; 0 while something holds it. */
+  get ms(): number {
+    return this.#held.size > 0 ? 0 : this.#clock.monotonic() - this.#since;
+  }
+
   stop(): void {
     this.#cancel();
   }

@@ -10,6 +10,7 @@ import { verdictOf, type ClientHead, type ControlHead, type OpenHead, type Place
 import { CausewayError } from '@causeway/protocol';
 import type { ChildExit, ChildListeners } from '../child/child.ts';
 import { beginAgain, beginByPost, beginByStream, beginFailed, type Beginning } from './begin.ts';
+import { describeSession } from './description.ts';
 import { receive } from './downstream.ts';
 import { endSession } from './end.ts';
 import { Hold } from './hold.ts';
@@ -59,6 +60,9 @@ export class Session {
   get ownership(): Ownership {
     return this.#parts.ownership;
   }
+
+  /** As operators see it. */
+  describe = (): ReturnType<typeof describeSession> => describeSession(this.#parts, this.#deps.worker, this.#state.kind);
 
   /** Resolves when nothing of the session is left here. */
   get ended(): Promise<void> {

@@ -11,6 +11,8 @@ export type EndReason =
   /** The 2024-11-05 stream ended, or its edge is gone. */
   | 'client_gone'
   | 'idle'
+  /** An operator ended it. */
+  | 'killed'
   | 'child_exit'
   /** The child broke the stdio protocol. */
   | 'child_broken'

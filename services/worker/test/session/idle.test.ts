@@ -39,3 +39,16 @@ test('a stopped one never expires', () => {
   idle.stop();
   time.advance(1000);
 });
+
+test('how long it has been idle: nothing while something holds it', () => {
+  const time = fakeTime();
+  const idle = new Idle(time.clock, time.wheel, 1000, () => undefined);
+  const call = {};
+  time.advance(300);
+  assert.equal(idle.ms, 300);
+  idle.hold(call);
+  assert.equal(idle.ms, 0);
+  idle.release(call);
+  time.advance(200);
+  assert.equal(idle.ms, 200);
+});

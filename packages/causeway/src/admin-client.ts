@@ -1,0 +1,131 @@
+/**
+ * Owns asking a running bridge: which one, with which token, and what its refusals mean as exit codes.
+ * Invariant: the token goes to the URL that it belongs to, and nowhere else.
+ */
+import { request as overHttp } from 'node:http';
+import { request as overHttps } from 'node:https';
+import { findBridges, type FoundBridge } from './admin-file.ts';
+import { EXIT, Failure } from './failure.ts';
+
+/** What the user said about whom to ask. */
+export interface Asked {
+  readonly admin?: string;
+  readonly token?: string;
+}
+
+export interface Target {
+  readonly url: string;
+  readonly token: string;
+}
+
+/** Milliseconds for one answer: the end of a session waits for its child. */
+const WAIT = 20_000;
+const MOST_BYTES = 64 * 1024 * 1024;
+const NAME_ANOTHER = 'name another bridge with --admin URL, and its token with --token or CAUSEWAY_ADMIN_TOKEN';
+
+/** Whom to ask. Throws a `Failure` where that is not clear. */
+export function chooseTarget(asked: Asked, found: readonly FoundBridge[], env: Readonly<Record<string, string | undefined>>): Target {
+  const [newest] = found;
+  const given = asked.token ?? (env['CAUSEWAY_ADMIN_TOKEN'] || undefined);
+  if (asked.admin !== undefined) {
+    const url = originOf(asked.admin);
+    return withToken(url, asked.token ?? found.find((one) => one.url === url)?.token ?? given);
+  }
+  if (newest === undefined) {
+    const port = env['CAUSEWAY_ADMIN_PORT'];
+    if (given !== undefined) return withToken(`http://127.0.0.1:${/^\d+$/.test(port ?? '') ? port : 8001}`, given);
+    throw new Failure(EXIT.unreachable, 'no bridge of this user runs on this machine', [NAME_ANOTHER]);
+  }
+  if (found.some(({ cluster }) => cluster !== newest.cluster))
+    throw new Failure(EXIT.usage, 'several bridges run on this machine; say which', [
+      ...found.slice(0, 10).map(({ url, pid, serves }) => `--admin ${url}   serves ${serves}, pid ${pid}`),
+    ]);
+  return withToken(newest.url, asked.token ?? newest.token ?? given);
+}
+
+function originOf(url: string): string {
+  const full = url.includes('://') ? url : `http://${url}`;
+  if (URL.canParse(full) && /^https?:/.test(full)) return new URL(full).origin;
+  throw new Failure(EXIT.usage, `--admin ${url}: not an http URL`);
+}
+
+function withToken(url: string, token: string | undefined): Target {
+  if (token !== undefined && /^[\x21-\x7e]+$/.test(token)) return { url, token };
+  throw new Failure(EXIT.auth, `the bridge at ${url} asks for its token`, ['give it with --token or CAUSEWAY_ADMIN_TOKEN']);
+}
+
+export class AdminClient {
+  readonly #target: Target;
+
+  constructor(asked: Asked) {
+    this.#target = chooseTarget(asked, findBridges(), process.env);
+  }
+
+  /** `path` is below `/api/v1/`. Rejects with a `Failure`. */
+  async ask<T>(method: 'GET' | 'POST' | 'DELETE', path: string): Promise<T> {
+    const { url } = this.#target;
+    const { status, text } = await this.#exchange(method, path);
+    const body = parsed(text);
+    if (status === 200 && body !== undefined) return body as T;
+    const refusal = body?.error;
+    if (typeof refusal?.reason !== 'string')
+      throw new Failure(EXIT.unreachable, `${url} is no admin API of causeway (status ${status})`, [
+        'the admin API has a port of its own, 8001 unless another was configured',
+      ]);
+    const matches = Array.isArray(refusal.matches) ? refusal.matches.map(String) : [];
+    throw new Failure(exitCodeOf(status, refusal.reason), String(refusal.message), [...matches, ...hintsOf(status)], refusal.reason);
+  }
+
+  #exchange(method: string, path: string): Promise<{ readonly status: number; readonly text: string }> {
+    const { url, token } = this.#target;
+    const failed = (why: string): Failure => new Failure(EXIT.unreachable, `${url} does not answer: ${why}`, [NAME_ANOTHER]);
+    return new Promise((resolve, reject) => {
+      const options = { method, agent: false, headers: { authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(WAIT) } as const;
+      const call = (url.startsWith('https:') ? overHttps : overHttp)(new URL(`/api/v1/${path}`, url), options, (response) => {
+        const parts: Buffer[] = [];
+        let bytes = 0;
+        response.on('data', (part: Buffer) => {
+          parts.push(part);
+          bytes += part.length;
+          if (bytes > MOST_BYTES) call.destroy(new Error('the answer is too large'));
+        });
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8') }));
+        response.on('error', (error) => reject(failed(error.message)));
+      });
+      call.on('error', (error: NodeJS.ErrnoException) =>
+        reject(
+          failed(
+            error.name === 'TimeoutError' || error.name === 'AbortError'
+              ? `no answer within ${WAIT / 1000} s`
+              : (error.code ?? error.message),
+          ),
+        ),
+      );
+      call.end();
+    });
+  }
+}
+
+interface Body {
+  readonly error?: { readonly reason?: unknown; readonly message?: unknown; readonly matches?: unknown };
+}
+
+function parsed(text: string): Body | undefined {
+  try {
+    const body: unknown = JSON.parse(text);
+    return typeof body === 'object' && body !== null ? body : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function exitCodeOf(status: number, reason: string): number {
+  if (status === 401 || status === 403) return EXIT.auth;
+  if (status === 400 || status === 409) return EXIT.usage;
+  if (reason.startsWith('limit.')) return EXIT.limit;
+  return reason === 'cluster.unavailable' || reason === 'cluster.owner_silent' ? EXIT.unreachable : EXIT.unexpected;
+}
+
+function hintsOf(status: number): string[] {
+  return status === 401 ? ['the token is another: --token or CAUSEWAY_ADMIN_TOKEN'] : [];
+}

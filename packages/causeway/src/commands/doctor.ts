@@ -1,0 +1,56 @@
+/**
+ * Owns `causeway doctor`: what would go wrong at a start, found before it. Exit 0, 1 when something is wrong, 4 when
+ * NATS is out of reach. Keeps: nothing is started and nothing is changed.
+ */
+import { styleText } from 'node:util';
+import { examineNats, type Finding, type NatsExamination } from '@causeway/cluster';
+import { loadConfig, splitCommand, type Config } from '@causeway/config';
+import { EXIT, Failure } from '../failure.ts';
+import { lookAtFiles, lookAtPorts, lookAtServers } from '../machine.ts';
+import { natsOptions } from '../open-bridge.ts';
+import { print, printJson } from '../operation.ts';
+import { loadInput } from '../options.ts';
+import { parseLine } from '../parse-line.ts';
+
+const SIGN = { ok: '✔', warn: '!', fail: '✖' } as const;
+const COLOUR = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
+
+export async function doctor(argv: readonly string[]): Promise<number> {
+  const { json, rest } = formatOf(argv);
+  const { config, file, warnings } = loadConfig(loadInput(parseLine('doctor', rest), splitCommand));
+  const servers = Object.values(config.servers);
+  const counted = servers.length === 1 ? '1 server' : `${servers.length} servers`;
+  const nats = await lookAtNats(config);
+  const findings: Finding[] = [
+    { name: 'config', state: 'ok', text: `${file ?? 'no configuration file'}, ${counted}` },
+    ...warnings.map((text): Finding => ({ name: 'config', state: 'warn', text })),
+    ...nats.findings,
+    ...lookAtServers(servers, process.env),
+    lookAtFiles(config.worker.capacity),
+    ...(await lookAtPorts(config)),
+  ];
+  const state = (['fail', 'warn'] as const).find((one) => findings.some((finding) => finding.state === one)) ?? 'ok';
+  if (json) printJson({ state, checks: findings });
+  else
+    print(
+      findings.map((finding) => `${styleText(COLOUR[finding.state], SIGN[finding.state], { stream: process.stdout })} ${finding.text}`),
+    );
+  if (!nats.reachable) return EXIT.unreachable;
+  return state === 'fail' ? EXIT.unexpected : EXIT.ok;
+}
+
+async function lookAtNats({ nats }: Config): Promise<NatsExamination> {
+  if (nats !== undefined) return examineNats({ ...natsOptions(nats), name: 'causeway-doctor' });
+  return { reachable: true, findings: [{ name: 'nats', state: 'ok', text: 'no NATS configured: one process, bus in memory' }] };
+}
+
+/** `--format` is no option of the roles; what stands behind `--` is the command's. */
+function formatOf(argv: readonly string[]): { readonly json: boolean; readonly rest: readonly string[] } {
+  const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
+  const at = argv.findIndex((word, index) => index < end && (word === '--format' || word.startsWith('--format=')));
+  if (at < 0) return { json: false, rest: argv };
+  const [word, next] = [argv[at]!, argv[at + 1]];
+  const value = word === '--format' ? next : word.slice('--format='.length);
+  if (value !== 'table' && value !== 'json') throw new Failure(EXIT.usage, `--format ${value ?? ''}: there are table and json`);
+  return { json: value === 'json', rest: argv.toSpliced(at, word === '--format' ? 2 : 1) };
+}

@@ -1,0 +1,154 @@
+/**
+ * Owns looking at a NATS before a bridge is started on it: server, buckets, what the credentials permit, the clock.
+ *
+ * Invariants: nothing is changed. A right to write is tried by a write that the server must refuse (a sequence that
+ * cannot be, a stream's name that is not the subject's); whether the refusal speaks of permission is the answer.
+ */
+import { CausewayError, newEdgeId, newWorkerId } from '@causeway/protocol';
+import { jetstream, JetStreamApiError, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { errors, type NatsConnection } from '@nats-io/transport-node';
+import type { NatsClusterOptions } from '../cluster.ts';
+import type { Finding, NatsExamination } from '../examine.ts';
+import { subjects } from '../subjects.ts';
+import { bucketName, streamOf, subjectOf, type Bucket } from './buckets.ts';
+import { checkServer, connectionOptions, dial } from './connect.ts';
+
+type Options = Omit<NatsClusterOptions, 'inbox'>;
+
+/** Milliseconds until a server must have let us in, and for one question. */
+const CONNECT = 4_000;
+const QUESTION = 2_000;
+const BUCKETS: readonly Bucket[] = ['workers', 'sessions', 'cluster'];
+const NOBODY = newWorkerId();
+/** No subject's last message has this sequence. */
+const IMPOSSIBLE = 0xffff_ffff;
+/** Milliseconds between the clocks that are worth a word. */
+const SKEW = 1_000;
+
+export async function examine(options: Options): Promise<NatsExamination> {
+  const names = subjects(options.prefix);
+  const roles = { edge: names.edgeInbox(newEdgeId()), worker: names.workerInbox(newWorkerId()) };
+  const findings: Finding[] = [];
+  let reachable = false;
+  await using stack = new AsyncDisposableStack();
+  const open = async (inbox: string): Promise<NatsConnection> => {
+    const deadline = options.connectDeadline ?? CONNECT;
+    const nc = await dial(connectionOptions({ ...options, inbox }, 'doctor'), { ...options, inbox }, performance.now() + deadline);
+    stack.defer(() => nc.close());
+    return nc;
+  };
+  try {
+    const [edge, worker] = [await open(roles.edge), await open(roles.worker)];
+    reachable = true;
+    const hears = { edge: await mayHear(edge), worker: await mayHear(worker) };
+    if (!hears.edge && !hears.worker) return { reachable, findings: [server(edge, 'not looked at'), deaf()] };
+    const nc = hears.edge ? edge : worker;
+    const manager = await jetstreamManager(nc, { checkAPI: false, timeout: QUESTION });
+    await checkServer(nc, manager, QUESTION);
+    findings.push(server(nc, 'on'));
+    const seen = await Promise.all(BUCKETS.map((bucket) => lookAtBucket(nc, manager, bucketName(options.prefix ?? 'cw', bucket))));
+    findings.push(...seen.map(({ finding }) => finding));
+    findings.push(rights(hears.edge && (await mayCall(edge, names.open(NOBODY))), hears.worker && (await mayLease(worker, options))));
+    findings.push(...seen.flatMap(({ skew }) => (skew === undefined ? [] : [clock(skew)])).slice(0, 1));
+    return { reachable, findings };
+  } catch (error) {
+    if (!(error instanceof CausewayError)) throw error;
+    return { reachable, findings: [...findings, { name: 'nats', state: 'fail', text: error.message }] };
+  }
+}
+
+function server(nc: NatsConnection, jetStream: string): Finding {
+  const { version = 'of an unknown version', cluster, connect_urls: urls } = nc.info ?? {};
+  const size = cluster === undefined ? 'one server' : `cluster of ${Math.max(urls?.length ?? 1, 1)}`;
+  return { name: 'nats', state: 'ok', text: `NATS ${version} at ${nc.getServer()}, ${size}, JetStream ${jetStream}` };
+}
+
+function deaf(): Finding {
+  return {
+    name: 'rights',
+    state: 'fail',
+    text: 'the credentials permit no inbox of ours: give the user the permissions in docs/subjects.md',
+  };
+}
+
+/** Whether `error` speaks of a missing permission. */
+function isForbidden(error: unknown): boolean {
+  const cause = error instanceof errors.RequestError ? error.cause : error;
+  return cause instanceof errors.PermissionViolationError;
+}
+
+/** Whether `attempt` is permitted, whatever else becomes of it. */
+async function permitted(attempt: () => Promise<unknown>): Promise<boolean> {
+  try {
+    await attempt();
+    return true;
+  } catch (error) {
+    return !isForbidden(error);
+  }
+}
+
+/** Any answer will do: it comes by the inbox of the role. */
+function mayHear(nc: NatsConnection): Promise<boolean> {
+  return permitted(() => nc.request('$JS.API.INFO', '', { timeout: QUESTION }));
+}
+
+/** Nobody has that id, so nobody is called. */
+function mayCall(nc: NatsConnection, subject: string): Promise<boolean> {
+  return permitted(() => nc.request(subject, '', { timeout: QUESTION }));
+}
+
+function mayLease(nc: NatsConnection, { prefix = 'cw' }: Options): Promise<boolean> {
+  const subject = subjectOf(bucketName(prefix, 'workers'), NOBODY);
+  return permitted(() => jetstream(nc).publish(subject, '', { expect: { lastSubjectSequence: IMPOSSIBLE }, timeout: QUESTION }));
+}
+
+function rights(edge: boolean, worker: boolean): Finding {
+  if (edge && worker) return { name: 'rights', state: 'ok', text: 'the credentials serve an edge and a worker' };
+  if (edge || worker) return { name: 'rights', state: 'ok', text: `the credentials serve ${edge ? 'an edge' : 'a worker'} only` };
+  return {
+    name: 'rights',
+    state: 'fail',
+    text: 'the credentials serve neither an edge nor a worker: see the permissions in docs/subjects.md',
+  };
+}
+
+interface Look {
+  readonly finding: Finding;
+  /** Milliseconds that our clock is ahead. */
+  readonly skew?: number;
+}
+
+async function lookAtBucket(nc: NatsConnection, manager: JetStreamManager, name: string): Promise<Look> {
+  const tell = (state: Finding['state'], text: string): Finding => ({ name: 'bucket', state, text: `bucket ${name}: ${text}` });
+  try {
+    const asked = Date.now();
+    const { config, ts } = await manager.streams.info(streamOf(name));
+    const skew = (asked + Date.now()) / 2 - Date.parse(String(ts));
+    const { allow_msg_ttl: ttl, allow_direct: direct, max_msgs_per_subject: history, num_replicas: copies } = config;
+    const told = Number.isFinite(skew) ? { skew } : {};
+    if (ttl !== true || direct || history !== 1)
+      return { finding: tell('fail', 'not made by Causeway; remove it, or choose another prefix (nats.prefix)'), ...told };
+    const alone = copies === 1 && nc.info?.cluster !== undefined;
+    return {
+      finding: alone ? tell('warn', 'one copy only, in a cluster: it goes with its server') : tell('ok', `there, R${copies}`),
+      ...told,
+    };
+  } catch (error) {
+    if (isForbidden(error)) return { finding: tell('fail', 'may not be looked at by these credentials') };
+    if (!(error instanceof JetStreamApiError && error.status === 404))
+      return { finding: tell('fail', error instanceof Error ? error.message : String(error)) };
+    const creatable = await permitted(() => nc.request(`$JS.API.STREAM.CREATE.${streamOf(name)}`, '{"name":"-"}', { timeout: QUESTION }));
+    return {
+      finding: creatable
+        ? tell('ok', 'not there yet; the first start makes it')
+        : tell('fail', 'not there, and these credentials may not make it: start once with credentials that may (docs/subjects.md)'),
+    };
+  }
+}
+
+function clock(skew: number): Finding {
+  const ms = Math.round(Math.abs(skew));
+  if (ms < SKEW) return { name: 'clock', state: 'ok', text: `clock within ${ms} ms of the NATS server's` };
+  const far = `this machine's clock is ${(ms / 1000).toFixed(1)} s ${skew > 0 ? 'ahead of' : 'behind'} the NATS server's`;
+  return { name: 'clock', state: 'warn', text: `${far}: credentials that end, and times in logs, will seem wrong` };
+}

@@ -1,0 +1,47 @@
+/** Owns what may be written of the addresses that are listened on: for clients, for probes, for operators. */
+import { z } from 'zod';
+import { port, text } from './forms.ts';
+
+export const listen = z
+  .strictObject({
+    host: text
+      .prefault('127.0.0.1')
+      .describe(
+        'Address to listen on. One that others can reach must be said on the command line (`--host`) or in `CAUSEWAY_HOST`, not only here.',
+      ),
+    port: port.prefault(8000).describe('Port; 0 is any free one.'),
+  })
+  .prefault({})
+  .describe('Where clients connect. Short: `"host:port"`, or the port alone.');
+
+export const diagnostics = z
+  .strictObject({
+    host: text.prefault('127.0.0.1').describe('Address of the diagnostics listener; the rule of `listen.host` applies.'),
+    port: z
+      .union([z.literal(false), port], 'a port or false')
+      .prefault(9464)
+      .describe('Port of `/livez`, `/readyz` and the like; `false` for none. If it is taken, a free one is used and logged.'),
+  })
+  .prefault({})
+  .describe('The listener for probes. Short: `false`, `"host:port"`, or the port alone.');
+
+export const admin = z
+  .strictObject({
+    host: text
+      .prefault('127.0.0.1')
+      .describe(
+        'Address of the admin listener. One that others can reach must be said in `CAUSEWAY_ADMIN_HOST`, not only here, and needs a `token`.',
+      ),
+    port: z
+      .union([z.literal(false), port], 'a port or false')
+      .prefault(8001)
+      .describe('Port of the admin API; `false` for none. If it is taken, a free one is used and logged.'),
+    token: text
+      .regex(/^[\x21-\x7e]+$/, 'must be visible ASCII without blanks')
+      .optional()
+      .describe(
+        'What an operator must show; use `${file:/run/secrets/…}`. Default: a new one at every start, which `causeway sessions` and the like find on the same machine as the same user.',
+      ),
+  })
+  .prefault({})
+  .describe('The listener for operators, of an edge and of `run`. Short: `false`, `"host:port"`, or the port alone.');

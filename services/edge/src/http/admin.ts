@@ -1,0 +1,94 @@
+/**
+ * Owns the listener for operators, on an address of its own: who may ask, and the form of answers and refusals.
+ *
+ * Invariants: nothing is answered without the token, compared in constant time; Host and Origin are checked as on the
+ * main listener, and no page of another origin is let in; bodies are not read.
+ */
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AdminConfig } from '@causeway/config';
+import { CausewayError, ERRORS } from '@causeway/protocol';
+import { allowedMethods, answerAdmin } from '../admin/api.ts';
+import { clusterId } from '../admin/cluster.ts';
+import type { EdgeContext } from '../context.ts';
+import { bindOrFree } from './bind.ts';
+import { createGuard, type Guard } from './guard.ts';
+import { asRefusal, refuse } from './refusal.ts';
+
+/** Where operators ask, and what they must show. */
+export interface AdminDoor {
+  /** e.g. `http://127.0.0.1:8001`; the API is below `/api/v1`. */
+  readonly url: string;
+  readonly token: string;
+  /** The same at every edge of one cluster. */
+  readonly cluster: string;
+}
+
+const MAX_HEADER_BYTES = 16 * 1024;
+const MAX_CONNECTIONS = 256;
+/** Milliseconds for the head of a request, and for all of it. */
+const HEADERS_TIMEOUT = 15_000;
+const REQUEST_TIMEOUT = 30_000;
+
+const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
+
+/** Listens; a taken port is exchanged for a free one, an absent token for a new one. */
+export async function openAdmin(edge: EdgeContext, at: AdminConfig & { readonly port: number }): Promise<AsyncDisposable & AdminDoor> {
+  const { http, auth } = edge.options;
+  const guard = createGuard({ ...http, cors: false }, auth);
+  const token = at.token ?? randomBytes(32).toString('base64url');
+  const digest = sha256(token);
+  const server = createServer(
+    { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT, requestTimeout: REQUEST_TIMEOUT },
+    (req, res) => void handle(edge, { guard, digest }, req, res),
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  const url = await bindOrFree(server, {
+    host: at.host,
+    port: at.port,
+    exchanged: (port) => edge.log.info({ wanted: at.port, port }, 'admin port is taken, using a free one'),
+  });
+  return {
+    url,
+    token,
+    cluster: clusterId(edge.key),
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+interface Admission {
+  readonly guard: Guard;
+  /** Of the token. */
+  readonly digest: Buffer;
+}
+
+async function handle(edge: EdgeContext, admission: Admission, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const [path = '/', query = ''] = (req.url ?? '/').split('?');
+  try {
+    admission.guard.origin(req);
+    requireToken(admission.digest, req);
+    const body = Buffer.from(
+      `${JSON.stringify(await answerAdmin(edge, { method: req.method ?? '', path, query: new URLSearchParams(query) }))}\n`,
+    );
+    req.resume();
+    res.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length, 'cache-control': 'no-store' }).end(body);
+  } catch (error) {
+    const { error: told } = asRefusal(error);
+    if (told.reason === 'internal') edge.log.error({ err: error }, 'admin request failed');
+    refuse(res, told, { body: bodyOf(told), ...(told.reason === 'request.method' ? { allow: allowedMethods(path) } : {}) });
+  }
+}
+
+function requireToken(digest: Buffer, { headers }: IncomingMessage): void {
+  const given = /^Bearer +(\S+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
+  if (timingSafeEqual(digest, sha256(given))) return;
+  throw new CausewayError('request.unauthorized', { message: 'The admin token is required: Authorization: Bearer TOKEN.' });
+}
+
+/** `{error: {reason, message, retryable, …facts}}`: the words of the table, without JSON-RPC around them. */
+function bodyOf({ reason, message, facts }: CausewayError): Buffer {
+  return Buffer.from(`${JSON.stringify({ error: { reason, message, retryable: ERRORS[reason].retryable, ...facts } })}\n`);
+}
