@@ -96,10 +96,13 @@ export interface Ledger extends AsyncDisposable {
   workers(): ReadonlyMap<WorkerId, WorkerRecord>;
   /** Calls back after every change of `workers()`; returns the way to stop. */
   onChange(listener: () => void): () => void;
+  /** Whether the worker has renewed its record within the last two heartbeats and a half. */
+  recentlyHeard(worker: WorkerId): boolean;
   /**
-   * Takes away the record of a worker that has not renewed it for a heartbeat and a half although this process
-   * listened. One that is alive loses its lease by this, so it is for workers that the bus says are gone as well.
-   * Resolves with whether the worker has no record now: `false` if it was heard.
+   * Takes away the record of a worker that is silent; one that is alive loses its lease by this, so it is for workers
+   * at which the bus finds nobody as well. `left`: nobody was found there while it had recently been heard, as when a
+   * process dies: a heartbeat and a half without it is enough. Else it may be cut off and alive, and must have passed
+   * its fence. Counts only while this process listened. Resolves with whether the worker has no record now.
    */
-  depose(worker: WorkerId): Promise<boolean>;
+  depose(worker: WorkerId, options: { readonly left: boolean }): Promise<boolean>;
 }

@@ -4,15 +4,15 @@
  */
 import { CausewayError, type WorkerId } from '@causeway/protocol';
 import type { Lease, Ledger, LeaseTimes, NewRecord, WorkerRecord } from './ledger.ts';
-import type { RecordsView } from './records.ts';
-import { WriteConflict, type RecordStore } from './store.ts';
+import { ORIGIN, type RecordsView } from './records.ts';
+import { WriteConflict, type Expectation, type RecordStore } from './store.ts';
 import { Tenancy } from './tenancy.ts';
 import type { Time } from './time.ts';
 
 /** Milliseconds for the first write of a lease, longer than a leader election. */
 const LEASE_DEADLINE = 12_000;
-/** Heartbeats that a worker must have missed before its record may be taken away. */
-const SILENT_BEATS = 1.5;
+/** Heartbeats without a worker that has left, after which it may be deposed. */
+const LEFT_BEATS = 1.5;
 
 export interface LogLedgerDeps {
   readonly store: RecordStore;
@@ -27,20 +27,32 @@ export class LogLedger implements Ledger {
   readonly #deps: LogLedgerDeps;
   readonly #leases = new Map<WorkerId, Tenancy>();
   #closed = false;
+  #marking = false;
+  #cancelMark: () => void = () => undefined;
 
   constructor(deps: LogLedgerDeps) {
     this.#deps = deps;
+    deps.view.onSnapshot(() => {
+      if (this.#leases.size > 0) this.#markLater();
+    });
   }
 
   async lease(record: NewRecord, times: LeaseTimes = this.#deps.times): Promise<Lease> {
     if (this.#closed) throw new CausewayError('cluster.unavailable');
     await this.#deps.whenLive();
     const { store, view, time } = this.#deps;
+    // The very first: there is nobody else.
+    if (view.last === 0) await this.#mark({ log: 0 });
+    else this.#markLater();
     const lease = new Tenancy(record, {
       store,
       view,
       time,
       times,
+      wiped: () => {
+        view.wiped();
+        this.#markLater();
+      },
       ended: () => {
         if (this.#leases.get(record.worker) === lease) this.#leases.delete(record.worker);
       },
@@ -58,11 +70,16 @@ export class LogLedger implements Ledger {
     return this.#deps.view.onChange(listener);
   }
 
-  async depose(worker: WorkerId): Promise<boolean> {
+  recentlyHeard(worker: WorkerId): boolean {
+    return this.#deps.view.recentlyHeard(worker);
+  }
+
+  async depose(worker: WorkerId, { left }: { readonly left: boolean }): Promise<boolean> {
     const { store, view, times } = this.#deps;
     const sequence = view.sequenceOf(worker);
     if (sequence === undefined) return true;
-    if (view.unheard(worker) < SILENT_BEATS * times.heartbeat || !store.live) return false;
+    const silence = left ? LEFT_BEATS * times.heartbeat : times.fence + times.heartbeat;
+    if (view.unheard(worker) < silence || !store.live) return false;
     try {
       await store.purge(worker, { own: sequence });
       return true;
@@ -83,9 +100,32 @@ export class LogLedger implements Ledger {
     return this.#leases.size > 0;
   }
 
+  /** Writes the log's first mark; if it cannot be written now, later. */
+  async #mark(expect: Expectation): Promise<void> {
+    const { store } = this.#deps;
+    const written = await store.put(ORIGIN, '{}', Infinity, expect).catch(() => undefined);
+    if (written === undefined) this.#deps.time.after(this.#deps.times.heartbeat, () => this.#markLater());
+  }
+
+  /** Sees to it that a log without its first mark has it again once every worker has written, or has passed its fence. */
+  #markLater(): void {
+    const { view, time, times } = this.#deps;
+    const { wipedSince } = view;
+    if (this.#marking || wipedSince === undefined || this.#closed) return;
+    this.#marking = true;
+    const wait = times.fence + times.heartbeat;
+    this.#cancelMark = time.after(wipedSince + wait - time.now(), () => {
+      this.#marking = false;
+      // It may have been there again, and wiped again.
+      if (view.wipedSince !== undefined && time.now() - view.wipedSince >= wait) void this.#mark({ own: 0 });
+      else this.#markLater();
+    });
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#cancelMark();
     await Promise.all([...this.#leases.values()].map((lease) => lease[Symbol.asyncDispose]()));
     this.#deps.view.close();
   }

@@ -9,7 +9,7 @@
  */
 import type { WorkerId } from '@causeway/protocol';
 import type { Scope } from './admission.ts';
-import type { WorkerRecord } from './ledger.ts';
+import type { LeaseTimes, WorkerRecord } from './ledger.ts';
 import type { Time } from './time.ts';
 
 /** One entry of the log. */
@@ -23,6 +23,15 @@ export interface SeenRecord {
   readonly gone?: 'taken' | 'expired' | 'wiped';
 }
 
+/**
+ * Key of the log's first mark. It goes when the log is wiped, and is written again when every worker has either written
+ * its record again or passed its fence: until then whoever has not followed the log may not rely on it.
+ */
+export const ORIGIN = 'origin' as WorkerId;
+
+/** Heartbeats within which a worker counts as heard. */
+const HEARD_BEATS = 2.5;
+
 interface Held {
   readonly record: WorkerRecord;
   readonly text: string;
@@ -34,21 +43,24 @@ interface Held {
 export class RecordsView {
   readonly #time: Time;
   readonly #ttl: number;
+  readonly #heartbeat: number;
   readonly #held = new Map<WorkerId, Held>();
   readonly #listeners = new Set<() => void>();
   readonly #watchers = new Set<(seen: SeenRecord) => void>();
   readonly #gaps = new Set<(present: ReadonlySet<WorkerId>) => void>();
   #workers: ReadonlyMap<WorkerId, WorkerRecord> = new Map();
   #last = 0;
-  /** Since when everything that is written is seen; `undefined` while cut off. */
   #since: number | undefined;
+  #lastSeen = 0;
+  #wipedSince: number | undefined;
+  #whole = false;
   #told = true;
   #cancelSweep: () => void = () => undefined;
 
-  /** `ttl`: milliseconds that a record lives without being renewed. */
-  constructor(time: Time, ttl: number) {
+  constructor(time: Time, { ttl, heartbeat }: LeaseTimes) {
     this.#time = time;
     this.#ttl = ttl;
+    this.#heartbeat = heartbeat;
   }
 
   /** The position up to which everything was seen. */
@@ -71,9 +83,26 @@ export class RecordsView {
     return sum;
   }
 
+  /** Since when the log is known to be without its first mark; `undefined` while it has it. */
+  get wipedSince(): number | undefined {
+    return this.#wipedSince;
+  }
+
+  /** Nothing that somebody holds can be unseen: the log was whole when this view began, and is followed without a gap. */
+  get whole(): boolean {
+    return this.#whole;
+  }
+
   /** Where the worker's record stands in the log; `undefined` without one. */
   sequenceOf(worker: WorkerId): number | undefined {
     return this.#held.get(worker)?.sequence;
+  }
+
+  /** Whether the worker was heard a moment ago, and not only among what had gathered while nothing was read here. */
+  recentlyHeard(worker: WorkerId): boolean {
+    const held = this.#held.get(worker);
+    if (held === undefined || this.#since === undefined) return false;
+    return this.#time.now() - held.at < HEARD_BEATS * this.#heartbeat && held.at - this.#since > this.#heartbeat / 2;
   }
 
   /** Milliseconds for which the worker has let nothing be heard although it could have been; `Infinity` without a record. */
@@ -88,16 +117,30 @@ export class RecordsView {
     const now = this.#time.now();
     const named = new Set(entries.map(({ key }) => key));
     for (const [worker, { at }] of this.#held) if (!named.has(worker) && now - at > this.#ttl) this.#held.delete(worker);
+    // A wipe that was not seen shows by the missing origin; one that was seen leaves what was known.
+    const marked = entries.some(({ key, text }) => key === ORIGIN && text !== undefined);
+    // While nothing was seen it may have been wiped once more.
+    if (marked || this.#since === undefined) this.#wipedSince = marked ? undefined : now;
+    this.#whole = marked || (this.#whole && this.#since !== undefined);
+    this.#since ??= now;
+    this.#lastSeen = now;
     for (const entry of entries) this.#take(entry);
     this.#last = last;
-    this.#since ??= now;
     for (const entry of entries) for (const watcher of [...this.#watchers]) watcher(entry);
     for (const gap of [...this.#gaps]) gap(named);
     this.#show();
   }
 
   change(entry: SeenRecord): void {
+    const now = this.#time.now();
+    // What comes after a long silence may have waited: this process was stopped, or the watch was.
+    if (this.#since !== undefined && now - this.#lastSeen > HEARD_BEATS * this.#heartbeat) this.#since = now;
+    this.#lastSeen = now;
     this.#last = Math.max(this.#last, entry.sequence);
+    if (entry.key === ORIGIN) {
+      this.#wipedSince = entry.text === undefined ? now : undefined;
+      this.#whole ||= entry.text !== undefined;
+    }
     const before = this.#held.get(entry.key)?.text;
     this.#take(entry);
     for (const watcher of [...this.#watchers]) watcher(entry);
@@ -107,6 +150,11 @@ export class RecordsView {
   /** A write that expected `last` stands at `sequence`: nothing lies between. */
   wrote(sequence: number): void {
     this.#last = Math.max(this.#last, sequence);
+  }
+
+  /** The store was wiped under us. */
+  wiped(): void {
+    this.#wipedSince = this.#time.now();
   }
 
   /** Nothing is seen any more until the next snapshot. */

@@ -21,7 +21,7 @@ export class WriteConflict extends Error {
 export interface RecordStore {
   /** Whether a write can be sent now. */
   readonly live: boolean;
-  /** Resolves with the position; rejects with `WriteConflict`, or with anything else when the outcome is unknown. */
+  /** `ttl`: milliseconds, `Infinity` for as long as the log. Resolves with the position; rejects with `WriteConflict`, or with anything else when the outcome is unknown. */
   put(worker: WorkerId, text: string, ttl: number, expect: Expectation): Promise<number>;
   /** Removes a record; rejects as `put` does. */
   purge(worker: WorkerId, expect: { readonly own: number }): Promise<void>;

@@ -10,12 +10,14 @@
  *     again; the record is replaced, never added to, so a write that did arrive is counted once.
  *  4. The fence counts from the moment the last acknowledged write was *sent*, on monotonic time; what is
  *     acknowledged after it revives nothing.
- *  5. A record that somebody took away is a lease that was taken away. One that vanished (expired, or wiped with the
- *     store) is written again, as growth: what no longer fits is revoked, the newest first.
+ *  5. A record that somebody took away is a lease that was taken away. One that expired is written again, as growth:
+ *     what no longer fits is revoked, the newest first. One that was wiped with the store is written again whole;
+ *     whoever has not seen everything since before a wipe admits nothing until all had the time to write again.
  */
 import { CausewayError } from '@causeway/protocol';
 import type { Claim } from './admission.ts';
 import type { Waiting } from './claims.ts';
+import { Confirmations } from './confirmations.ts';
 import type { AdmitOptions, Lease, LeaseLoss, LeaseTimes, NewRecord, Permit, RecordChange } from './ledger.ts';
 import { Places } from './places.ts';
 import type { RecordsView, SeenRecord } from './records.ts';
@@ -31,14 +33,10 @@ export interface TenancyDeps {
   readonly view: RecordsView;
   readonly time: Time;
   readonly times: LeaseTimes;
+  /** Told when the record was found to be wiped with the store. */
+  readonly wiped: () => void;
   /** Told once, when the lease is over for whatever reason. */
   readonly ended: () => void;
-}
-
-interface Confirmation {
-  readonly from: number;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
 }
 
 export class Tenancy implements Lease {
@@ -46,7 +44,7 @@ export class Tenancy implements Lease {
   readonly #lost = new AbortController();
   readonly #first = Promise.withResolvers<void>();
   readonly #places: Places;
-  readonly #confirming = new Set<Confirmation>();
+  readonly #confirmations = new Confirmations();
   readonly #stops: (() => void)[] = [];
   #record: NewRecord;
   /** Position of the record as last known; 0 for none. */
@@ -58,8 +56,8 @@ export class Tenancy implements Lease {
   #due = 0;
   #sent: number;
   #held = false;
-  /** The record is gone and comes back as growth. */
-  #rejoining = false;
+  /** The record is gone and comes back as growth; one that expired only with what still fits. */
+  #rejoining: 'no' | 'expired' | 'wiped' = 'no';
   #writing = false;
   #cancelTurn: () => void = () => undefined;
   #cancelFence: () => void = () => undefined;
@@ -74,6 +72,7 @@ export class Tenancy implements Lease {
     this.#sequence = view.sequenceOf(record.worker) ?? 0;
     this.#stops.push(
       view.onSeen((seen) => this.#seen(seen)),
+      view.onChange(() => this.#turn()),
       view.onSnapshot((present) => this.#snapshot(present.has(record.worker))),
     );
   }
@@ -98,11 +97,10 @@ export class Tenancy implements Lease {
   }
 
   confirm(): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    if (this.lost.aborted) reject(new CausewayError('cluster.unavailable'));
-    else this.#confirming.add({ from: this.#deps.time.now(), resolve, reject });
+    if (this.lost.aborted) return Promise.reject(new CausewayError('cluster.unavailable'));
+    const confirmed = this.#confirmations.add(this.#deps.time.now());
     this.poke();
-    return promise;
+    return confirmed;
   }
 
   update(change: RecordChange): void {
@@ -138,14 +136,15 @@ export class Tenancy implements Lease {
     this.#cancelTurn();
     if (this.lost.aborted || this.#writing || !store.live) return;
     const now = time.now();
-    const late = now - this.#sent > 2 * this.#deps.times.heartbeat && !this.#rejoining && this.#held;
+    const rejoining = this.#rejoining !== 'no';
+    const late = now - this.#sent > 2 * this.#deps.times.heartbeat && !rejoining && this.#held;
     const mayGrow = this.#held && !late && now >= this.#notBefore && view.last >= Math.max(this.#growAfter, this.#writeAfter);
     if (mayGrow) {
-      if (this.#rejoining) this.#places.revoke();
-      const granted = this.#places.fitting();
-      if (granted.length > 0 || this.#rejoining) return void this.#write(granted, { log: view.last });
+      if (this.#rejoining === 'expired') this.#places.revoke();
+      const granted = view.whole ? this.#places.fitting() : [];
+      if (granted.length > 0 || rejoining) return void this.#write(granted, { log: view.last });
     }
-    const mayWrite = !this.#rejoining && now >= this.#notBefore && view.last >= this.#writeAfter;
+    const mayWrite = !rejoining && now >= this.#notBefore && view.last >= this.#writeAfter;
     if (mayWrite && now >= this.#due) return void this.#write([], { own: this.#sequence });
     // What waits to see more of the log is taken up when it is seen.
     const next = now < this.#notBefore ? this.#notBefore : this.#due;
@@ -164,7 +163,7 @@ export class Tenancy implements Lease {
       if ('log' in expect) view.wrote(sequence);
       else this.#growAfter = Math.max(this.#growAfter, sequence);
       this.#acknowledged(sent);
-      if ('log' in expect) this.#rejoining = false;
+      if ('log' in expect) this.#rejoining = 'no';
       if (!this.lost.aborted) this.#places.grant(granted);
     } catch (error) {
       this.#due = sent;
@@ -187,7 +186,7 @@ export class Tenancy implements Lease {
     } else if (!this.#held) {
       this.#sequence = told;
     } else if (told === 0) {
-      this.#vanished();
+      this.#vanished('wiped');
     } else {
       this.#writeAfter = told;
     }
@@ -198,21 +197,22 @@ export class Tenancy implements Lease {
     if (key === this.#record.worker && sequence > this.#sequence) {
       this.#sequence = sequence;
       if (gone === 'taken' && this.#held) return this.#end('deposed');
-      if ((gone === 'expired' || gone === 'wiped') && this.#held) this.#vanished();
+      if ((gone === 'expired' || gone === 'wiped') && this.#held) this.#vanished(gone);
     }
-    if (this.#places.wanted || this.#rejoining || this.#writeAfter > 0) this.#turn();
+    if (this.#places.wanted || this.#rejoining !== 'no' || this.#writeAfter > 0) this.#turn();
   }
 
   #snapshot(present: boolean): void {
     this.#growAfter = 0;
     this.#writeAfter = 0;
-    if (this.#held && !present) this.#vanished();
+    if (this.#held && !present) this.#vanished('wiped');
     this.#turn();
   }
 
-  #vanished(): void {
+  #vanished(how: 'expired' | 'wiped'): void {
     this.#sequence = 0;
-    this.#rejoining = true;
+    this.#rejoining = how;
+    if (how === 'wiped') this.#deps.wiped();
   }
 
   #acknowledged(sent: number): void {
@@ -224,11 +224,7 @@ export class Tenancy implements Lease {
     if (left === 0) return;
     this.#cancelFence = this.#deps.time.after(left, () => this.#end('fenced'));
     this.#first.resolve();
-    for (const waiting of this.#confirming) {
-      if (waiting.from > sent) continue;
-      this.#confirming.delete(waiting);
-      waiting.resolve();
-    }
+    this.#confirmations.acknowledged(sent);
   }
 
   #end(why: LeaseLoss): void {
@@ -241,7 +237,7 @@ export class Tenancy implements Lease {
     const gone = new CausewayError('cluster.unavailable', {
       message: 'The worker could not be entered in the ledger in time. Check the state of JetStream.',
     });
-    for (const { reject } of this.#confirming) reject(gone);
+    this.#confirmations.close();
     this.#first.reject(gone);
     this.#first.promise.catch(() => undefined);
     this.#deps.ended();

@@ -19,3 +19,13 @@ export const systemTime: Time = {
   },
   random: Math.random,
 };
+
+/** The same, keeping no process alive. */
+export const backgroundTime: Time = {
+  ...systemTime,
+  after(ms, fn) {
+    if (ms === Infinity) return () => undefined;
+    const timer = setTimeout(fn, ms).unref();
+    return () => clearTimeout(timer);
+  },
+};

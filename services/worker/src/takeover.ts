@@ -2,8 +2,8 @@
  * Owns taking over sessions whose owner is gone (DECISIONS 7), at the request of an edge that could not reach it.
  *
  * Invariants: an owner is gone when its record is; a record that still stands is taken away only when the bus has
- * found nobody there for `SILENCE` and the ledger has not heard of it for a heartbeat and a half, and only if it does
- * not renew it at that very moment; the session's record is moved by compare-and-swap, so of several takers one wins
+ * found nobody there for `SILENCE`, and the ledger says that the owner has left, or has passed its fence, and only if
+ * it does not renew the record at that very moment; the session's record is moved by compare-and-swap, so of several takers one wins
  * and the others say where the session is; a session is taken once at a time.
  */
 import { BusError, encode, type ClaimHead, type Cluster, type DownHead, type SessionRecord, type StoredSession } from '@causeway/cluster';
@@ -89,11 +89,17 @@ export class Takeover {
     const { cluster, now, sleep } = this.#deps;
     const since = now();
     let silentSince: number | undefined;
+    let left = false;
     while (cluster.ledger.workers().has(owner)) {
       const answer = await this.#ask(owner);
       if (answer === 'yes' || now() - since > PATIENCE) return false;
-      silentSince = answer === 'nobody' ? (silentSince ?? now()) : undefined;
-      if (silentSince !== undefined && now() - silentSince >= SILENCE && (await cluster.ledger.depose(owner))) return true;
+      if (answer === 'unknown') silentSince = undefined;
+      else if (silentSince === undefined) {
+        silentSince = now();
+        left = cluster.ledger.recentlyHeard(owner);
+      } else if (now() - silentSince >= SILENCE && (await cluster.ledger.depose(owner, { left }))) {
+        return true;
+      }
       await sleep(LOOK);
     }
     return true;

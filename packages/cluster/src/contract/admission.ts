@@ -117,7 +117,7 @@ function losses(make: MakeLedgerWorld): void {
     const lease = await a.part.lease(first);
     await lease.admit(one);
     const other = await b.part.lease(record());
-    assert.equal(await b.part.depose(first.worker), false, 'one that is heard is not deposed');
+    assert.equal(await b.part.depose(first.worker, { left: true }), false, 'one that is heard is not deposed');
     await assert.rejects(other.admit(one), refused('limit.total'));
     await a.vanish();
     await sees(b.part, 'expiry', (workers) => !workers.has(first.worker), CONTRACT_TIMES.ttl + 2_000);
@@ -126,10 +126,14 @@ function losses(make: MakeLedgerWorld): void {
     const second = record();
     await (await c.part.lease(second)).admit(one);
     await sees(b.part, 'the second', (workers) => workers.get(second.worker)?.sessions === 1);
+    // Heard more than once.
+    await new Promise((resolve) => setTimeout(resolve, 2 * CONTRACT_TIMES.heartbeat));
     await c.vanish();
     // Looked at until its silence is long enough: less than half of its time.
     const since = performance.now();
-    while (!(await b.part.depose(second.worker))) await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.ok(b.part.recentlyHeard(second.worker));
+    assert.equal(await b.part.depose(second.worker, { left: false }), false, 'it may be cut off and alive');
+    while (!(await b.part.depose(second.worker, { left: true }))) await new Promise((resolve) => setTimeout(resolve, 50));
     assert.ok(performance.now() - since < CONTRACT_TIMES.ttl / 2);
     await sees(b.part, 'its end', (workers) => !workers.has(second.worker));
     await other.admit(one);

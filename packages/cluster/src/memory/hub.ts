@@ -5,7 +5,8 @@
  */
 import type { SessionToken } from '@causeway/protocol';
 import type { BusMessage, BusStatus } from '../bus.ts';
-import { RecordLog } from './ledger.ts';
+import { backgroundTime } from '../time.ts';
+import { RecordLog } from './record-log.ts';
 
 /** A bus as the hub sees it. */
 export interface HubMember {
@@ -24,7 +25,7 @@ export interface HubPost {
 export class MemoryHub {
   /** Buses, in the order of joining. */
   readonly members = new Set<HubMember>();
-  readonly records = new RecordLog();
+  readonly records = new RecordLog(backgroundTime);
   /** Records as JSON text: what is read back never shares objects with what was written. */
   readonly sessions = new Map<SessionToken, { readonly text: string; readonly revision: number }>();
   /** Sessions whose records were removed. */

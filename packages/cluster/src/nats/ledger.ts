@@ -34,7 +34,7 @@ export interface NatsLedgerOptions {
 
 export async function openNatsLedger(options: NatsLedgerOptions): Promise<Ledger> {
   const times = options.times ?? LEASE_TIMES;
-  const view = new RecordsView(systemTime, times.ttl);
+  const view = new RecordsView(systemTime, times);
   const { control, manager, bucket, inbox } = options;
   const watch = new BucketWatch(control, manager, {
     bucket,
@@ -104,7 +104,10 @@ class NatsStore implements RecordStore {
 
   async put(worker: WorkerId, text: string, ttl: number, expect: Expectation): Promise<number> {
     const expected = 'log' in expect ? { lastSequence: expect.log } : { lastSubjectSequence: expect.own };
-    const { seq } = await this.#write(worker, text, { expect: expected, ttl: `${Math.ceil(ttl / 1000)}s` });
+    const { seq } = await this.#write(worker, text, {
+      expect: expected,
+      ...(ttl === Infinity ? {} : { ttl: `${Math.ceil(ttl / 1000)}s` }),
+    });
     return seq;
   }
 
