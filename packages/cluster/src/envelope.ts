@@ -60,9 +60,10 @@ export interface ClaimHead {
   readonly absent?: true;
 }
 
-/** Edge to worker: are you there? */
+/** To a worker: are you there? Workers, who may not answer each other, ask for the bus's word alone. */
 export interface AliveHead {
   readonly t: 'alive';
+  readonly quiet?: true;
 }
 
 /** Edge to worker: one message of a session's client. */

@@ -86,7 +86,8 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
       log,
       reply,
       build: (head) => build({ ...head, epoch: 1, created: systemClock.now() }),
-      control: createControl({ bus, capacity, log, losses: () => link.losses, draining: (draining) => tenure.update({ draining }) }),
+      losses: () => link.losses,
+      control: createControl({ bus, capacity, log, draining: (draining) => tenure.update({ draining }) }),
     }),
   );
   stack.defer(() => {
