@@ -21,7 +21,7 @@ import {
   type Revision,
 } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
-import { ask, close, notify, sendFrames, tell } from '../session/call.ts';
+import { close, isHeld, notify, sendFrames, tell } from '../session/call.ts';
 import { Delivery } from '../session/delivery.ts';
 import { Listening, type ListenPorts } from '../session/listen.ts';
 import { EventStream } from './event-stream.ts';
@@ -89,10 +89,10 @@ export async function post(edge: EdgeContext, visit: Visit, req: IncomingMessage
 async function initialize(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse, frame: Frame): Promise<void> {
   const id = req.headers['mcp-session-id'];
   if (typeof id === 'string') {
-    const alive = await Promise.resolve()
-      .then(() => ask(edge, findSession(edge, id, visit, 'streamable'), 'info'))
-      .catch(() => undefined);
-    if (alive) throw new CausewayError('request.invalid', { message: 'Invalid Request: Server already initialized' });
+    const known = await Promise.resolve()
+      .then(() => isHeld(edge, findSession(edge, id, visit, 'streamable')))
+      .catch(() => false);
+    if (known) throw new CausewayError('request.invalid', { message: 'Invalid Request: Server already initialized' });
   }
   // A client that has left meanwhile is not opened a session.
   if (!res.destroyed) openByPost(edge, visit, res, frame, idText(frame));
