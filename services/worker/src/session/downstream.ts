@@ -19,6 +19,7 @@ import {
 import type { Call } from './calls.ts';
 import { answerCall, endCall, failCall } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
+import type { FrameFacts } from './stream-ports.ts';
 
 /** One line of the child's stdout. Whatever one child prints, it must not end the sessions of the others. */
 export function receive(session: SessionParts, line: Buffer): void {
@@ -112,7 +113,7 @@ function notification(session: SessionParts, frame: Frame): void {
       return;
     }
     const bytes = oneLine(splice(frame.bytes, [{ span: frame.progressToken, bytes: call.progressToken }]));
-    if (fits(session, bytes)) call.stream.append(bytes, false);
+    if (fits(session, bytes)) call.stream.append(bytes, false, { dispensable: call.internal });
     return;
   }
   if (frame.method === 'notifications/cancelled') {
@@ -120,13 +121,13 @@ function notification(session: SessionParts, frame: Frame): void {
     if (bytes) send(session, bytes);
     return;
   }
-  send(session, frame.bytes);
+  send(session, frame.bytes, frame.method === 'notifications/message' ? { dispensable: 'log' } : {});
 }
 
-function send(session: SessionParts, bytes: Buffer): void {
+function send(session: SessionParts, bytes: Buffer, facts: FrameFacts = {}): void {
   if (!fits(session, bytes)) return;
   const stream = session.starting() ? session.streams.standalone : session.streams.home();
-  stream.append(oneLine(bytes), false);
+  stream.append(oneLine(bytes), false, facts);
 }
 
 function fits(session: SessionParts, bytes: Buffer): boolean {

@@ -117,7 +117,11 @@ export class Session {
   /** One message of the client. */
   client(head: ClientHead, body: Buffer, reply: string | undefined): void {
     if (this.#refuses(head.identity, reply)) return;
-    if (this.#hold.passes(head.frame.kind)) return deliver(this.#parts, head, body, reply);
+    if (this.#hold.passes(head.frame.kind)) {
+      deliver(this.#parts, head, body, reply);
+      // A call that waits may be a reason to read the child on.
+      return this.readers.balance();
+    }
     const pass = (): void => this.client(head, body, reply);
     const refuse = (): void => this.#deps.reply(reply, verdictOf(this.#gone()));
     if (!this.#hold.add({ pass, refuse })) this.#deps.reply(reply, verdictOf(new CausewayError('server.busy', { retryAfter: 1 })));
