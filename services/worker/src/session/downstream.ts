@@ -2,14 +2,16 @@
  * Owns the way from the child to its client: each line is read once and rides exactly one stream.
  *
  * Invariants: a response reaches only the call that it answers; progress only the call whose token it
- * bears, and nothing after that call's answer; what is no JSON-RPC is counted as noise and dropped; a
- * message too large for the bus becomes a definite error, never silence.
+ * bears, and nothing after that call's answer; what is no JSON-RPC is counted as noise and dropped, and where it
+ * was meant to answer a call the call fails at once; a message too large for the bus becomes a definite error,
+ * never silence.
  */
 import {
   CausewayError,
   FrameFault,
   oneLine,
   readServerLine,
+  refusedAnswer,
   slice,
   splice,
   splitServerBatch,
@@ -35,12 +37,24 @@ function take(session: SessionParts, line: Buffer): void {
   const frame = read(line);
   if (frame) return pass(session, frame);
   const batch = session.revision() === '2025-03-26' ? splitServerBatch(line) : undefined;
-  if (!batch) return session.child()?.noise(line);
+  if (!batch) return refuse(session, line);
   for (const element of batch) {
     const message = read(element);
     if (message) pass(session, message);
-    else session.child()?.noise(element);
+    else refuse(session, element);
   }
+}
+
+/** A line that is no JSON-RPC message. */
+function refuse(session: SessionParts, line: Buffer): void {
+  session.child()?.noise(line);
+  const id = refusedAnswer(line);
+  const call = id && session.calls.answered({ kind: 'response', bytes: line, id });
+  if (!call) return;
+  const error = new CausewayError('server.reply_invalid');
+  // Without a granted handshake there is no session.
+  if (call.method === 'initialize' && session.starting()) session.close('start_failed', error);
+  else failCall(session, call, error);
 }
 
 /** `undefined` for what is no JSON-RPC message. */
