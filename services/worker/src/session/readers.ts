@@ -106,7 +106,7 @@ export class Readers {
     this.balance();
   }
 
-  /** Reads the child, or does not, as the readers keep up. */
+  /** Reads the child, or does not, as the readers keep up, and as calls wait for it. */
   balance(): void {
     const { streams, wheel } = this.#session;
     if (this.#suspended) return this.#session.child()?.pause();

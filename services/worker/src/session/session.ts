@@ -36,7 +36,6 @@ export class Session {
   readonly #cancelAge: () => void;
   #start: Promise<boolean> = Promise.resolve(false);
   #state: SessionState = { kind: 'starting' };
-  #spoke = false;
 
   /** `from`: the record of the session that is taken over. */
   constructor(deps: SessionDeps, opening: SessionOpening, from?: StoredSession) {
@@ -119,7 +118,6 @@ export class Session {
     if (this.#refuses(head.identity, reply)) return;
     if (this.#hold.passes(head.frame.kind)) {
       deliver(this.#parts, head, body, reply);
-      // A call that waits may be a reason to read the child on.
       return this.readers.balance();
     }
     const pass = (): void => this.client(head, body, reply);
@@ -238,8 +236,7 @@ export class Session {
   #line(line: Buffer): void {
     if (this.#state.kind === 'closing' || this.#state.kind === 'ended') return;
     // Over HTTP+SSE nothing tells a good start but that the child speaks.
-    if (this.#opening.transport === 'sse' && !this.#spoke) this.#held.attempt?.succeeded();
-    this.#spoke = true;
+    if (this.#opening.transport === 'sse') this.#held.attempt?.succeeded();
     receive(this.#parts, line);
     this.readers.balance();
   }
