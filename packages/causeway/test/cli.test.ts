@@ -152,6 +152,17 @@ test('a child that ends or stays silent: 5, with its last words or the usual cau
   assert.match(mute.err, /PYTHONUNBUFFERED=1/);
 });
 
+test('a child that prints to stdout is warned of, and its print is not taken for an answer', async (context) => {
+  const started = start(['--port', '0', '--diagnostics-port', 'off', '--', process.execPath, CHILD, 'noisy']);
+  const late = setTimeout(() => started.kill('SIGKILL'), 10_000);
+  context.after(() => (clearTimeout(late), started.kill('SIGKILL')));
+  let err = '';
+  for await (const part of started.stderr!) if ((err += String(part)).includes('\n')) break;
+  assert.equal(err, 'warning: "child" wrote a non-JSON line to stdout (ignored): "Loading model…" — MCP servers must log to stderr\n');
+  const mute = ['--port', '0', '--log-level', 'silent', '--start-timeout', '500ms', '--', process.execPath, CHILD, 'mute', 'noisy'];
+  assert.equal((await causeway(mute)).code, 5);
+});
+
 test('piped: no banner, one line with the URLs; SIGTERM and Ctrl-C end it with 0', async (context) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const { url, stop, lines } = await bridge(context, ['--', process.execPath, CHILD]);

@@ -113,7 +113,9 @@ async function probeAll({ worker }: OpenBridge, config: Config, { log, absent, e
       if (absent.has(name)) return false;
       const begun = performance.now();
       try {
-        await worker.probe(name);
+        const stray = await worker.probe(name);
+        if (stray !== undefined)
+          warn(`"${name}" wrote a non-JSON line to stdout (ignored): "${stray.trim()}" — MCP servers must log to stderr`);
         log[isHuman(config) ? 'debug' : 'info']({ server: name, ms: Math.round(performance.now() - begun) }, 'server answers');
         return true;
       } catch (error) {
