@@ -252,11 +252,34 @@ test('help fits on a screen, examples first; every option is in --all with its v
   assert.equal((await causeway(['--version'])).out, '0.1.0\n');
 });
 
-test('the launcher on an older Node: signals passed on, exit code kept, nothing left behind', async () => {
-  // The launcher is told that its Node is old; the one that it starts is not.
+/** Starts it with a launcher that is told that its Node is old; the Node that it starts is not. */
+function launch(...argv: string[]): ReturnType<typeof spawn> {
   const older = 'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.20.2"}})';
-  const launch = (...argv: string[]): ReturnType<typeof spawn> =>
-    spawn(process.execPath, ['--import', older, BIN, ...argv], { stdio: ['ignore', 'pipe', 'ignore'] });
+  return spawn(process.execPath, ['--import', older, BIN, ...argv], { stdio: ['ignore', 'pipe', 'ignore'] });
+}
+
+test('the launcher is killed while a call runs: nothing of the bridge is left 5 s later', async () => {
+  const launcher = launch('--port', '0', '--diagnostics-port', 'off', '--admin-port', 'off', '--no-probe', '--', process.execPath, CHILD);
+  const [first] = (await once(launcher.stdout!, 'data')) as [Buffer];
+  const { url } = JSON.parse(first.toString().split('\n')[0]!) as { url: string };
+  const say = (message: object, headers = {}): Promise<Response> =>
+    fetch(`${url}/mcp`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...headers },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...message }),
+    });
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } };
+  const session = (await say({ method: 'initialize', params })).headers.get('mcp-session-id');
+  // Its headers come once the child has the call.
+  await say({ method: 'never' }, { 'mcp-session-id': session });
+  const killed = performance.now();
+  launcher.kill('SIGKILL');
+  await once(launcher.stdout!.resume(), 'end');
+  assert.ok(performance.now() - killed < 5_000);
+  await assert.rejects(fetch(`${url}/livez`));
+});
+
+test('the launcher on an older Node: signals passed on, exit code kept, nothing left behind', async () => {
   const quick = launch('--version');
   quick.stdout!.resume();
   assert.deepEqual(await once(quick, 'close'), [0, null]);
