@@ -152,6 +152,12 @@ test('a child that ends or stays silent: 5, with its last words or the usual cau
   assert.match(mute.err, /PYTHONUNBUFFERED=1/);
 });
 
+test('with --shell the first word is a line for the shell, no program', async (context) => {
+  const { url, stop } = await bridge(context, ['--shell', `exec ${process.execPath} ${CHILD}`]);
+  assert.equal((await causeway(['health', '--url', url])).code, 0);
+  assert.equal(await stop('SIGTERM'), 0);
+});
+
 test('a child that prints to stdout is warned of, and its print is not taken for an answer', async (context) => {
   const started = start(['--port', '0', '--diagnostics-port', 'off', '--', process.execPath, CHILD, 'noisy']);
   const late = setTimeout(() => started.kill('SIGKILL'), 10_000);
@@ -249,6 +255,22 @@ test('help fits on a screen, examples first; every option is in --all with its v
       assert(variablesOf(flag.path).includes(flag.env), `${flag.name}: ${flag.env} sets nothing`);
   }
   assert.match((await causeway(['edge', '--help'])).out, /causeway edge --nats URL/);
+  for (const argv of [
+    ['-p', '0', '--cors', '--help'],
+    ['--port', '0', '-h', '--', 'x'],
+    ['--prot', '--help'],
+    ['worker', '--nats', 'x', '--help'],
+    ['config', 'check', '--help'],
+  ]) {
+    const asked = await causeway(argv);
+    assert.deepEqual([asked.code, asked.err, asked.out.includes('Usage: causeway')], [0, '', true], argv.join(' '));
+  }
+  for (const argv of [
+    ['run', 'no-such-program', '--help'],
+    ['-p', '0', '--', 'no-such-program', '-h'],
+  ]) {
+    assert.equal((await causeway(argv)).code, 127, 'it belongs to the command');
+  }
   assert.equal((await causeway(['--version'])).out, '0.1.0\n');
 });
 
