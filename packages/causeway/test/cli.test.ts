@@ -143,13 +143,20 @@ test('a port in use: 1, naming it and its holder', async (context) => {
   );
 });
 
-test('a child that ends or stays silent: 5, with its last words or the usual cause', async () => {
+test('a child that ends, stays silent or cannot start: 5, with its last words or what is wrong', async () => {
   const bad = await causeway(['--port', '0', '--log-level', 'silent', '--', process.execPath, CHILD, 'bad']);
   assert.equal(bad.code, 5, bad.err);
   assert.match(bad.err, /cannot start "child": it exited with code 3\n {2}\| no database here\n {2}\| giving up\n/);
   const mute = await causeway(['--port', '0', '--log-level', 'silent', '--start-timeout', '500ms', '--', process.execPath, CHILD, 'mute']);
   assert.equal(mute.code, 5, mute.err);
   assert.match(mute.err, /PYTHONUNBUFFERED=1/);
+  const lost = await causeway(['--port', '0', '--log-level', 'silent', '--cwd', '/no/such/folder', '--', process.execPath, CHILD]);
+  assert.equal(lost.code, 5, lost.err);
+  assert.equal(
+    lost.err,
+    'error: cannot start "child": its working directory /no/such/folder does not exist, or is none that may be entered\n' +
+      '  hint: correct --cwd, or "cwd" in the file\n',
+  );
 });
 
 test('with --shell the first word is a line for the shell, no program', async (context) => {

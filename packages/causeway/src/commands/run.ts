@@ -119,7 +119,7 @@ async function probeAll({ worker }: OpenBridge, config: Config, { log, absent, e
         log[isHuman(config) ? 'debug' : 'info']({ server: name, ms: Math.round(performance.now() - begun) }, 'server answers');
         return true;
       } catch (error) {
-        if (!stopping.aborted) report(childFailure(name, error));
+        if (!stopping.aborted) report(childFailure(config.servers[name]!, error));
         return stopping.aborted;
       }
     }),
