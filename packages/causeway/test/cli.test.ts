@@ -190,6 +190,24 @@ test('piped: no banner, one line with the URLs; SIGTERM and Ctrl-C end it with 0
   }
 });
 
+test('Ctrl-C while NATS does not answer ends it at once, without a word of alarm', async () => {
+  await using silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const nats = `nats://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const command = ['--', process.execPath, CHILD];
+  for (const argv of [['edge'], ['worker'], ['run']].map(([verb]) => [verb!, '--nats', nats, ...(verb === 'edge' ? [] : command)])) {
+    const started = start(argv);
+    const texts = [started.stdout!, started.stderr!].map(async (stream) => (await stream.toArray()).join(''));
+    // What it says or does first: that it connects, or the connection itself.
+    await Promise.race([once(silent, 'connection'), once(started.stdout!, 'data')]);
+    const pressed = performance.now();
+    started.kill('SIGINT');
+    const [code] = (await once(started, 'close')) as [number | null];
+    assert.deepEqual([code, performance.now() - pressed < 1_500], [130, true], argv[0]);
+    assert.doesNotMatch((await Promise.all(texts)).join(''), /abandoned|error/i);
+  }
+});
+
 test('of several servers a missing one is reported and the others run', async (context) => {
   const cwd = folder(context, {
     'm.json': JSON.stringify({

@@ -22,7 +22,7 @@ export async function run(line: Line): Promise<number> {
     log,
     drain: config.drain,
     failed: report,
-    start: () => start(config, log, { probe: line.given['probe'] !== false, absent }),
+    start: (abandon) => start(config, log, { probe: line.given['probe'] !== false, absent, abandon }),
   });
 }
 
@@ -54,12 +54,13 @@ interface StartOptions {
   readonly probe: boolean;
   /** Servers that need no trying. */
   readonly absent: ReadonlySet<string>;
+  readonly abandon: AbortSignal;
 }
 
-async function start(config: Config, log: OpenLog, { probe, absent }: StartOptions): Promise<Running> {
+async function start(config: Config, log: OpenLog, { probe, absent, abandon }: StartOptions): Promise<Running> {
   let bridge: OpenBridge;
   try {
-    bridge = await openBridge(config, log);
+    bridge = await openBridge(config, log, abandon);
   } catch (error) {
     throw await listenFailure(error, config);
   }
