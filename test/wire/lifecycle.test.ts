@@ -29,6 +29,7 @@ describe('life of a session', () => {
           stubborn: hostile({ ...env, IGNORE_TERM: '1' }),
           slow: hostile({ STARTUP_MS: '1500' }),
           silent: hostile({ ...life.env, SILENT: '1' }, { startTimeout: '1s' }),
+          telling: { command: '/bin/sh', args: ['-c', 'echo no licence here >&2; exec sleep 60'], startTimeout: '1s' },
           failing: hostile({ ...ledger.env, CRASH_AT_START: '3' }),
           missing: { command: '/nonexistent/secret-path/server' },
         },
@@ -212,6 +213,11 @@ describe('life of a session', () => {
     if (answer.status === 200) assertError(answer.messages.at(-1), -31521, 'server.start_timeout', 'no');
     else assertRefused(answer, { status: 504, code: -31521, reason: 'server.start_timeout' });
     assert.equal(answer.headers.get('mcp-session-id'), null);
+  });
+
+  it('a start that takes too long is told with the last words of the server', async () => {
+    const answer = await post(bridge.url('telling'), initialize);
+    assert.deepEqual(answer.messages.at(-1)?.error?.data?.['stderr'], ['no licence here'], answer.text);
   });
 
   it('a command that does not exist is refused without naming it', async () => {

@@ -63,6 +63,7 @@ export const ERRORS = {
   'server.broken': row(200, -31502, 'unknown', true, 'The MCP server broke the stdio protocol and was stopped.'),
   'server.deadline': row(200, -31504, 'unknown', true, 'The call did not finish before its deadline.'),
   'server.reply_too_large': row(200, -31413, 'unknown', false, 'The answer is larger than the configured limit.'),
+  'server.reply_invalid': row(200, -31502, 'unknown', false, 'The MCP server answered with a line that is no valid JSON-RPC message.'),
   'session.ended': row(200, -31502, 'unknown', true, 'The session was ended while the call was running.'),
   'cluster.no_worker': row(503, -31503, 'no', true, 'No worker serves this server at the moment.'),
   'cluster.unavailable': row(503, -31503, 'no', true, 'The message bus is not connected.'),

@@ -55,3 +55,8 @@ export function failCall(session: SessionParts, call: Call, error: CausewayError
 export function exitFacts({ code, signal, stderr }: ChildExit): ErrorFacts {
   return { stderr, ...(code === null ? {} : { exitCode: code }), ...(signal === null ? {} : { signal }) };
 }
+
+/** The child has not answered initialize in time; with what it said meanwhile. */
+export function startTimedOut(session: SessionParts): CausewayError {
+  return new CausewayError('server.start_timeout', { facts: { stderr: session.child()?.lastWords() ?? [] } });
+}

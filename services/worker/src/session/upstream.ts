@@ -7,7 +7,7 @@
  */
 import { verdictOf, type ClientHead } from '@causeway/cluster';
 import { CausewayError, errorResponse, slice, splice } from '@causeway/protocol';
-import { answerOn, endCall, failCall } from './outcome.ts';
+import { answerOn, endCall, failCall, startTimedOut } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
 import type { Stream } from './stream.ts';
 
@@ -100,7 +100,7 @@ export function beginCall(session: SessionParts, head: Pick<ClientHead, 'frame' 
   idle.hold(call);
   if (first) session.handshake.greeting(body);
   call.cancelDeadline = wheel.after(first ? server.startTimeout : server.requestTimeout, () => {
-    if (first) return session.close('start_timeout', new CausewayError('server.start_timeout'));
+    if (first) return session.close('start_timeout', startTimedOut(session));
     session.child()?.write(cancellation(call.internal));
     failCall(session, call, new CausewayError('server.deadline'));
   });
