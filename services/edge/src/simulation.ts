@@ -3,6 +3,7 @@
  * and chance are given.
  */
 export type { EdgeContext } from './context.ts';
+export { asRefusal, refuse } from './http/refusal.ts';
 export { get, post, remove } from './http/streamable.ts';
 export type { Visit } from './http/visit.ts';
 export { openContext } from './open-context.ts';

@@ -3,7 +3,7 @@
  * what is kept and one for what is said, and its doors to both. What the code above it is given is a cluster like any
  * other.
  */
-import { newWorkerId, type WorkerId } from '@causeway/protocol';
+import type { WorkerId } from '@causeway/protocol';
 import type { Cluster } from '../cluster.ts';
 import { LogLedger } from '../log-ledger.ts';
 import type { LeaseTimes } from '../ledger.ts';
@@ -27,7 +27,7 @@ interface Waiting {
 }
 
 export class Member implements RecordStore {
-  readonly id: WorkerId = newWorkerId();
+  readonly id: WorkerId;
   readonly time: Time;
   readonly control: Connection;
   readonly data: Connection;
@@ -45,7 +45,8 @@ export class Member implements RecordStore {
   #looked = 0;
   #taken = 0;
 
-  constructor(world: World) {
+  constructor(world: World, id: WorkerId) {
+    this.id = id;
     this.#world = world;
     const { time, log } = world;
     this.time = { now: () => time.now(), random: time.random, after: (ms, fn) => time.after(ms, () => this.act(fn)) };

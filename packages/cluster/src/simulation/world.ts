@@ -2,6 +2,7 @@
  * Owns a simulated world: virtual time, and the servers that everybody shares: the log of the workers' records, the
  * session records, the bus. Everything that happens follows from the seed.
  */
+import type { WorkerId } from '@causeway/protocol';
 import { RecordLog } from '../memory/record-log.ts';
 import { Net } from './bus.ts';
 import { Member } from './member.ts';
@@ -26,7 +27,7 @@ export class World {
   }
 
   join(): Member {
-    const member = new Member(this);
+    const member = new Member(this, `member${String(this.members.length).padStart(6, '0')}` as WorkerId);
     this.members.push(member);
     return member;
   }
