@@ -4,6 +4,7 @@
  * or the bus's end; nothing of it is left afterwards. Leaves publishing to the bus.
  */
 import { BusError, type BusFailure, type BusMessage, type RequestOptions } from './bus.ts';
+import { systemTime, type Time } from './time.ts';
 
 interface Pending {
   readonly resolve: (message: BusMessage) => void;
@@ -12,12 +13,14 @@ interface Pending {
 
 export class Requests {
   readonly #prefix: string;
+  readonly #time: Pick<Time, 'after'>;
   readonly #pending = new Map<string, Pending>();
   #count = 0;
 
   /** `inbox`: the subject below which this bus alone listens. */
-  constructor(inbox: string) {
+  constructor(inbox: string, time: Pick<Time, 'after'> = systemTime) {
     this.#prefix = `${inbox}.`;
+    this.#time = time;
   }
 
   /** Sends by `publish`, under a fresh reply address, and waits. A throw of `publish` is the outcome. */
@@ -26,7 +29,7 @@ export class Requests {
     const reply = this.#prefix + (this.#count += 1).toString(36);
     return new Promise((resolve, reject) => {
       const end = (): void => {
-        clearTimeout(timer);
+        cancel();
         signal?.removeEventListener('abort', aborted);
         this.#pending.delete(reply);
       };
@@ -35,7 +38,7 @@ export class Requests {
         reject(new BusError(failure, subject));
       };
       const aborted = (): void => fail('aborted');
-      const timer = setTimeout(fail, Math.max(deadline, 0), 'timeout');
+      const cancel = this.#time.after(Math.max(deadline, 0), () => fail('timeout'));
       this.#pending.set(reply, {
         resolve: (message) => {
           end();

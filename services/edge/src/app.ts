@@ -8,11 +8,7 @@ import type { EdgeContext, EdgeOptions } from './context.ts';
 import { openAdmin, type AdminDoor } from './http/admin.ts';
 import { openDiagnostics } from './http/diagnostics.ts';
 import { createServer } from './http/server.ts';
-import { openServers } from './servers.ts';
-import { Exchanges } from './session/exchanges.ts';
-import { PendingOpens } from './session/pending-opens.ts';
-import { Places } from './session/places.ts';
-import { Relocation } from './session/relocate.ts';
+import { openContext } from './open-context.ts';
 
 export interface EdgeDeps {
   readonly cluster: Cluster;
@@ -36,8 +32,6 @@ export interface Edge extends AsyncDisposable {
   drain(deadline: number): Promise<void>;
 }
 
-const DEADLINE = 10 * 60_000;
-
 /** Starts an edge. Rejects with Node's own error when the address cannot be listened on. */
 export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Edge> {
   const { cluster } = deps;
@@ -45,28 +39,7 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
   const log = deps.log.child({ scope: 'edge' });
   await using stack = new AsyncDisposableStack();
   const wheel = stack.use(createWheel());
-  const servers = stack.use(openServers(cluster.ledger));
-  const exchanges = stack.use(new Exchanges(cluster, id, wheel, log));
-  await exchanges.open();
-  const key = await cluster.sessions.signingKey();
-  const edge: EdgeContext = {
-    id,
-    cluster,
-    exchanges,
-    servers,
-    opens: new PendingOpens(systemClock),
-    places: new Places(),
-    relocation: new Relocation(() => edge),
-    key,
-    verified: new Map(),
-    streams: new Set(),
-    clock: systemClock,
-    wheel,
-    log,
-    options,
-    gate: { state: 'open' },
-    deadline: options.requestTimeout ?? DEADLINE,
-  };
+  const edge = await openContext(stack, { id, cluster, log, clock: systemClock, wheel, random: Math.random }, options);
   const health = createHealth();
   health.add('drain', () => (edge.gate.state === 'open' ? { state: 'ok' } : { state: 'failing', note: 'shutting down' }));
   health.add('bus', () => (cluster.bus.status === 'connected' ? { state: 'ok' } : { state: 'failing', note: cluster.bus.status }));
@@ -87,7 +60,7 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
     },
     async drain(deadline) {
       edge.gate.state = 'closed';
-      await exchanges.answered(AbortSignal.timeout(deadline));
+      await edge.exchanges.answered(AbortSignal.timeout(deadline));
       for (const stream of edge.streams) stream.retire(options.streams.retry);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

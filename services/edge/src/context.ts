@@ -1,5 +1,5 @@
 /**
- * Owns what the parts of an edge share: made once in app.ts, handed down, never stored elsewhere.
+ * Owns what the parts of an edge share: made once in open-context.ts, handed down, never stored elsewhere.
  */
 import type { Cluster } from '@causeway/cluster';
 import type { Config } from '@causeway/config';
@@ -42,6 +42,8 @@ export interface EdgeContext {
   readonly streams: Set<EventStream>;
   readonly clock: Clock;
   readonly wheel: Wheel;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
   readonly log: Log;
   readonly options: EdgeOptions;
   /** `unready`: balancers should look elsewhere. `closed`: no call and no stream is begun any more; what runs is finished. */

@@ -4,18 +4,17 @@
 import { hostname } from 'node:os';
 import { encode, type Cluster, type NewRecord, type OpenHead, type ServedServer, type StoredSession } from '@causeway/cluster';
 import { CausewayError, newWorkerId, type SessionToken, type WorkerId } from '@causeway/protocol';
-import { createWheel, systemClock, type Log, type Wheel } from '@causeway/runtime';
+import type { Clock, Log, Wheel } from '@causeway/runtime';
 import { Capacity } from './capacity.ts';
-import { openOrphanSweep } from './child/orphans.ts';
 import { createControl } from './control.ts';
 import { EdgeWatch } from './edges.ts';
 import { openIntake } from './intake.ts';
+import { openMachine, type Machine } from './machine.ts';
 import type { WorkerOptions } from './options.ts';
 import { probe } from './probe.ts';
 import type { SessionDeps } from './session/deps.ts';
 import { Session } from './session/session.ts';
 import { depsOfSessions, replyBy } from './session-ports.ts';
-import { openStarts } from './starts.ts';
 import { Takeover } from './takeover.ts';
 import { openTenure, type Tenure } from './tenure.ts';
 import { Vigil } from './vigil.ts';
@@ -25,6 +24,8 @@ export interface WorkerDeps {
   readonly log: Log;
   /** Needed where the cluster's inbox is named after it; default a new one. */
   readonly id?: WorkerId;
+  /** Default the one that this process runs on. */
+  readonly machine?: Machine;
 }
 
 export interface Worker extends AsyncDisposable {
@@ -45,26 +46,27 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const id = deps.id ?? newWorkerId();
   const log = deps.log.child({ scope: 'worker', owner: id });
   await using stack = new AsyncDisposableStack();
-  const wheel = stack.use(createWheel());
-  const starts = stack.use(await openStarts({ worker: id, log }, options.worker));
+  const machine = deps.machine ?? stack.use(await openMachine({ worker: id, log }, options.worker));
+  const { clock, wheel, start } = machine;
+  const now = (): number => clock.monotonic();
   const capacity = new Capacity();
   const tenure = stack.use(
     await openTenure(
-      { ledger: cluster.ledger, wheel, log, now: () => systemClock.monotonic(), grace: options.worker.grace, sessions: capacity },
+      { ledger: cluster.ledger, wheel, log, now, grace: options.worker.grace, sessions: capacity },
       firstRecord(id, options),
     ),
   );
-  stack.use(await openOrphanSweep({ log, own: { worker: id, isCurrent: (mark) => isHeld(capacity, mark) } }));
+  stack.use(await machine.sweep((mark) => isHeld(capacity, mark)));
   const { bus, subjects } = cluster;
   const reply = replyBy(cluster);
   const edges = stack.use(new EdgeWatch(wheel, (edge, to) => bus.publish(to, encode({ t: 'ping' }), subjects.edgeLost(id, edge))));
   const vigil = stack.use(new Vigil({ records: cluster.sessions, wheel, log, sessions: () => capacity.sessions }));
   // Whoever knows the key can put it back.
   await cluster.sessions.signingKey();
-  const sessionDeps = depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, start: starts.start });
+  const sessionDeps = depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, machine });
   const build = (opening: BuiltSession, from?: StoredSession): Session => {
     if (!tenure.held) throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
-    return buildSession(opening, sessionDeps, { servers: options.servers, wheel, log }, from);
+    return buildSession(opening, sessionDeps, { servers: options.servers, clock, wheel, log }, from);
   };
   const takeover = new Takeover({
     cluster,
@@ -72,7 +74,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
     servers: options.servers,
     capacity,
     sleep: (ms) => new Promise((resolve) => wheel.after(ms, resolve)),
-    now: () => systemClock.monotonic(),
+    now,
     build: (session, stored) => build({ ...stored.record, session, epoch: stored.record.epoch + 1 }, stored),
   });
   const link = stack.use(followBus(bus, tenure, capacity));
@@ -85,7 +87,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
       takeover,
       log,
       reply,
-      build: (head) => build({ ...head, epoch: 1, created: systemClock.now() }),
+      build: (head) => build({ ...head, epoch: 1, created: clock.now() }),
       losses: () => link.losses,
       control: createControl({ bus, capacity, log, draining: (draining) => tenure.update({ draining }) }),
     }),
@@ -100,7 +102,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
     probe: (name) => {
       const server = options.servers[name];
       if (!server) return Promise.reject(new CausewayError('server.unknown'));
-      return probe(server, (listeners) => starts.start(PROBE, server, listeners));
+      return probe(server, (listeners) => start(PROBE, server, listeners));
     },
     drain: (deadline) => drain(deadline, { capacity, tenure, wheel }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
@@ -136,6 +138,7 @@ async function drain(deadline: number, { capacity, tenure, wheel }: Draining): P
 
 interface Surroundings {
   readonly servers: WorkerOptions['servers'];
+  readonly clock: Clock;
   readonly wheel: Wheel;
   readonly log: Log;
 }
@@ -147,12 +150,12 @@ type BuiltSession = Pick<OpenHead, 'server' | 'session' | 'identity' | 'transpor
 };
 
 /** A session, not begun yet. Throws `server.unknown`. */
-function buildSession(facts: BuiltSession, deps: SessionDeps, { servers, wheel, log }: Surroundings, from?: StoredSession): Session {
+function buildSession(facts: BuiltSession, deps: SessionDeps, { servers, clock, wheel, log }: Surroundings, from?: StoredSession): Session {
   const server = Object.hasOwn(servers, facts.server) ? servers[facts.server] : undefined;
   if (!server) throw new CausewayError('server.unknown');
   const { session: token, identity, share, transport, epoch, created } = facts;
   const named = log.child({ server: server.name, session: token.slice(0, 8) });
-  const opening = { token, identity, server, transport, epoch, created, clock: systemClock, wheel, log: named };
+  const opening = { token, identity, server, transport, epoch, created, clock, wheel, log: named };
   return new Session(deps, share === undefined ? opening : { ...opening, share }, from);
 }
 

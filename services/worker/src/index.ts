@@ -1,3 +1,5 @@
 /** The public names of @causeway/worker. */
 export { openWorker, type Worker, type WorkerDeps } from './app.ts';
 export type { WorkerOptions } from './options.ts';
+export type { Machine } from './machine.ts';
+export type { Child, ChildExit, ChildListeners } from './child/child.ts';

@@ -4,15 +4,14 @@
  */
 import { BusError, encode, type Cluster, type DownHead } from '@causeway/cluster';
 import type { WorkerId } from '@causeway/protocol';
-import { systemClock } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
 import { createBreaker } from './child/breaker.ts';
 import type { EdgeWatch } from './edges.ts';
+import type { Machine } from './machine.ts';
 import type { WorkerOptions } from './options.ts';
 import { JournalBudget } from './session/budget.ts';
 import { CallLimits } from './session/call-limits.ts';
 import type { SessionDeps } from './session/deps.ts';
-import type { StartChild } from './starts.ts';
 import type { Tenure } from './tenure.ts';
 import type { Vigil } from './vigil.ts';
 
@@ -36,13 +35,13 @@ export interface SessionDoors {
   readonly tenure: Tenure;
   readonly vigil: Vigil;
   readonly reply: SessionDeps['reply'];
-  readonly start: StartChild;
+  readonly machine: Machine;
 }
 
-export function depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, start }: SessionDoors): SessionDeps {
+export function depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, machine }: SessionDoors): SessionDeps {
   const { bus, subjects } = cluster;
   const { streams, limits } = options;
-  const breaker = createBreaker({ now: () => systemClock.monotonic(), random: Math.random });
+  const breaker = createBreaker({ now: () => machine.clock.monotonic(), random: machine.random });
   const budget = new JournalBudget(streams.workerJournalBytes);
   const { sessions: total, sessionsPerIdentity: identity } = limits;
   return {
@@ -75,6 +74,6 @@ export function depsOfSessions({ cluster, id, options, edges, capacity, tenure, 
       const receipt = subjects.streamLost(id, session, stream.name, stream.attachment, seq);
       bus.publish(to, bytes ? encode(head, bytes) : encode(head), receipt);
     },
-    startChild: start,
+    startChild: machine.start,
   };
 }

@@ -4,20 +4,17 @@
  * is held stays within the limit (BAR I2); in the end what is counted is what is held (I3), every claim has had one
  * outcome, and every free place can be had.
  *
- * Runs as a thread of its own (`run.ts`): the test runner follows every promise of its thread, which costs more than
+ * Runs as a thread of its own (`src/simulation/run.ts`): the test runner follows every promise of its thread, which costs more than
  * the schedules themselves.
  */
 import assert from 'node:assert/strict';
 import { CausewayError } from '@causeway/protocol';
 import type { Claim } from '../../src/admission.ts';
 import type { Lease, Permit } from '../../src/ledger.ts';
-import { runHere } from './run.ts';
-import { TIMES, World, type Member } from './world.ts';
+import { runHere, TIMES, World, type Member } from '../../src/simulation/index.ts';
 
 const LIMIT = 10;
 const CLAIM: Claim = { server: 's', limits: { total: LIMIT } };
-/** Milliseconds after which a cut connection is closed by the server, and after which its client notices. */
-const NOTICED = { low: 10_000, high: 15_000 };
 
 interface Worker {
   readonly member: Member;
@@ -106,7 +103,7 @@ class Schedule {
     const { member } = worker;
     const kind = time.random();
     if (kind < 0.25) {
-      member.partition(time.between(NOTICED.low, NOTICED.high));
+      member.partition();
       time.after(time.between(100, 40_000), () => member.heal());
     } else if (kind < 0.45) {
       member.stop();
@@ -133,7 +130,7 @@ class Schedule {
     const { time } = this.world;
     const other = this.workers.find((one) => one.member !== member && !one.member.crashed && one.lease !== undefined);
     if (!other) return;
-    const nobody = (): boolean => member.crashed || (member.cut !== 'no' && time.now() - member.cutSince > NOTICED.low);
+    const nobody = (): boolean => member.data.dropped;
     let since: number | undefined;
     let left = false;
     const look = (): void => {

@@ -9,7 +9,7 @@
  */
 import { BusError, decode, encode, PING, tail, type Cluster, type ControlHead, type DownHead, type Subscription } from '@causeway/cluster';
 import type { EdgeId, WorkerId } from '@causeway/protocol';
-import { systemClock, type Log, type Wheel } from '@causeway/runtime';
+import type { Clock, Log, Wheel } from '@causeway/runtime';
 import { CALLING, LISTENING, type Exchange, type Followed, type Listener } from './exchange.ts';
 import { OwnerWatch } from './owner-watch.ts';
 
@@ -33,6 +33,14 @@ interface Entry {
   position: Position | undefined;
 }
 
+export interface ExchangesDeps {
+  readonly cluster: Cluster;
+  readonly edge: EdgeId;
+  readonly clock: Clock;
+  readonly wheel: Wheel;
+  readonly log: Log;
+}
+
 export class Exchanges implements Disposable {
   readonly #cluster: Cluster;
   readonly #edge: EdgeId;
@@ -47,12 +55,12 @@ export class Exchanges implements Disposable {
   #subscription: Subscription | undefined;
   #next = 0;
 
-  constructor(cluster: Cluster, edge: EdgeId, wheel: Wheel, log: Log) {
+  constructor({ cluster, edge, clock, wheel, log }: ExchangesDeps) {
     this.#cluster = cluster;
     this.#owners = new OwnerWatch({
       cluster,
       wheel,
-      now: () => systemClock.monotonic(),
+      now: () => clock.monotonic(),
       lost: (worker) => this.#loseAll(worker),
       lossy: (worker) => this.#askAll(this.#owners.names(worker)),
     });

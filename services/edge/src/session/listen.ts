@@ -142,7 +142,7 @@ export class Listening {
   #relocate(place: Place, missing: Missing, from: EventId | undefined): void {
     if (this.#over) return;
     this.#detach();
-    const { clock, relocation, wheel } = this.#edge;
+    const { clock, random, relocation, wheel } = this.#edge;
     this.#missingSince ??= clock.monotonic();
     relocation.find(this.#session, place, missing).then(
       (found) => {
@@ -152,7 +152,7 @@ export class Listening {
         const refusal = busFailure(error);
         const waited = clock.monotonic() - (this.#missingSince ?? 0);
         if (!this.#begun || !ERRORS[refusal.reason].retryable || waited > PATIENCE) return this.#refuse(refusal);
-        this.#cancel = wheel.after(1_000 * (refusal.retryAfter ?? 1) * (0.5 + Math.random()), () => this.#relocate(place, missing, from));
+        this.#cancel = wheel.after(1_000 * (refusal.retryAfter ?? 1) * (0.5 + random()), () => this.#relocate(place, missing, from));
       },
     );
   }

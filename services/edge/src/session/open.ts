@@ -83,7 +83,7 @@ export class SessionOpening implements Listener {
             pending: (one) => opens.count(one),
             except: this.#refused,
             unreached: (one) => opens.missed(one),
-            random: Math.random,
+            random: this.#edge.random,
           })
         : 'full';
     if (typeof chosen === 'string') return this.#refuse((chosen === 'full' ? this.#last : undefined) ?? refusal(chosen, server));

@@ -95,7 +95,7 @@ export class Relocation {
 
   /** An owner that answers may take up again what it let go; else as for a new session. Throws CausewayError. */
   #next({ server }: KnownSession, tried: Place, missing: Missing, except: ReadonlySet<WorkerId>): WorkerId {
-    const { cluster, opens } = this.#edge();
+    const { cluster, opens, random } = this.#edge();
     const workers = cluster.ledger.workers();
     const former = workers.get(tried.owner);
     if (missing === 'absent' && former && !former.draining && !except.has(tried.owner) && !opens.missed(tried.owner)) return tried.owner;
@@ -106,7 +106,7 @@ export class Relocation {
       pending: (one) => opens.count(one),
       except,
       unreached: (one) => opens.missed(one),
-      random: Math.random,
+      random,
     });
     if (typeof chosen !== 'string') return chosen.worker;
     throw new CausewayError(chosen === 'full' ? 'limit.worker' : 'cluster.no_worker', { retryAfter: 2 });

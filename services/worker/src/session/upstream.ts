@@ -101,7 +101,8 @@ export function beginCall(session: SessionParts, head: Pick<ClientHead, 'frame' 
   if (first) session.handshake.greeting(body);
   call.cancelDeadline = wheel.after(first ? server.startTimeout : server.requestTimeout, () => {
     if (first) return session.close('start_timeout', startTimedOut(session));
-    session.child()?.write(cancellation(call.internal));
+    // Whoever may not touch the child any more lets it be.
+    if (session.mayAct()) session.child()?.write(cancellation(call.internal));
     failCall(session, call, new CausewayError('server.deadline'));
   });
 }

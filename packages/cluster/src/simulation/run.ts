@@ -13,19 +13,22 @@ interface Order {
 /** In the thread: plays the schedules that were ordered. */
 export async function runHere(play: (seed: number) => Promise<void>): Promise<void> {
   const { first, runs } = workerData as Order;
-  for (let seed = first; seed < first + runs; seed += 1) {
+  let seed = first;
+  const failed = (error: unknown): void =>
+    parentPort!.postMessage(`SIM_SEED=${seed}: ${error instanceof Error ? error.stack : String(error)}`, []);
+  process.on('uncaughtException', failed);
+  for (; seed < first + runs; seed += 1) {
     try {
       await play(seed);
     } catch (error) {
-      parentPort!.postMessage(`SIM_SEED=${seed}: ${(error as Error).stack ?? String(error)}`, []);
-      return;
+      return failed(error);
     }
   }
   parentPort!.postMessage('', []);
 }
 
-/** In the test: orders schedules of the program at `url`; rejects with the seed of the one that failed. */
-export async function runSchedules(url: URL, runs: number): Promise<void> {
+/** In the test: orders schedules of the program at `url`; resolves with what was run, rejects with the seed of the one that failed. */
+export async function runSchedules(url: URL, runs: number): Promise<string> {
   const given = process.env['SIM_SEED'];
   const first = given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given);
   const ordered = given === undefined ? Number(process.env['SIM_RUNS'] ?? runs) : 1;
@@ -34,5 +37,5 @@ export async function runSchedules(url: URL, runs: number): Promise<void> {
   const [told] = (await once(thread, 'message')) as [string];
   await thread.terminate();
   if (told !== '') throw new Error(told);
-  console.log(`# ${ordered} schedules, seeds from ${first}; ${Math.round(performance.now() - begun)} ms`);
+  return `${ordered} schedules, seeds from ${first}; ${Math.round(performance.now() - begun)} ms`;
 }

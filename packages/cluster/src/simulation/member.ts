@@ -1,0 +1,199 @@
+/**
+ * Owns one simulated process of a cluster: its time, which can stand still, its two connections, as over NATS one for
+ * what is kept and one for what is said, and its doors to both. What the code above it is given is a cluster like any
+ * other.
+ */
+import type { WorkerId } from '@causeway/protocol';
+import type { Cluster } from '../cluster.ts';
+import { LogLedger } from '../log-ledger.ts';
+import type { LeaseTimes } from '../ledger.ts';
+import { RecordsView, type SeenRecord } from '../records.ts';
+import { WriteConflict, type Expectation, type RecordStore } from '../store.ts';
+import { subjects } from '../subjects.ts';
+import type { Time } from '../time.ts';
+import { SimulatedBus } from './bus.ts';
+import { Connection } from './connection.ts';
+import { SimulatedSessions } from './sessions.ts';
+import type { World } from './world.ts';
+
+export const TIMES: LeaseTimes = { ttl: 20_000, heartbeat: 2_000, fence: 14_000 };
+/** Milliseconds until a write counts as failed. */
+const WRITE_DEADLINE = 2_000;
+
+/** Everything comes out at one place: at the connections of a process that stands still. */
+interface Waiting {
+  readonly kind: 'timer' | 'message';
+  readonly fn: () => void;
+}
+
+export class Member implements RecordStore {
+  readonly id: WorkerId;
+  readonly time: Time;
+  readonly control: Connection;
+  readonly data: Connection;
+  readonly view: RecordsView;
+  readonly ledger: LogLedger;
+  readonly bus: SimulatedBus;
+  readonly sessions: SimulatedSessions;
+  crashed = false;
+  /** When the right that its last acknowledged write gave is over, as the store knows it; 0: taken away, or never had. */
+  leaseUntil = 0;
+  readonly #world: World;
+  #stopped: Waiting[] | undefined;
+  /** Something was not heard: nothing counts until everything was looked at again. */
+  #gap = false;
+  #looked = 0;
+  #taken = 0;
+
+  constructor(world: World, id: WorkerId) {
+    this.id = id;
+    this.#world = world;
+    const { time, log } = world;
+    this.time = { now: () => time.now(), random: time.random, after: (ms, fn) => time.after(ms, () => this.act(fn)) };
+    this.control = new Connection(time, this.act, { changed: (live) => this.#connected(live) });
+    this.data = new Connection(time, this.act, { changed: () => this.bus.changed() });
+    this.view = new RecordsView(this.time, TIMES);
+    this.ledger = new LogLedger({ store: this, view: this.view, time: this.time, times: TIMES, whenLive: () => Promise.resolve() });
+    this.bus = new SimulatedBus(this, world.net);
+    this.sessions = new SimulatedSessions(this, world);
+    log.watch((entry) => this.#hear(entry));
+    this.view.snapshot(log.entries, log.last);
+  }
+
+  /** What a service is given. */
+  get cluster(): Cluster {
+    const { bus, ledger, sessions } = this;
+    return { kind: 'nats', bus, ledger, sessions, subjects: subjects(), [Symbol.asyncDispose]: () => Promise.resolve() };
+  }
+
+  get live(): boolean {
+    return this.control.live;
+  }
+
+  get stopped(): boolean {
+    return this.#stopped !== undefined;
+  }
+
+  put(worker: WorkerId, text: string, ttl: number, expect: Expectation): Promise<number> {
+    const sent = this.time.now();
+    return this.#send(
+      () => this.#world.log.put(worker, text, ttl, expect),
+      (sequence) => {
+        if (worker === this.id && sequence > this.#taken) this.leaseUntil = Math.max(this.leaseUntil, sent + TIMES.fence);
+      },
+    );
+  }
+
+  purge(worker: WorkerId, expect: { readonly own: number }): Promise<void> {
+    return this.#send(() => this.#world.log.purge(worker, expect)).then(() => undefined);
+  }
+
+  resync(): void {
+    const { log } = this.#world;
+    this.control.up('look', () => {
+      const { entries, last } = log;
+      this.control.down('watch', () => {
+        this.#gap = false;
+        this.#looked = last;
+        this.view.snapshot(entries, last);
+      });
+    });
+  }
+
+  /** SIGSTOP. */
+  stop(): void {
+    if (this.#stopped || this.crashed) return;
+    const stopped: Waiting[] = [];
+    this.#stopped = stopped;
+    for (const connection of [this.control, this.data]) connection.ignore(() => this.#stopped === stopped);
+  }
+
+  /** SIGCONT: what was due and what has come meanwhile happens now, each in its order, one before the other by chance. */
+  go(): void {
+    const waiting = this.#stopped;
+    if (waiting === undefined) return;
+    this.#stopped = undefined;
+    const { time } = this.#world;
+    const [timers, messages] = (['timer', 'message'] as const).map((kind) => waiting.filter((one) => one.kind === kind));
+    const bias = time.pick([0, 0.5, 1]);
+    while (timers!.length + messages!.length > 0) {
+      const first = messages!.length === 0 || (timers!.length > 0 && time.random() < bias) ? timers! : messages!;
+      const { fn, kind } = first.shift()!;
+      time.after(0, () => this.act(fn, kind));
+    }
+    for (const connection of [this.control, this.data]) time.after(0, () => this.act(() => connection.notice(), 'message'));
+  }
+
+  /** kill -9. */
+  crash(): void {
+    this.crashed = true;
+    this.#stopped = undefined;
+    this.control.close();
+    this.data.close();
+  }
+
+  partition(): void {
+    this.control.sever();
+    this.data.sever();
+  }
+
+  heal(): void {
+    this.control.mend();
+    this.data.mend();
+  }
+
+  /** Does it now, or when it goes on. */
+  readonly act = (fn: () => void, kind: 'timer' | 'message' = 'timer'): void => {
+    if (this.crashed) return;
+    if (this.#stopped) this.#stopped.push({ kind, fn });
+    else fn();
+  };
+
+  #connected(live: boolean): void {
+    this.#gap = true;
+    this.view.cut();
+    if (!live) return;
+    this.resync();
+    this.ledger.renew();
+  }
+
+  #hear(entry: SeenRecord): void {
+    if (entry.key === this.id && (entry.gone === 'taken' || entry.gone === 'expired')) {
+      this.#taken = entry.sequence;
+      this.leaseUntil = 0;
+    }
+    if (this.crashed || this.control.dropped) return;
+    this.control.down('watch', () => {
+      if (!this.#gap && entry.sequence > this.#looked) this.view.change(entry);
+    });
+  }
+
+  #send<T>(write: () => T, acknowledged: (value: T) => void = () => undefined): Promise<T> {
+    const { leaderless } = this.#world;
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const lost = (): boolean => this.#world.time.random() < this.#world.loss;
+    const late = this.time.after(WRITE_DEADLINE, () => reject(new Error('no answer in time')));
+    const answer = (fn: () => void): void => {
+      if (lost()) return;
+      this.control.down('', () => {
+        late();
+        fn();
+      });
+    };
+    if (lost()) return promise;
+    this.control.up('', () => {
+      if (leaderless()) return answer(() => reject(new Error('nobody leads')));
+      try {
+        const value = write();
+        answer(() => {
+          acknowledged(value);
+          resolve(value);
+        });
+      } catch (error) {
+        if (!(error instanceof WriteConflict)) throw error;
+        answer(() => reject(error));
+      }
+    });
+    return promise;
+  }
+}

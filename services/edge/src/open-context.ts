@@ -1,0 +1,49 @@
+/**
+ * Owns making what the parts of an edge share, in the order of its dependencies: an edge without its listeners. Time
+ * and chance are given, so that a simulation can run it in a world of its own.
+ */
+import type { Cluster } from '@causeway/cluster';
+import type { EdgeId } from '@causeway/protocol';
+import type { Clock, Log, Wheel } from '@causeway/runtime';
+import type { EdgeContext, EdgeOptions } from './context.ts';
+import { openServers } from './servers.ts';
+import { Exchanges } from './session/exchanges.ts';
+import { PendingOpens } from './session/pending-opens.ts';
+import { Places } from './session/places.ts';
+import { Relocation } from './session/relocate.ts';
+
+export interface ContextDeps {
+  readonly id: EdgeId;
+  readonly cluster: Cluster;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly wheel: Wheel;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+const DEADLINE = 10 * 60_000;
+
+/** What is opened is left to `stack`. */
+export async function openContext(stack: AsyncDisposableStack, deps: ContextDeps, options: EdgeOptions): Promise<EdgeContext> {
+  const { id, cluster, log, clock, wheel } = deps;
+  const servers = stack.use(openServers(cluster.ledger));
+  const exchanges = stack.use(new Exchanges({ cluster, edge: id, clock, wheel, log }));
+  await exchanges.open();
+  const key = await cluster.sessions.signingKey();
+  const edge: EdgeContext = {
+    ...deps,
+    exchanges,
+    servers,
+    opens: new PendingOpens(clock),
+    places: new Places(),
+    relocation: new Relocation(() => edge),
+    key,
+    verified: new Map(),
+    streams: new Set(),
+    options,
+    gate: { state: 'open' },
+    deadline: options.requestTimeout ?? DEADLINE,
+  };
+  return edge;
+}

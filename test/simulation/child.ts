@@ -1,0 +1,115 @@
+/**
+ * Owns a simulated stdio server: it answers initialize and calls after a while, says what it was given, and ends when
+ * it is stopped or its worker dies. It does not stand still with its worker.
+ */
+import type { OwnedSession } from '@causeway/cluster';
+import type { VirtualTime } from '@causeway/cluster/simulation';
+import type { Child, ChildExit, ChildListeners } from '@causeway/worker';
+import type { SessionToken } from '@causeway/protocol';
+import type { Judge } from './judge.ts';
+import type { SimulatedWorker } from './worker.ts';
+
+interface Message {
+  readonly id?: number | string;
+  readonly method?: string;
+  readonly params?: { readonly protocolVersion?: string; readonly arguments?: { readonly nonce?: string } };
+}
+
+export interface ChildDeps {
+  readonly time: VirtualTime;
+  readonly judge: Judge;
+  readonly worker: SimulatedWorker;
+  readonly listeners: ChildListeners;
+}
+
+const EXIT: ChildExit = { code: 0, signal: null, stderr: [] };
+
+export class SimulatedChild implements Child {
+  readonly pid = 1;
+  readonly token: SessionToken;
+  readonly epoch: number;
+  readonly worker: SimulatedWorker;
+  state: 'running' | 'stopping' | 'gone' = 'running';
+  readonly #deps: ChildDeps;
+  readonly #gone = Promise.withResolvers<ChildExit>();
+  #paused = false;
+  /** What it has printed and nobody has read. */
+  readonly #printed: Buffer[] = [];
+
+  constructor({ token, epoch }: OwnedSession, deps: ChildDeps) {
+    this.token = token;
+    this.epoch = epoch;
+    this.worker = deps.worker;
+    this.#deps = deps;
+  }
+
+  write(frame: Uint8Array): boolean {
+    if (this.state !== 'running') return false;
+    const { judge, time } = this.#deps;
+    const { id, method, params } = JSON.parse(Buffer.from(frame).toString()) as Message;
+    judge.touched(this, method ?? 'an answer');
+    const nonce = params?.arguments?.nonce;
+    if (nonce !== undefined) judge.ran(nonce, this);
+    if (id === undefined || method === undefined) return true;
+    // Some calls take long enough for anything to happen meanwhile.
+    const ms = method === 'initialize' || time.random() < 0.8 ? time.between(1, 300) : time.between(1_000, 12_000);
+    const capabilities = { logging: {}, tools: { listChanged: true } };
+    const result =
+      method === 'initialize'
+        ? { protocolVersion: params?.protocolVersion, capabilities, serverInfo: { name: 's', version: '1' } }
+        : { nonce, epoch: this.epoch };
+    time.after(ms, () => this.print({ jsonrpc: '2.0', id, result }));
+    return true;
+  }
+
+  /** Says something. */
+  print(message: object): void {
+    if (this.state === 'gone') return;
+    this.#printed.push(Buffer.from(JSON.stringify(message)));
+    this.#read();
+  }
+
+  noise(): void {}
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#read();
+  }
+
+  stop({ gentle = true }: { readonly gentle?: boolean } = {}): Promise<ChildExit> {
+    const { time } = this.#deps;
+    if (this.state === 'running') this.state = 'stopping';
+    if (this.state === 'stopping') time.after(gentle ? time.between(1, 5_000) : time.between(1, 300), () => this.end());
+    return this.#gone.promise;
+  }
+
+  /** It is gone, by itself or because it was stopped. */
+  end(): void {
+    if (this.state === 'gone') return;
+    this.state = 'gone';
+    this.worker.member.act(() => {
+      this.#deps.listeners.exit(EXIT);
+      this.#gone.resolve(EXIT);
+    }, 'message');
+  }
+
+  /** The kernel ends it with its worker. */
+  die(): void {
+    this.state = 'gone';
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop({ gentle: false });
+  }
+
+  #read(): void {
+    this.worker.member.act(() => {
+      while (!this.#paused && this.#printed.length > 0) this.#deps.listeners.line(this.#printed.shift()!);
+    }, 'message');
+  }
+}

@@ -1,0 +1,61 @@
+/** Owns the configuration of simulated services: the defaults, where a schedule can be long enough for them. */
+import type { ServerConfig } from '@causeway/config';
+import type { EdgeOptions } from '@causeway/edge';
+import type { WorkerOptions } from '@causeway/worker';
+
+/** Milliseconds of one call: at its server, and at the edge that waits for it. */
+export const REQUEST = 15_000;
+export const DEADLINE = 25_000;
+
+const server = (name: string, recovery: ServerConfig['recovery']): ServerConfig => ({
+  name,
+  command: 'simulated',
+  args: [],
+  env: {},
+  passEnvironment: false,
+  shell: false,
+  startTimeout: 10_000,
+  requestTimeout: REQUEST,
+  idle: 1_800_000,
+  age: 86_400_000,
+  limits: {},
+  default: false,
+  recovery,
+});
+
+const streams = {
+  heartbeat: 15_000,
+  journalFrames: 256,
+  journalBytes: 1 << 20,
+  journalAge: 300_000,
+  workerJournalBytes: 1 << 28,
+  creditFrames: 64,
+  creditBytes: 1 << 20,
+  retry: 1000,
+  maxMessage: 1 << 25,
+} as const;
+
+export interface Variation {
+  /** Milliseconds for which sessions outlive a lease that ran out. */
+  readonly grace: number;
+  /** Sessions of the whole cluster. */
+  readonly total: number | undefined;
+}
+
+export const workerOptions = ({ grace, total }: Variation): WorkerOptions => ({
+  servers: { again: server('again', 'restart'), once: server('once', 'end') },
+  limits: { callsPerSession: 64, callsPerIdentity: 256, ...(total === undefined ? {} : { sessions: total }) },
+  worker: { grace, capacity: 100, spawnConcurrency: 8, spawnQueue: 64, lineBytes: 1 << 20, stdinBytes: 1 << 20, stdinFrames: 256 },
+  streams,
+  drain: { timeout: 10_000, delay: 0 },
+});
+
+export const edgeOptions: EdgeOptions = {
+  listen: { host: '127.0.0.1', port: 0 },
+  diagnostics: { host: '127.0.0.1', port: false },
+  http: { allowedHosts: [], allowedOrigins: [], cors: false, maxBody: 4096, headers: {}, healthPaths: [], paths: {} },
+  auth: { apiKeys: [], identityProxies: [], anonymousBy: 'none' },
+  streams,
+  drain: { timeout: 1000, delay: 0 },
+  requestTimeout: DEADLINE,
+};

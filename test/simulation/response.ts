@@ -1,0 +1,89 @@
+/**
+ * Owns the HTTP side of a simulated client: a response as the edge's handlers know it, and what was read from it. It
+ * asserts that an answer begins once and ends once.
+ */
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+export interface Received {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | number>>;
+  /** JSON messages, in their order. */
+  readonly messages: readonly Message[];
+}
+
+export interface Message {
+  readonly id?: string | number | null;
+  readonly method?: string;
+  readonly result?: { readonly nonce?: string; readonly epoch?: number };
+  readonly error?: { readonly data?: { readonly reason: string; readonly executed: 'no' | 'unknown'; readonly retryable: boolean } };
+}
+
+export class Response extends EventEmitter {
+  headersSent = false;
+  destroyed = false;
+  writableEnded = false;
+  readonly writableNeedDrain = false;
+  readonly req = { complete: true };
+  readonly #ended: (received: Received) => void;
+  #status = 0;
+  #headers: Received['headers'] = {};
+  #body = '';
+
+  /** `ended` is called once, with everything. */
+  constructor(ended: (received: Received) => void) {
+    super();
+    this.#ended = ended;
+  }
+
+  /** As the handlers take it. */
+  get forEdge(): ServerResponse {
+    return this as unknown as ServerResponse;
+  }
+
+  get begun(): boolean {
+    return this.headersSent;
+  }
+
+  writeHead(status: number, headers: Received['headers']): this {
+    assert.ok(!this.headersSent, 'an answer begins once');
+    this.headersSent = true;
+    this.#status = status;
+    this.#headers = headers;
+    return this;
+  }
+
+  flushHeaders(): void {
+    assert.ok(this.headersSent);
+  }
+
+  write(bytes: Buffer): boolean {
+    assert.ok(!this.writableEnded, 'nothing follows the end of an answer');
+    this.#body += bytes.toString();
+    return true;
+  }
+
+  end(bytes?: Buffer): void {
+    assert.ok(!this.writableEnded, 'an answer ends once');
+    if (bytes !== undefined) this.write(bytes);
+    this.writableEnded = true;
+    if (!this.destroyed) this.#ended({ status: this.#status, headers: this.#headers, messages: this.#messages() });
+    queueMicrotask(() => this.leave());
+  }
+
+  /** The client leaves, or has everything. */
+  leave(): void {
+    if (this.destroyed) return;
+    this.destroyed = true;
+    this.emit('close');
+  }
+
+  #messages(): readonly Message[] {
+    if (this.#headers['content-type'] !== 'text/event-stream') return this.#body === '' ? [] : [JSON.parse(this.#body) as Message];
+    const data = this.#body.split('\n').filter((line) => line.startsWith('data: {'));
+    return data.map((line) => JSON.parse(line.slice(6)) as Message);
+  }
+}
+
+export const requestWith = (headers: Readonly<Record<string, string>>): IncomingMessage => ({ headers }) as unknown as IncomingMessage;

@@ -1,0 +1,29 @@
+/**
+ * Random schedules over the code of workers and edges in virtual time: workers that are killed, cut off, stopped past
+ * their lease and told to leave, edges that die and stand still, a bus that is lost for all, records that are emptied.
+ * What is asserted at every moment is judge.ts's; in the end, when everything has healed, every session that was not
+ * ended is served by the one owner that its record names, and when all are ended nothing of them is left.
+ *
+ * Runs as a thread of its own, as `@causeway/cluster/simulation` says.
+ */
+import { runHere } from '@causeway/cluster/simulation';
+import { Stage } from './stage.ts';
+
+const STEPS = 12;
+const STEP = 3_000;
+
+async function play(seed: number): Promise<void> {
+  const stage = new Stage(seed);
+  const { time } = stage.world;
+  await stage.begin();
+  for (let step = 0; step < STEPS; step += 1) {
+    for (let nth = Math.floor(time.random() * 6); nth > 0; nth -= 1) time.after(time.between(0, STEP), () => stage.use());
+    if (time.random() < 0.6) time.after(time.between(0, STEP), () => stage.disturb());
+    await stage.run(STEP);
+  }
+  await stage.heal();
+  await stage.assertServed();
+  await stage.assertNothingLeft();
+}
+
+await runHere(play);
