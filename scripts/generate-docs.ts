@@ -62,7 +62,8 @@ function errorsPage(): string {
   return `${MADE}
 # Errors
 
-Every error carries \`error.data = { source: "causeway", reason, executed, retryable, … }\`. The family says who can act: \`request.*\` the client,
+Every error carries \`error.data = { source: "causeway", reason, executed, retryable, ref, … }\`; \`ref\` also stands in one line of the log of
+the process that told the client. The family says who can act: \`request.*\` the client,
 \`limit.*\` whoever waits, \`server.*\` the owner of the stdio server, \`session.*\` and \`cluster.*\` the operator, \`internal\` us.
 
 \`executed\` is a promise: "no" means that the stdio server has certainly not seen the call. HTTP status 200 means that the call was dispatched

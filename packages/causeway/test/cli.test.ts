@@ -92,6 +92,7 @@ test('mistakes of usage exit 2 with what was probably meant, and nothing is star
     ],
     [['--port', '80', 'edge'], /the verb comes first: causeway edge/],
     [['run'], /there is no server to run/],
+    [['--stdio', `${process.execPath} "${CHILD}`], /--stdio: a quote is not closed/],
     [['--config', 'nope.yaml'], /nope\.yaml {2}no such file/],
     [['edge'], /an edge needs the NATS servers/],
     [['worker', '--', process.execPath], /a worker needs the NATS servers/],

@@ -38,7 +38,6 @@ export class FrameFault extends Error {
   }
 }
 
-/** BAR S13. */
 const CLIENT_SCAN: ScanLimits = { depth: 64, keys: 10_000, prototypeKeys: 'refuse', controls: 'refuse' };
 const MAX_BATCH = 100;
 /** A result may be large and deep, and reaches its client as it would directly; no parser takes it deeper than a line can be. */
@@ -116,7 +115,8 @@ function faults<T>(read: () => T, id?: () => string | undefined): T {
     return read();
   } catch (error) {
     if (!(error instanceof JsonFault)) throw error;
-    throw new FrameFault(error.kind === 'malformed' ? 'malformed' : 'invalid', error.message, id?.());
+    // What stands in a text that is no JSON is no id.
+    throw error.kind === 'malformed' ? new FrameFault('malformed', error.message) : new FrameFault('invalid', error.message, id?.());
   }
 }
 

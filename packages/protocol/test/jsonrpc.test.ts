@@ -86,6 +86,11 @@ test('what is not JSON is malformed', () => {
     refused(Buffer.from(bytes), 'malformed');
 });
 
+test('the id of what is not JSON is not told', () => {
+  for (const text of ['{"jsonrpc":"2.0","id":01,"method":"ping"}', '{"jsonrpc":"2.0","id":1,"method":"ping"', '{"id":"a",}'])
+    assert.equal(refused(text, 'malformed').id, undefined);
+});
+
 test('what is JSON but no message is invalid', () => {
   for (const text of ['42', '"x"', 'null', '[]', '[[]]', '[1]', '{}', '{"jsonrpc":"1.0","id":1,"method":"a"}', '{"jsonrpc":"2.0","id":1}'])
     refused(text, 'invalid');

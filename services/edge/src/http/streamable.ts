@@ -80,8 +80,8 @@ export async function post(edge: EdgeContext, visit: Visit, req: IncomingMessage
     res.writeHead(202, { 'content-length': 0, 'cache-control': 'no-store' }).end();
   } catch (error) {
     const { error: told, id: readId } = asRefusal(error);
-    if (told.reason === 'internal' && !(error instanceof FrameFault)) edge.log.error({ err: error }, 'post failed');
-    refuse(res, told, { id: readId ?? id });
+    if (told.reason === 'internal' && !(error instanceof FrameFault)) edge.log.error({ err: error, ref: told.ref }, 'post failed');
+    refuse(res, told, { log: edge.log, id: readId ?? id });
   }
 }
 
@@ -133,6 +133,7 @@ function call(
     retry: edge.options.streams.retry,
     heartbeat: edge.options.streams.heartbeat,
     wheel: edge.wheel,
+    log: edge.log,
     taken: (seq) => tell(edge, session, delivery.place, { t: 'credit', ...word, seq }),
     left: () => tell(edge, session, delivery.place, { t: 'detach', ...word }),
     finished: () => exchange.end(),
@@ -179,7 +180,7 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
       events.begin();
     },
     message: (head, bytes) => events?.message(bytes, { id: `${stream}.${head.seq}`, seq: head.seq }),
-    refused: (error) => refuse(res, error),
+    refused: (error) => refuse(res, error, { log: edge.log }),
     ended: () => events?.end(),
   };
   const listening = new Listening(edge, session, ports, { from });

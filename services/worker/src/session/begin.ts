@@ -92,7 +92,7 @@ export async function beginAgain(one: Beginning, stored: StoredSession): Promise
 /** What a beginning that failed is refused with. */
 export function beginFailed({ parts, held }: Beginning, error: unknown): CausewayError {
   const refusal = error instanceof CausewayError ? error : new CausewayError('internal', { cause: error });
-  if (!(error instanceof CausewayError)) parts.log.error({ err: error }, 'session could not be opened');
+  if (!(error instanceof CausewayError)) parts.log.error({ err: error, ref: refusal.ref }, 'session could not be opened');
   // What is not the server's fault must not pause its starts.
   if (refusal.reason.startsWith('server.')) held.attempt?.failed();
   return refusal;

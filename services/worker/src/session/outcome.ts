@@ -47,8 +47,14 @@ export function failCall(session: SessionParts, call: Call, error: CausewayError
     stream.detach();
     session.streams.done(stream);
   } else {
+    logFailure(session, error);
     answerCall(session, call, errorResponse(call.clientId.toString(), error));
   }
+}
+
+/** Every failure that a client is told by this worker stands in the log once; what the edge tells, it logs. */
+export function logFailure({ log }: SessionParts, { ref, reason }: CausewayError): void {
+  log.info({ ref, reason }, 'call failed');
 }
 
 /** What a client may know of a child's end. */
