@@ -46,10 +46,7 @@ export class Takeover {
   async take(head: ClaimHead, reply: string, answer: (head: DownHead) => void): Promise<void> {
     const { capacity, cluster, worker } = this.#deps;
     const here = capacity.find(head.session);
-    if (here) {
-      if (!(await here.begun) && capacity.find(head.session) === here) throw new CausewayError('cluster.moved', { retryAfter: 1 });
-      return answer({ t: 'ok', place: here.place });
-    }
+    if (here && (await this.#isHere(here, head))) return answer({ t: 'ok', place: here.place });
     const stored = await cluster.sessions.get(head.session);
     if (stored === undefined || stored.record.identity !== head.identity) throw new CausewayError('request.session_unknown');
     const { record } = stored;
@@ -59,13 +56,25 @@ export class Takeover {
       throw new CausewayError('cluster.owner_silent', { retryAfter: 1 });
     const forgotten = head.t === 'forget';
     if (forgotten || !this.#mayRestart(record)) {
-      await cluster.sessions.delete(head.session);
-      if (forgotten) return answer({ t: 'ok', place: { owner, epoch } });
+      // Somebody else was faster: what is to be done is to be done with what stands there now.
+      if (!(await cluster.sessions.delete(head.session, stored.revision))) return this.take(head, reply, answer);
+      if (forgotten) return answer({ t: 'ok' });
       throw new CausewayError('request.session_unknown');
     }
     // While its owner was looked for another edge may have asked for the same.
     if (capacity.find(head.session)) return this.take(head, reply, answer);
     capacity.admit(head.session, () => this.#deps.build(head.session, stored)).restore(stored, reply);
+  }
+
+  /** Whether the session is open here, or becomes so. One that is ending under the owner that was asked is waited for. */
+  async #isHere(here: Session, { session, from }: ClaimHead): Promise<boolean> {
+    if (here.closing && here.place.epoch === from.epoch) {
+      await here.ended;
+      return false;
+    }
+    if (await here.begun) return !here.closing;
+    if (this.#deps.capacity.find(session) === here) throw new CausewayError('cluster.moved', { retryAfter: 1 });
+    return false;
   }
 
   #mayRestart(record: SessionRecord): boolean {

@@ -73,9 +73,11 @@ function records(pair: Register): void {
     const token = newToken();
     await a.part.create(token, record());
     const stored = await b.part.get(token);
-    await a.part.delete(token);
-    await a.part.delete(token);
-    await b.part.delete(newToken());
+    assert.equal(await a.part.delete(token, stored!.revision + 1_000), false, 'it stands at another revision');
+    assert.ok(await b.part.get(token));
+    assert.equal(await a.part.delete(token, stored!.revision), true);
+    assert.equal(await a.part.delete(token, stored!.revision), true);
+    assert.equal(await b.part.delete(newToken(), 1), true);
     assert.equal(await b.part.get(token), undefined);
     assert.equal(await b.part.wasRemoved(token), true);
     assert.equal(await b.part.wasRemoved(newToken()), false);
@@ -133,7 +135,7 @@ function faults(pair: Register): void {
       a.part.get(token),
       a.part.create(newToken(), record()),
       a.part.replace(token, record(), 1),
-      a.part.delete(token),
+      a.part.delete(token, 1),
       a.part.signingKey(),
     ];
     await soon('refusals', Promise.all(refused.map((work) => assert.rejects(work, unavailable))), 15_000);

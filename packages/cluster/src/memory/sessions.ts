@@ -34,12 +34,16 @@ export class MemorySessions implements SessionRecords {
     return this.#hub.sessions.get(token)?.revision === revision ? this.#store(token, record) : undefined;
   }
 
-  async delete(token: SessionToken): Promise<void> {
+  async delete(token: SessionToken, revision: number): Promise<boolean> {
     this.#reach();
-    if (!this.#hub.sessions.delete(token)) return;
+    const held = this.#hub.sessions.get(token);
+    if (held === undefined) return true;
+    if (held.revision !== revision) return false;
+    this.#hub.sessions.delete(token);
     this.#hub.removed.add(token);
     // The oldest is forgotten first.
     if (this.#hub.removed.size > REMEMBERED) for (const oldest of this.#hub.removed) if (this.#hub.removed.delete(oldest)) break;
+    return true;
   }
 
   async signingKey(): Promise<Buffer> {

@@ -100,7 +100,10 @@ export class Exchanges implements Disposable {
     return {
       name,
       to,
-      unbind: () => this.#bind(name, entry, undefined),
+      unbind: () => {
+        this.#bind(name, entry, undefined);
+        entry.position = undefined;
+      },
       send: (worker, subject, head, body) => {
         this.#bind(name, entry, worker);
         this.#cluster.bus.publish(subject, body ? encode(head, body) : encode(head), to);

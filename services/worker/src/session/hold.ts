@@ -10,15 +10,18 @@
 export type HoldReason = 'taking_over' | 'lease' | 'giving_up';
 
 export interface Held {
+  readonly bytes: number;
   readonly pass: () => void;
   readonly refuse: () => void;
 }
 
 const MOST = 256;
+const MOST_BYTES = 16 * 1024 * 1024;
 
 export class Hold {
   readonly #reasons = new Set<HoldReason>();
   #waiting: Held[] = [];
+  #bytes = 0;
 
   /** Whether a message of this kind need not wait. While calls are finished, what finishes them gets through. */
   passes(kind: 'request' | 'notification' | 'response'): boolean {
@@ -38,7 +41,9 @@ export class Hold {
 
   /** `false`: too many wait. */
   add(message: Held): boolean {
-    if (this.#waiting.length >= MOST) return false;
+    const full = this.#waiting.length >= MOST || (this.#bytes > 0 && this.#bytes + message.bytes > MOST_BYTES);
+    if (full) return false;
+    this.#bytes += message.bytes;
     this.#waiting.push(message);
     return true;
   }
@@ -51,6 +56,7 @@ export class Hold {
   #take(): readonly Held[] {
     const waiting = this.#waiting;
     this.#waiting = [];
+    this.#bytes = 0;
     return waiting;
   }
 }

@@ -13,6 +13,7 @@ export class Ownership {
   readonly #token: SessionToken;
   readonly #moved: () => void;
   #stored: StoredSession | undefined;
+  #attempted: SessionRecord | undefined;
   #writing: Promise<void> = Promise.resolve();
   #over = false;
 
@@ -28,18 +29,33 @@ export class Ownership {
   }
 
   /** Rejects with CausewayError when the token is taken, or nothing can be written. */
-  async create(record: SessionRecord): Promise<void> {
-    const revision = await this.#records.create(this.#token, record);
-    if (revision === undefined) throw new CausewayError('internal', { message: 'The session id is taken.' });
-    this.#stored = { record, revision };
+  create(record: SessionRecord): Promise<void> {
+    return this.#attempt(record, async () => {
+      const revision = await this.#records.create(this.#token, record);
+      if (revision === undefined) throw new CausewayError('internal', { message: 'The session id is taken.' });
+      return revision;
+    });
   }
 
   /** Makes `owner` the session's next owner. Rejects with `cluster.moved` when somebody else was faster. */
-  async take(stored: StoredSession, owner: WorkerId): Promise<void> {
+  take(stored: StoredSession, owner: WorkerId): Promise<void> {
     const record = { ...stored.record, owner, epoch: stored.record.epoch + 1 };
-    const revision = await this.#records.replace(this.#token, record, stored.revision);
-    if (revision === undefined) throw new CausewayError('cluster.moved', { retryAfter: 1 });
-    this.#stored = { record, revision };
+    return this.#attempt(record, async () => {
+      const revision = await this.#records.replace(this.#token, record, stored.revision);
+      if (revision === undefined) throw new CausewayError('cluster.moved', { retryAfter: 1 });
+      return revision;
+    });
+  }
+
+  /** The first write. Whatever is said of it, it may have been carried out: `remove` finds out. */
+  async #attempt(record: SessionRecord, write: () => Promise<number>): Promise<void> {
+    this.#attempted = record;
+    const writing = write();
+    this.#writing = writing.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#stored = { record, revision: await writing };
   }
 
   /** Writes what has changed, soon; what cannot be written now is written with the next change. */
@@ -60,17 +76,29 @@ export class Ownership {
     this.#serially(() => this.#look());
   }
 
-  /** Whether the session is still ours, as the store says. Rejects with `cluster.unavailable`. */
+  /**
+   * Whether the session is still ours. It is written once more for this, so that whoever had read the record before,
+   * and believed its owner gone, can no longer take it. Rejects with `cluster.unavailable`.
+   */
   async confirm(): Promise<boolean> {
     await this.#writing;
-    await this.#look();
+    const stored = this.#stored;
+    if (stored === undefined || this.#over) return false;
+    const revision = await this.#records.replace(this.#token, stored.record, stored.revision);
+    if (revision === undefined) await this.#look();
+    else this.#stored = { ...stored, revision };
     return !this.#over;
   }
 
+  /** Removes the record if it is ours; what stands there of another owner stays. Rejects with `cluster.unavailable`. */
   async remove(): Promise<void> {
     this.#over = true;
     await this.#writing;
-    if (this.#stored !== undefined) await this.#records.delete(this.#token);
+    const mine = this.#stored?.record ?? this.#attempted;
+    if (mine === undefined) return;
+    if (this.#stored !== undefined && (await this.#records.delete(this.#token, this.#stored.revision))) return;
+    const found = await this.#records.get(this.#token);
+    if (found?.record.owner === mine.owner && found.record.epoch === mine.epoch) await this.#records.delete(this.#token, found.revision);
   }
 
   /** The record is somebody else's business from now on. */

@@ -33,7 +33,6 @@ export class Session {
   readonly #ended = Promise.withResolvers<void>();
   readonly #forgotten = Promise.withResolvers<void>();
   readonly #abandon = new AbortController();
-  readonly #cancelAge: () => void;
   #start: Promise<boolean> = Promise.resolve(false);
   #state: SessionState = { kind: 'starting' };
 
@@ -41,7 +40,6 @@ export class Session {
   constructor(deps: SessionDeps, opening: SessionOpening, from?: StoredSession) {
     this.#deps = deps;
     this.#opening = opening;
-    const { clock, wheel, server, created } = opening;
     this.#parts = buildParts(deps, opening, from, {
       held: this.#held,
       starting: () => this.#state.kind === 'starting',
@@ -49,7 +47,6 @@ export class Session {
       close: (reason, error) => this.close(reason, error),
     });
     this.readers = new Readers(this.#parts, deps.edges);
-    this.#cancelAge = wheel.after(Math.max(0, created + server.age - clock.now()), () => this.close('age'));
   }
 
   get place(): Place {
@@ -68,6 +65,9 @@ export class Session {
     return this.#ended.promise;
   }
 
+  get closing(): boolean {
+    return 'reason' in this.#state;
+  }
   /** Resolves once the session is open, with `true`, or has failed to. */
   get begun(): Promise<boolean> {
     return this.#start;
@@ -122,7 +122,8 @@ export class Session {
     }
     const pass = (): void => this.client(head, body, reply);
     const refuse = (): void => this.#deps.reply(reply, verdictOf(this.#gone()));
-    if (!this.#hold.add({ pass, refuse })) this.#deps.reply(reply, verdictOf(new CausewayError('server.busy', { retryAfter: 1 })));
+    if (!this.#hold.add({ bytes: body.length, pass, refuse }))
+      this.#deps.reply(reply, verdictOf(new CausewayError('server.busy', { retryAfter: 1 })));
   }
 
   /** An edge's word about a stream, or about the session. */
@@ -159,11 +160,13 @@ export class Session {
     this.#hold.end('lease');
   }
 
-  /** The lease is another one: takes a place under it. Rejects with CausewayError; the session is then to be ended. */
+  /** The lease is another one: takes a place under it. Rejects with CausewayError: `cluster.unavailable` says that it is not known yet. */
   async readmit(): Promise<void> {
     const { permit } = this.#held;
-    if (permit === undefined) throw new CausewayError('cluster.unavailable');
-    this.#held.permit = await this.#deps.admit(permit.claim, { signal: this.#abandon.signal, revoked: () => this.close('revoked') });
+    if (permit === undefined) throw new CausewayError('cluster.moved');
+    const next = await this.#deps.admit(permit.claim, { signal: this.#abandon.signal, revoked: () => this.close('revoked') });
+    if (this.#abandon.signal.aborted) return next.release();
+    this.#held.permit = next;
     if (!(await this.ownership.confirm())) throw new CausewayError('cluster.moved');
   }
 
@@ -188,14 +191,14 @@ export class Session {
   close(reason: EndReason, error?: CausewayError): void {
     if (!this.#step({ kind: 'close', reason })) return;
     if (reason === 'start_timeout') this.#held.attempt?.failed();
-    this.#abandon.abort(new CausewayError('session.ended'));
-    this.#cancelAge();
     const told = error ?? new CausewayError('session.ended', { facts: { ended: reason } });
     const stays = this.#stays(reason);
+    // What had not begun can be done by another.
+    this.#abandon.abort(stays ? new CausewayError('cluster.moved', { retryAfter: 1 }) : told);
     const end = endSession(this.#parts, this.#held, { reason, told, stays, readers: this.readers, start: this.#start });
     this.#hold.refuse();
     void end.forgotten.then((forgotten) => {
-      if (!forgotten) this.#deps.removeLater(this.#opening.token);
+      if (!forgotten) this.#deps.removeLater(this.ownership);
       this.#forgotten.resolve();
     });
     void end.gone.then(() => {
@@ -207,9 +210,7 @@ export class Session {
 
   /** Whether another worker may take up what ends here. */
   #stays(reason: EndReason): boolean {
-    return (
-      keepsRecord(reason, { takenOver: this.#opening.epoch > 1 }) && (reason === 'moved' || this.#deps.recoverable(this.#opening.server))
-    );
+    return keepsRecord(reason, { takenOver: this.#opening.epoch > 1, recoverable: this.#deps.recoverable(this.#opening.server) });
   }
 
   /** Applies an event; `false` if it changed nothing. */
@@ -221,9 +222,8 @@ export class Session {
   }
 
   #refuses(identity: string, reply: string | undefined): boolean {
-    const over = this.#state.kind === 'closing' || this.#state.kind === 'ended';
-    if (!over && identity === this.#opening.identity) return false;
-    this.#deps.reply(reply, verdictOf(over ? this.#gone() : new CausewayError('request.session_unknown')));
+    if (!this.closing && identity === this.#opening.identity) return false;
+    this.#deps.reply(reply, verdictOf(this.closing ? this.#gone() : new CausewayError('request.session_unknown')));
     return true;
   }
 
@@ -234,7 +234,7 @@ export class Session {
   }
 
   #line(line: Buffer): void {
-    if (this.#state.kind === 'closing' || this.#state.kind === 'ended') return;
+    if (this.closing) return;
     // Over HTTP+SSE nothing tells a good start but that the child speaks.
     if (this.#opening.transport === 'sse') this.#held.attempt?.succeeded();
     receive(this.#parts, line);
@@ -242,9 +242,9 @@ export class Session {
   }
 
   #childExit(exit: ChildExit): void {
-    const facts = exitFacts(exit);
+    const detail = { facts: exitFacts(exit) };
     this.#held.attempt?.failed();
-    if (this.#parts.starting()) return this.close('start_failed', new CausewayError('server.start_failed', { facts }));
-    this.close('child_exit', new CausewayError('server.exited', { facts }));
+    if (this.#parts.starting()) this.close('start_failed', new CausewayError('server.start_failed', detail));
+    else this.close('child_exit', new CausewayError('server.exited', detail));
   }
 }
