@@ -62,11 +62,14 @@ function errorsPage(): string {
   return `${MADE}
 # Errors
 
-Every error carries \`error.data = { source: "causeway", reason, executed, retryable, … }\`. The family says who can act: \`request.*\` the client,
+Every error carries \`error.data = { source: "causeway", reason, executed, retryable, ref, … }\`; \`ref\` also stands in one line of the log of
+the process that told the client. The family says who can act: \`request.*\` the client,
 \`limit.*\` whoever waits, \`server.*\` the owner of the stdio server, \`session.*\` and \`cluster.*\` the operator, \`internal\` us.
 
 \`executed\` is a promise: "no" means that the stdio server has certainly not seen the call. HTTP status 200 means that the call was dispatched
-before it failed, and the error is a JSON-RPC one.
+before it failed, and the error is a JSON-RPC one. An answer that has begun as an event stream keeps its 200, whatever comes in it: so does
+\`server.start_timeout\` after the first heartbeat. \`server.start_failed\` and \`server.start_timeout\` have the last lines of the server's
+stderr in \`data.stderr\`.
 
 ${table(['reason', 'HTTP', 'JSON-RPC', 'executed', 'retryable', 'text'], rows)}
 `;

@@ -60,6 +60,7 @@ export function assertError(
   assert.equal(error.data?.['reason'], reason);
   assert.equal(error.data?.['executed'], executed);
   assert.equal(typeof error.data?.['retryable'], 'boolean');
+  assert.match(String(error.data['ref']), /^[\w-]{8}$/);
   assertNothingInside(JSON.stringify(error));
   return error;
 }

@@ -21,6 +21,16 @@ export async function timed<T>(work: () => Promise<T>): Promise<{ readonly ms: n
   return { ms: performance.now() - began, value };
 }
 
+/**
+ * The least of up to five measurements in milliseconds, fewer if one is below `bound`: what else a machine does can
+ * only add to what a thing takes by itself.
+ */
+export async function quickest(bound: number, measure: () => Promise<number>): Promise<number> {
+  let least = Infinity;
+  for (let turn = 0; turn < 5 && least >= bound; turn++) least = Math.min(least, await measure());
+  return least;
+}
+
 /** A list that grows and can be awaited: resolves once an item satisfies `test`, past items included. */
 export class Inbox<T> {
   readonly items: T[] = [];

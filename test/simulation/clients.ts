@@ -32,7 +32,16 @@ export class Clients {
       if (received?.status !== 200 || typeof id !== 'string' || received.messages.at(-1)?.result === undefined) return resolve(undefined);
       const token = tokenOf(id);
       assert.ok(token !== undefined);
-      const known: Known = { name: `session ${this.#judge.sessions.size}`, token, id, server, revision, deleted: undefined, unknown: undefined, ending: false };
+      const known: Known = {
+        name: `session ${this.#judge.sessions.size}`,
+        token,
+        id,
+        server,
+        revision,
+        deleted: undefined,
+        unknown: undefined,
+        ending: false,
+      };
       this.#judge.sessions.set(token, known);
       this.#opened(known);
       const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' };
@@ -61,7 +70,10 @@ export class Clients {
 
   /** Listens until the returned response is left, or the edge ends it. */
   listen(edge: SimulatedEdge, session: Known): Response {
-    const response = edge.ask({ method: 'GET', server: session.server, headers: headersOf(session) }, () => void this.streams.delete(response));
+    const response = edge.ask(
+      { method: 'GET', server: session.server, headers: headersOf(session) },
+      () => void this.streams.delete(response),
+    );
     response.once('close', () => this.streams.delete(response));
     this.streams.add(response);
     return response;
@@ -80,7 +92,10 @@ export class Clients {
   }
 }
 
-const headersOf = ({ id, revision }: Known): Readonly<Record<string, string>> => ({ 'mcp-session-id': id, 'mcp-protocol-version': revision });
+const headersOf = ({ id, revision }: Known): Readonly<Record<string, string>> => ({
+  'mcp-session-id': id,
+  'mcp-protocol-version': revision,
+});
 
 function outcomeOf(received: Received | undefined, nonce: string): Outcome {
   if (received === undefined) return { kind: 'reset' };

@@ -23,7 +23,13 @@ export interface Call {
 
 export type Outcome =
   | { readonly kind: 'answer'; readonly nonce: string; readonly epoch: number }
-  | { readonly kind: 'error'; readonly status: number; readonly reason: string; readonly executed: 'no' | 'unknown'; readonly retryable: boolean }
+  | {
+      readonly kind: 'error';
+      readonly status: number;
+      readonly reason: string;
+      readonly executed: 'no' | 'unknown';
+      readonly retryable: boolean;
+    }
   /** The edge is gone. */
   | { readonly kind: 'reset' };
 
@@ -109,9 +115,14 @@ export class Judge {
     this.#assert(call.due() >= this.now, `${nonce} ran after its deadline`, token);
     const record = this.#world.records.get(token);
     if (record)
-      this.#assert(record.epoch === epoch && record.owner === worker.member.id, `${nonce} ran under epoch ${epoch} of ${record.epoch}`, token);
+      this.#assert(
+        record.epoch === epoch && record.owner === worker.member.id,
+        `${nonce} ran under epoch ${epoch} of ${record.epoch}`,
+        token,
+      );
     const { unknown } = call.session;
-    if (unknown !== undefined && call.sent > unknown) this.#assert(this.#wipedSince(unknown), `${nonce} ran in a session that was unknown`, token);
+    if (unknown !== undefined && call.sent > unknown)
+      this.#assert(this.#wipedSince(unknown), `${nonce} ran in a session that was unknown`, token);
     this.#runs.set(nonce, { at: this.now, child });
   }
 
@@ -148,7 +159,8 @@ export class Judge {
 
   /** Everything that can be seen at one moment. */
   look(): void {
-    for (const call of this.#open) if (call.due() + 1_000 < this.now) this.#assert(false, `${call.nonce} has no outcome`, call.session.token);
+    for (const call of this.#open)
+      if (call.due() + 1_000 < this.now) this.#assert(false, `${call.nonce} has no outcome`, call.session.token);
     for (const [token, children] of this.#children) {
       for (const child of children) if (child.state === 'gone') children.delete(child);
       if (children.size > 1) this.#lookAtOwners(token, children);
@@ -158,12 +170,17 @@ export class Judge {
   /** The newest child alone, but for those whose workers cannot know of it, and are to find out. */
   #lookAtOwners(token: SessionToken, children: Iterable<SimulatedChild>): void {
     const acting = [...children].filter(
-      ({ state, worker: { member } }) => state === 'running' && !member.stopped && member.control.live && member.data.live && member.leaseUntil > this.now,
+      ({ state, worker: { member } }) =>
+        state === 'running' && !member.stopped && member.control.live && member.data.live && member.leaseUntil > this.now,
     );
     if (acting.length < 2) return void this.#double.delete(token);
     const since = this.#double.get(token) ?? this.now;
     this.#double.set(token, since);
-    this.#assert(this.now - since < LOOKED_AFTER, `children of epochs ${acting.map(({ epoch }) => epoch).join(', ')} live side by side`, token);
+    this.#assert(
+      this.now - since < LOOKED_AFTER,
+      `children of epochs ${acting.map(({ epoch }) => epoch).join(', ')} live side by side`,
+      token,
+    );
   }
 
   #written(token: SessionToken, { epoch }: SessionRecord): void {
@@ -177,6 +194,7 @@ export class Judge {
   }
 
   #assert(holds: boolean, what: string, token: SessionToken): void {
-    if (!holds) throw new assert.AssertionError({ message: `${Math.round(this.now)} ms, ${this.sessions.get(token)?.name ?? 'a session'}: ${what}` });
+    if (!holds)
+      throw new assert.AssertionError({ message: `${Math.round(this.now)} ms, ${this.sessions.get(token)?.name ?? 'a session'}: ${what}` });
   }
 }

@@ -167,7 +167,10 @@ export class Stage {
   /** Whatever was not ended is served, by the owner that the record names. */
   async assertServed(): Promise<void> {
     const { judge, world } = this;
-    const outcomes = await this.#settle([...judge.sessions.values()].map((session) => this.#callUntilAnswered(session)), 60_000);
+    const outcomes = await this.#settle(
+      [...judge.sessions.values()].map((session) => this.#callUntilAnswered(session)),
+      60_000,
+    );
     for (const [session, outcome] of outcomes) {
       const { token, name } = session;
       if (session.deleted !== undefined) {
@@ -175,7 +178,11 @@ export class Stage {
       } else if (outcome.kind === 'answer') {
         const { child } = judge.run(outcome.nonce)!;
         const record = world.records.get(token);
-        assert.deepEqual([record?.owner, record?.epoch], [child.worker.member.id, child.epoch], `${name} is served by whom its record names`);
+        assert.deepEqual(
+          [record?.owner, record?.epoch],
+          [child.worker.member.id, child.epoch],
+          `${name} is served by whom its record names`,
+        );
         assert.ok(judge.living(token).length === 1 && judge.living(token)[0] === child, `${name} has one child`);
       } else {
         assert.ok(this.#mayBeOver(session), `${name} is lost: ${JSON.stringify(outcome)}`);
@@ -195,7 +202,10 @@ export class Stage {
   /** When every session is ended nothing of them is left anywhere. */
   async assertNothingLeft(): Promise<void> {
     const { judge, world } = this;
-    const statuses = await this.#settle([...judge.sessions.values()].map(async (session) => this.clients.delete(this.#edge(), session)), 30_000);
+    const statuses = await this.#settle(
+      [...judge.sessions.values()].map(async (session) => this.clients.delete(this.#edge(), session)),
+      30_000,
+    );
     for (const status of statuses) assert.match(status, /^(200|404)/);
     // Sessions whose edge died before it could name them to their client are ended as an operator ends them.
     for (const { token, worker } of judge.children) {
@@ -204,7 +214,8 @@ export class Stage {
     }
     await this.run(20_000);
     assert.equal(judge.children.length, 0, 'no child is left');
-    for (const { name, token } of judge.sessions.values()) assert.equal(world.records.get(token), undefined, `${name} has no record any more`);
+    for (const { name, token } of judge.sessions.values())
+      assert.equal(world.records.get(token), undefined, `${name} has no record any more`);
     for (const { wheel, member } of this.#running) {
       // The look at the records, if it does not look just now.
       assert.ok(wheel.size <= 1, 'no timer is left at a worker');

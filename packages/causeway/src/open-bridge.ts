@@ -34,8 +34,12 @@ export async function openMemory(config: Config): Promise<Cluster> {
   return openMemoryCluster({ limits: { maxMessageBytes: config.streams.maxMessage } });
 }
 
-/** Rejects with a CausewayError `cluster.unavailable` when no server of `nats` answers. */
-export async function openNatsFor(part: { readonly edge: EdgeId } | { readonly worker: WorkerId }, config: Config): Promise<Cluster> {
+/** Rejects with a CausewayError `cluster.unavailable` when no server of `nats` answers, and with the signal's reason at once. */
+export async function openNatsFor(
+  part: { readonly edge: EdgeId } | { readonly worker: WorkerId },
+  config: Config,
+  signal?: AbortSignal,
+): Promise<Cluster> {
   const { openNatsCluster, subjects } = await import('@causeway/cluster');
   const { nats, streams } = config;
   if (nats === undefined) throw new TypeError('this configuration has no NATS servers');
@@ -47,6 +51,7 @@ export async function openNatsFor(part: { readonly edge: EdgeId } | { readonly w
     name: `causeway-${kind}-${id}`,
     inbox,
     limits: { maxMessageBytes: streams.maxMessage },
+    ...(signal === undefined ? {} : { signal }),
   });
 }
 
@@ -76,14 +81,16 @@ export interface OpenBridge extends AsyncDisposable {
 }
 
 /** An edge and a worker in this process. Rejects with Node's error when the address cannot be listened on. */
-export async function openBridge(config: Config, log: Log): Promise<OpenBridge> {
+export async function openBridge(config: Config, log: Log, signal?: AbortSignal): Promise<OpenBridge> {
   await using stack = new AsyncDisposableStack();
   const ids = { edge: newEdgeId(), worker: newWorkerId() };
   const shared = config.nats === undefined ? stack.use(await openMemory(config)) : undefined;
   const worker = stack.use(
-    await openWorkerOn(shared ?? stack.use(await openNatsFor({ worker: ids.worker }, config)), config, log, ids.worker),
+    await openWorkerOn(shared ?? stack.use(await openNatsFor({ worker: ids.worker }, config, signal)), config, log, ids.worker),
   );
-  const edge = stack.use(await openEdgeOn(shared ?? stack.use(await openNatsFor({ edge: ids.edge }, config)), config, log, ids.edge));
+  const edge = stack.use(
+    await openEdgeOn(shared ?? stack.use(await openNatsFor({ edge: ids.edge }, config, signal)), config, log, ids.edge),
+  );
   const owned = stack.move();
   return { edge, worker, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

@@ -116,6 +116,7 @@ function split(
   splitCommand: (text: string) => string[],
 ): { command: string; args: readonly string[]; origin: string } {
   if (shell) return { command: line, args: [], origin };
+  if (/["']/.test(line.replaceAll(/"[^"]*"|'[^']*'/g, ''))) throw new Failure(EXIT.usage, `${origin}: a quote is not closed`);
   const [command, ...args] = splitCommand(line);
   if (command === undefined) throw new Failure(EXIT.usage, `${origin}: the command is empty`);
   return { command, args, origin };

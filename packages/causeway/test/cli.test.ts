@@ -92,6 +92,7 @@ test('mistakes of usage exit 2 with what was probably meant, and nothing is star
     ],
     [['--port', '80', 'edge'], /the verb comes first: causeway edge/],
     [['run'], /there is no server to run/],
+    [['--stdio', `${process.execPath} "${CHILD}`], /--stdio: a quote is not closed/],
     [['--config', 'nope.yaml'], /nope\.yaml {2}no such file/],
     [['edge'], /an edge needs the NATS servers/],
     [['worker', '--', process.execPath], /a worker needs the NATS servers/],
@@ -143,13 +144,37 @@ test('a port in use: 1, naming it and its holder', async (context) => {
   );
 });
 
-test('a child that ends or stays silent: 5, with its last words or the usual cause', async () => {
+test('a child that ends, stays silent or cannot start: 5, with its last words or what is wrong', async () => {
   const bad = await causeway(['--port', '0', '--log-level', 'silent', '--', process.execPath, CHILD, 'bad']);
   assert.equal(bad.code, 5, bad.err);
   assert.match(bad.err, /cannot start "child": it exited with code 3\n {2}\| no database here\n {2}\| giving up\n/);
   const mute = await causeway(['--port', '0', '--log-level', 'silent', '--start-timeout', '500ms', '--', process.execPath, CHILD, 'mute']);
   assert.equal(mute.code, 5, mute.err);
   assert.match(mute.err, /PYTHONUNBUFFERED=1/);
+  const lost = await causeway(['--port', '0', '--log-level', 'silent', '--cwd', '/no/such/folder', '--', process.execPath, CHILD]);
+  assert.equal(lost.code, 5, lost.err);
+  assert.equal(
+    lost.err,
+    'error: cannot start "child": its working directory /no/such/folder does not exist, or is none that may be entered\n' +
+      '  hint: correct --cwd, or "cwd" in the file\n',
+  );
+});
+
+test('with --shell the first word is a line for the shell, no program', async (context) => {
+  const { url, stop } = await bridge(context, ['--shell', `exec ${process.execPath} ${CHILD}`]);
+  assert.equal((await causeway(['health', '--url', url])).code, 0);
+  assert.equal(await stop('SIGTERM'), 0);
+});
+
+test('a child that prints to stdout is warned of, and its print is not taken for an answer', async (context) => {
+  const started = start(['--port', '0', '--diagnostics-port', 'off', '--', process.execPath, CHILD, 'noisy']);
+  const late = setTimeout(() => started.kill('SIGKILL'), 10_000);
+  context.after(() => (clearTimeout(late), started.kill('SIGKILL')));
+  let err = '';
+  for await (const part of started.stderr!) if ((err += String(part)).includes('\n')) break;
+  assert.equal(err, 'warning: "child" wrote a non-JSON line to stdout (ignored): "Loading model…" — MCP servers must log to stderr\n');
+  const mute = ['--port', '0', '--log-level', 'silent', '--start-timeout', '500ms', '--', process.execPath, CHILD, 'mute', 'noisy'];
+  assert.equal((await causeway(mute)).code, 5);
 });
 
 test('piped: no banner, one line with the URLs; SIGTERM and Ctrl-C end it with 0', async (context) => {
@@ -163,6 +188,24 @@ test('piped: no banner, one line with the URLs; SIGTERM and Ctrl-C end it with 0
     assert.equal((await causeway(['health', '--live', '--url', url])).code, 0);
     assert.equal(await stop(signal), 0);
     assert.equal((await causeway(['health', '--url', url])).code, 4);
+  }
+});
+
+test('Ctrl-C while NATS does not answer ends it at once, without a word of alarm', async () => {
+  await using silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const nats = `nats://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const command = ['--', process.execPath, CHILD];
+  for (const argv of [['edge'], ['worker'], ['run']].map(([verb]) => [verb!, '--nats', nats, ...(verb === 'edge' ? [] : command)])) {
+    const started = start(argv);
+    const texts = [started.stdout!, started.stderr!].map(async (stream) => (await stream.toArray()).join(''));
+    // What it says or does first: that it connects, or the connection itself.
+    await Promise.race([once(silent, 'connection'), once(started.stdout!, 'data')]);
+    const pressed = performance.now();
+    started.kill('SIGINT');
+    const [code] = (await once(started, 'close')) as [number | null];
+    assert.deepEqual([code, performance.now() - pressed < 1_500], [130, true], argv[0]);
+    assert.doesNotMatch((await Promise.all(texts)).join(''), /abandoned|error/i);
   }
 });
 
@@ -238,14 +281,53 @@ test('help fits on a screen, examples first; every option is in --all with its v
       assert(variablesOf(flag.path).includes(flag.env), `${flag.name}: ${flag.env} sets nothing`);
   }
   assert.match((await causeway(['edge', '--help'])).out, /causeway edge --nats URL/);
+  for (const argv of [
+    ['-p', '0', '--cors', '--help'],
+    ['--port', '0', '-h', '--', 'x'],
+    ['--prot', '--help'],
+    ['worker', '--nats', 'x', '--help'],
+    ['config', 'check', '--help'],
+  ]) {
+    const asked = await causeway(argv);
+    assert.deepEqual([asked.code, asked.err, asked.out.includes('Usage: causeway')], [0, '', true], argv.join(' '));
+  }
+  for (const argv of [
+    ['run', 'no-such-program', '--help'],
+    ['-p', '0', '--', 'no-such-program', '-h'],
+  ]) {
+    assert.equal((await causeway(argv)).code, 127, 'it belongs to the command');
+  }
   assert.equal((await causeway(['--version'])).out, '0.1.0\n');
 });
 
-test('the launcher on an older Node: signals passed on, exit code kept, nothing left behind', async () => {
-  // The launcher is told that its Node is old; the one that it starts is not.
+/** Starts it with a launcher that is told that its Node is old; the Node that it starts is not. */
+function launch(...argv: string[]): ReturnType<typeof spawn> {
   const older = 'data:text/javascript,Object.defineProperty(process,"versions",{value:{...process.versions,node:"20.20.2"}})';
-  const launch = (...argv: string[]): ReturnType<typeof spawn> =>
-    spawn(process.execPath, ['--import', older, BIN, ...argv], { stdio: ['ignore', 'pipe', 'ignore'] });
+  return spawn(process.execPath, ['--import', older, BIN, ...argv], { stdio: ['ignore', 'pipe', 'ignore'] });
+}
+
+test('the launcher is killed while a call runs: nothing of the bridge is left 5 s later', async () => {
+  const launcher = launch('--port', '0', '--diagnostics-port', 'off', '--admin-port', 'off', '--no-probe', '--', process.execPath, CHILD);
+  const [first] = (await once(launcher.stdout!, 'data')) as [Buffer];
+  const { url } = JSON.parse(first.toString().split('\n')[0]!) as { url: string };
+  const say = (message: object, headers = {}): Promise<Response> =>
+    fetch(`${url}/mcp`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...headers },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...message }),
+    });
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } };
+  const session = (await say({ method: 'initialize', params })).headers.get('mcp-session-id');
+  // Its headers come once the child has the call.
+  await say({ method: 'never' }, { 'mcp-session-id': session });
+  const killed = performance.now();
+  launcher.kill('SIGKILL');
+  await once(launcher.stdout!.resume(), 'end');
+  assert.ok(performance.now() - killed < 5_000);
+  await assert.rejects(fetch(`${url}/livez`));
+});
+
+test('the launcher on an older Node: signals passed on, exit code kept, nothing left behind', async () => {
   const quick = launch('--version');
   quick.stdout!.resume();
   assert.deepEqual(await once(quick, 'close'), [0, null]);

@@ -62,4 +62,6 @@ export interface NatsClusterOptions {
   readonly gossip?: boolean;
   /** Told of what NATS reports and nobody here waits for, e.g. a publication that the role does not permit. */
   readonly warn?: (message: string) => void;
+  /** Abandons the opening; afterwards it does nothing. */
+  readonly signal?: AbortSignal;
 }

@@ -60,9 +60,10 @@ export interface ClaimHead {
   readonly absent?: true;
 }
 
-/** Edge to worker: are you there? */
+/** To a worker: are you there? Workers, who may not answer each other, ask for the bus's word alone. */
 export interface AliveHead {
   readonly t: 'alive';
+  readonly quiet?: true;
 }
 
 /** Edge to worker: one message of a session's client. */
@@ -122,6 +123,8 @@ export interface VerdictHead {
   readonly message?: string;
   readonly facts?: ErrorFacts;
   readonly retryAfter?: number;
+  /** What the failure is called in logs and in the client's answer. */
+  readonly ref?: string;
   /** info: the negotiated revision. */
   readonly revision?: string;
   /** restore: who owns the session now. */
@@ -194,6 +197,7 @@ export function verdictOf(error: CausewayError): VerdictHead {
     reason: error.reason,
     message: error.message,
     facts: error.facts,
+    ref: error.ref,
     ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }),
   };
 }
@@ -204,5 +208,6 @@ export function errorOf(head: VerdictHead): CausewayError {
     ...(head.message === undefined ? {} : { message: head.message }),
     ...(head.facts === undefined ? {} : { facts: head.facts }),
     ...(head.retryAfter === undefined ? {} : { retryAfter: head.retryAfter }),
+    ...(head.ref === undefined ? {} : { ref: head.ref }),
   });
 }

@@ -17,6 +17,8 @@ export interface SeenRecord {
   readonly key: WorkerId;
   /** Its position in the log. */
   readonly sequence: number;
+  /** When it was written: milliseconds by the log's own clock, which tells what has waited from what is new. */
+  readonly stored: number;
   /** The record as it was written; absent when it is gone. */
   readonly text?: string;
   /** `taken`: somebody removed it, its own worker included. `expired`: it was not renewed in time. `wiped`: with the store. */
@@ -36,6 +38,7 @@ interface Held {
   readonly record: WorkerRecord;
   readonly text: string;
   readonly sequence: number;
+  readonly stored: number;
   /** When it was last seen written. */
   readonly at: number;
 }
@@ -52,6 +55,8 @@ export class RecordsView {
   #last = 0;
   #since: number | undefined;
   #lastSeen = 0;
+  /** By how much the log's clock is ahead of ours, as what came fastest tells. */
+  #ahead: number | undefined;
   #wipedSince: number | undefined;
   #whole = false;
   #told = true;
@@ -101,8 +106,8 @@ export class RecordsView {
   /** Whether the worker was heard a moment ago, and not only among what had gathered while nothing was read here. */
   recentlyHeard(worker: WorkerId): boolean {
     const held = this.#held.get(worker);
-    if (held === undefined || this.#since === undefined) return false;
-    return this.#time.now() - held.at < HEARD_BEATS * this.#heartbeat && held.at - this.#since > this.#heartbeat / 2;
+    if (held === undefined || this.#since === undefined || this.#ahead === undefined) return false;
+    return this.#time.now() + this.#ahead - held.stored < HEARD_BEATS * this.#heartbeat;
   }
 
   /** Milliseconds for which the worker has let nothing be heard although it could have been; `Infinity` without a record. */
@@ -134,8 +139,12 @@ export class RecordsView {
   change(entry: SeenRecord): void {
     const now = this.#time.now();
     // What comes after a long silence may have waited: this process was stopped, or the watch was.
-    if (this.#since !== undefined && now - this.#lastSeen > HEARD_BEATS * this.#heartbeat) this.#since = now;
+    if (now - this.#lastSeen > HEARD_BEATS * this.#heartbeat) {
+      if (this.#since !== undefined) this.#since = now;
+      this.#ahead = undefined;
+    }
     this.#lastSeen = now;
+    this.#ahead = Math.max(this.#ahead ?? -Infinity, entry.stored - now);
     this.#last = Math.max(this.#last, entry.sequence);
     if (entry.key === ORIGIN) {
       this.#wipedSince = entry.text === undefined ? now : undefined;
@@ -160,6 +169,7 @@ export class RecordsView {
   /** Nothing is seen any more until the next snapshot. */
   cut(): void {
     this.#since = undefined;
+    this.#ahead = undefined;
   }
 
   /** Calls back after every change of `workers()`; returns the way to stop. */
@@ -185,11 +195,11 @@ export class RecordsView {
     for (const listeners of [this.#listeners, this.#watchers, this.#gaps]) listeners.clear();
   }
 
-  #take({ key, sequence, text, gone }: SeenRecord): void {
+  #take({ key, sequence, stored, text, gone }: SeenRecord): void {
     if (gone === 'wiped') return;
     const record = text === undefined ? undefined : read(key, text);
     if (record === undefined || text === undefined) this.#held.delete(key);
-    else this.#held.set(key, { record, text, sequence, at: this.#time.now() });
+    else this.#held.set(key, { record, text, sequence, stored, at: this.#time.now() });
   }
 
   #show(): void {

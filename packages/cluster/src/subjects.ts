@@ -19,6 +19,8 @@ export interface Subjects {
   open(worker: WorkerId): string;
   /** Whether it is there; what operators ask: list, describe, end, drain, resume. */
   control(worker: WorkerId): string;
+  /** Whether the worker is there: the one thing that workers may ask of each other. */
+  alive(worker: WorkerId): string;
   /** JSON-RPC messages of a session's client, to this owner of it: a worker that owns it again hears nothing that was meant before. */
   sessionIn(worker: WorkerId, session: OwnedSession): string;
   /** Attach, detach, credit, cancel of streams; info; close. */
@@ -43,6 +45,7 @@ export function subjects(prefix = 'cw'): Subjects {
     workerAll: (worker) => `${prefix}.w.${worker}.>`,
     open: (worker) => `${prefix}.w.${worker}.open`,
     control: (worker) => `${prefix}.w.${worker}.ctl`,
+    alive: (worker) => `${prefix}.w.${worker}.alive`,
     sessionIn: (worker, { token, epoch }) => `${prefix}.w.${worker}.s.${token}.${epoch}.in`,
     sessionControl: (worker, { token, epoch }) => `${prefix}.w.${worker}.s.${token}.${epoch}.ctl`,
     streamLost: (worker, { token, epoch }, stream, attachment, seq) =>

@@ -93,6 +93,14 @@ describe('roles', () => {
     assert.ok((await edge.sessions.signingKey()).equals(await worker.sessions.signingKey()));
   });
 
+  it('let a worker learn whether another is there, and take its record away when it is not', async () => {
+    const gone = worker.bus.request(names.alive(newWorkerId()), Buffer.from('{}'), { deadline: 5_000 });
+    await assert.rejects(gone, (error: unknown) => error instanceof BusError && error.failure === 'no_responders');
+    const extent = await worker.sessions.extent();
+    assert.ok(extent.first <= extent.last + 1);
+    assert.equal(await worker.ledger.depose(newWorkerId(), { left: true }), true);
+  });
+
   it('keep an edge from listening to workers, and a worker from listening to edges; the error says what is missing', async () => {
     const refused = (error: unknown): boolean =>
       error instanceof CausewayError && /does not permit .*docs\/subjects\.md/.test(error.message);

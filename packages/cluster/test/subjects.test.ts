@@ -8,7 +8,7 @@ const [W, E, S] = ['W1', 'E1', 'tok-en_1'] as [WorkerId, EdgeId, SessionToken];
 
 describe('subjects', () => {
   const OWNED = { token: S, epoch: 3 };
-  const { workerAll, open, control, sessionIn, sessionControl, streamLost, workerInbox, edgeAll, stream, edgeInbox } = subjects();
+  const { workerAll, open, control, alive, sessionIn, sessionControl, streamLost, workerInbox, edgeAll, stream, edgeInbox } = subjects();
 
   it('are pinned', () => {
     assert.deepEqual(
@@ -16,6 +16,7 @@ describe('subjects', () => {
         workerAll(W),
         open(W),
         control(W),
+        alive(W),
         sessionIn(W, OWNED),
         sessionControl(W, OWNED),
         streamLost(W, OWNED, 'g1', 2, 7),
@@ -28,6 +29,7 @@ describe('subjects', () => {
         'cw.w.W1.>',
         'cw.w.W1.open',
         'cw.w.W1.ctl',
+        'cw.w.W1.alive',
         'cw.w.W1.s.tok-en_1.3.in',
         'cw.w.W1.s.tok-en_1.3.ctl',
         'cw.w.W1.s.tok-en_1.3.lost.g1.2.7',
@@ -42,7 +44,7 @@ describe('subjects', () => {
 
   it('lie below the wildcard of their process, and inboxes do not', () => {
     const mine = matcher(workerAll(W));
-    for (const subject of [open(W), control(W), sessionIn(W, OWNED), sessionControl(W, OWNED), streamLost(W, OWNED, 'g', 1, 7)])
+    for (const subject of [open(W), control(W), alive(W), sessionIn(W, OWNED), sessionControl(W, OWNED), streamLost(W, OWNED, 'g', 1, 7)])
       assert.ok(mine(subject), subject);
     assert.ok(matcher(edgeAll(E))(stream(E, 'g')));
     for (const inbox of [workerInbox(W), edgeInbox(E)]) assert.ok(!mine(`${inbox}.x`) && !matcher(edgeAll(E))(`${inbox}.x`));

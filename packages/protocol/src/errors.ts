@@ -4,8 +4,10 @@
  * `server.*` whoever owns the stdio server, `cluster.*` the operator, `internal` us.
  *
  * Invariants: an error of ours never wears a client's code; `executed` is a promise ("no" means the
- * stdio server has certainly not seen the call). Rendering lives in edge/http, never here.
+ * stdio server has certainly not seen the call); `ref` is minted for a failure that is told, and whoever tells it logs it.
+ * Rendering lives in edge/http, never here.
  */
+import { randomBytes } from 'node:crypto';
 
 /** Whether the stdio server may have run the call that failed. */
 export type Executed = 'no' | 'unknown';
@@ -63,6 +65,7 @@ export const ERRORS = {
   'server.broken': row(200, -31502, 'unknown', true, 'The MCP server broke the stdio protocol and was stopped.'),
   'server.deadline': row(200, -31504, 'unknown', true, 'The call did not finish before its deadline.'),
   'server.reply_too_large': row(200, -31413, 'unknown', false, 'The answer is larger than the configured limit.'),
+  'server.reply_invalid': row(200, -31502, 'unknown', false, 'The MCP server answered with a line that is no valid JSON-RPC message.'),
   'session.ended': row(200, -31502, 'unknown', true, 'The session was ended while the call was running.'),
   'cluster.no_worker': row(503, -31503, 'no', true, 'No worker serves this server at the moment.'),
   'cluster.unavailable': row(503, -31503, 'no', true, 'The message bus is not connected.'),
@@ -85,13 +88,19 @@ export interface ErrorDetail {
   /** Seconds for `Retry-After`. */
   readonly retryAfter?: number;
   readonly cause?: unknown;
+  /** The one that it already has, where it came over the bus. */
+  readonly ref?: string;
 }
+
+/** Random bytes of a reference: enough to tell the failures in one log apart. */
+const REF_BYTES = 6;
 
 /** An expected failure. A broken invariant is an assertion instead and ends the process. */
 export class CausewayError extends Error {
   readonly reason: Reason;
   readonly facts: ErrorFacts;
   readonly retryAfter: number | undefined;
+  #ref: string | undefined;
 
   constructor(reason: Reason, detail: ErrorDetail = {}) {
     super(detail.message ?? ERRORS[reason].message, detail.cause === undefined ? undefined : { cause: detail.cause });
@@ -99,6 +108,13 @@ export class CausewayError extends Error {
     this.reason = reason;
     this.facts = detail.facts ?? {};
     this.retryAfter = detail.retryAfter;
+    this.#ref = detail.ref;
+  }
+
+  /** What a client is told and the log has too, so that a person finds the one by the other. Minted when it is first asked for. */
+  get ref(): string {
+    this.#ref ??= randomBytes(REF_BYTES).toString('base64url');
+    return this.#ref;
   }
 }
 
@@ -107,10 +123,10 @@ export function isReason(value: unknown): value is Reason {
   return typeof value === 'string' && Object.hasOwn(ERRORS, value);
 }
 
-/** The JSON-RPC `error` member for a failure: `{code, message, data: {source, reason, executed, retryable, …}}`. */
+/** The JSON-RPC `error` member for a failure: `{code, message, data: {source, reason, executed, retryable, ref, …}}`. */
 export function errorObject(error: CausewayError): Record<string, unknown> {
   const { rpc, executed, retryable } = ERRORS[error.reason];
-  const data = { source: 'causeway', reason: error.reason, executed, retryable, ...error.facts };
+  const data = { source: 'causeway', reason: error.reason, executed, retryable, ref: error.ref, ...error.facts };
   return { code: rpc, message: error.message, data: error.retryAfter === undefined ? data : { ...data, retryAfter: error.retryAfter } };
 }
 

@@ -30,5 +30,6 @@ export {
   type WorkerId,
 } from './ids.ts';
 export { FrameFault, oneLine, readClientBody, readServerLine, splitServerBatch, withId, type Body, type Frame } from './jsonrpc.ts';
+export { refusedAnswer } from './refused-answer.ts';
 export { ASSUMED_REVISION, isRevision, LEGACY_REVISIONS, REVISIONS, type Revision } from './revisions.ts';
 export { slice, splice, type Edit, type Span } from './splice.ts';

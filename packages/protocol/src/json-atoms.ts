@@ -1,12 +1,12 @@
 /**
- * Owns the atoms of JSON that are no strings: numbers and the three literals (RFC 8259, sections 3 and 6). Pure.
+ * Owns the atoms of JSON: numbers, the three literals, and the escapes in strings (RFC 8259, sections 3, 6 and 7). Pure.
  */
 
 const LITERALS: Readonly<Record<number, Buffer>> = { 0x74: Buffer.from('true'), 0x66: Buffer.from('false'), 0x6e: Buffer.from('null') };
 
 const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x30 && byte <= 0x39;
 
-export const isHex = (byte: number | undefined): boolean =>
+const isHex = (byte: number | undefined): boolean =>
   isDigit(byte) || (byte !== undefined && ((byte >= 0x41 && byte <= 0x46) || (byte >= 0x61 && byte <= 0x66)));
 
 /** Where the number or literal that begins at `at` ends; -1 if there is none. */
@@ -34,4 +34,11 @@ function endOfLiteral(bytes: Buffer, at: number, first: number): number {
   const word = LITERALS[first];
   if (!word || at + word.length > bytes.length) return -1;
   return bytes.compare(word, 0, word.length, at, at + word.length) === 0 ? at + word.length : -1;
+}
+
+/** Where the escape ends whose backslash lies before `at`; -1 if there is none. */
+export function endOfEscape(bytes: Buffer, at: number): number {
+  const kind = bytes[at];
+  if (kind === 0x75) return isHex(bytes[at + 1]) && isHex(bytes[at + 2]) && isHex(bytes[at + 3]) && isHex(bytes[at + 4]) ? at + 5 : -1;
+  return kind !== undefined && '"\\/bfnrt'.includes(String.fromCharCode(kind)) ? at + 1 : -1;
 }

@@ -5,29 +5,9 @@
  * Invariants: linear in the input; never throws anything but JsonFault; positions are byte offsets.
  * What the members mean is left to jsonrpc.ts.
  */
-import { endOfAtom, isHex } from './json-atoms.ts';
+import { endOfAtom, endOfEscape } from './json-atoms.ts';
+import { JsonFault, type ScanLimits } from './json-limits.ts';
 import type { Span } from './splice.ts';
-
-export interface ScanLimits {
-  /** Nesting of arrays and objects. */
-  readonly depth: number;
-  /** Keys in the whole text. */
-  readonly keys: number;
-  /** Refuse keys that would reach a prototype (`__proto__`, `constructor.prototype`). */
-  readonly prototypeKeys: 'refuse' | 'pass';
-  /** Refuse raw control characters inside strings, as the grammar does. Let pass, they do no harm: line breaks are spaces before they matter. */
-  readonly controls: 'refuse' | 'pass';
-}
-
-/** Why a text was refused: not JSON at all, or JSON that we do not carry. */
-export class JsonFault extends Error {
-  readonly kind: 'malformed' | 'forbidden';
-  constructor(kind: 'malformed' | 'forbidden', message: string) {
-    super(message);
-    this.name = 'JsonFault';
-    this.kind = kind;
-  }
-}
 
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];
 const [OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] = [0x7b, 0x7d, 0x5b, 0x5d];
@@ -52,6 +32,10 @@ export class JsonScanner {
   #at: number;
   #keys = 0;
   #escaped = false;
+  /** Where the key last read ended. */
+  #keyEnd = 0;
+  /** The brackets that close what `value` is in. */
+  readonly #closing: number[] = [];
   /** Depth of the object that is the value of a key `constructor`; -1 when there is none. */
   #constructorDepth = -1;
   /** The first quote and the first backslash from where they were last looked for. */
@@ -76,15 +60,56 @@ export class JsonScanner {
     if (this.#at < this.#bytes.length) throw this.#malformed();
   }
 
-  /** Consumes any value and says where it lay. */
+  /** Consumes any value and says where it lay. What it nests costs a number a level, not a call of ours. */
   value(depth: number): Span {
-    const first = this.peek();
+    this.peek();
     const start = this.#at;
-    if (first === QUOTE) this.#string();
-    else if (first === OPEN_OBJECT) this.object(depth);
-    else if (first === OPEN_ARRAY) this.array(depth);
-    else this.#atom();
+    do this.#scalarOrOpen(depth);
+    while (this.#goOn(depth));
     return { start, end: this.#at };
+  }
+
+  /** Consumes a scalar, or the beginning of an array or object up to its first value. */
+  #scalarOrOpen(depth: number): void {
+    const open = this.#closing;
+    for (;;) {
+      const first = this.peek();
+      if (first === QUOTE) return this.#string();
+      if (first !== OPEN_OBJECT && first !== OPEN_ARRAY) return this.#atom();
+      this.#open(first, depth + open.length);
+      const close = first === OPEN_OBJECT ? CLOSE_OBJECT : CLOSE_ARRAY;
+      if (this.peek() === close) return void this.#at++;
+      open.push(close);
+      if (close === CLOSE_OBJECT) this.#key(depth + open.length - 1);
+    }
+  }
+
+  /** After a value: closes what ends here. Whether another value follows. */
+  #goOn(depth: number): boolean {
+    const open = this.#closing;
+    for (let close = open.at(-1); close !== undefined; close = open.at(-1)) {
+      const next = this.peek();
+      this.#at++;
+      if (next === COMMA) {
+        if (close === CLOSE_OBJECT) this.#key(depth + open.length - 1);
+        return true;
+      }
+      if (next !== close) throw this.#malformed();
+      open.pop();
+    }
+    return false;
+  }
+
+  /** Consumes a key and its colon; says where the key begins. */
+  #key(depth: number): number {
+    this.peek();
+    const start = this.#at;
+    this.#string();
+    this.#keyEnd = this.#at;
+    this.#countKey(start, depth);
+    if (this.peek() !== COLON) throw this.#malformed();
+    this.#at++;
+    return start;
   }
 
   /** Consumes a string and decodes it. */
@@ -92,39 +117,20 @@ export class JsonScanner {
     this.peek();
     const start = this.#at;
     this.#string();
-    return this.#decode(start);
+    return this.#decode(start, this.#at);
   }
 
-  /**
-   * Consumes an object. With a visitor, keys are decoded, must differ from each other, and the visitor
-   * consumes each value; without one everything below is only validated.
-   */
-  object(depth: number, visit?: MemberVisitor): void {
+  /** Consumes an object: its keys are decoded and must differ from each other, and the visitor consumes each value. */
+  object(depth: number, visit: MemberVisitor): void {
     this.#open(OPEN_OBJECT, depth);
-    const seen: string[] | undefined = visit ? [] : undefined;
-    if (this.peek() === CLOSE_OBJECT) {
-      this.#at++;
-      return;
-    }
+    const seen: string[] = [];
+    if (this.peek() === CLOSE_OBJECT) return void this.#at++;
     for (;;) {
-      this.peek();
-      const start = this.#at;
-      this.#string();
-      this.#countKey(start, depth);
-      const key = seen ? this.#decode(start) : undefined;
-      if (this.peek() !== COLON) throw this.#malformed();
-      this.#at++;
-      if (visit && seen && key !== undefined) {
-        if (seen.includes(key)) throw new JsonFault('forbidden', 'a key occurs twice in one object');
-        seen.push(key);
-        visit(key, this, depth + 1);
-      } else {
-        this.value(depth + 1);
-      }
-      const next = this.peek();
-      this.#at++;
-      if (next === CLOSE_OBJECT) return;
-      if (next !== COMMA) throw this.#malformed();
+      const key = this.#decode(this.#key(depth), this.#keyEnd);
+      if (seen.includes(key)) throw new JsonFault('forbidden', 'a key occurs twice in one object');
+      seen.push(key);
+      visit(key, this, depth + 1);
+      if (this.#endsWith(CLOSE_OBJECT)) return;
     }
   }
 
@@ -132,18 +138,19 @@ export class JsonScanner {
   array(depth: number): Span[] {
     this.#open(OPEN_ARRAY, depth);
     const elements: Span[] = [];
-    if (this.peek() === CLOSE_ARRAY) {
-      this.#at++;
-      return elements;
-    }
-    for (;;) {
-      const element = this.value(depth + 1);
-      if (depth === 0) elements.push(element);
-      const next = this.peek();
-      this.#at++;
-      if (next === CLOSE_ARRAY) return elements;
-      if (next !== COMMA) throw this.#malformed();
-    }
+    if (this.peek() === CLOSE_ARRAY) this.#at++;
+    else
+      do elements.push(this.value(depth + 1));
+      while (!this.#endsWith(CLOSE_ARRAY));
+    return elements;
+  }
+
+  /** After a member or an element: whether it was the last. */
+  #endsWith(close: number): boolean {
+    const next = this.peek();
+    this.#at++;
+    if (next !== COMMA && next !== close) throw this.#malformed();
+    return next === close;
   }
 
   #malformed(): JsonFault {
@@ -178,16 +185,16 @@ export class JsonScanner {
 
   /** Whether the string just read, which began at `start`, is `quoted`, escapes undone. */
   #isKey(start: number, quoted: Buffer): boolean {
-    return this.#escaped ? JSON.stringify(this.#decode(start)) === quoted.toString() : this.#matches(start, quoted);
+    return this.#escaped ? JSON.stringify(this.#decode(start, this.#at)) === quoted.toString() : this.#matches(start, quoted);
   }
 
   #matches(start: number, expected: Buffer): boolean {
     return this.#at - start === expected.length && this.#bytes.compare(expected, 0, expected.length, start, this.#at) === 0;
   }
 
-  #decode(start: number): string {
-    if (this.#escaped) return JSON.parse(this.#bytes.toString('utf8', start, this.#at)) as string;
-    return this.#bytes.toString('utf8', start + 1, this.#at - 1);
+  #decode(start: number, end: number): string {
+    if (this.#escaped) return JSON.parse(this.#bytes.toString('utf8', start, end)) as string;
+    return this.#bytes.toString('utf8', start + 1, end - 1);
   }
 
   #string(): void {
@@ -209,7 +216,12 @@ export class JsonScanner {
         throw this.#malformed();
       }
       this.#escaped = true;
-      at = this.#escape(at + 1);
+      const after = endOfEscape(bytes, at + 1);
+      if (after < 0) {
+        this.#at = at;
+        throw this.#malformed();
+      }
+      at = after;
     }
     this.#at = at + 1;
   }
@@ -234,17 +246,5 @@ export class JsonScanner {
     const end = endOfAtom(this.#bytes, this.#at);
     if (end < 0) throw this.#malformed();
     this.#at = end;
-  }
-
-  #escape(at: number): number {
-    const bytes = this.#bytes;
-    const kind = bytes[at];
-    if (kind === 0x75) {
-      if (isHex(bytes[at + 1]) && isHex(bytes[at + 2]) && isHex(bytes[at + 3]) && isHex(bytes[at + 4])) return at + 5;
-    } else if (kind !== undefined && '"\\/bfnrt'.includes(String.fromCharCode(kind))) {
-      return at + 1;
-    }
-    this.#at = at;
-    throw this.#malformed();
   }
 }

@@ -7,7 +7,8 @@
  * of a known key, no prototype keys, bounded depth and keys. `readServerLine` is lenient about extra keys.
  */
 import { isUtf8 } from 'node:buffer';
-import { JsonFault, JsonScanner, type ScanLimits } from './json.ts';
+import { JsonScanner } from './json.ts';
+import { JsonFault, type ScanLimits } from './json-limits.ts';
 import { splice, type Span } from './splice.ts';
 
 export interface Frame {
@@ -37,11 +38,10 @@ export class FrameFault extends Error {
   }
 }
 
-/** BAR S13. */
 const CLIENT_SCAN: ScanLimits = { depth: 64, keys: 10_000, prototypeKeys: 'refuse', controls: 'refuse' };
 const MAX_BATCH = 100;
-/** A result may be large; only its nesting is bounded (BAR B13). */
-export const SERVER_SCAN: ScanLimits = { depth: 128, keys: 5_000_000, prototypeKeys: 'pass', controls: 'pass' };
+/** A result may be large and deep, and reaches its client as it would directly; no parser takes it deeper than a line can be. */
+export const SERVER_SCAN: ScanLimits = { depth: 10_000, keys: 5_000_000, prototypeKeys: 'pass', controls: 'pass' };
 
 const PARAMS_KEYS = ['_meta', 'name', 'uri', 'arguments', 'requestId', 'progressToken', 'protocolVersion', 'capabilities', 'clientInfo'];
 
@@ -115,7 +115,8 @@ function faults<T>(read: () => T, id?: () => string | undefined): T {
     return read();
   } catch (error) {
     if (!(error instanceof JsonFault)) throw error;
-    throw new FrameFault(error.kind === 'malformed' ? 'malformed' : 'invalid', error.message, id?.());
+    // What stands in a text that is no JSON is no id.
+    throw error.kind === 'malformed' ? new FrameFault('malformed', error.message) : new FrameFault('invalid', error.message, id?.());
   }
 }
 

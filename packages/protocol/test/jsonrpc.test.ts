@@ -1,7 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { FrameFault, oneLine, readClientBody, readServerLine, slice, splice, splitServerBatch, withId, type Frame } from '../src/index.ts';
+import {
+  FrameFault,
+  oneLine,
+  readClientBody,
+  readServerLine,
+  refusedAnswer,
+  slice,
+  splice,
+  splitServerBatch,
+  withId,
+  type Frame,
+} from '../src/index.ts';
 
 const single = (text: string): Frame => {
   const body = readClientBody(Buffer.from(text));
@@ -75,6 +86,11 @@ test('what is not JSON is malformed', () => {
     refused(Buffer.from(bytes), 'malformed');
 });
 
+test('the id of what is not JSON is not told', () => {
+  for (const text of ['{"jsonrpc":"2.0","id":01,"method":"ping"}', '{"jsonrpc":"2.0","id":1,"method":"ping"', '{"id":"a",}'])
+    assert.equal(refused(text, 'malformed').id, undefined);
+});
+
 test('what is JSON but no message is invalid', () => {
   for (const text of ['42', '"x"', 'null', '[]', '[[]]', '[1]', '{}', '{"jsonrpc":"1.0","id":1,"method":"a"}', '{"jsonrpc":"2.0","id":1}'])
     refused(text, 'invalid');
@@ -119,6 +135,54 @@ test('depth, keys and batch length are bounded', () => {
   const ping = '{"jsonrpc":"2.0","id":1,"method":"ping"}';
   assert.equal((readClientBody(Buffer.from(`[${Array(100).fill(ping).join()}]`)) as unknown as { frames: unknown[] }).frames.length, 100);
   refused(`[${Array(101).fill(ping).join()}]`, 'invalid');
+});
+
+test('what a server nests deep is read, without a stack, up to a bound', () => {
+  const answer = (depth: number): Buffer => {
+    const half = depth / 2;
+    return Buffer.from(`{"jsonrpc":"2.0","id":1,"result":${'{"a":['.repeat(half)}1${']}'.repeat(half)}}`);
+  };
+  for (const depth of [100, 1_000, 9_998]) assert.equal(readServerLine(answer(depth)).kind, 'response', String(depth));
+  for (const depth of [10_000, 1_000_000]) assert.throws(() => readServerLine(answer(depth)), FrameFault);
+  for (const tail of ['', '}', '}}', ']}']) {
+    assert.throws(() => readServerLine(Buffer.from(`{"jsonrpc":"2.0","id":1,"result":{"a":[{"b":[1,{}${tail}`)), FrameFault, tail);
+  }
+});
+
+test('a refused line tells the request that it was meant to answer, and a line of a log none', () => {
+  const found = (line: string | Buffer): string | undefined => {
+    const bytes = Buffer.from(line as string);
+    assert.throws(() => readServerLine(bytes), FrameFault);
+    const id = refusedAnswer(bytes);
+    return id && Buffer.from(slice(bytes, id)).toString();
+  };
+  const deep = '['.repeat(20_000) + ']'.repeat(20_000);
+  for (const line of [
+    `{"jsonrpc":"2.0","id":7,"result":${deep}}`,
+    `{"jsonrpc":"2.0","result":${deep},"id":7}`,
+    '{"jsonrpc":"2.0","id":7,"result":{},"result":{}}',
+    '{"jsonrpc":"2.0","id":7,"result":{"x":NaN}}',
+    '{"jsonrpc":"2.0","id":7,"result":{},"error":{}}',
+    '{"jsonrpc":"1.0","id":7,"result":{}}',
+    '{"id":7,"result":{}}',
+    '\ufeff{"jsonrpc":"2.0","id":7,"result":{}}',
+    '{"jsonrpc":"2.0","id":7,"result":{"cut',
+  ]) {
+    assert.equal(found(line), '7', line.slice(0, 60));
+  }
+  assert.equal(found(Buffer.from([...Buffer.from('{"jsonrpc":"2.0","id":7,"result":"'), 0xe9, ...Buffer.from('"}')])), '7');
+  for (const line of [
+    '{"level":30,"id":7,"msg":"working"}',
+    '{"level":50,"id":7,"error":"it failed"}',
+    '{"jsonrpc":"2.0","id":7}',
+    '{"jsonrpc":"2.0","id":7,"method":5,"result":{}}',
+    '[{"jsonrpc":"2.0","id":7,"result":{}}]',
+    'id 7 done',
+    '7',
+    '',
+  ]) {
+    assert.equal(found(line), undefined, line);
+  }
 });
 
 test('the scanner accepts exactly what JSON.parse accepts', () => {
@@ -187,6 +251,6 @@ test('splice replaces spans of any order and leaves the rest alone', () => {
 test('a message becomes one line, and server batches fall apart into messages', () => {
   assert.equal(oneLine(Buffer.from('{"a":\r1,\n"b":"\\n"}')).toString(), '{"a": 1, "b":"\\n"}');
   assert.deepEqual(splitServerBatch(Buffer.from('[{"a":1}, {"b":[2]}]'))?.map(String), ['{"a":1}', '{"b":[2]}']);
-  for (const text of ['{}', '', '[1,', '[1]x', '['.repeat(200) + ']'.repeat(200)])
+  for (const text of ['{}', '', '[1,', '[1]x', '['.repeat(20_000) + ']'.repeat(20_000)])
     assert.equal(splitServerBatch(Buffer.from(text)), undefined);
 });

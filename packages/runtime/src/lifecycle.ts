@@ -7,8 +7,8 @@
  *  3. Equal signals within 250 ms are one: a terminal, npm and systemd each deliver to parent and child, and the
  *     parent passes it on.
  *  4. After an uncaught error nothing of the process is trusted: one fatal line, exit 70. Others take over by lease.
- *  5. The end of the process that started this one through an IPC channel (the launcher for older Nodes) counts
- *     as SIGTERM, so that killing the launcher leaves nothing behind.
+ *  5. The end of the process that started this one through an IPC channel (the launcher for older Nodes) ends this
+ *     one too, without draining: who kills the launcher for good means what it runs, and nothing is left behind.
  *
  * It leaves to `Running` what draining and releasing mean.
  */
@@ -17,11 +17,15 @@ import { systemClock, type Clock } from './clock.ts';
 import type { Log } from './log.ts';
 
 type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
+/** `orphaned`: the launcher is gone. */
+type Stop = StopSignal | 'orphaned';
 
 const NUMBER: Readonly<Record<StopSignal, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
 const ONE_PRESS_MS = 250;
 /** What releasing may take when all else has gone wrong. */
 const RELEASE_MS = 10_000;
+/** The same when the launcher was killed; what is left of the children then is the warden's. */
+const ORPHAN_MS = 2_500;
 /** What a start that was abandoned may take to come to its end and be released. */
 const ABANDON_MS = 3_000;
 
@@ -100,15 +104,15 @@ async function live(options: ProcessOptions, stops: Stops): Promise<number> {
       () => undefined,
     );
     await withDeadline(release, ABANDON_MS).catch(() => log.warn({ ms: ABANDON_MS }, 'start could not be abandoned in time'));
-    return 128 + NUMBER[begun];
+    return 128 + NUMBER[begun === 'orphaned' ? 'SIGTERM' : begun];
   }
   if ('error' in begun) return options.failed(begun.error);
   const { running } = begun;
   const why = await Promise.race([stops.first, running.ended ?? new Promise<never>(() => undefined)]);
   let code = 0;
   if (typeof why === 'number') code = why;
-  else {
-    log.info({ reason: why }, 'stopping');
+  else log.info({ reason: why }, 'stopping');
+  if (typeof why === 'string' && why !== 'orphaned') {
     running.unready?.();
     if (drain.delay > 0) await new Promise((resolve) => setTimeout(resolve, drain.delay));
     await withDeadline(running.drain(drain.timeout), drain.timeout + 1_000, { what: 'draining' }).catch((err: unknown) =>
@@ -116,7 +120,8 @@ async function live(options: ProcessOptions, stops: Stops): Promise<number> {
     );
   }
   try {
-    await withDeadline(Promise.resolve(running[Symbol.asyncDispose]()), RELEASE_MS, { what: 'releasing' });
+    const deadline = why === 'orphaned' ? ORPHAN_MS : RELEASE_MS;
+    await withDeadline(Promise.resolve(running[Symbol.asyncDispose]()), deadline, { what: 'releasing' });
   } catch (err) {
     log.error({ err }, 'release failed');
     code = 1;
@@ -126,25 +131,23 @@ async function live(options: ProcessOptions, stops: Stops): Promise<number> {
 }
 
 interface Stops {
-  readonly first: Promise<StopSignal>;
+  readonly first: Promise<Stop>;
   release(): void;
 }
 
-function listen(door: ProcessDoor, clock: Clock, second: (signal: StopSignal) => void): Stops {
-  const { promise, resolve } = Promise.withResolvers<StopSignal>();
-  let told: { readonly signal: StopSignal; readonly at: number } | undefined;
-  const hear = (signal: StopSignal): void => {
+function listen(door: ProcessDoor, clock: Clock, second: (stop: Stop) => void): Stops {
+  const { promise, resolve } = Promise.withResolvers<Stop>();
+  let told: { readonly stop: Stop; readonly at: number } | undefined;
+  const hear = (stop: Stop): void => {
     const at = clock.monotonic();
     if (told === undefined) {
-      told = { signal, at };
-      resolve(signal);
-    } else if (told.signal !== signal || at - told.at > ONE_PRESS_MS) second(signal);
+      told = { stop, at };
+      resolve(stop);
+    } else if (told.stop !== stop || at - told.at > ONE_PRESS_MS) second(stop);
   };
   const listeners = (Object.keys(NUMBER) as StopSignal[]).map((signal) => [signal, () => hear(signal)] as const);
   for (const [signal, listener] of listeners) door.on(signal, listener);
-  const orphaned = (): void => {
-    if (told === undefined) hear('SIGTERM');
-  };
+  const orphaned = (): void => hear('orphaned');
   door.on('disconnect', orphaned);
   // The channel must not keep the process alive once everything else has ended.
   if (door === (process as unknown as ProcessDoor)) process.channel?.unref();

@@ -138,16 +138,30 @@ test('a release that fails exits 1; an end of its own gives its own code', async
   assert.deepEqual(own.steps, ['dispose']);
 });
 
-test("an uncaught error exits 70; the launcher's end is a signal", async () => {
+test('an uncaught error exits 70', async () => {
   const crashed = launch();
   await crashed.up;
   crashed.door.emit('uncaughtException', new Error('bug'));
   assert.deepEqual(crashed.door.codes, [70]);
   crashed.door.emit('SIGTERM');
   await crashed.result;
+});
+
+test("the launcher's end releases without draining, and ends a drain at once", async () => {
   const orphan = launch();
   await orphan.up;
   await settled();
   orphan.door.emit('disconnect');
   assert.equal(await orphan.result, 0);
+  assert.deepEqual(orphan.steps, ['dispose']);
+  const held = deferred();
+  const draining = launch({}, { drain: () => held.promise });
+  await draining.up;
+  await settled();
+  draining.door.emit('SIGTERM');
+  await settled();
+  draining.door.emit('disconnect');
+  assert.deepEqual(draining.door.codes, [1]);
+  held.resolve();
+  await draining.result;
 });

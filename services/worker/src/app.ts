@@ -30,8 +30,8 @@ export interface WorkerDeps {
 
 export interface Worker extends AsyncDisposable {
   readonly id: WorkerId;
-  /** Starts a child of the server once and stops it. Rejects with CausewayError `server.*`. */
-  probe(server: string): Promise<void>;
+  /** Starts a child of the server once and stops it; resolves with the first stray line on its stdout. Rejects with CausewayError `server.*`. */
+  probe(server: string): Promise<string | undefined>;
   /** Takes no new sessions, waits until running calls are answered, at most `deadline` milliseconds, then ends every session. */
   drain(deadline: number): Promise<void>;
 }
@@ -88,7 +88,8 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
       log,
       reply,
       build: (head) => build({ ...head, epoch: 1, created: clock.now() }),
-      control: createControl({ bus, capacity, log, losses: () => link.losses, draining: (draining) => tenure.update({ draining }) }),
+      losses: () => link.losses,
+      control: createControl({ bus, capacity, log, draining: (draining) => tenure.update({ draining }) }),
     }),
   );
   stack.defer(() => {

@@ -1,6 +1,6 @@
 /**
- * Owns what is asked of this worker as a whole, on its `ctl` subject: whether it is there, and, by operators, which
- * sessions it holds, the end of one of them, to take no new ones and to take them again.
+ * Owns what operators ask of this worker as a whole, on its `ctl` subject: which sessions it holds, the end of one of
+ * them, to take no new ones and to take them again.
  *
  * Invariants: every question has one answer; "ended" is said when nothing of the session is left; a worker that shuts
  * down is not called back to work; what runs here is told without commands, environments and credentials.
@@ -10,7 +10,6 @@ import {
   decode,
   encode,
   verdictOf,
-  type AliveHead,
   type AskHead,
   type Bus,
   type BusMessage,
@@ -26,8 +25,6 @@ export interface ControlDeps {
   readonly bus: Bus;
   readonly capacity: Capacity;
   readonly log: Log;
-  /** How often the connection was lost. */
-  readonly losses: () => number;
   /** Tells the cluster whether new sessions are taken. */
   readonly draining: (draining: boolean) => void;
 }
@@ -39,9 +36,8 @@ const MOST = 10_000;
 export function createControl(deps: ControlDeps): (message: BusMessage) => void {
   return ({ kind, data, reply }) => {
     if (kind !== 'data' || reply === undefined) return;
-    const head = decode<AskHead | AliveHead>(data)?.head;
+    const head = decode<AskHead>(data)?.head;
     if (!head) return deps.log.warn({ reason: 'request.malformed' }, 'control message without an envelope dropped');
-    if (head.t === 'alive') return send(deps, reply, encode({ t: 'living', losses: deps.losses() }));
     answer(deps, head).then(
       (body) => send(deps, reply, encode({ t: 'ok' }, Buffer.from(JSON.stringify(body)))),
       (error: unknown) => {

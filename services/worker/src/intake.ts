@@ -9,6 +9,7 @@ import {
   decode,
   tail,
   verdictOf,
+  type AliveHead,
   type BusMessage,
   type ClaimHead,
   type Cluster,
@@ -32,7 +33,9 @@ export interface IntakeDeps {
   readonly log: Log;
   /** Answers an edge, where it asked for an answer. */
   readonly reply: (to: string | undefined, head: DownHead) => void;
-  /** Whether this worker is there, and what operators ask of it. */
+  /** How often the connection was lost. */
+  readonly losses: () => number;
+  /** What operators ask of this worker. */
   readonly control: (message: BusMessage) => void;
   /** A new session for this opening, not started yet. Throws CausewayError. */
   readonly build: (head: OpenHead) => Session;
@@ -64,8 +67,14 @@ function receive(deps: IntakeDeps, where: readonly string[], message: BusMessage
   }
   if (area === 'edge') return deps.edges.lost(token ?? '');
   if (message.kind === 'undelivered') return;
+  if (area === 'alive') return alive(deps, message);
   if (area === 'ctl') return deps.control(message);
   if (area === 'open') return begin(deps, message);
+}
+
+/** Whoever asks quietly hears from the bus alone. */
+function alive(deps: IntakeDeps, message: BusMessage): void {
+  if (decode<AliveHead>(message.data)?.head.quiet !== true) deps.reply(message.reply, { t: 'living', losses: deps.losses() });
 }
 
 function dispatch(deps: IntakeDeps, session: Session, message: BusMessage): void {

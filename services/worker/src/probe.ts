@@ -2,21 +2,39 @@
  * Owns the one look at a server before anybody uses it: start a child, ask it to initialize, stop it. So a
  * bad command is an error at once and not at the first client's request.
  */
-import { CausewayError } from '@causeway/protocol';
+import { CausewayError, FrameFault, readServerLine, refusedAnswer, slice, type Span } from '@causeway/protocol';
 import type { ServerConfig } from '@causeway/config';
 import type { Child, ChildListeners } from './child/child.ts';
+import { printable } from './child/stderr.ts';
 import { exitFacts } from './session/outcome.ts';
 
 const QUESTION = Buffer.from(
   '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"causeway-probe","version":"0"}}}',
 );
+/** Lines that are no JSON-RPC, before the server is given up; and bytes that are shown of the first. */
+const MAX_STRAY = 1_000;
+const SAMPLE = 200;
 
-/** Rejects with CausewayError `server.start_failed` or `server.start_timeout`, with the last lines of stderr in `facts.stderr`. */
-export async function probe(server: ServerConfig, start: (listeners: ChildListeners) => Promise<Child>): Promise<void> {
+/**
+ * Resolves with the first line that the server wrote to stdout and that is no JSON-RPC. Rejects with CausewayError
+ * `server.start_failed`, `server.start_timeout` or `server.reply_invalid`, the first two with the last lines of stderr in `facts.stderr`.
+ */
+export async function probe(server: ServerConfig, start: (listeners: ChildListeners) => Promise<Child>): Promise<string | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
+  let stray: string | undefined;
+  let strays = 0;
+  const line = (bytes: Buffer): void => {
+    const read = readLine(bytes);
+    // Any answer under our id is life, an error too.
+    if (read === 'answer') return resolve();
+    if (read === 'refused') return reject(new CausewayError('server.reply_invalid'));
+    if (read === 'message') return;
+    stray ??= printable(bytes.toString('utf8', 0, SAMPLE));
+    strays += 1;
+    if (strays > MAX_STRAY) reject(new CausewayError('server.start_failed', { facts: { class: 'noise' } }));
+  };
   const child = await start({
-    // Any answer under our id is life, an error too; noise before it is not.
-    line: (line) => /"id"\s*:\s*1\b/.test(line.toString('utf8', 0, 65_536)) && resolve(),
+    line,
     broken: (why) => reject(new CausewayError('server.start_failed', { facts: { class: why } })),
     exit: (exit) => reject(new CausewayError('server.start_failed', { facts: exitFacts(exit) })),
   });
@@ -24,6 +42,7 @@ export async function probe(server: ServerConfig, start: (listeners: ChildListen
   try {
     if (!child.write(QUESTION)) throw new CausewayError('server.start_failed');
     await promise;
+    return stray;
   } catch (error) {
     const exit = await child.stop({ gentle: false });
     if (error instanceof CausewayError && error.reason === 'server.start_timeout') {
@@ -33,5 +52,16 @@ export async function probe(server: ServerConfig, start: (listeners: ChildListen
   } finally {
     clearTimeout(timer);
     await child.stop({ gentle: false });
+  }
+}
+
+function readLine(bytes: Buffer): 'answer' | 'refused' | 'message' | 'stray' {
+  const ours = (id: Span | undefined): boolean => id !== undefined && Buffer.from(slice(bytes, id)).toString() === '1';
+  try {
+    const { kind, id } = readServerLine(bytes);
+    return kind === 'response' && ours(id) ? 'answer' : 'message';
+  } catch (error) {
+    if (!(error instanceof FrameFault)) throw error;
+    return ours(refusedAnswer(bytes)) ? 'refused' : 'stray';
   }
 }

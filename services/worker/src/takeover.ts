@@ -15,10 +15,11 @@ import type { Session } from './session/session.ts';
 
 /** Milliseconds for which nobody must have answered at an owner whose record still stands. */
 const SILENCE = 2_000;
-/** Milliseconds between two looks, and for an owner to answer. */
+/** Milliseconds between two looks. */
 const LOOK = 250;
-const ANSWER = 1_000;
-/** Milliseconds until an owner that neither answers nor is given up is believed to be slow. */
+/** Looks at which somebody was there, after which the owner is believed to be back. */
+const BACK = 3;
+/** Milliseconds until an owner that is neither there nor to be given up yet is left to the client's next try. */
 const PATIENCE = 6_000;
 
 export interface TakeoverDeps {
@@ -84,37 +85,42 @@ export class Takeover {
     return looking;
   }
 
-  /** `false`: the owner answers, or may. */
+  /** `false`: somebody is there again. Rejects with `cluster.owner_silent` when nothing is certain yet. */
   async #look(owner: WorkerId): Promise<boolean> {
     const { cluster, now, sleep } = this.#deps;
     const since = now();
+    let there = 0;
     let silentSince: number | undefined;
     let left = false;
     while (cluster.ledger.workers().has(owner)) {
-      const answer = await this.#ask(owner);
-      if (answer === 'yes' || now() - since > PATIENCE) return false;
-      if (answer === 'unknown') silentSince = undefined;
-      else if (silentSince === undefined) {
+      if (await this.#somebody(owner)) {
+        there += 1;
+        silentSince = undefined;
+        if (there === BACK) return false;
+      } else if (silentSince === undefined) {
+        there = 0;
         silentSince = now();
         left = cluster.ledger.recentlyHeard(owner);
       } else if (now() - silentSince >= SILENCE && (await cluster.ledger.depose(owner, { left }))) {
         return true;
       }
-      await sleep(LOOK);
+      if (now() - since > PATIENCE) throw new CausewayError('cluster.owner_silent', { retryAfter: 2 });
+      if (there === 0) await sleep(LOOK);
     }
     return true;
   }
 
-  async #ask(owner: WorkerId): Promise<'yes' | 'nobody' | 'unknown'> {
+  /** Whether the bus finds anybody at the owner. */
+  async #somebody(owner: WorkerId): Promise<boolean> {
     const { bus, subjects } = this.#deps.cluster;
     try {
-      await bus.request(subjects.control(owner), encode({ t: 'alive' }), { deadline: ANSWER });
-      return 'yes';
+      await bus.request(subjects.alive(owner), encode({ t: 'alive', quiet: true }), { deadline: LOOK });
+      return true;
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
-      if (error.failure === 'disconnected' || error.failure === 'aborted')
-        throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
-      return error.failure === 'no_responders' ? 'nobody' : 'unknown';
+      if (error.failure === 'no_responders') return false;
+      if (error.failure === 'timeout') return true;
+      throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
     }
   }
 }

@@ -178,8 +178,11 @@ test('a drained worker keeps its sessions and takes no new ones; resumed, it tak
 
 test('whether a worker is there is answered, with how often it may have lost something', async (t) => {
   const { cluster, worker } = await setting(t);
-  const { data } = await cluster.bus.request(cluster.subjects.control(worker.id), encode({ t: 'alive' }), { deadline: 5_000 });
+  const { data } = await cluster.bus.request(cluster.subjects.alive(worker.id), encode({ t: 'alive' }), { deadline: 5_000 });
   assert.deepEqual(decode<DownHead>(data)?.head, { t: 'living', losses: 0 });
+  // Who asks quietly hears only from the bus, and only when nobody is there.
+  const quiet = cluster.bus.request(cluster.subjects.alive(worker.id), encode({ t: 'alive', quiet: true }), { deadline: 50 });
+  await assert.rejects(quiet, { failure: 'timeout' });
 });
 
 test('a question of a newer version is refused, and bytes that are none are dropped', async (t) => {

@@ -23,14 +23,21 @@ export async function edge(line: Line): Promise<number> {
     ]);
   const id = newEdgeId();
   await using log = await openLog({ ...config.log, service: 'causeway-edge', instance: id });
-  return runProcess({ log, drain: config.drain, failed: report, start: () => start(config, log, id) });
+  return runProcess({ log, drain: config.drain, failed: report, start: (abandon) => start({ config, log, id, abandon }) });
 }
 
-async function start(config: Config, log: OpenLog, id: ReturnType<typeof newEdgeId>): Promise<Running> {
+interface Start {
+  readonly config: Config;
+  readonly log: OpenLog;
+  readonly id: ReturnType<typeof newEdgeId>;
+  readonly abandon: AbortSignal;
+}
+
+async function start({ config, log, id, abandon }: Start): Promise<Running> {
   await using stack = new AsyncDisposableStack();
   log.info({ url: config.nats!.servers.join(',') }, 'connecting to nats');
   try {
-    const cluster = stack.use(await openNatsFor({ edge: id }, config));
+    const cluster = stack.use(await openNatsFor({ edge: id }, config, abandon));
     const opened = stack.use(await openEdgeOn(cluster, config, log, id));
     stack.use(announce(opened, config.admin.token !== undefined, log));
     log.info({ url: opened.url, ...otherListeners(opened) }, 'listening');

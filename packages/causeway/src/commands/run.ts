@@ -22,7 +22,7 @@ export async function run(line: Line): Promise<number> {
     log,
     drain: config.drain,
     failed: report,
-    start: () => start(config, log, { probe: line.given['probe'] !== false, absent }),
+    start: (abandon) => start(config, log, { probe: line.given['probe'] !== false, absent, abandon }),
   });
 }
 
@@ -54,12 +54,13 @@ interface StartOptions {
   readonly probe: boolean;
   /** Servers that need no trying. */
   readonly absent: ReadonlySet<string>;
+  readonly abandon: AbortSignal;
 }
 
-async function start(config: Config, log: OpenLog, { probe, absent }: StartOptions): Promise<Running> {
+async function start(config: Config, log: OpenLog, { probe, absent, abandon }: StartOptions): Promise<Running> {
   let bridge: OpenBridge;
   try {
-    bridge = await openBridge(config, log);
+    bridge = await openBridge(config, log, abandon);
   } catch (error) {
     throw await listenFailure(error, config);
   }
@@ -113,11 +114,13 @@ async function probeAll({ worker }: OpenBridge, config: Config, { log, absent, e
       if (absent.has(name)) return false;
       const begun = performance.now();
       try {
-        await worker.probe(name);
+        const stray = await worker.probe(name);
+        if (stray !== undefined)
+          warn(`"${name}" wrote a non-JSON line to stdout (ignored): "${stray.trim()}" — MCP servers must log to stderr`);
         log[isHuman(config) ? 'debug' : 'info']({ server: name, ms: Math.round(performance.now() - begun) }, 'server answers');
         return true;
       } catch (error) {
-        if (!stopping.aborted) report(childFailure(name, error));
+        if (!stopping.aborted) report(childFailure(config.servers[name]!, error));
         return stopping.aborted;
       }
     }),

@@ -26,14 +26,21 @@ export async function worker(line: Line): Promise<number> {
   }
   const id = newWorkerId();
   await using log = await openLog({ ...config.log, service: 'causeway-worker', instance: id });
-  return runProcess({ log, drain: config.drain, failed: report, start: () => start(config, log, id) });
+  return runProcess({ log, drain: config.drain, failed: report, start: (abandon) => start({ config, log, id, abandon }) });
 }
 
-async function start(config: Config, log: OpenLog, id: ReturnType<typeof newWorkerId>): Promise<Running> {
+interface Start {
+  readonly config: Config;
+  readonly log: OpenLog;
+  readonly id: ReturnType<typeof newWorkerId>;
+  readonly abandon: AbortSignal;
+}
+
+async function start({ config, log, id, abandon }: Start): Promise<Running> {
   await using stack = new AsyncDisposableStack();
   log.info({ url: config.nats!.servers.join(',') }, 'connecting to nats');
   try {
-    const cluster = stack.use(await openNatsFor({ worker: id }, config));
+    const cluster = stack.use(await openNatsFor({ worker: id }, config, abandon));
     const opened = stack.use(await openWorkerOn(cluster, config, log, id));
     log.info({ servers: Object.keys(config.servers), capacity: config.worker.capacity }, 'working');
     const owned = stack.move();

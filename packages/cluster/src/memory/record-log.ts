@@ -32,7 +32,7 @@ export class RecordLog {
 
   put(key: WorkerId, text: string, ttl: number, expect: Expectation): number {
     this.#check(key, expect);
-    this.#write({ key, sequence: this.#last + 1, text });
+    this.#write({ key, sequence: this.#last + 1, stored: this.#time.now(), text });
     this.#later(key, ttl, () => this.#end(key, 'expired'));
     return this.#last;
   }
@@ -61,7 +61,7 @@ export class RecordLog {
   }
 
   #end(key: WorkerId, gone: 'taken' | 'expired'): void {
-    this.#write({ key, sequence: this.#last + 1, gone });
+    this.#write({ key, sequence: this.#last + 1, stored: this.#time.now(), gone });
     this.#later(key, MARKER_TTL, () => void this.#entries.delete(key));
   }
 

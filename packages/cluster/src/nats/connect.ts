@@ -142,7 +142,7 @@ export async function dial(connection: NodeConnectionOptions, options: NatsClust
     } catch (error) {
       const wait = RETRY + Math.random() * RETRY;
       if (error instanceof AuthorizationError || left < wait) throw unreachable(error, options);
-      await sleep(wait);
+      await sleep(wait, undefined, options.signal === undefined ? {} : { signal: options.signal });
     }
   }
 }

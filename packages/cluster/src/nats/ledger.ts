@@ -82,8 +82,8 @@ class NatsLedger extends LogLedger {
   }
 }
 
-function seen({ key, revision, value, gone }: Entry): SeenRecord {
-  const place = { key: key as WorkerId, sequence: revision };
+function seen({ key, revision, stored, value, gone }: Entry): SeenRecord {
+  const place = { key: key as WorkerId, sequence: revision, stored };
   return value === undefined ? { ...place, gone: gone ?? 'taken' } : { ...place, text: value.toString('utf8') };
 }
 

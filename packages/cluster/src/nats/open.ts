@@ -1,6 +1,7 @@
 /**
  * Owns the opening of a cluster over NATS: connections, buckets, then the parts, released in reverse.
- * Invariant: whatever fails, nothing is left open, and the error says what an operator can change.
+ * Invariant: whatever fails, nothing is left open, and the error says what an operator can change. An opening that is
+ * abandoned rejects at once; what it still brings is released when it comes.
  */
 import type { Cluster, NatsClusterOptions } from '../cluster.ts';
 import { subjects } from '../subjects.ts';
@@ -14,6 +15,23 @@ import { openNatsSessions } from './sessions.ts';
 const MOST_REPLICAS = 3;
 
 export async function openNats(options: NatsClusterOptions): Promise<Cluster> {
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const opening = openParts(options);
+  if (signal === undefined) return opening;
+  const { promise: abandoned, reject } = Promise.withResolvers<never>();
+  const abandon = (): void => {
+    opening.then(
+      (cluster) => cluster[Symbol.asyncDispose](),
+      () => undefined,
+    );
+    reject(signal.reason);
+  };
+  signal.addEventListener('abort', abandon, { once: true });
+  return Promise.race([opening, abandoned]).finally(() => signal.removeEventListener('abort', abandon));
+}
+
+async function openParts(options: NatsClusterOptions): Promise<Cluster> {
   const prefix = options.prefix ?? 'cw';
   await using stack = new AsyncDisposableStack();
   const connections = stack.use(await connectNats(options));

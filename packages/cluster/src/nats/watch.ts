@@ -18,6 +18,8 @@ export interface Entry {
   readonly key: string;
   /** Its sequence in the stream. */
   readonly revision: number;
+  /** When it was stored, by the server's clock. */
+  readonly stored: number;
   /** `undefined`: it is gone. */
   readonly value: Buffer | undefined;
   /** `taken`: by whoever removed the key; `expired`: by itself; `wiped`: with others, by an operator. */
@@ -145,6 +147,7 @@ export class BucketWatch implements AsyncDisposable {
     const entry: Entry = {
       key: msg.subject.slice(subjectOf(this.#options.bucket, '').length),
       revision: place.sequence,
+      stored: place.stored,
       value: gone === undefined ? Buffer.from(msg.data) : undefined,
       ...(gone === undefined ? {} : { gone }),
     };

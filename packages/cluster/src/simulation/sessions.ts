@@ -143,7 +143,7 @@ export class SimulatedSessions implements SessionRecords {
 
   async #connected(): Promise<void> {
     const { control, time } = this.#member;
-    for (const ends = time.now() + RECONNECT; !control.live; ) {
+    for (const ends = time.now() + RECONNECT; !control.live;) {
       if (time.now() >= ends) throw new CausewayError('cluster.unavailable');
       await this.#sleep(50);
     }

@@ -4,7 +4,7 @@ import { readDelivery } from '../../src/nats/delivery.ts';
 
 describe('what the server says of a delivery', () => {
   it('is read in both forms', () => {
-    const expected = { sequence: 12, delivery: 3, pending: 4 };
+    const expected = { sequence: 12, delivery: 3, stored: 1_700_000_000_000, pending: 4 };
     assert.deepEqual(readDelivery('$JS.ACK.KV_cw.consumer.1.12.3.1700000000000000000.4'), expected);
     assert.deepEqual(readDelivery('$JS.ACK._.hash.KV_cw.consumer.1.12.3.1700000000000000000.4'), expected);
     assert.deepEqual(readDelivery('$JS.ACK.domain.hash.KV_cw.consumer.1.12.3.1700000000000000000.4.random'), expected);

@@ -77,8 +77,8 @@ async function handle(edge: EdgeContext, admission: Admission, req: IncomingMess
     res.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length, 'cache-control': 'no-store' }).end(body);
   } catch (error) {
     const { error: told } = asRefusal(error);
-    if (told.reason === 'internal') edge.log.error({ err: error }, 'admin request failed');
-    refuse(res, told, { body: bodyOf(told), ...(told.reason === 'request.method' ? { allow: allowedMethods(path) } : {}) });
+    if (told.reason === 'internal') edge.log.error({ err: error, ref: told.ref }, 'admin request failed');
+    refuse(res, told, { log: edge.log, body: bodyOf(told), ...(told.reason === 'request.method' ? { allow: allowedMethods(path) } : {}) });
   }
 }
 
@@ -88,7 +88,7 @@ function requireToken(digest: Buffer, { headers }: IncomingMessage): void {
   throw new CausewayError('request.unauthorized', { message: 'The admin token is required: Authorization: Bearer TOKEN.' });
 }
 
-/** `{error: {reason, message, retryable, …facts}}`: the words of the table, without JSON-RPC around them. */
-function bodyOf({ reason, message, facts }: CausewayError): Buffer {
-  return Buffer.from(`${JSON.stringify({ error: { reason, message, retryable: ERRORS[reason].retryable, ...facts } })}\n`);
+/** `{error: {reason, message, retryable, ref, …facts}}`: the words of the table, without JSON-RPC around them. */
+function bodyOf({ reason, message, ref, facts }: CausewayError): Buffer {
+  return Buffer.from(`${JSON.stringify({ error: { reason, message, retryable: ERRORS[reason].retryable, ref, ...facts } })}\n`);
 }

@@ -35,14 +35,14 @@ export function openSse(edge: EdgeContext, visit: Visit, res: ServerResponse): v
     {
       receive: (head, bytes) => {
         if (head.t === 'ok') begin();
-        else if (head.t === 'no') refuse(res, errorOf(head));
+        else if (head.t === 'no') refuse(res, errorOf(head), { log: edge.log });
         else if (head.t === 'server') events?.message(bytes, { seq: head.seq });
         else if (head.t === 'end' && head.why === 'moved') move('absent');
         else if (head.t === 'end') leave();
       },
       undelivered: () => move('unreached'),
       lost: () => move('unreached'),
-      refused: (error) => refuse(res, error),
+      refused: (error) => refuse(res, error, { log: edge.log }),
     },
   );
   const begin = (): void => {
@@ -61,7 +61,7 @@ export function openSse(edge: EdgeContext, visit: Visit, res: ServerResponse): v
   const leave = (): void => {
     drop();
     events?.end();
-    if (!events) refuse(res, new CausewayError('cluster.owner_silent'));
+    if (!events) refuse(res, new CausewayError('cluster.owner_silent'), { log: edge.log });
   };
   const drop = (): void => {
     if (listening) return listening.leave();
@@ -118,6 +118,6 @@ export async function message(edge: EdgeContext, visit: Visit, req: IncomingMess
     res.writeHead(202, { 'content-type': 'text/plain', 'content-length': 8, 'cache-control': 'no-store' }).end('Accepted');
   } catch (error) {
     const told = asRefusal(error);
-    refuse(res, told.error, { id: told.id ?? id });
+    refuse(res, told.error, { log: edge.log, id: told.id ?? id });
   }
 }

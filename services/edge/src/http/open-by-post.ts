@@ -57,6 +57,7 @@ export function openByPost(edge: EdgeContext, visit: Visit, res: ServerResponse,
     retry: edge.options.streams.retry,
     heartbeat: edge.options.streams.heartbeat,
     wheel: edge.wheel,
+    log: edge.log,
     session: () => (refusedByServer ? undefined : opening.session?.id),
     left: () => {
       left = true;

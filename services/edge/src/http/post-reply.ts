@@ -9,8 +9,9 @@
 import type { ServerResponse } from 'node:http';
 import type { DownHead } from '@causeway/cluster';
 import { type CausewayError, ERRORS, errorResponse, formatEventId } from '@causeway/protocol';
+import type { Log } from '@causeway/runtime';
 import { EventStream, type EventStreamOptions } from './event-stream.ts';
-import { refuse } from './refusal.ts';
+import { logRefusal, refuse } from './refusal.ts';
 
 export interface PostReplyOptions extends Omit<EventStreamOptions, 'headers'> {
   /** Raw JSON ids of the requests, in their order. */
@@ -23,6 +24,7 @@ export interface PostReplyOptions extends Omit<EventStreamOptions, 'headers'> {
   readonly accepted: boolean;
   /** Answer by a stream even when the answer comes first, and begin it as soon as the request is accepted. */
   readonly eager: boolean;
+  readonly log: Log;
   /** Milliseconds: the `retry` field. */
   readonly retry: number;
   /** `Mcp-Session-Id` of a session that this answer opens. */
@@ -89,9 +91,10 @@ export class PostReply {
     if (this.#done) return;
     const [first, ...more] = [...this.#unanswered].map((at) => this.#options.ids[at]!);
     if (!this.#events && (ERRORS[error.reason].http !== 200 || this.#options.ids.length === 1)) {
-      refuse(this.#res, error, { id: more.length === 0 ? first : undefined });
+      refuse(this.#res, error, { log: this.#options.log, id: more.length === 0 ? first : undefined });
       return this.#finish();
     }
+    logRefusal(this.#options.log, error);
     for (const id of [first, ...more]) this.#stream().message(errorResponse(id, error));
     this.end();
   }

@@ -4,8 +4,11 @@
  */
 import type { ServerResponse } from 'node:http';
 import { CausewayError, ERRORS, errorResponse, FrameFault } from '@causeway/protocol';
+import type { Log } from '@causeway/runtime';
 
 export interface RefusalOptions {
+  /** Has the reference that the client is told. */
+  readonly log: Log;
   /** Raw JSON id of the request that is refused. */
   readonly id?: string | undefined;
   /** In place of the JSON-RPC error. */
@@ -18,8 +21,9 @@ export interface RefusalOptions {
 const LINGER = 1_000;
 
 /** Answers with the error and ends the response; does nothing if it has begun already. */
-export function refuse(res: ServerResponse, error: CausewayError, options: RefusalOptions = {}): void {
+export function refuse(res: ServerResponse, error: CausewayError, options: RefusalOptions): void {
   if (res.headersSent || res.destroyed) return;
+  logRefusal(options.log, error);
   const body = options.body ?? errorResponse(options.id, error);
   const { http } = ERRORS[error.reason];
   // Waiters that come back together would be refused together: the seconds are spread a little.
@@ -35,6 +39,11 @@ export function refuse(res: ServerResponse, error: CausewayError, options: Refus
   });
   if (res.req.complete || http === 408) res.end(body);
   else endAfterBody(res, body);
+}
+
+/** Every failure that a client is told by this edge stands in the log once. */
+export function logRefusal(log: Log, { ref, reason }: CausewayError): void {
+  log.info({ ref, reason }, 'request refused');
 }
 
 /**

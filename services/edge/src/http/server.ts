@@ -7,15 +7,15 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { CausewayError } from '@causeway/protocol';
-import type { Health } from '@causeway/runtime';
+import { CausewayError, errorResponse } from '@causeway/protocol';
+import type { Health, Log } from '@causeway/runtime';
 import fastify from 'fastify';
 import type { EdgeContext, EdgeOptions } from '../context.ts';
 import { createCors } from './cors.ts';
 import { createGuard, requireJson, type Guard } from './guard.ts';
 import { message, openSse } from './legacy-sse.ts';
 import { answerIndex, answerProbe } from './ops.ts';
-import { asRefusal, refuse } from './refusal.ts';
+import { asRefusal, logRefusal, refuse } from './refusal.ts';
 import { METHODS, route, type Endpoint } from './routes.ts';
 import { get, post, remove } from './streamable.ts';
 import { urlOf } from './url.ts';
@@ -53,6 +53,7 @@ export function createServer(edge: EdgeContext, health: Health): HttpServer {
   const guard = createGuard(http, auth);
   const cors = createCors(http.cors);
   const extraHeaders = Object.entries(http.headers);
+  const { log } = edge;
   const app = fastify({
     bodyLimit: http.maxBody,
     requestTimeout: REQUEST_TIMEOUT,
@@ -67,16 +68,16 @@ export function createServer(edge: EdgeContext, health: Health): HttpServer {
       keepAliveInitialDelay: TCP_KEEP_ALIVE,
       noDelay: true,
     },
-    clientErrorHandler: refuseBroken,
-    frameworkErrors: (error, _request, reply) => refuse(reply.hijack().raw, asRefusal(error).error),
+    clientErrorHandler: (error, socket) => refuseBroken(log, error, socket),
+    frameworkErrors: (error, _request, reply) => refuse(reply.hijack().raw, asRefusal(error).error, { log }),
   });
   app.decorateRequest('admitted');
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.setErrorHandler((error, request, reply) => {
     const { error: told } = asRefusal(error);
-    if (told.reason === 'internal') edge.log.error({ err: error }, 'request failed');
-    refuse(reply.hijack().raw, told, told.reason === 'request.method' ? { allow: allowOf(edge, request.raw) } : {});
+    if (told.reason === 'internal') log.error({ err: error, ref: told.ref }, 'request failed');
+    refuse(reply.hijack().raw, told, { log, ...(told.reason === 'request.method' ? { allow: allowOf(edge, request.raw) } : {}) });
   });
   app.addHook('onRequest', (request, reply, done) => {
     const { raw } = request;
@@ -164,23 +165,20 @@ async function serve(
     else await remove(edge, visit, req, res);
   } catch (error) {
     const { error: told } = asRefusal(error);
-    if (told.reason === 'internal') edge.log.error({ err: error }, 'request failed');
-    refuse(res, told);
+    if (told.reason === 'internal') edge.log.error({ err: error, ref: told.ref }, 'request failed');
+    refuse(res, told, { log: edge.log });
   }
 }
 
 /** What is no HTTP, or too slow to be any. */
-function refuseBroken(error: Error & { code?: string }, socket: Socket): void {
+function refuseBroken(log: Log, error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
   const slow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
   const large = error.code === 'HPE_HEADER_OVERFLOW';
   const status = slow ? '408 Request Timeout' : large ? '431 Request Header Fields Too Large' : '400 Bad Request';
-  const reason = slow ? 'request.timeout' : 'request.header';
-  const body = JSON.stringify({
-    jsonrpc: '2.0',
-    id: null,
-    error: { code: -32000, message: status.slice(4), data: { source: 'causeway', reason, executed: 'no', retryable: slow } },
-  });
+  const told = new CausewayError(slow ? 'request.timeout' : 'request.header', { message: status.slice(4) });
+  const body = errorResponse(undefined, told).toString();
+  logRefusal(log, told);
   socket.end(
     `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );

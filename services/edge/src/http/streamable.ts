@@ -21,7 +21,7 @@ import {
   type Revision,
 } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
-import { ask, close, notify, sendFrames, tell } from '../session/call.ts';
+import { close, isHeld, notify, sendFrames, tell } from '../session/call.ts';
 import { Delivery } from '../session/delivery.ts';
 import { Listening, type ListenPorts } from '../session/listen.ts';
 import { EventStream } from './event-stream.ts';
@@ -80,8 +80,8 @@ export async function post(edge: EdgeContext, visit: Visit, req: IncomingMessage
     res.writeHead(202, { 'content-length': 0, 'cache-control': 'no-store' }).end();
   } catch (error) {
     const { error: told, id: readId } = asRefusal(error);
-    if (told.reason === 'internal' && !(error instanceof FrameFault)) edge.log.error({ err: error }, 'post failed');
-    refuse(res, told, { id: readId ?? id });
+    if (told.reason === 'internal' && !(error instanceof FrameFault)) edge.log.error({ err: error, ref: told.ref }, 'post failed');
+    refuse(res, told, { log: edge.log, id: readId ?? id });
   }
 }
 
@@ -89,10 +89,10 @@ export async function post(edge: EdgeContext, visit: Visit, req: IncomingMessage
 async function initialize(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse, frame: Frame): Promise<void> {
   const id = req.headers['mcp-session-id'];
   if (typeof id === 'string') {
-    const alive = await Promise.resolve()
-      .then(() => ask(edge, findSession(edge, id, visit, 'streamable'), 'info'))
-      .catch(() => undefined);
-    if (alive) throw new CausewayError('request.invalid', { message: 'Invalid Request: Server already initialized' });
+    const known = await Promise.resolve()
+      .then(() => isHeld(edge, findSession(edge, id, visit, 'streamable')))
+      .catch(() => false);
+    if (known) throw new CausewayError('request.invalid', { message: 'Invalid Request: Server already initialized' });
   }
   // A client that has left meanwhile is not opened a session.
   if (!res.destroyed) openByPost(edge, visit, res, frame, idText(frame));
@@ -133,6 +133,7 @@ function call(
     retry: edge.options.streams.retry,
     heartbeat: edge.options.streams.heartbeat,
     wheel: edge.wheel,
+    log: edge.log,
     taken: (seq) => tell(edge, session, delivery.place, { t: 'credit', ...word, seq }),
     left: () => tell(edge, session, delivery.place, { t: 'detach', ...word }),
     finished: () => exchange.end(),
@@ -179,7 +180,7 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
       events.begin();
     },
     message: (head, bytes) => events?.message(bytes, { id: `${stream}.${head.seq}`, seq: head.seq }),
-    refused: (error) => refuse(res, error),
+    refused: (error) => refuse(res, error, { log: edge.log }),
     ended: () => events?.end(),
   };
   const listening = new Listening(edge, session, ports, { from });

@@ -61,12 +61,21 @@ export async function notify(edge: EdgeContext, session: KnownSession, { frames,
   }
 }
 
-/** Asks the owner something about the session. Rejects with CausewayError. */
-export function ask(edge: EdgeContext, session: KnownSession, t: 'info' | 'close'): Promise<DownHead> {
-  return verdict(edge, session, (exchange, place) => {
+/** Whether the session's owner holds it. Never rejects, and moves nothing: who is not there does not hold it. */
+export function isHeld(edge: EdgeContext, session: KnownSession): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const place = edge.places.of(session);
+  const exchange = edge.exchanges.begin(
+    { receive: (head) => resolve(head.t === 'ok'), undelivered: () => resolve(false), lost: () => resolve(false) },
+    VERDICT,
+  );
+  try {
     const subject = edge.cluster.subjects.sessionControl(place.owner, owned(session, place));
-    exchange.send(place.owner, subject, { t, identity: session.identity });
-  });
+    exchange.send(place.owner, subject, { t: 'info', identity: session.identity });
+  } catch {
+    resolve(false);
+  }
+  return promise.finally(() => exchange.end());
 }
 
 /** Ends the session, whoever owns it and whether or not it is there. Rejects with CausewayError. */

@@ -122,7 +122,7 @@ export class SessionOpening implements Listener {
       const error = errorOf(head);
       if (!ELSEWHERE.has(error.reason) || !this.#session) return this.#refuse(error);
       this.#refused.add(this.#session.owner);
-      this.#last = error;
+      if (error.reason === 'limit.worker') this.#last = error;
       return this.ask();
     }
     if (!this.#accepted && this.#session) {

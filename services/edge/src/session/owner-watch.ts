@@ -96,7 +96,7 @@ export class OwnerWatch implements Disposable {
 
   async #ask(worker: WorkerId, watched: Watched): Promise<void> {
     const { cluster, now, lossy } = this.#deps;
-    const pause = await cluster.bus.request(cluster.subjects.control(worker), encode({ t: 'alive' }), { deadline: INTERVAL }).then(
+    const pause = await cluster.bus.request(cluster.subjects.alive(worker), encode({ t: 'alive' }), { deadline: INTERVAL }).then(
       ({ data }) => {
         const answer = decode<AliveAnswer>(data)?.head;
         if (answer !== undefined && watched.losses !== undefined && answer.losses !== watched.losses) lossy(worker);

@@ -71,6 +71,8 @@ export interface Child extends AsyncDisposable {
   write(frame: Uint8Array): boolean;
   /** The line was no JSON-RPC. Too much of that and the child is broken. */
   noise(line: Uint8Array): void;
+  /** The last lines of its stderr so far, as in `ChildExit`. */
+  lastWords(): readonly string[];
   /** Stops reading stdout, so that the child waits. What it wrote before it ended is read all the same. Idempotent. */
   pause(): void;
   resume(): void;

@@ -91,6 +91,10 @@ class LiveChild implements Child {
     if (!this.#noise.add(line)) this.#breach('noise');
   }
 
+  lastWords(): readonly string[] {
+    return this.#stderr.tail(TAIL_LINES, TAIL_BYTES);
+  }
+
   pause(): void {
     this.#flow(true);
   }
@@ -170,7 +174,7 @@ class LiveChild implements Child {
     stdout.destroy();
     stderr.destroy();
     this.#stderr.close();
-    const exit = { code, signal, stderr: this.#stderr.tail(TAIL_LINES, TAIL_BYTES) };
+    const exit = { code, signal, stderr: this.lastWords() };
     this.#listeners.exit(exit);
     this.#told.resolve(exit);
   }

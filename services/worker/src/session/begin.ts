@@ -11,6 +11,7 @@ import { CausewayError, readHandshake } from '@causeway/protocol';
 import type { Child, ChildListeners } from '../child/child.ts';
 import type { SessionDeps, SessionHeld } from './deps.ts';
 import { announceRestart } from './announce.ts';
+import { startTimedOut } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
 import { beginCall } from './upstream.ts';
 
@@ -66,7 +67,7 @@ export async function beginAgain(one: Beginning, stored: StoredSession): Promise
   const { record } = stored;
   held.revision = record.revision;
   const child = await start(one, () => parts.ownership.take(stored, deps.worker));
-  const late = parts.wheel.after(parts.server.startTimeout, () => parts.close('start_timeout', new CausewayError('server.start_timeout')));
+  const late = parts.wheel.after(parts.server.startTimeout, () => parts.close('start_timeout', startTimedOut(parts)));
   const write = (bytes: Buffer): void => {
     if (!child.write(bytes)) throw new CausewayError('server.busy');
   };
@@ -91,7 +92,7 @@ export async function beginAgain(one: Beginning, stored: StoredSession): Promise
 /** What a beginning that failed is refused with. */
 export function beginFailed({ parts, held }: Beginning, error: unknown): CausewayError {
   const refusal = error instanceof CausewayError ? error : new CausewayError('internal', { cause: error });
-  if (!(error instanceof CausewayError)) parts.log.error({ err: error }, 'session could not be opened');
+  if (!(error instanceof CausewayError)) parts.log.error({ err: error, ref: refusal.ref }, 'session could not be opened');
   // What is not the server's fault must not pause its starts.
   if (refusal.reason.startsWith('server.')) held.attempt?.failed();
   return refusal;

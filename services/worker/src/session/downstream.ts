@@ -2,14 +2,16 @@
  * Owns the way from the child to its client: each line is read once and rides exactly one stream.
  *
  * Invariants: a response reaches only the call that it answers; progress only the call whose token it
- * bears, and nothing after that call's answer; what is no JSON-RPC is counted as noise and dropped; a
- * message too large for the bus becomes a definite error, never silence.
+ * bears, and nothing after that call's answer; what is no JSON-RPC is counted as noise and dropped, and where it
+ * was meant to answer a call the call fails at once; a message too large for the bus becomes a definite error,
+ * never silence.
  */
 import {
   CausewayError,
   FrameFault,
   oneLine,
   readServerLine,
+  refusedAnswer,
   slice,
   splice,
   splitServerBatch,
@@ -19,6 +21,7 @@ import {
 import type { Call } from './calls.ts';
 import { answerCall, endCall, failCall } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
+import type { FrameFacts } from './stream-ports.ts';
 
 /** One line of the child's stdout. Whatever one child prints, it must not end the sessions of the others. */
 export function receive(session: SessionParts, line: Buffer): void {
@@ -34,12 +37,24 @@ function take(session: SessionParts, line: Buffer): void {
   const frame = read(line);
   if (frame) return pass(session, frame);
   const batch = session.revision() === '2025-03-26' ? splitServerBatch(line) : undefined;
-  if (!batch) return session.child()?.noise(line);
+  if (!batch) return refuse(session, line);
   for (const element of batch) {
     const message = read(element);
     if (message) pass(session, message);
-    else session.child()?.noise(element);
+    else refuse(session, element);
   }
+}
+
+/** A line that is no JSON-RPC message. */
+function refuse(session: SessionParts, line: Buffer): void {
+  session.child()?.noise(line);
+  const id = refusedAnswer(line);
+  const call = id && session.calls.answered({ kind: 'response', bytes: line, id });
+  if (!call) return;
+  const error = new CausewayError('server.reply_invalid');
+  // Without a granted handshake there is no session.
+  if (call.method === 'initialize' && session.starting()) session.close('start_failed', error);
+  else failCall(session, call, error);
 }
 
 /** `undefined` for what is no JSON-RPC message. */
@@ -112,7 +127,7 @@ function notification(session: SessionParts, frame: Frame): void {
       return;
     }
     const bytes = oneLine(splice(frame.bytes, [{ span: frame.progressToken, bytes: call.progressToken }]));
-    if (fits(session, bytes)) call.stream.append(bytes, false);
+    if (fits(session, bytes)) call.stream.append(bytes, false, { dispensable: call.internal });
     return;
   }
   if (frame.method === 'notifications/cancelled') {
@@ -120,13 +135,13 @@ function notification(session: SessionParts, frame: Frame): void {
     if (bytes) send(session, bytes);
     return;
   }
-  send(session, frame.bytes);
+  send(session, frame.bytes, frame.method === 'notifications/message' ? { dispensable: 'log' } : {});
 }
 
-function send(session: SessionParts, bytes: Buffer): void {
+function send(session: SessionParts, bytes: Buffer, facts: FrameFacts = {}): void {
   if (!fits(session, bytes)) return;
   const stream = session.starting() ? session.streams.standalone : session.streams.home();
-  stream.append(oneLine(bytes), false);
+  stream.append(oneLine(bytes), false, facts);
 }
 
 function fits(session: SessionParts, bytes: Buffer): boolean {

@@ -5,6 +5,7 @@
  * Invariants: positions are 1, 2, 3, … without a gap; the newest frame is never dropped; what was dropped
  * is known to be missing, so that a replay has no hole that nobody notices.
  */
+import type { Dispensable } from './lag.ts';
 
 export interface Entry {
   readonly seq: number;
@@ -13,6 +14,8 @@ export interface Entry {
   readonly last: boolean;
   readonly index?: number;
   readonly opened?: true;
+  /** It may be missed, where its reader lags. */
+  readonly dispensable?: Dispensable;
 }
 
 export interface JournalLimits {
@@ -50,6 +53,15 @@ export class Journal {
   at(seq: number): Entry | undefined {
     const oldest = this.#entries[0]?.seq ?? this.#newest + 1;
     return this.#entries[seq - oldest];
+  }
+
+  /** Other bytes at a position that nobody was given yet. */
+  replace(seq: number, bytes: Buffer): void {
+    const index = seq - (this.#entries[0]?.seq ?? 0);
+    const before = this.#entries[index];
+    if (!before) throw new Error(`position ${seq} is not kept`);
+    this.#entries[index] = { ...before, bytes };
+    this.#bytes += bytes.length - before.bytes.length;
   }
 
   /** Whether everything after `seq` is still kept, and `seq` itself was once given out. */

@@ -47,11 +47,22 @@ export function failCall(session: SessionParts, call: Call, error: CausewayError
     stream.detach();
     session.streams.done(stream);
   } else {
+    logFailure(session, error);
     answerCall(session, call, errorResponse(call.clientId.toString(), error));
   }
+}
+
+/** Every failure that a client is told by this worker stands in the log once; what the edge tells, it logs. */
+export function logFailure({ log }: SessionParts, { ref, reason }: CausewayError): void {
+  log.info({ ref, reason }, 'call failed');
 }
 
 /** What a client may know of a child's end. */
 export function exitFacts({ code, signal, stderr }: ChildExit): ErrorFacts {
   return { stderr, ...(code === null ? {} : { exitCode: code }), ...(signal === null ? {} : { signal }) };
+}
+
+/** The child has not answered initialize in time; with what it said meanwhile. */
+export function startTimedOut(session: SessionParts): CausewayError {
+  return new CausewayError('server.start_timeout', { facts: { stderr: session.child()?.lastWords() ?? [] } });
 }

@@ -3,8 +3,10 @@
  * child.
  *
  * Invariants: an attachment is changed only by whoever holds it, so a late word of an edge that was
- * taken over changes nothing; the child is not read while an attached reader lags behind; a reader that
- * does not move for `STALL` is let go, and its stream is kept for a replay; a 2024-11-05 session ends with
+ * taken over changes nothing; the child is not read while an attached reader lags behind, unless another call of the
+ * session waits whose own reader keeps up: then the ones that lag hold it for `PATIENCE` at most and are overtaken,
+ * and what comes for them meanwhile is bounded (lag.ts); a reader that does not move for `STALL`, or for which more
+ * than the bound waits, is let go, and its stream is kept for a replay; a 2024-11-05 session ends with
  * its stream, after a moment's grace where the stream was lost by an edge and not left by its client.
  */
 import { edgeOf, verdictOf, type ControlHead } from '@causeway/cluster';
@@ -16,6 +18,8 @@ import type { Stream } from './stream.ts';
 /** Milliseconds that a reader may stand still, and between two looks at those that lag. */
 export const STALL = 30_000;
 const LOOK = 5_000;
+/** Milliseconds for which a reader that lags may hold up a call that others wait for: one that reads needs fewer. */
+export const PATIENCE = 250;
 /** Milliseconds in which an edge that lost its connection may take up a 2024-11-05 stream again. */
 export const GRACE = 7_000;
 
@@ -27,6 +31,8 @@ export class Readers {
   /** What was seen of each stream that lags, and when it had last moved. */
   #seen = new WeakMap<Stream, { readonly moved: number; readonly at: number }>();
   #look: (() => void) | undefined;
+  /** The moment at which the readers that lag are overtaken. */
+  #overtake: (() => void) | undefined;
   #suspended = false;
 
   constructor(session: SessionParts, edges: EdgeWatch) {
@@ -63,7 +69,10 @@ export class Readers {
 
   credit(head: ControlHead): void {
     const stream = this.#held(head);
-    if (stream && head.seq !== undefined) stream.credit(head.seq);
+    if (stream && head.seq !== undefined) {
+      stream.credit(head.seq);
+      if (stream.lag?.overtaken === false) this.#tellMissed(stream);
+    }
     this.balance();
   }
 
@@ -97,17 +106,37 @@ export class Readers {
     this.balance();
   }
 
-  /** Reads the child, or does not, as the readers keep up. */
+  /** Reads the child, or does not, as the readers keep up, and as calls wait for it. */
   balance(): void {
     const { streams, wheel } = this.#session;
     if (this.#suspended) return this.#session.child()?.pause();
     if (!streams.blocked) {
       this.#flowing();
-      this.#session.child()?.resume();
-      return;
+      return this.#session.child()?.resume();
     }
-    this.#session.child()?.pause();
+    const lagging = streams.lagging();
+    const overfull = lagging.find((stream) => stream.overfull);
+    if (overfull) return this.#stalled(overfull);
     this.#look ??= wheel.after(LOOK, () => this.#lookAgain());
+    if (this.#mayOvertake(lagging)) this.#session.child()?.resume();
+    else this.#session.child()?.pause();
+  }
+
+  /** Whether the child is read although these lag: another call needs it, and they had their time. */
+  #mayOvertake(lagging: readonly Stream[]): boolean {
+    const { streams, clock, wheel } = this.#session;
+    const now = clock.monotonic();
+    const wait = Math.max(...lagging.map((stream) => stream.lags(now) + PATIENCE - now));
+    if (!streams.needed) return false;
+    if (wait > 0) {
+      this.#overtake ??= wheel.after(wait, () => {
+        this.#overtake = undefined;
+        this.balance();
+      });
+      return false;
+    }
+    for (const stream of lagging) stream.lag?.overtake();
+    return true;
   }
 
   /** Lets go of the readers that have not moved for `STALL`; the others are tried again. */
@@ -115,16 +144,24 @@ export class Readers {
     this.#look = undefined;
     const { streams, clock } = this.#session;
     const now = clock.monotonic();
-    for (const stream of streams.stalled()) {
+    for (const stream of streams.lagging()) {
       stream.pump();
       const seen = this.#seen.get(stream);
       if (seen?.moved !== stream.moved) this.#seen.set(stream, { moved: stream.moved, at: now });
-      else if (now - seen.at >= STALL) {
-        stream.release('stalled');
-        this.#letGo(stream);
-      }
+      else if (now - seen.at >= STALL) this.#stalled(stream);
     }
     this.balance();
+  }
+
+  #stalled(stream: Stream): void {
+    stream.release('stalled');
+    this.#tellMissed(stream);
+    this.#letGo(stream);
+  }
+
+  #tellMissed(stream: Stream): void {
+    const missed = stream.lag?.takeMissed() ?? 0;
+    if (missed > 0) this.#session.log.warn({ missed }, 'messages that may be missed were not kept for a reader that lags');
   }
 
   /** Nobody reads any more: the session is over. */
@@ -138,6 +175,8 @@ export class Readers {
   #flowing(): void {
     this.#look?.();
     this.#look = undefined;
+    this.#overtake?.();
+    this.#overtake = undefined;
   }
 
   #held(head: ControlHead): Stream | undefined {

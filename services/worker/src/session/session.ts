@@ -36,7 +36,6 @@ export class Session {
   readonly #cancelAge: () => void;
   #start: Promise<boolean> = Promise.resolve(false);
   #state: SessionState = { kind: 'starting' };
-  #spoke = false;
 
   /** `from`: the record of the session that is taken over. */
   constructor(deps: SessionDeps, opening: SessionOpening, from?: StoredSession) {
@@ -117,7 +116,10 @@ export class Session {
   /** One message of the client. */
   client(head: ClientHead, body: Buffer, reply: string | undefined): void {
     if (this.#refuses(head.identity, reply)) return;
-    if (this.#hold.passes(head.frame.kind)) return deliver(this.#parts, head, body, reply);
+    if (this.#hold.passes(head.frame.kind)) {
+      deliver(this.#parts, head, body, reply);
+      return this.readers.balance();
+    }
     const pass = (): void => this.client(head, body, reply);
     const refuse = (): void => this.#deps.reply(reply, verdictOf(this.#gone()));
     if (!this.#hold.add({ pass, refuse })) this.#deps.reply(reply, verdictOf(new CausewayError('server.busy', { retryAfter: 1 })));
@@ -234,8 +236,7 @@ export class Session {
   #line(line: Buffer): void {
     if (this.#state.kind === 'closing' || this.#state.kind === 'ended') return;
     // Over HTTP+SSE nothing tells a good start but that the child speaks.
-    if (this.#opening.transport === 'sse' && !this.#spoke) this.#held.attempt?.succeeded();
-    this.#spoke = true;
+    if (this.#opening.transport === 'sse') this.#held.attempt?.succeeded();
     receive(this.#parts, line);
     this.readers.balance();
   }

@@ -2,26 +2,15 @@
  * Owns one ordered server-to-client channel of a session: its journal, where it is being sent, and how
  * far. A call's answer rides one, a GET rides one, a 2024-11-05 session has exactly one.
  *
- * Invariants: frames leave in order, each at its own position, at most once per attachment; what is not
- * sent is never dropped while somebody is attached; a frame that could not be handed to the bus is not
- * counted as sent.
+ * Invariants: frames leave in order, each at its own position, at most once per attachment; what is not sent is
+ * never dropped while somebody is attached, but for what a reader misses that was overtaken (lag.ts); a frame that
+ * could not be handed to the bus is not counted as sent.
  */
-import { BusError, type EndHead, type PingHead, type ServerHead } from '@causeway/cluster';
-import { Flow, type FlowLimits } from './flow.ts';
-import { Journal, type Entry, type JournalLimits } from './journal.ts';
-
-export interface StreamPorts {
-  /** Hands a frame or an end to the bus; throws BusError. `seq` lets an undelivered frame be told. */
-  publish(to: string, head: ServerHead | EndHead | PingHead, bytes: Buffer | undefined, stream: Stream, seq: number): void;
-  /** The stream's journal holds `bytes` now. */
-  charge(stream: Stream, bytes: number): void;
-}
-
-export interface StreamLimits extends JournalLimits {
-  readonly credit: FlowLimits;
-}
-
-export type StreamKind = 'call' | 'standalone' | 'sse';
+import { BusError, type EndHead, type ServerHead } from '@causeway/cluster';
+import { Flow } from './flow.ts';
+import { Journal, type Entry } from './journal.ts';
+import { Lag } from './lag.ts';
+import type { FrameFacts, StreamKind, StreamLimits, StreamPorts } from './stream-ports.ts';
 
 export class Stream {
   readonly name: string;
@@ -40,6 +29,8 @@ export class Stream {
   #sent = 0;
   #moved = 0;
   #complete = false;
+  /** From the first time on that its reader did not keep up. */
+  #lag: Lag | undefined;
 
   constructor(name: string, kind: StreamKind, ports: StreamPorts, limits: StreamLimits) {
     this.name = name;
@@ -67,6 +58,21 @@ export class Stream {
   /** Somebody is attached who has not been sent everything. */
   get blocked(): boolean {
     return this.#to !== undefined && this.#sent < this.#journal.newest;
+  }
+
+  get lag(): Lag | undefined {
+    return this.#lag;
+  }
+
+  /** Its reader does not keep up: since when, `now` at the latest. */
+  lags(now: number): number {
+    this.#lag ??= new Lag(this.#limits);
+    return this.#lag.begin(now);
+  }
+
+  /** Its reader was overtaken, and more waits for it than may. Once complete it does not grow. */
+  get overfull(): boolean {
+    return !this.#complete && this.#lag?.overfull(this.#journal) === true;
   }
 
   /** Its reader has left before it was sent everything. */
@@ -101,6 +107,7 @@ export class Stream {
   attach(to: string, after: number): void {
     if (this.#to !== to) this.release('taken_over');
     this.#flow.reset();
+    this.#lag?.end();
     this.#to = to;
     this.#attachment += 1;
     this.#sent = after;
@@ -118,6 +125,7 @@ export class Stream {
   detach(): void {
     this.#to = undefined;
     this.#flow.reset();
+    this.#lag?.end();
     this.#trim();
   }
 
@@ -144,7 +152,8 @@ export class Stream {
   }
 
   /** Adds a frame and sends it as soon as there is credit. */
-  append(bytes: Buffer, last: boolean, more: { readonly index?: number; readonly opened?: true } = {}): void {
+  append(bytes: Buffer, last: boolean, more: FrameFacts = {}): void {
+    if (this.#lag?.gaveWay(this.#journal, this.#sent, bytes, more.dispensable)) return this.#trim();
     this.#complete ||= last;
     this.#journal.append({ bytes, last, ...more });
     this.pump();
@@ -192,8 +201,10 @@ export class Stream {
       if (!entry) throw new Error(`stream ${this.name}: frame ${this.#sent + 1} was dropped before it was sent`);
       if (!this.#send(this.#to, entry)) return;
     }
+    if (this.#sent < this.#journal.newest) return;
+    this.#lag?.end();
     // A complete stream has nobody attached: whoever asks for it again attaches anew.
-    if (this.#complete && this.#sent === this.#journal.newest) this.#to = undefined;
+    if (this.#complete) this.#to = undefined;
   }
 
   #send(to: string, entry: Entry): boolean {

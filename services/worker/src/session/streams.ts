@@ -7,7 +7,8 @@
  */
 import { CausewayError } from '@causeway/protocol';
 import type { Clock } from '@causeway/runtime';
-import { Stream, type StreamLimits, type StreamPorts } from './stream.ts';
+import { Stream } from './stream.ts';
+import type { StreamLimits, StreamPorts } from './stream-ports.ts';
 
 export interface StreamsLimits extends StreamLimits {
   /** Milliseconds that a finished stream is kept. */
@@ -131,16 +132,21 @@ export class Streams {
   /**
    * Where a message goes that stdio ties to no request: the newest call that somebody waits for, else the GET,
    * else the newest call whose reader is away and will come back for its answer, else it waits for a GET. Calls
-   * come first because some clients read nothing else while they wait for one.
+   * come first because some clients read nothing else while they wait for one. A reader that was overtaken is
+   * chosen only where there is no other.
    */
   home(): Stream {
     let attached: Stream | undefined;
+    let overtaken: Stream | undefined;
     let running: Stream | undefined;
     for (const stream of this.#running) {
       running = stream;
-      if (stream.to !== undefined) attached = stream;
+      if (stream.to === undefined) continue;
+      if (stream.lag?.overtaken) overtaken = stream;
+      else attached = stream;
     }
     if (attached) return attached;
+    if (overtaken && (this.#standalone.to === undefined || this.#standalone.lag?.overtaken)) return overtaken;
     return this.#standalone.to === undefined ? (running ?? this.#standalone) : this.#standalone;
   }
 
@@ -162,19 +168,19 @@ export class Streams {
     return this.#standalone.blocked || anyBlocked(this.#running) || anyBlocked(this.#draining);
   }
 
+  /** Streams whose reader does not keep up. */
+  lagging(): Stream[] {
+    return [this.#standalone, ...this.#running, ...this.#draining].filter((stream) => stream.blocked);
+  }
+
+  /** A call waits for its answer whose reader, if it is there, keeps up. */
+  get needed(): boolean {
+    return [...this.#running].some((stream) => !stream.blocked);
+  }
+
   /** The session is over: nothing is kept. */
   discard(): void {
     for (const stream of this.#byName.values()) stream.discard();
-  }
-
-  /** Streams whose reader does not keep up. */
-  stalled(): Stream[] {
-    return [...this.#byName.values()].filter((stream) => stream.blocked);
-  }
-
-  /** Somebody listens besides the callers who wait for an answer. */
-  get attached(): boolean {
-    return this.#standalone.to !== undefined;
   }
 
   all(): Iterable<Stream> {

@@ -7,7 +7,7 @@
  */
 import { verdictOf, type ClientHead } from '@causeway/cluster';
 import { CausewayError, errorResponse, slice, splice } from '@causeway/protocol';
-import { answerOn, endCall, failCall } from './outcome.ts';
+import { answerOn, endCall, failCall, logFailure, startTimedOut } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
 import type { Stream } from './stream.ts';
 
@@ -74,6 +74,7 @@ function callStream(session: SessionParts, head: ClientHead, reply: string | und
 function refuse(session: SessionParts, head: ClientHead, body: Buffer, stream: Stream, error: CausewayError): void {
   if (head.batch && head.batch.requests > 1) {
     const id = head.frame.id && Buffer.from(slice(body, head.frame.id)).toString();
+    logFailure(session, error);
     return answerOn(session, stream, errorResponse(id, error), { index: head.batch.index });
   }
   session.reply(stream.to, verdictOf(error));
@@ -100,7 +101,7 @@ export function beginCall(session: SessionParts, head: Pick<ClientHead, 'frame' 
   idle.hold(call);
   if (first) session.handshake.greeting(body);
   call.cancelDeadline = wheel.after(first ? server.startTimeout : server.requestTimeout, () => {
-    if (first) return session.close('start_timeout', new CausewayError('server.start_timeout'));
+    if (first) return session.close('start_timeout', startTimedOut(session));
     // Whoever may not touch the child any more lets it be.
     if (session.mayAct()) session.child()?.write(cancellation(call.internal));
     failCall(session, call, new CausewayError('server.deadline'));

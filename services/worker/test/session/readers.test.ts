@@ -5,8 +5,9 @@ import { ANONYMOUS } from '@causeway/protocol';
 import { fakeTime } from '@causeway/runtime';
 import { EdgeWatch } from '../../src/edges.ts';
 import { Idle } from '../../src/session/idle.ts';
+import { HARD } from '../../src/session/lag.ts';
 import type { SessionParts } from '../../src/session/parts.ts';
-import { GRACE, Readers, STALL } from '../../src/session/readers.ts';
+import { GRACE, PATIENCE, Readers, STALL } from '../../src/session/readers.ts';
 import { Streams } from '../../src/session/streams.ts';
 
 const limits = { frames: 8, bytes: 1000, age: 60_000, credit: { frames: 2, bytes: 400 } };
@@ -25,6 +26,7 @@ function session(transport: 'streamable' | 'sse' = 'streamable') {
     idle,
     wheel: time.wheel,
     clock: time.clock,
+    log: { warn: (facts: object) => log.push(JSON.stringify(facts)) },
     child: () => ({ pause: () => log.push('pause'), resume: () => log.push('resume') }),
     revision: () => '2025-11-25',
     reply: (_to: string, head: DownHead) => log.push(head.t),
@@ -112,4 +114,55 @@ test('the child is not read while a reader lags, and a reader that does not move
   for (let looked = 0; looked < 3; looked++) still();
   assert.equal(streams.standalone.to, undefined);
   assert.ok(log.lastIndexOf('resume') > log.lastIndexOf('pause'));
+});
+
+test('while another call waits whose reader keeps up, the child is read on past one that lags, after a moment', () => {
+  const { time, log, readers, attach, streams } = session();
+  attach('g1', 'cw.e.A.g.g1');
+  for (let at = 0; at < 3; at++) streams.home().append(Buffer.from('x'), false);
+  readers.balance();
+  assert.equal(log.at(-1), 'pause');
+  time.advance(PATIENCE + 10);
+  assert.equal(log.at(-1), 'pause', 'nobody needs the child');
+  const call = streams.call('p1', 'cw.e.A.p.p1', 1);
+  readers.balance();
+  assert.equal(log.at(-1), 'resume', 'it had its time before the call came');
+  for (let at = 0; at < 100; at++) streams.standalone.append(Buffer.from('x'), false, { dispensable: 'log' });
+  call.append(Buffer.from('answer'), true);
+  streams.done(call);
+  readers.balance();
+  assert.equal(log.at(-1), 'pause');
+  readers.credit({ t: 'credit', identity: ANONYMOUS, stream: 'g1', to: 'cw.e.A.g.g1', seq: 2 });
+  for (let seq = 4; seq < 12; seq += 2) readers.credit({ t: 'credit', identity: ANONYMOUS, stream: 'g1', to: 'cw.e.A.g.g1', seq });
+  assert.equal(log.at(-1), 'resume');
+  assert.ok(log.includes('{"missed":93}'));
+});
+
+test('a call that begins to wait behind a reader that has just begun to lag waits for a moment and no longer', () => {
+  const { time, log, readers, attach, streams } = session();
+  attach('g1', 'cw.e.A.g.g1');
+  for (let at = 0; at < 3; at++) streams.home().append(Buffer.from('x'), false);
+  streams.call('p1', 'cw.e.A.p.p1', 1);
+  readers.balance();
+  time.advance(PATIENCE - 20);
+  assert.equal(log.at(-1), 'pause');
+  time.advance(40);
+  assert.equal(log.at(-1), 'resume');
+  assert.ok(streams.standalone.lag?.overtaken);
+});
+
+test('a reader that was overtaken is let go at once when more than the bound waits for it', () => {
+  const { time, log, readers, attach, streams } = session();
+  attach('g1', 'cw.e.A.g.g1');
+  for (let at = 0; at < 3; at++) streams.home().append(Buffer.from('x'), false);
+  streams.call('p1', 'cw.e.A.p.p1', 1);
+  readers.balance();
+  time.advance(PATIENCE + 20);
+  streams.standalone.append(Buffer.alloc(HARD), false);
+  readers.balance();
+  assert.ok(streams.standalone.to, 'the bound is not passed');
+  streams.standalone.append(Buffer.alloc(2_000), false);
+  readers.balance();
+  assert.equal(streams.standalone.to, undefined);
+  assert.equal(log.at(-1), 'resume');
 });
