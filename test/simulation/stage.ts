@@ -248,7 +248,7 @@ export class Stage {
     await this.run(ms);
     const settled = await Promise.race([all, new Promise<typeof late>((resolve) => queueMicrotask(() => resolve(late)))]);
     assert.ok(settled !== late, 'everything has its outcome in time');
-    return settled as T[];
+    return settled;
   }
 
   #open(): void {

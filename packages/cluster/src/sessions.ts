@@ -50,8 +50,8 @@ export interface SessionRecords extends AsyncDisposable {
   get(token: SessionToken): Promise<StoredSession | undefined>;
   /** Replaces the record if `revision` is still the newest; resolves with the new one, or `undefined` if it is not. */
   replace(token: SessionToken, record: SessionRecord, revision: number): Promise<number | undefined>;
-  /** Removes the record; fine if it is gone. */
-  delete(token: SessionToken): Promise<void>;
+  /** Removes the record if `revision` is still the newest; resolves with whether it is gone now, be it before. */
+  delete(token: SessionToken, revision: number): Promise<boolean>;
   /** The key that signs session ids, made once for the whole cluster: 32 bytes. */
   signingKey(): Promise<Buffer>;
   /** Whether the record was removed by somebody, rather than lost: known for some minutes. */

@@ -87,9 +87,10 @@ describe('roles', () => {
       created: 1,
       transport: 'streamable',
     } as const;
-    assert.ok(await worker.sessions.create(token, session));
+    const revision = await worker.sessions.create(token, session);
+    assert.ok(revision);
     assert.deepEqual((await edge.sessions.get(token))?.record, session);
-    await worker.sessions.delete(token);
+    assert.ok(await worker.sessions.delete(token, revision));
     assert.ok((await edge.sessions.signingKey()).equals(await worker.sessions.signingKey()));
   });
 

@@ -59,7 +59,7 @@ export class Takeover {
       throw new CausewayError('cluster.owner_silent', { retryAfter: 1 });
     const forgotten = head.t === 'forget';
     if (forgotten || !this.#mayRestart(record)) {
-      await cluster.sessions.delete(head.session);
+      if (!(await cluster.sessions.delete(head.session, stored.revision))) throw new CausewayError('cluster.moved', { retryAfter: 1 });
       if (forgotten) return answer({ t: 'ok', place: { owner, epoch } });
       throw new CausewayError('request.session_unknown');
     }

@@ -4,8 +4,8 @@
  * are missing; records of ended sessions that could not be removed are removed as soon as the store is there.
  */
 import type { RecordsExtent, SessionRecords } from '@causeway/cluster';
-import type { SessionToken } from '@causeway/protocol';
 import type { Log, Wheel } from '@causeway/runtime';
+import type { Ownership } from './session/ownership.ts';
 import type { Session } from './session/session.ts';
 
 /** Milliseconds between two looks. */
@@ -22,7 +22,7 @@ export interface VigilDeps {
 
 export class Vigil implements Disposable {
   readonly #deps: VigilDeps;
-  readonly #removing = new Set<SessionToken>();
+  readonly #removing = new Set<Ownership>();
   #seen: RecordsExtent | undefined;
   #cancel: () => void;
   #closed = false;
@@ -33,8 +33,8 @@ export class Vigil implements Disposable {
   }
 
   /** The record of a session that has ended is still there. */
-  removeLater(token: SessionToken): void {
-    if (this.#removing.size < MOST) this.#removing.add(token);
+  removeLater(ownership: Ownership): void {
+    if (this.#removing.size < MOST) this.#removing.add(ownership);
   }
 
   [Symbol.dispose](): void {
@@ -50,9 +50,9 @@ export class Vigil implements Disposable {
       if (anew) log.warn({}, 'the session records were lost, writing ours again');
       this.#seen = extent;
       for (const session of sessions()) session.ownership.keep(extent, anew);
-      for (const token of this.#removing) {
-        await records.delete(token);
-        this.#removing.delete(token);
+      for (const ownership of this.#removing) {
+        await ownership.remove();
+        this.#removing.delete(ownership);
       }
     } catch (error) {
       // Without the store there is nothing to look at.

@@ -69,13 +69,23 @@ function records(pair: Register): void {
     assert.deepEqual((await b.part.get(token))?.record, first);
   });
 
+  pair('a record that was changed since is not removed', async ({ a, b }) => {
+    const token = newToken();
+    const revision = await a.part.create(token, record());
+    const next = await b.part.replace(token, record({ epoch: 2 }), revision!);
+    assert.equal(await a.part.delete(token, revision!), false);
+    assert.equal((await a.part.get(token))?.record.epoch, 2);
+    assert.equal(await b.part.delete(token, next!), true);
+    assert.equal(await a.part.get(token), undefined);
+  });
+
   pair('a removed record is gone for everybody, also for a claimant that had read it', async ({ a, b }) => {
     const token = newToken();
     await a.part.create(token, record());
     const stored = await b.part.get(token);
-    await a.part.delete(token);
-    await a.part.delete(token);
-    await b.part.delete(newToken());
+    assert.equal(await a.part.delete(token, stored!.revision), true);
+    assert.equal(await a.part.delete(token, stored!.revision), true);
+    assert.equal(await b.part.delete(newToken(), 1), true);
     assert.equal(await b.part.get(token), undefined);
     assert.equal(await b.part.wasRemoved(token), true);
     assert.equal(await b.part.wasRemoved(newToken()), false);
@@ -133,7 +143,7 @@ function faults(pair: Register): void {
       a.part.get(token),
       a.part.create(newToken(), record()),
       a.part.replace(token, record(), 1),
-      a.part.delete(token),
+      a.part.delete(token, 1),
       a.part.signingKey(),
     ];
     await soon('refusals', Promise.all(refused.map((work) => assert.rejects(work, unavailable))), 15_000);

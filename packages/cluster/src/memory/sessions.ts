@@ -34,12 +34,15 @@ export class MemorySessions implements SessionRecords {
     return this.#hub.sessions.get(token)?.revision === revision ? this.#store(token, record) : undefined;
   }
 
-  async delete(token: SessionToken): Promise<void> {
+  async delete(token: SessionToken, revision: number): Promise<boolean> {
     this.#reach();
-    if (!this.#hub.sessions.delete(token)) return;
+    const held = this.#hub.sessions.get(token);
+    if (held !== undefined && held.revision !== revision) return false;
+    if (!this.#hub.sessions.delete(token)) return true;
     this.#hub.removed.add(token);
     // The oldest is forgotten first.
     if (this.#hub.removed.size > REMEMBERED) for (const oldest of this.#hub.removed) if (this.#hub.removed.delete(oldest)) break;
+    return true;
   }
 
   async signingKey(): Promise<Buffer> {

@@ -80,8 +80,16 @@ class NatsSessions implements SessionRecords {
     });
   }
 
-  async delete(token: SessionToken): Promise<void> {
-    await this.#patiently(() => this.#sessions.purge(token, { ttl: TOMBSTONE_TTL }));
+  async delete(token: SessionToken, revision: number): Promise<boolean> {
+    return this.#patiently(async () => {
+      try {
+        await this.#sessions.purge(token, { ttl: TOMBSTONE_TTL, previousSeq: revision });
+        return true;
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+        return (await live(this.#sessions, token)) === undefined;
+      }
+    });
   }
 
   async wasRemoved(token: SessionToken): Promise<boolean> {

@@ -106,8 +106,13 @@ export class SimulatedSessions implements SessionRecords {
     });
   }
 
-  delete(token: SessionToken): Promise<void> {
-    return this.#patiently(() => this.#world.records.remove(token));
+  delete(token: SessionToken, revision: number): Promise<boolean> {
+    const { records } = this.#world;
+    return this.#patiently(() => {
+      const held = records.kept.get(token);
+      if (held?.revision === revision) records.remove(token);
+      return held === undefined || held.revision === revision;
+    });
   }
 
   wasRemoved(token: SessionToken): Promise<boolean> {

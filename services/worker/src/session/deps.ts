@@ -11,6 +11,8 @@ import type { Child, ChildListeners } from '../child/child.ts';
 import type { EdgeWatch } from '../edges.ts';
 import type { CallLimits } from './call-limits.ts';
 import type { StreamPorts } from './stream-ports.ts';
+import type { Ownership } from './ownership.ts';
+import type { StreamPorts } from './stream.ts';
 import type { StreamsLimits } from './streams.ts';
 
 export interface SessionDeps {
@@ -33,7 +35,7 @@ export interface SessionDeps {
   /** Calls in flight: how many one session may have, and those of each identity on this worker. */
   readonly calls: CallLimits;
   /** Removes the record of an ended session as soon as the store is there again. */
-  removeLater(session: SessionToken): void;
+  removeLater(ownership: Ownership): void;
   /** Announces a start, whose outcome is then told. Throws CausewayError `server.crash_loop`. */
   attempt(server: string): Attempt;
   /** Answers an edge, where it asked for an answer; what the bus does not take is left to the edge's deadline. */

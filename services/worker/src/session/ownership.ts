@@ -67,10 +67,15 @@ export class Ownership {
     return !this.#over;
   }
 
+  /** The session has ended: its record goes, unless it is somebody else's by now. Rejects with `cluster.unavailable`; may be called again. */
   async remove(): Promise<void> {
     this.#over = true;
     await this.#writing;
-    if (this.#stored !== undefined) await this.#records.delete(this.#token);
+    const mine = this.#stored;
+    if (mine === undefined || (await this.#records.delete(this.#token, mine.revision))) return;
+    // A write of ours whose outcome was not known has made another revision of it.
+    const found = await this.#records.get(this.#token);
+    if (found !== undefined && isSame(found, mine)) await this.#records.delete(this.#token, found.revision);
   }
 
   /** The record is somebody else's business from now on. */
@@ -83,7 +88,7 @@ export class Ownership {
     const mine = this.#stored;
     if (mine === undefined) return;
     const found = await this.#records.get(this.#token);
-    if (found !== undefined && found.record.owner === mine.record.owner && found.record.epoch === mine.record.epoch) {
+    if (found !== undefined && isSame(found, mine)) {
       this.#stored = { record: mine.record, revision: found.revision };
     } else if (found !== undefined || (await this.#records.wasRemoved(this.#token))) {
       this.leave();
@@ -100,4 +105,9 @@ export class Ownership {
       // The store is out of reach: what is due is written with the next change, or found missing by the next look.
       .catch(() => undefined);
   }
+}
+
+/** Whether both are of the same owner. */
+function isSame({ record: one }: StoredSession, { record: other }: StoredSession): boolean {
+  return one.owner === other.owner && one.epoch === other.epoch;
 }

@@ -22,6 +22,9 @@ import type { SessionDeps, SessionHeld, SessionOpening } from './deps.ts';
 import { keepsRecord, transition, type EndReason, type SessionEvent, type SessionState } from './states.ts';
 import { deliver } from './upstream.ts';
 
+/** The session has ended, and its record could not be removed. */
+const UNFORGOTTEN = verdictOf(new CausewayError('cluster.unavailable', { retryAfter: 2 }));
+
 export class Session {
   readonly #deps: SessionDeps;
   readonly #opening: SessionOpening;
@@ -31,7 +34,7 @@ export class Session {
   /** Who reads its streams; what the bus finds out about them is told there. */
   readonly readers: Readers;
   readonly #ended = Promise.withResolvers<void>();
-  readonly #forgotten = Promise.withResolvers<void>();
+  readonly #forgotten = Promise.withResolvers<boolean>();
   readonly #abandon = new AbortController();
   readonly #cancelAge: () => void;
   #start: Promise<boolean> = Promise.resolve(false);
@@ -142,8 +145,8 @@ export class Session {
         return this.#deps.reply(reply, { t: 'ok', revision: this.#held.revision });
       case 'close':
         this.close('delete');
-        // Once its end was promised nobody may find it again.
-        return void this.#forgotten.promise.then(() => this.#deps.reply(reply, { t: 'ok' }));
+        // Once its end was promised nobody may find it again, not even if this worker is lost next.
+        return void this.#forgotten.promise.then((forgotten) => this.#deps.reply(reply, forgotten ? { t: 'ok' } : UNFORGOTTEN));
     }
   }
 
@@ -195,8 +198,8 @@ export class Session {
     const end = endSession(this.#parts, this.#held, { reason, told, stays, readers: this.readers, start: this.#start });
     this.#hold.refuse();
     void end.forgotten.then((forgotten) => {
-      if (!forgotten) this.#deps.removeLater(this.#opening.token);
-      this.#forgotten.resolve();
+      if (!forgotten) this.#deps.removeLater(this.ownership);
+      this.#forgotten.resolve(forgotten);
     });
     void end.gone.then(() => {
       this.#step({ kind: 'gone' });
