@@ -10,9 +10,8 @@ import type { Attempt } from '../child/breaker.ts';
 import type { Child, ChildListeners } from '../child/child.ts';
 import type { EdgeWatch } from '../edges.ts';
 import type { CallLimits } from './call-limits.ts';
-import type { StreamPorts } from './stream-ports.ts';
 import type { Ownership } from './ownership.ts';
-import type { StreamPorts } from './stream.ts';
+import type { StreamPorts } from './stream-ports.ts';
 import type { StreamsLimits } from './streams.ts';
 
 export interface SessionDeps {

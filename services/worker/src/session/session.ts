@@ -12,7 +12,7 @@ import type { ChildExit, ChildListeners } from '../child/child.ts';
 import { beginAgain, beginByPost, beginByStream, beginFailed, type Beginning } from './begin.ts';
 import { describeSession } from './description.ts';
 import { receive } from './downstream.ts';
-import { endSession } from './end.ts';
+import { endSession, verdictOfEnd } from './end.ts';
 import { Hold } from './hold.ts';
 import { exitFacts } from './outcome.ts';
 import type { Ownership } from './ownership.ts';
@@ -21,9 +21,6 @@ import { Readers } from './readers.ts';
 import type { SessionDeps, SessionHeld, SessionOpening } from './deps.ts';
 import { keepsRecord, transition, type EndReason, type SessionEvent, type SessionState } from './states.ts';
 import { deliver } from './upstream.ts';
-
-/** The session has ended, and its record could not be removed. */
-const UNFORGOTTEN = verdictOf(new CausewayError('cluster.unavailable', { retryAfter: 2 }));
 
 export class Session {
   readonly #deps: SessionDeps;
@@ -145,8 +142,7 @@ export class Session {
         return this.#deps.reply(reply, { t: 'ok', revision: this.#held.revision });
       case 'close':
         this.close('delete');
-        // Once its end was promised nobody may find it again, not even if this worker is lost next.
-        return void this.#forgotten.promise.then((forgotten) => this.#deps.reply(reply, forgotten ? { t: 'ok' } : UNFORGOTTEN));
+        return void this.#forgotten.promise.then((forgotten) => this.#deps.reply(reply, verdictOfEnd(forgotten)));
     }
   }
 
