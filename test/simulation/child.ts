@@ -75,6 +75,10 @@ export class SimulatedChild implements Child {
 
   noise(): void {}
 
+  lastWords(): readonly string[] {
+    return EXIT.stderr;
+  }
+
   pause(): void {
     this.#paused = true;
   }

@@ -48,9 +48,9 @@ export class Chronicle {
   }
 
   #take(level: string, message: string, facts: Readonly<Record<string, unknown>>): void {
-    const { session, of, err, ...more } = facts;
+    const { session = '', of = '', err, ...more } = facts as { readonly session?: string; readonly of?: string; readonly err?: unknown };
     if (loud) {
-      const who = [of, this.names.get(String(session)) ?? session].filter((one) => one !== undefined).join(' ');
+      const who = `${of} ${this.names.get(session) ?? session}`.trim();
       const what = err instanceof Error ? `${message}: ${err.message}` : message;
       // The thread may be ended before a stream of its own is written out.
       writeSync(2, `${Math.round(this.#now())} ${level} ${who}: ${what} ${JSON.stringify(more)}\n`);

@@ -83,9 +83,9 @@ export class SimulatedEdge {
       try {
         if (method === 'POST') void post(edge, visit, req, res, Buffer.from(JSON.stringify(body)));
         else if (method === 'GET') get(edge, visit, req, res);
-        else void remove(edge, visit, req, res).catch((error: unknown) => refuse(res, asRefusal(error).error, { log: edge.log }));
+        else void remove(edge, visit, req, res).catch((error: unknown) => refuse(res, asRefusal(error).error, edge));
       } catch (error) {
-        refuse(res, asRefusal(error).error, { log: edge.log });
+        refuse(res, asRefusal(error).error, edge);
       }
     }, 'message');
     return response;

@@ -57,13 +57,14 @@ export class Exchanges implements Disposable {
 
   constructor({ cluster, edge, clock, wheel, log }: ExchangesDeps) {
     this.#cluster = cluster;
-    this.#owners = new OwnerWatch({
+    const watch = {
       cluster,
       wheel,
       now: () => clock.monotonic(),
-      lost: (worker) => this.#loseAll(worker),
-      lossy: (worker) => this.#askAll(this.#owners.names(worker)),
-    });
+      lost: (worker: WorkerId) => this.#loseAll(worker),
+      lossy: (worker: WorkerId) => this.#askAll(this.#owners.names(worker)),
+    };
+    this.#owners = new OwnerWatch(watch, cluster.ledger.workers());
     this.#edge = edge;
     this.#wheel = wheel;
     this.#log = log;

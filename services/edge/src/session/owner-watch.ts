@@ -25,6 +25,8 @@ export interface OwnerWatchDeps {
   readonly lossy: (worker: WorkerId) => void;
 }
 
+type Living = Pick<ReadonlySet<WorkerId>, 'has'>;
+
 interface Watched {
   /** What waits for it, by name. */
   readonly names: Set<string>;
@@ -38,9 +40,12 @@ interface Watched {
 export class OwnerWatch implements Disposable {
   readonly #deps: OwnerWatchDeps;
   readonly #watched = new Map<WorkerId, Watched>();
+  #living: Living;
 
-  constructor(deps: OwnerWatchDeps) {
+  /** `living`: the workers that have records. */
+  constructor(deps: OwnerWatchDeps, living: Living) {
     this.#deps = deps;
+    this.#living = living;
   }
 
   /** `name` waits for this worker. */
@@ -69,9 +74,11 @@ export class OwnerWatch implements Disposable {
     return [...(this.#watched.get(worker)?.names ?? [])];
   }
 
-  /** Gives up the workers that are not among `living`. */
-  keep(living: { has(worker: WorkerId): boolean }): void {
-    for (const worker of [...this.#watched.keys()]) if (!living.has(worker)) this.#deps.lost(worker);
+  /** Gives up the workers that are no longer among `living`. One that was not before either is the bus's to judge. */
+  keep(living: Living): void {
+    const before = this.#living;
+    this.#living = living;
+    for (const worker of [...this.#watched.keys()]) if (before.has(worker) && !living.has(worker)) this.#deps.lost(worker);
   }
 
   [Symbol.dispose](): void {

@@ -98,7 +98,7 @@ export class Ownership {
     if (mine === undefined) return;
     if (this.#stored !== undefined && (await this.#records.delete(this.#token, this.#stored.revision))) return;
     const found = await this.#records.get(this.#token);
-    if (found?.record.owner === mine.owner && found.record.epoch === mine.epoch) await this.#records.delete(this.#token, found.revision);
+    if (found !== undefined && isSame(found.record, mine)) await this.#records.delete(this.#token, found.revision);
   }
 
   /** The record is somebody else's business from now on. */
@@ -111,7 +111,7 @@ export class Ownership {
     const mine = this.#stored;
     if (mine === undefined) return;
     const found = await this.#records.get(this.#token);
-    if (found !== undefined && found.record.owner === mine.record.owner && found.record.epoch === mine.record.epoch) {
+    if (found !== undefined && isSame(found.record, mine.record)) {
       this.#stored = { record: mine.record, revision: found.revision };
     } else if (found !== undefined || (await this.#records.wasRemoved(this.#token))) {
       this.leave();
@@ -128,4 +128,9 @@ export class Ownership {
       // The store is out of reach: what is due is written with the next change, or found missing by the next look.
       .catch(() => undefined);
   }
+}
+
+/** Whether both are of the same owner. */
+function isSame(one: SessionRecord, other: SessionRecord): boolean {
+  return one.owner === other.owner && one.epoch === other.epoch;
 }

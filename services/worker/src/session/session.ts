@@ -12,7 +12,7 @@ import type { ChildExit, ChildListeners } from '../child/child.ts';
 import { beginAgain, beginByPost, beginByStream, beginFailed, type Beginning } from './begin.ts';
 import { describeSession } from './description.ts';
 import { receive } from './downstream.ts';
-import { endSession } from './end.ts';
+import { endSession, verdictOfEnd } from './end.ts';
 import { Hold } from './hold.ts';
 import { exitFacts } from './outcome.ts';
 import type { Ownership } from './ownership.ts';
@@ -31,7 +31,7 @@ export class Session {
   /** Who reads its streams; what the bus finds out about them is told there. */
   readonly readers: Readers;
   readonly #ended = Promise.withResolvers<void>();
-  readonly #forgotten = Promise.withResolvers<void>();
+  readonly #forgotten = Promise.withResolvers<boolean>();
   readonly #abandon = new AbortController();
   #start: Promise<boolean> = Promise.resolve(false);
   #state: SessionState = { kind: 'starting' };
@@ -143,8 +143,7 @@ export class Session {
         return this.#deps.reply(reply, { t: 'ok', revision: this.#held.revision });
       case 'close':
         this.close('delete');
-        // Once its end was promised nobody may find it again.
-        return void this.#forgotten.promise.then(() => this.#deps.reply(reply, { t: 'ok' }));
+        return void this.#forgotten.promise.then((forgotten) => this.#deps.reply(reply, verdictOfEnd(forgotten)));
     }
   }
 
@@ -199,7 +198,7 @@ export class Session {
     this.#hold.refuse();
     void end.forgotten.then((forgotten) => {
       if (!forgotten) this.#deps.removeLater(this.ownership);
-      this.#forgotten.resolve();
+      this.#forgotten.resolve(forgotten);
     });
     void end.gone.then(() => {
       this.#step({ kind: 'gone' });
