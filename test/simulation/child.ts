@@ -43,10 +43,6 @@ export class SimulatedChild implements Child {
     this.#deps = deps;
   }
 
-  lastWords(): readonly string[] {
-    return [];
-  }
-
   write(frame: Uint8Array): boolean {
     if (this.state !== 'running') return false;
     const { judge, time } = this.#deps;
