@@ -11,6 +11,10 @@ import { within } from './within.ts';
 
 export interface Entry {
   readonly pid: number;
+  /** Milliseconds since 1970. */
+  readonly at: number;
+  /** At the start only: the mark of the worker that started it, if one did. */
+  readonly mark?: string;
   readonly id?: unknown;
   readonly method?: string;
   readonly name?: string;
