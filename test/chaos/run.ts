@@ -1,0 +1,174 @@
+/**
+ * Owns one fault under load, from a whole world to a whole world: the load is well, the fault strikes, the test says
+ * what must be seen meanwhile, everything is healed, the load comes to rest, and the invariants are judged.
+ */
+import type { TestContext } from 'node:test';
+import type { Entry, Ledger } from '../harness/ledger.ts';
+import type { Random } from '../harness/random.ts';
+import type { Census } from './census.ts';
+import type { World } from './cluster.ts';
+import { figures, print, type Figures } from './figures.ts';
+import { allTold, keptPromises, oneOutcome, onceEach, orderly, ownOnly } from './invariants/calls.ts';
+import { cleanStarts, oneChild, orphans } from './invariants/children.ts';
+import { accounted, oneSubscriber, withinLimits, type Limits } from './invariants/counts.ts';
+import { describeViolations, violation, type Violation } from './invariants/violation.ts';
+import type { Eye } from './kv.ts';
+import type { Load } from './load.ts';
+import type { CallRecord } from './records.ts';
+
+export interface Stage {
+  readonly world: World;
+  readonly load: Load;
+  readonly ledger: Ledger;
+  readonly census: Census;
+  readonly eye: Eye;
+  readonly random: Random;
+  readonly seed: number;
+  readonly limits: Limits;
+  /** What was said about earlier faults is not said again. */
+  readonly reported: Set<string>;
+}
+
+/** Milliseconds until the load must be whole again when everything is healed. */
+const WHOLE = 90_000;
+/** Milliseconds until counts and truth are the same again; after the loss of a worker its lease has to end first. */
+const CONVERGED = 35_000;
+
+export class Run {
+  readonly stage: Stage;
+  readonly #began = Date.now();
+  #struck = Date.now();
+  #recovered: number | undefined;
+
+  constructor(stage: Stage) {
+    this.stage = stage;
+  }
+
+  /** When the fault struck. */
+  get struck(): number {
+    return this.#struck;
+  }
+
+  get began(): number {
+    return this.#began;
+  }
+
+  get recoveredMs(): number | undefined {
+    return this.#recovered;
+  }
+
+  /** Now. */
+  strike(): number {
+    return (this.#struck = Date.now());
+  }
+
+  /** Outcomes of tools since the run began. */
+  calls(): readonly CallRecord[] {
+    return this.stage.load.evidence.calls.items.filter(({ ended, tool }) => ended >= this.#began && tool !== 'initialize');
+  }
+
+  failed(): readonly CallRecord[] {
+    return this.calls().filter(({ outcome }) => outcome !== 'ok');
+  }
+
+  /** Waits until all clients, or those that `among` picks, were served since the fault struck; within `ms` of it. */
+  async recovered(ms: number, among?: (client: string) => boolean): Promise<number> {
+    const took = await this.stage.load.served(this.#struck, ms, among);
+    return (this.#recovered = took);
+  }
+
+  /** Clients whose session had its child at that worker when the fault struck. */
+  async clientsOf(worker: string): Promise<ReadonlySet<string>> {
+    const tokens = new Set(
+      this.stage.census.children
+        .filter((child) => child.worker === worker && (child.gone ?? Infinity) >= this.#struck)
+        .map(({ session }) => session),
+    );
+    const held = this.stage.load.evidence.sessions.filter(
+      ({ opened, ended = Infinity }) => opened <= this.#struck && ended >= this.#struck,
+    );
+    return new Set(held.filter(({ id }) => [...tokens].some((token) => id.includes(token))).map(({ client }) => client));
+  }
+}
+
+/** Runs `body` as the fault of this test. Rejects with what the body found and with every invariant that did not hold. */
+export async function underFault(t: TestContext, stage: Stage, body: (run: Run) => Promise<void>): Promise<void> {
+  const { world, load } = stage;
+  await world.heal();
+  load.resume();
+  await load.served(Date.now(), WHOLE);
+  const run = new Run(stage);
+  const faults: Error[] = [];
+  const attempt = async (work: () => Promise<unknown>) => {
+    await work().catch((error: unknown) => faults.push(error as Error));
+  };
+  await attempt(() => body(run));
+  await attempt(() => world.heal());
+  await attempt(() => load.served(Date.now(), WHOLE));
+  await attempt(() => load.pause());
+  const violations = await judge(run);
+  print(t, figuresOf(run, violations, t.name));
+  if (violations.length > 0) faults.push(new Error(`invariants were broken:\n${describeViolations(violations)}`));
+  if (faults.length > 0)
+    throw faults.length === 1 ? faults[0]! : new AggregateError(faults, faults.map(({ message }) => message).join('\n'));
+}
+
+function figuresOf(run: Run, violations: readonly Violation[], title: string): Figures {
+  const { stage, recoveredMs } = run;
+  return figures({ title, seed: stage.seed, sessions: stage.load.sessions().length, calls: run.calls(), violations, recoveredMs });
+}
+
+async function judge(run: Run): Promise<readonly Violation[]> {
+  const { stage } = run;
+  const { world, load, ledger, census, limits } = stage;
+  const { evidence } = load;
+  const entries = await ledger.entries();
+  const scans = census.scans.filter(({ at }) => at >= run.began);
+  const calls = evidence.calls.items.filter(({ ended }) => ended >= run.began);
+  const units = [...world.workers, ...world.edges];
+  const all = [
+    ...(await settled(stage)),
+    ...oneChild(scans, world.journal),
+    ...withinLimits(limits, evidence.sessions, scans),
+    ...orphans(scans, world.journal, endsOf(entries, load)),
+    ...cleanStarts(scans, world.journal),
+    ...oneOutcome(calls),
+    ...onceEach(entries, calls),
+    ...keptPromises(entries, calls),
+    ...ownOnly(evidence.strays, calls),
+    ...orderly(evidence.heard),
+    ...allTold(evidence.ticks, evidence.sessions),
+    ...oneSubscriber(
+      await world.nats.connections(),
+      units.map(({ id }) => id),
+    ),
+    ...units
+      .filter(({ crashed }) => crashed)
+      .map(({ name, process }) => violation('I4', `${name} ended by itself`, process.stderr().slice(-1_000))),
+  ];
+  return all.filter((one) => {
+    const key = `${one.invariant} ${one.what} ${JSON.stringify(one.evidence)}`;
+    if (stage.reported.has(key)) return false;
+    stage.reported.add(key);
+    return true;
+  });
+}
+
+/** I3 and I5: looks again with each scan until counts and truth are the same; what is still wrong at the end. */
+async function settled({ eye, census, load }: Stage): Promise<readonly Violation[]> {
+  for (const until = Date.now() + CONVERGED; ;) {
+    const wrong = accounted(await eye.dump(), await census.next(), load.sessions());
+    if (wrong.length === 0 || Date.now() > until) return wrong;
+  }
+}
+
+/** When the sessions of children ended, by the children's process ids: who served which session is in their ledger. */
+export function endsOf(entries: readonly Entry[], load: Load): ReadonlyMap<number, number> {
+  const ends = new Map(load.evidence.sessions.flatMap(({ session, ended }) => (ended === undefined ? [] : [[session, ended] as const])));
+  const found = new Map<number, number>();
+  for (const { pid, nonce } of entries) {
+    const end = ends.get(nonce?.split('.')[0] ?? '');
+    if (end !== undefined) found.set(pid, end);
+  }
+  return found;
+}
