@@ -19,8 +19,8 @@ export interface ClientDeps {
 
 export interface LoadClient {
   readonly record: SessionRecord;
-  /** Never rejects: the record is in the evidence. */
-  call(plan: Plan): Promise<CallRecord>;
+  /** Never rejects: the record is in the evidence. `posted` is told of each attempt. */
+  call(plan: Plan, posted?: (nonce: string) => void): Promise<CallRecord>;
   /** Ends the session, if it is not over, and everything that the client holds open. */
   close(): Promise<void>;
 }

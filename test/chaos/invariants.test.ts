@@ -92,11 +92,13 @@ describe('checks of calls', () => {
   });
 
   it('I12: numbered notifications that came twice or never', () => {
-    const ticks = (said: readonly number[], got: readonly number[]) => new Map([['c1-1', { said: new Set(said), heard: [...got] }]]);
-    names(allTold(ticks([1, 2], [1, 2, 3]), [session()]));
-    names(allTold(ticks([1], [1, 1]), [session()]), 'I12');
-    names(allTold(ticks([1, 2], [1]), [session()]), 'I12');
-    names(allTold(ticks([1, 2], [1]), [session({ ended: 9, end: 'lost' })]));
+    const ticks = (said: readonly number[], got: readonly number[]) =>
+      new Map([['c1-1', { said: new Map(said.map((tick) => [tick, 0])), heard: [...got], doubtful: new Set([9]) }]]);
+    names(allTold(ticks([1, 2], [1, 2, 3]), [session()], []));
+    names(allTold(ticks([1], [1, 1]), [session()], []), 'I12');
+    names(allTold(ticks([9], [9, 9]), [session()], []));
+    names(allTold(ticks([1, 2], [1]), [session()], []), 'I12');
+    names(allTold(ticks([1, 2], [1]), [session({ ended: 9, end: 'lost' })], []));
   });
 });
 
@@ -147,6 +149,8 @@ describe('checks of counts', () => {
     names(accounted(dump(), live, [session()]));
     names(accounted(dump({ workers: new Map([['wA', { sessions: 2 }]]) }), live, [session()]), 'I3');
     names(accounted(dump({ workers: new Map() }), live, [session()]), 'I3');
+    names(accounted(dump({ workers: new Map() }), scan(1), []));
+    names(accounted(dump({ workers: new Map([['wA', { sessions: 0 }]]) }), scan(1), []), 'I5');
     names(accounted(dump({ sessions: new Map() }), live, [session()]), 'I5', 'I5');
     names(accounted(dump({ workers: new Map([['wA', { sessions: 0 }]]) }), scan(1), [session()]), 'I5', 'I3');
     names(accounted(dump({ sessions: new Map([['s1', { owner: 'wB', epoch: 2 }]]) }), live, [session()]), 'I1');

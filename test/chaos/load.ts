@@ -7,8 +7,8 @@ import { setTimeout as after } from 'node:timers/promises';
 import { randomFrom, type Random } from '../harness/random.ts';
 import { within } from '../harness/within.ts';
 import type { ClientDeps, LoadClient } from './client.ts';
-import { planFor } from './plan.ts';
-import { Evidence, type CallRecord, type SessionRecord } from './records.ts';
+import { planFor, sleepFor } from './plan.ts';
+import { describeCall, Evidence, type SessionRecord } from './records.ts';
 import { openSse } from './sse-client.ts';
 import { openStreamable } from './streamable-client.ts';
 
@@ -25,11 +25,18 @@ export interface Load extends AsyncDisposable {
   readonly evidence: Evidence;
   /** Sessions that their clients believe to be alive. */
   sessions(): readonly SessionRecord[];
+  /** Clients with a call on its way. */
+  busy(): ReadonlySet<string>;
   /**
    * Resolves when every client that `among` picks has made a call after `since` which began and ended well; with the
    * time, in milliseconds since then, that the last of them took. Rejects after `ms`, naming who is left.
    */
   served(since: number, ms: number, among?: (client: string) => boolean): Promise<number>;
+  /**
+   * Makes the next call of those clients a sleep of that many milliseconds; resolves with the nonces once each has been
+   * posted. What the fixture's ledger says of them is the caller's to wait for.
+   */
+  occupy(ms: number, among: (client: string) => boolean): Promise<readonly string[]>;
   /** Lets calls in flight come to their end and begins none; resolves when none is left and numbered notifications are in. */
   pause(): Promise<void>;
   resume(): void;
@@ -49,6 +56,7 @@ export function openLoad(options: LoadOptions): Load {
   return {
     evidence,
     sessions: () => drivers.flatMap(({ live }) => live ?? []),
+    busy: () => new Set(drivers.filter(({ busy }) => busy).map(({ name }) => name)),
     async served(since, ms, among = () => true) {
       const wanted = drivers.filter(({ name }) => among(name));
       const left = new Set(wanted.map(({ name }) => name));
@@ -69,6 +77,7 @@ export function openLoad(options: LoadOptions): Load {
       });
       return last - since;
     },
+    occupy: (ms, among) => Promise.all(drivers.filter(({ name }) => among(name)).map((driver) => driver.occupy(ms))),
     async pause() {
       await within(90_000, 'end of the calls in flight', Promise.all(drivers.map((driver) => driver.hold())));
       // Those that do not come are found by the invariants.
@@ -87,16 +96,10 @@ export function openLoad(options: LoadOptions): Load {
   };
 }
 
-export function describeCall(call: CallRecord | undefined): string {
-  if (call === undefined) return 'none';
-  const { session, tool, outcome, status, reason, executed, retried, resumed, began, ended } = call;
-  const why = outcome === 'ok' ? '' : ` ${status ?? ''} ${reason ?? ''} executed ${executed ?? '?'}`;
-  return `${session} ${tool} ${outcome}${why} after ${ended - began} ms (retried ${retried}, resumed ${resumed})`;
-}
-
 /** One client over all its sessions. */
 class Driver {
   readonly name: string;
+  busy = false;
   readonly #deps: ClientDeps;
   readonly #random: Random;
   readonly #pause: number;
@@ -105,6 +108,7 @@ class Driver {
   #sessions = 0;
   #tick = 0;
   #closed = false;
+  #occupation: { readonly ms: number; readonly posted: (nonce: string) => void } | undefined;
   #held: PromiseWithResolvers<void> | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
   readonly #running: Promise<void>;
@@ -121,6 +125,11 @@ class Driver {
   get live(): SessionRecord | undefined {
     const record = this.#client?.record;
     return record?.ended === undefined ? record : undefined;
+  }
+
+  /** Resolves with the nonce of the call. */
+  occupy(ms: number): Promise<string> {
+    return new Promise((resolve) => (this.#occupation = { ms, posted: resolve }));
   }
 
   /** Resolves when nothing of it is in flight; it goes on after `release`. */
@@ -145,9 +154,14 @@ class Driver {
     while (!this.#closed) {
       if (this.live === undefined) await this.#open();
       else {
+        this.busy = true;
         const { session, standing, transport } = this.live;
         const hears = standing || transport === 'sse';
-        await this.#client!.call(planFor(session, this.#random, hears ? ++this.#tick : undefined));
+        const occupation = this.#occupation;
+        this.#occupation = undefined;
+        if (occupation !== undefined) await this.#client!.call(sleepFor(session, occupation.ms), occupation.posted);
+        else await this.#client!.call(planFor(session, this.#random, hears ? ++this.#tick : undefined));
+        this.busy = false;
       }
       if (this.#held === undefined) await after(this.#random(2 * this.#pause));
       if (this.#held !== undefined) {

@@ -5,11 +5,13 @@
 import { findNatsServer } from '@causeway/cluster';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { Agent } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openProxy, type Proxy } from '../harness/proxy.ts';
 import { NatsNode } from './nats-node.ts';
+import { send } from './wire.ts';
 
 export interface NatsOptions {
   /** The wires between servers are proxies, so that `split` works. */
@@ -88,15 +90,13 @@ export async function startTrio({ splittable = false, disk }: NatsOptions = {}):
 
 async function connectionsOf(node: NatsNode): Promise<readonly Connection[]> {
   if (node.pid === undefined) return [];
-  try {
-    const answer = await fetch(`${node.monitor}/connz?subs=1&limit=1024`, { signal: AbortSignal.timeout(2_000) });
-    const { connections } = (await answer.json()) as {
-      connections: readonly { readonly name?: string; readonly subscriptions_list?: readonly string[] }[];
-    };
-    return connections.map(({ name = '', subscriptions_list: subjects = [] }) => ({ name, node: node.name, subjects }));
-  } catch {
-    return [];
-  }
+  const url = `${node.monitor}/connz?subs=1&limit=1024`;
+  const answer = await send({ agent: new Agent(), url, method: 'GET', headers: {}, signal: AbortSignal.timeout(2_000) });
+  if (answer.kind === 'unanswered' || !answer.whole) return [];
+  const { connections } = JSON.parse(answer.text) as {
+    connections: readonly { readonly name?: string; readonly subscriptions_list?: readonly string[] }[];
+  };
+  return connections.map(({ name = '', subscriptions_list: subjects = [] }) => ({ name, node: node.name, subjects }));
 }
 
 /** Ports that were free a moment ago: servers must know each other's before they start. */

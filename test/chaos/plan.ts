@@ -24,10 +24,8 @@ export function planFor(session: string, random: Random, tick: number | undefine
   switch (kind) {
     case 'echo':
       return { tool: kind, args: { text: mark }, own: 0, wrong: same(mark) };
-    case 'sleep': {
-      const own = 20 + random(400);
-      return { tool: kind, args: { text: mark, ms: own }, own, wrong: same(mark) };
-    }
+    case 'sleep':
+      return sleepFor(session, 20 + random(400));
     case 'ask':
       return { tool: kind, args: { kind: 'elicitation', text: mark }, own: 0, wrong: containing(mark) };
     case 'progress': {
@@ -46,6 +44,11 @@ export function planFor(session: string, random: Random, tick: number | undefine
       return { tool: kind, args: { method: 'notifications/message', params }, own: 0, tick, wrong: same('scheduled') };
     }
   }
+}
+
+export function sleepFor(session: string, ms: number): Plan {
+  const mark = canary(session);
+  return { tool: 'sleep', args: { text: mark, ms }, own: ms, wrong: same(mark) };
 }
 
 const same = (wanted: string) => (result: Message) =>

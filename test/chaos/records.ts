@@ -36,6 +36,14 @@ export interface CallRecord {
   wrong?: string;
 }
 
+/** One line for people. */
+export function describeCall(call: CallRecord | undefined): string {
+  if (call === undefined) return 'none';
+  const { session, tool, outcome, status, reason, executed, retried, resumed, began, ended } = call;
+  const why = outcome === 'ok' ? '' : ` ${status ?? ''} ${reason ?? ''} executed ${executed ?? '?'}`;
+  return `${session} ${tool} ${outcome}${why} after ${ended - began} ms (retried ${retried}, resumed ${resumed})`;
+}
+
 export interface SessionRecord {
   readonly client: string;
   readonly session: string;
@@ -84,10 +92,12 @@ export interface Told {
 
 /** Notifications with a number, in the order in which the session's child was asked for them. */
 export interface Ticks {
-  /** Those whose request was answered. */
-  readonly said: Set<number>;
+  /** Those whose request was answered, and when. */
+  readonly said: Map<number, number>;
   /** In the order of arrival. */
   readonly heard: number[];
+  /** Those whose request had no answer and was made again: they may come twice. */
+  readonly doubtful: Set<number>;
 }
 
 /** Everything that the clients of one load wrote down. */
@@ -114,13 +124,20 @@ export class Evidence {
 
   /** Resolves when every numbered notification that was asked for has arrived. */
   async allTicks(ms: number): Promise<void> {
-    const outstanding = () => [...this.ticks.values()].some(({ said, heard }) => [...said].some((tick) => !heard.includes(tick)));
+    const outstanding = () => [...this.ticks.values()].some(({ said, heard }) => [...said.keys()].some((tick) => !heard.includes(tick)));
     if (outstanding()) await this.#arrivals.next('numbered notifications', () => !outstanding(), ms);
+  }
+
+  /** A request had no answer at all: what rode on it besides is lost with it, and what it asked for may happen twice. */
+  cut(session: string, tick: number | undefined): void {
+    const { said, doubtful } = this.ticksOf(session);
+    said.clear();
+    if (tick !== undefined) doubtful.add(tick);
   }
 
   ticksOf(session: string): Ticks {
     let ticks = this.ticks.get(session);
-    if (ticks === undefined) this.ticks.set(session, (ticks = { said: new Set(), heard: [] }));
+    if (ticks === undefined) this.ticks.set(session, (ticks = { said: new Map(), heard: [], doubtful: new Set() }));
     return ticks;
   }
 }

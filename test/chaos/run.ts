@@ -9,12 +9,12 @@ import type { Census } from './census.ts';
 import type { World } from './cluster.ts';
 import { figures, print, type Figures } from './figures.ts';
 import { allTold, keptPromises, oneOutcome, onceEach, orderly, ownOnly } from './invariants/calls.ts';
-import { cleanStarts, oneChild, orphans } from './invariants/children.ts';
+import { AFTER_SESSION, cleanStarts, oneChild, orphans } from './invariants/children.ts';
 import { accounted, oneSubscriber, withinLimits, type Limits } from './invariants/counts.ts';
 import { describeViolations, violation, type Violation } from './invariants/violation.ts';
 import type { Eye } from './kv.ts';
 import type { Load } from './load.ts';
-import type { CallRecord } from './records.ts';
+import type { CallRecord, SessionRecord } from './records.ts';
 
 export interface Stage {
   readonly world: World;
@@ -62,34 +62,62 @@ export class Run {
     return (this.#struck = Date.now());
   }
 
+  /** The fault goes on for that long, under load. */
+  async lasts(ms: number): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+  }
+
   /** Outcomes of tools since the run began. */
   calls(): readonly CallRecord[] {
     return this.stage.load.evidence.calls.items.filter(({ ended, tool }) => ended >= this.#began && tool !== 'initialize');
   }
 
-  failed(): readonly CallRecord[] {
-    return this.calls().filter(({ outcome }) => outcome !== 'ok');
+  failed(among: Among = everybody): readonly CallRecord[] {
+    return this.calls().filter(({ outcome, client }) => outcome !== 'ok' && among(client));
   }
 
-  /** Waits until all clients, or those that `among` picks, were served since the fault struck; within `ms` of it. */
-  async recovered(ms: number, among?: (client: string) => boolean): Promise<number> {
+  /** Calls that were on their way when the fault struck, or began before anybody could know. */
+  inFlight(among: Among = everybody): readonly CallRecord[] {
+    return this.calls().filter(({ began, ended, client }) => began <= this.#struck + UNAWARE && ended >= this.#struck && among(client));
+  }
+
+  /** Makes the next call of those clients a long one; resolves when a child works on each. */
+  async occupy(ms: number, among: Among): Promise<void> {
+    const { load, ledger } = this.stage;
+    for (const nonce of await load.occupy(ms, among)) await ledger.next(`the call ${nonce}`, (entry) => entry.nonce === nonce);
+  }
+
+  /** Waits until all clients, or those of `among`, were served since the fault struck; within `ms` of it. */
+  async recovered(ms: number, among?: Among): Promise<number> {
     const took = await this.stage.load.served(this.#struck, ms, among);
     return (this.#recovered = took);
   }
 
-  /** Clients whose session had its child at that worker when the fault struck. */
-  async clientsOf(worker: string): Promise<ReadonlySet<string>> {
-    const tokens = new Set(
-      this.stage.census.children
-        .filter((child) => child.worker === worker && (child.gone ?? Infinity) >= this.#struck)
-        .map(({ session }) => session),
-    );
-    const held = this.stage.load.evidence.sessions.filter(
-      ({ opened, ended = Infinity }) => opened <= this.#struck && ended >= this.#struck,
-    );
-    return new Set(held.filter(({ id }) => [...tokens].some((token) => id.includes(token))).map(({ client }) => client));
+  /** The longest that a client had to wait for what was its first success since then, beyond what the tool itself takes. */
+  longestWait(among: Among = everybody): number {
+    const first = new Map<string, CallRecord>();
+    for (const call of this.calls()) {
+      if (call.outcome === 'ok' && call.began >= this.#struck && among(call.client) && !first.has(call.client))
+        first.set(call.client, call);
+    }
+    return Math.max(0, ...[...first.values()].map(({ began, ended, own }) => ended - began - own));
+  }
+
+  /** Sessions whose child lived at that worker when the fault struck. */
+  sessionsOf(worker: string): readonly SessionRecord[] {
+    const { census, load } = this.stage;
+    const here = census.children.filter((child) => child.worker === worker && (child.gone ?? Infinity) >= this.#struck);
+    const held = load.evidence.sessions.filter(({ opened, ended = Infinity }) => opened <= this.#struck && ended >= this.#struck);
+    return held.filter(({ id }) => here.some(({ session }) => id.includes(session)));
   }
 }
+
+/** Milliseconds that a signal takes to arrive, and a broken connection to be seen. */
+const UNAWARE = 250;
+
+/** Picks clients by name. */
+export type Among = (client: string) => boolean;
+const everybody: Among = () => true;
 
 /** Runs `body` as the fault of this test. Rejects with what the body found and with every invariant that did not hold. */
 export async function underFault(t: TestContext, stage: Stage, body: (run: Run) => Promise<void>): Promise<void> {
@@ -109,8 +137,8 @@ export async function underFault(t: TestContext, stage: Stage, body: (run: Run) 
   const violations = await judge(run);
   print(t, figuresOf(run, violations, t.name));
   if (violations.length > 0) faults.push(new Error(`invariants were broken:\n${describeViolations(violations)}`));
-  if (faults.length > 0)
-    throw faults.length === 1 ? faults[0]! : new AggregateError(faults, faults.map(({ message }) => message).join('\n'));
+  if (faults.length === 1) throw faults[0]!;
+  if (faults.length > 1) throw new Error(faults.map(({ message }) => message).join('\n'));
 }
 
 function figuresOf(run: Run, violations: readonly Violation[], title: string): Figures {
@@ -137,7 +165,7 @@ async function judge(run: Run): Promise<readonly Violation[]> {
     ...keptPromises(entries, calls),
     ...ownOnly(evidence.strays, calls),
     ...orderly(evidence.heard),
-    ...allTold(evidence.ticks, evidence.sessions),
+    ...allTold(evidence.ticks, evidence.sessions, evidence.calls.items),
     ...oneSubscriber(
       await world.nats.connections(),
       units.map(({ id }) => id),
@@ -162,9 +190,13 @@ async function settled({ eye, census, load }: Stage): Promise<readonly Violation
   }
 }
 
+/** Milliseconds within which the loss of an edge is noticed, on which an HTTP+SSE session ends. */
+const NOTICED = 10_000 - AFTER_SESSION;
+
 /** When the sessions of children ended, by the children's process ids: who served which session is in their ledger. */
 export function endsOf(entries: readonly Entry[], load: Load): ReadonlyMap<number, number> {
-  const ends = new Map(load.evidence.sessions.flatMap(({ session, ended }) => (ended === undefined ? [] : [[session, ended] as const])));
+  const ended = load.evidence.sessions.filter((session) => session.ended !== undefined);
+  const ends = new Map(ended.map(({ session, ended, end }) => [session, end === 'dropped' ? ended! + NOTICED : ended!]));
   const found = new Map<number, number>();
   for (const { pid, nonce } of entries) {
     const end = ends.get(nonce?.split('.')[0] ?? '');

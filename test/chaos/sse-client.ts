@@ -67,19 +67,22 @@ class SseClient implements LoadClient {
     return this.#record!;
   }
 
-  async call({ tool, args, own, tick, wrong }: Plan): Promise<CallRecord> {
+  async call({ tool, args, own, tick, wrong }: Plan, posted?: (nonce: string) => void): Promise<CallRecord> {
     const record = newRecord(this.#deps, this.#session, tool, own);
     this.#heard = [];
-    const result = await this.ask(record, (id) => {
+    const ask = (id: number): Message => {
       const nonce = `${this.#session}.${id}`;
       record.nonces.push(nonce);
+      posted?.(nonce);
       const { method, params } = toolCall(id, tool, { ...args, nonce }, tool === 'progress' ? { progressToken: id } : undefined);
       return { jsonrpc: '2.0', method: method!, params: params! };
-    });
+    };
+    const result = await this.ask(record, ask);
+    if (record.retried > 0) this.#deps.evidence.cut(this.#session, tick);
     if (record.outcome === 'ok' && result !== undefined) {
       const fault = wrong(result, this.#heard);
       if (fault !== undefined) record.wrong = fault;
-      if (tick !== undefined) this.#deps.evidence.ticksOf(this.#session).said.add(tick);
+      if (tick !== undefined) this.#deps.evidence.ticksOf(this.#session).said.set(tick, Date.now());
     }
     return settle(this.#deps, record);
   }

@@ -93,6 +93,7 @@ async function cleanEnd({ world, load, census, eye }: Stage, start: readonly Hol
       }),
     ),
   );
+  await dropFetchSockets();
   const wrong = async () => [
     ...nothingLeft(await eye.dump(), await census.next()),
     ...backToStart(start, await holdings(world), SLACK),
@@ -115,4 +116,10 @@ async function holdings(world: World): Promise<readonly Holdings[]> {
       };
     }),
   );
+}
+
+/** `fetch` keeps its sockets for as long as the edges say; they would be counted. Nothing is fetched after this. */
+async function dropFetchSockets(): Promise<void> {
+  const pool = (globalThis as Record<symbol, unknown>)[Symbol.for('undici.globalDispatcher.1')] as { destroy(): Promise<void> } | undefined;
+  await pool?.destroy();
 }

@@ -54,6 +54,8 @@ interface Asking {
   readonly hearing: Hearing;
   readonly heard?: Message[];
   readonly onId?: (id: string) => void;
+  /** Something was sent, and nothing came back. */
+  readonly onCut?: () => void;
 }
 
 /** Posts until there is an outcome; the record has it, unless the stream broke before the final message. */
@@ -61,7 +63,7 @@ async function persist(deps: ClientDeps, attempts: Attempts, record: CallRecord,
   for (;;) {
     const base = await attempts.edge();
     if (base === undefined) return void Object.assign(record, { outcome: 'error', reason: 'client.no_edge', executed: 'no' });
-    const { body, headers, hearing, heard = [], onId } = ask();
+    const { body, headers, hearing, heard = [], onId, onCut } = ask();
     const connection = deps.evidence.connection();
     const take = (message: Message) => {
       heard.push(message);
@@ -80,6 +82,7 @@ async function persist(deps: ClientDeps, attempts: Attempts, record: CallRecord,
       },
     });
     const wait = retryWait(ended);
+    if (ended.kind === 'unanswered' && ended.code !== 'ECONNREFUSED') onCut?.();
     if (wait !== undefined) {
       record.retried++;
       if (await attempts.again(wait)) continue;
@@ -117,17 +120,19 @@ class StreamableClient implements LoadClient {
     this.#standing = record.standing ? new Standing(deps, record, headers, this.#hearing) : undefined;
   }
 
-  async call({ tool, args, own, tick, wrong }: Plan): Promise<CallRecord> {
+  async call({ tool, args, own, tick, wrong }: Plan, posted?: (nonce: string) => void): Promise<CallRecord> {
     const { evidence, bases, random } = this.#deps;
     const record = newRecord(this.#deps, this.record.session, tool, own);
     const heard: Message[] = [];
     let last: string | undefined;
     const onId = (id: string) => (last = id);
+    const onCut = () => evidence.cut(this.record.session, tick);
     const ended = await persist(this.#deps, new Attempts(bases, random), record, () => {
       const nonce = `${this.record.session}.${++this.#nonce}`;
       record.nonces.push(nonce);
+      posted?.(nonce);
       const body = toolCall(ID, tool, { ...args, nonce }, tool === 'progress' ? { progressToken: ID } : undefined);
-      return { body, headers: this.#headers, hearing: this.#hearing, heard, onId };
+      return { body, headers: this.#headers, hearing: this.#hearing, heard, onId, onCut };
     });
     const broken = ended?.kind === 'answered' && ended.status < 400 && record.finals === 0;
     if (broken && last === undefined) Object.assign(record, { outcome: 'error', reason: 'client.cut', executed: 'unknown' });
@@ -136,10 +141,9 @@ class StreamableClient implements LoadClient {
     if (record.outcome === 'ok' && result !== undefined) {
       const fault = wrong(result, heard);
       if (fault !== undefined) record.wrong = fault;
-      if (tick !== undefined) evidence.ticksOf(this.record.session).said.add(tick);
+      if (tick !== undefined) evidence.ticksOf(this.record.session).said.set(tick, Date.now());
     }
-    // What rode a stream that could not be taken up again is lost with it.
-    if (record.reason === 'client.cut') evidence.ticksOf(this.record.session).said.clear();
+    if (record.reason === 'client.cut') onCut();
     if (record.reason === 'request.session_unknown') this.#over('lost');
     return settle(this.#deps, record);
   }

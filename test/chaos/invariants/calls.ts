@@ -79,15 +79,28 @@ export function orderly(heard: readonly Heard[]): readonly Violation[] {
 }
 
 /** I12: numbered notifications arrived once each, all of them where the session lives on. */
-export function allTold(ticks: ReadonlyMap<string, Ticks>, sessions: readonly SessionRecord[]): readonly Violation[] {
+export function allTold(
+  ticks: ReadonlyMap<string, Ticks>,
+  sessions: readonly SessionRecord[],
+  calls: readonly CallRecord[],
+): readonly Violation[] {
   return sessions.flatMap(({ session, end }) => {
-    const { said, heard } = ticks.get(session) ?? { said: new Set<number>(), heard: [] };
+    const { said, heard, doubtful } = ticks.get(session) ?? { said: new Map<number, number>(), heard: [], doubtful: new Set() };
     const once = new Set(heard);
-    const doubles = heard.filter((tick, at) => heard.indexOf(tick) !== at);
-    const missing = [...said].filter((tick) => !once.has(tick));
+    const doubles = heard.filter((tick, at) => heard.indexOf(tick) !== at && !doubtful.has(tick));
+    const missing = [...said].filter(([tick]) => !once.has(tick) && end === undefined);
     return [
-      ...(doubles.length > 0 ? [violation('I12', 'notifications arrived twice', { session, doubles })] : []),
-      ...(missing.length > 0 && end === undefined ? [violation('I12', 'notifications never arrived', { session, missing })] : []),
+      ...doubles.map((tick) => violation('I12', `notification ${tick} arrived twice`, { session, tick })),
+      ...missing.map(([tick, at]) =>
+        violation('I12', `notification ${tick} never arrived`, {
+          session,
+          at,
+          meanwhile: calls.filter((call) => call.session === session && call.ended >= at - 100 && call.began <= at + 1_500).map(shortly),
+        }),
+      ),
     ];
   });
 }
+
+const shortly = ({ tool, began, ended, outcome, retried, resumed, finals }: CallRecord) =>
+  `${tool} ${outcome} ${began}-${ended} retried ${retried} resumed ${resumed} finals ${finals}`;

@@ -57,7 +57,8 @@ export function accounted(dump: KvDump, { live }: Scan, sessions: readonly Sessi
       : violation('I3', `worker ${worker} counts ${record.sessions} sessions and has ${own} children`, record);
   });
   const strangers = roots.filter(({ worker }) => !dump.workers.has(worker));
-  const childless = [...dump.sessions.keys()].filter((token) => !children.has(token));
+  // Without an owner a session waits for its client; its record is no claim that a child lives.
+  const childless = [...dump.sessions].filter(([token, { owner }]) => dump.workers.has(owner) && !children.has(token));
   const unrecorded = roots.filter(({ session }) => !dump.sessions.has(session));
   const foreign = roots.filter(({ session, worker, epoch }) => {
     const record = dump.sessions.get(session);
@@ -67,7 +68,7 @@ export function accounted(dump: KvDump, { live }: Scan, sessions: readonly Sessi
   return [
     ...counts,
     ...strangers.map((child) => violation('I3', 'a child of a worker without a record', child)),
-    ...childless.map((token) => violation('I5', 'a session has a record and no child', { token, record: dump.sessions.get(token) })),
+    ...childless.map(([token, record]) => violation('I5', 'a session has a record and no child', { token, record })),
     ...unrecorded.map((child) => violation('I5', 'a child has no record of its session', child)),
     ...foreign.map((child) =>
       violation('I1', 'a record names another owner than the one that has the child', { child, record: dump.sessions.get(child.session) }),

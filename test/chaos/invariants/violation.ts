@@ -10,11 +10,14 @@ export function violation(invariant: string, what: string, evidence: unknown): V
   return { invariant, what, evidence };
 }
 
-/** Lines for a report, a few of each kind. */
-export function describeViolations(violations: readonly Violation[], most = 12): string {
-  const lines = violations
-    .slice(0, most)
-    .map(({ invariant, what, evidence }) => `  ${invariant} ${what}: ${JSON.stringify(evidence)?.slice(0, 600)}`);
-  const more = violations.length > most ? [`  … and ${violations.length - most} more`] : [];
-  return [...lines, ...more].join('\n');
+/** One line for each kind: how many there are, and the evidence of the first. */
+export function describeViolations(violations: readonly Violation[]): string {
+  // Numbers and names differ from case to case of one kind.
+  const kinds = Map.groupBy(violations, ({ invariant, what }) => `${invariant} ${what.replaceAll(/\b\d+\b|\b\w{12}\b/g, '…')}`);
+  return [...kinds.values()]
+    .map((same) => {
+      const [{ invariant, what, evidence }] = same as [Violation];
+      return `  ${invariant} ${what}${same.length > 1 ? ` (and ${same.length - 1} more like it)` : ''}: ${JSON.stringify(evidence)?.slice(0, 700)}`;
+    })
+    .join('\n');
 }
