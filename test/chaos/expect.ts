@@ -3,7 +3,7 @@
  * what becomes of its sessions with and without recovery.
  */
 import assert from 'node:assert/strict';
-import { post, readAnswer, toolCall, type Message } from '../harness/speak.ts';
+import { hello, post, readAnswer, toolCall, type Headers, type Hello, type Message } from '../harness/speak.ts';
 import { timed, until } from '../harness/within.ts';
 import { refusalOf, type Refusal } from './attempts.ts';
 import { describeCall, type CallRecord, type SessionRecord } from './records.ts';
@@ -100,6 +100,18 @@ function heirProblems(run: Run, { session, id }: SessionRecord, lost: string): r
   const heir = children.findLast(({ worker }) => worker !== lost);
   if (heir === undefined) return [`${session} has no new child`];
   return heir.epoch === (before?.epoch ?? 0) + 1 ? [] : [`${session} went from epoch ${before?.epoch} to ${heir.epoch}`];
+}
+
+/** A session beside the load, which ends with its scope: the load's books are balanced afterwards. */
+export async function aside(url: string, headers: Headers = {}): Promise<Hello & AsyncDisposable> {
+  const opened = await hello(url, '2025-11-25', headers);
+  return {
+    ...opened,
+    async [Symbol.asyncDispose]() {
+      const answer = await fetch(url, { method: 'DELETE', headers: opened.headers }).catch(() => undefined);
+      await answer?.body?.cancel();
+    },
+  };
 }
 
 export interface Probed extends Refusal {

@@ -103,6 +103,14 @@ export class Run {
     return Math.max(0, ...[...first.values()].map(({ began, ended, own }) => ended - began - own));
   }
 
+  /** Sessions that ended since the fault struck although their clients did not end them. */
+  lostSessions(): readonly string[] {
+    const { sessions } = this.stage.load.evidence;
+    return sessions
+      .filter(({ ended = 0, end }) => ended >= this.#struck && end !== 'deleted')
+      .map(({ session, transport, end }) => `${session} (${transport}) ${end}`);
+  }
+
   /** Sessions whose child lived at that worker when the fault struck. */
   sessionsOf(worker: string): readonly SessionRecord[] {
     const { census, load } = this.stage;
