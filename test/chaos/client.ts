@@ -1,6 +1,7 @@
 /** Owns what the two kinds of load clients have in common: what they are given, what they do, how a record begins and ends. */
 import type { Agent } from 'node:http';
 import type { Random } from '../harness/random.ts';
+import type { Headers } from '../harness/speak.ts';
 import type { Plan } from './plan.ts';
 import type { CallRecord, Evidence, SessionRecord } from './records.ts';
 
@@ -15,6 +16,8 @@ export interface ClientDeps {
   readonly evidence: Evidence;
   readonly server: string;
   readonly client: string;
+  /** Headers that say who the client is. */
+  readonly identity: Headers;
 }
 
 export interface LoadClient {

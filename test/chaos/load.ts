@@ -17,6 +17,8 @@ export interface LoadOptions {
   readonly seed: number;
   /** Clients; see `kindOf` for what they are. */
   readonly clients: number;
+  /** API keys that they take turns with; none: they send none. */
+  readonly keys?: readonly string[];
   /** Mean milliseconds between two calls of a client. */
   readonly pause?: number;
 }
@@ -113,12 +115,13 @@ class Driver {
   #idle: PromiseWithResolvers<void> | undefined;
   readonly #running: Promise<void>;
 
-  constructor(nth: number, { bases, seed, pause = 350 }: LoadOptions, evidence: Evidence, agent: Agent) {
+  constructor(nth: number, { bases, seed, keys = [], pause = 350 }: LoadOptions, evidence: Evidence, agent: Agent) {
     this.name = `c${nth}`;
     this.#nth = nth;
     this.#random = randomFrom(seed * 1_009 + nth);
     this.#pause = pause;
-    this.#deps = { agent, bases, random: this.#random, evidence, server: kindOf(nth).server, client: this.name };
+    const identity = keys.length === 0 ? {} : { 'x-api-key': keys[nth % keys.length]! };
+    this.#deps = { agent, bases, random: this.#random, evidence, server: kindOf(nth).server, client: this.name, identity };
     this.#running = this.#run();
   }
 

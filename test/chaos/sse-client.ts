@@ -126,7 +126,7 @@ class SseClient implements LoadClient {
       if (base === undefined || this.#ended) return { status: 0, reason: 'client.stream_ended', executed: 'unknown' };
       const ended = await send({
         ...{ agent: this.#deps.agent, method: 'POST', url: base + this.#path, signal: AbortSignal.timeout(SILENCE) },
-        headers: { 'content-type': 'application/json', accept: 'application/json' },
+        headers: { 'content-type': 'application/json', accept: 'application/json', ...this.#deps.identity },
         body: JSON.stringify(message),
       });
       if (ended.kind === 'answered' && ended.status === 202) return undefined;
@@ -155,7 +155,7 @@ class SseClient implements LoadClient {
     const { agent, server, client, evidence } = this.#deps;
     const url = `${base}/servers/${server}/sse`;
     const ended = await send({
-      ...{ agent, method: 'GET', url, headers: { accept: 'text/event-stream' }, signal: this.#leaving.signal },
+      ...{ agent, method: 'GET', url, headers: { accept: 'text/event-stream', ...this.#deps.identity }, signal: this.#leaving.signal },
       onEvent: (event) => {
         if (event.event !== 'endpoint') return this.#take(this.#hearing.text(event.data));
         const { pathname, search } = new URL(event.data, url);

@@ -24,6 +24,8 @@ export interface StageOptions extends Omit<WorldOptions, 'servers'> {
   /** Clients of the load; default 50. */
   readonly clients?: number;
   readonly limits?: Limits;
+  /** API keys that the clients of the load take turns with. */
+  readonly keys?: readonly string[];
   /** Further servers beside the load's two. */
   readonly servers?: (env: Readonly<Record<string, string>>) => Readonly<Record<string, ServerSpec>>;
 }
@@ -57,7 +59,8 @@ export function openFaults(options: StageOptions = {}): Faults & { lastly(): voi
     start = await holdings(world);
     const census = stack.use(openCensus(world.mark));
     const eye = stack.use(await openEye(world.nats.nodes));
-    const load = openLoad({ bases: () => world.bases(), seed, clients: options.clients ?? (FULL ? 80 : 50) });
+    const { clients = FULL ? 80 : 50, keys = [] } = options;
+    const load = openLoad({ bases: () => world.bases(), seed, clients, keys });
     stack.defer(() => load.close());
     const { limits = {} } = options;
     stage = { world, load, ledger, census, eye, random: randomFrom(seed), seed, limits, reported: new Set() };

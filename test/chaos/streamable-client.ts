@@ -34,7 +34,7 @@ export async function openStreamable(
   const opened = await persist(deps, attempts, record, () => ({ body: hello, headers: {}, hearing }));
   const id = opened?.kind === 'answered' ? opened.headers['mcp-session-id'] : undefined;
   if (record.outcome === 'ok' && typeof id === 'string') {
-    const headers = { 'mcp-session-id': id, 'mcp-protocol-version': REVISION };
+    const headers = { ...deps.identity, 'mcp-session-id': id, 'mcp-protocol-version': REVISION };
     const body = { jsonrpc: '2.0', method: 'notifications/initialized' };
     const told = await persist(deps, new Attempts(deps.bases, deps.random), record, () => ({ body, headers, hearing }));
     if (told?.kind === 'answered' && told.status === 202) {
@@ -73,7 +73,7 @@ async function persist(deps: ClientDeps, attempts: Attempts, record: CallRecord,
       agent: deps.agent,
       url: `${base}/servers/${deps.server}/mcp`,
       method: 'POST',
-      headers: { ...JSON_HEADERS, ...headers },
+      headers: { ...JSON_HEADERS, ...deps.identity, ...headers },
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(SILENCE),
       onEvent: (event) => {
