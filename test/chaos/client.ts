@@ -36,7 +36,7 @@ export interface Opened {
 
 export function newRecord({ client, server }: ClientDeps, session: string, tool: string, own = 0): CallRecord {
   const counts = { retried: 0, resumed: 0, finals: 0 };
-  return { client, session, server, tool, nonces: [], began: Date.now(), ended: 0, outcome: 'silence', own, ...counts };
+  return { client, session, server, tool, nonces: [], edges: [], began: Date.now(), ended: 0, outcome: 'silence', own, ...counts };
 }
 
 export function settle({ evidence }: ClientDeps, record: CallRecord): CallRecord {

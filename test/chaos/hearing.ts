@@ -1,6 +1,6 @@
 /**
  * Owns what a load client does with everything that arrives for one session, on whichever connection: it checks to
- * whom it belongs, writes down event ids and numbered notifications, and answers questions, once each.
+ * whom it belongs, writes down event ids and numbered notifications, and answers questions.
  */
 import { ownersIn } from '../harness/canary.ts';
 import type { SseEvent } from '../harness/event-stream.ts';
@@ -56,7 +56,8 @@ export class Hearing {
     if (method === undefined) return;
     if (id !== undefined) {
       const key = JSON.stringify(id);
-      if (this.#answered.has(key)) return;
+      // "The request ID MUST NOT have been previously used by the requestor within the same session."
+      if (this.#answered.has(key)) this.stray(`a question with the id ${key}, which an earlier one had`);
       this.#answered.add(key);
       return this.#answer(message);
     }

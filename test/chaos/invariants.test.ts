@@ -15,7 +15,7 @@ import type { CallRecord, Heard, SessionRecord } from './records.ts';
 import type { Happening } from './unit.ts';
 
 const call = (change: Partial<CallRecord> = {}): CallRecord => ({
-  ...{ client: 'c1', session: 'c1-1', server: 'steady', tool: 'echo', nonces: ['c1-1.1'], own: 0 },
+  ...{ client: 'c1', session: 'c1-1', server: 'steady', tool: 'echo', nonces: ['c1-1.1'], edges: [], own: 0 },
   ...{ began: 1_000, ended: 1_100, outcome: 'ok', retried: 0, resumed: 0, finals: 1 },
   ...change,
 });
@@ -92,13 +92,18 @@ describe('checks of calls', () => {
   });
 
   it('I12: numbered notifications that came twice or never', () => {
-    const ticks = (said: readonly number[], got: readonly number[]) =>
-      new Map([['c1-1', { said: new Map(said.map((tick) => [tick, 0])), heard: [...got], doubtful: new Set([9]) }]]);
-    names(allTold(ticks([1, 2], [1, 2, 3]), [session()], []));
-    names(allTold(ticks([1], [1, 1]), [session()], []), 'I12');
-    names(allTold(ticks([9], [9, 9]), [session()], []));
-    names(allTold(ticks([1, 2], [1]), [session()], []), 'I12');
-    names(allTold(ticks([1, 2], [1]), [session({ ended: 9, end: 'lost' })], []));
+    const told = (said: readonly number[], got: readonly number[], one = session()) =>
+      allTold({
+        ticks: new Map([['c1-1', { said: new Map(said.map((tick) => [tick, 0])), heard: [...got], doubtful: new Set([9]) }]]),
+        sessions: [one],
+        calls: { items: [call()] },
+        standing: { items: [{ session: 'c1-1', at: 5, what: 'attached', status: 200 }] },
+      });
+    names(told([1, 2], [1, 2, 3]));
+    names(told([1], [1, 1]), 'I12');
+    names(told([9], [9, 9]));
+    names(told([1, 2], [1]), 'I12');
+    names(told([1, 2], [1], session({ ended: 9, end: 'lost' })));
   });
 });
 

@@ -5,6 +5,7 @@
 import { Agent } from 'node:http';
 import { setTimeout as after } from 'node:timers/promises';
 import { randomFrom, type Random } from '../harness/random.ts';
+import type { Headers } from '../harness/speak.ts';
 import { within } from '../harness/within.ts';
 import type { ClientDeps, LoadClient } from './client.ts';
 import { planFor, sleepFor } from './plan.ts';
@@ -49,6 +50,14 @@ export interface Load extends AsyncDisposable {
 /** What the nth client is: every sixth of HTTP+SSE, every sixth of a server without recovery, every third with a GET stream. */
 export function kindOf(nth: number): { readonly server: 'steady' | 'final'; readonly sse: boolean; readonly standing: boolean } {
   return { server: nth % 6 === 1 ? 'final' : 'steady', sse: nth % 6 === 2, standing: nth % 3 === 0 };
+}
+
+/** The number of a client, by its name. */
+export const numberOf = (client: string): number => Number(client.slice(1));
+
+/** Headers that say who a client is. */
+export function identityOf(client: string, keys: readonly string[]): Headers {
+  return keys.length === 0 ? {} : { 'x-api-key': keys[numberOf(client) % keys.length]! };
 }
 
 export function openLoad(options: LoadOptions): Load {
@@ -120,8 +129,8 @@ class Driver {
     this.#nth = nth;
     this.#random = randomFrom(seed * 1_009 + nth);
     this.#pause = pause;
-    const identity = keys.length === 0 ? {} : { 'x-api-key': keys[nth % keys.length]! };
-    this.#deps = { agent, bases, random: this.#random, evidence, server: kindOf(nth).server, client: this.name, identity };
+    const { server } = kindOf(nth);
+    this.#deps = { agent, bases, random: this.#random, evidence, server, client: this.name, identity: identityOf(this.name, keys) };
     this.#running = this.#run();
   }
 

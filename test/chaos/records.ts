@@ -17,6 +17,8 @@ export interface CallRecord {
   readonly tool: string;
   /** One for each attempt; the fixture writes those down that it sees. */
   readonly nonces: string[];
+  /** Origins of the edges that were asked, one for each attempt and each resumption. */
+  readonly edges: string[];
   readonly began: number;
   ended: number;
   outcome: 'ok' | 'error' | 'silence';

@@ -124,6 +124,7 @@ class SseClient implements LoadClient {
     for (;;) {
       const base = await attempts.edge();
       if (base === undefined || this.#ended) return { status: 0, reason: 'client.stream_ended', executed: 'unknown' };
+      record?.edges.push(base);
       const ended = await send({
         ...{ agent: this.#deps.agent, method: 'POST', url: base + this.#path, signal: AbortSignal.timeout(SILENCE) },
         headers: { 'content-type': 'application/json', accept: 'application/json', ...this.#deps.identity },

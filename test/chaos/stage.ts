@@ -14,7 +14,7 @@ import { openWorld, type World, type WorldOptions } from './cluster.ts';
 import { backToStart, endsAreFinal, nothingLeft, type Holdings, type Limits } from './invariants/counts.ts';
 import { describeViolations } from './invariants/violation.ts';
 import { openEye } from './kv.ts';
-import { openLoad } from './load.ts';
+import { identityOf, openLoad } from './load.ts';
 import { underFault, type Run, type Stage } from './run.ts';
 
 /** `ci`: what fits a change; `all`: longer and more. */
@@ -76,23 +76,21 @@ export function openFaults(options: StageOptions = {}): Faults & { lastly(): voi
     },
     fault: (body) => (t) => underFault(t, open(), body),
     lastly() {
-      it('when all has ended nothing is left: children, records, descriptors, subscriptions (I3, I10, I17)', () => cleanEnd(open(), start));
+      it('when all has ended nothing is left: children, records, descriptors, subscriptions (I3, I10, I17)', () =>
+        cleanEnd(open(), start, options.keys ?? []));
     },
   };
 }
 
-async function cleanEnd({ world, load, census, eye }: Stage, start: readonly Holdings[]): Promise<void> {
+async function cleanEnd({ world, load, census, eye }: Stage, start: readonly Holdings[], keys: readonly string[]): Promise<void> {
   await world.heal();
   await load.close();
   const ended = load.evidence.sessions.filter(({ transport }) => transport === 'streamable').slice(-5);
   const asked = await Promise.all(
-    ended.flatMap(({ session, id, server }) =>
+    ended.flatMap(({ session, client, id, server }) =>
       world.edges.map(async ({ process }) => {
-        const { status } = await post(process.url(server), toolCall(1, 'echo'), {
-          'mcp-session-id': id,
-          'mcp-protocol-version': '2025-11-25',
-        });
-        return { session, status };
+        const headers = { ...identityOf(client, keys), 'mcp-session-id': id, 'mcp-protocol-version': '2025-11-25' };
+        return { session, status: (await post(process.url(server), toolCall(1, 'echo'), headers)).status };
       }),
     ),
   );

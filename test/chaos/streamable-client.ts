@@ -64,6 +64,7 @@ async function persist(deps: ClientDeps, attempts: Attempts, record: CallRecord,
     const base = await attempts.edge();
     if (base === undefined) return void Object.assign(record, { outcome: 'error', reason: 'client.no_edge', executed: 'no' });
     const { body, headers, hearing, heard = [], onId, onCut } = ask();
+    record.edges.push(base);
     const connection = deps.evidence.connection();
     const take = (message: Message) => {
       heard.push(message);
@@ -182,6 +183,7 @@ class StreamableClient implements LoadClient {
       const base = await attempts.edge();
       if (base === undefined) return;
       record.resumed++;
+      record.edges.push(base);
       const connection = evidence.connection();
       const ended = await send({
         ...{ agent, method: 'GET', url: `${base}/servers/${this.record.server}/mcp`, signal: AbortSignal.timeout(SILENCE) },

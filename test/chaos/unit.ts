@@ -2,6 +2,8 @@
  * Owns one edge or worker over all its lives: killed, stopped, continued, told to end, started again, and the wires
  * between it and each NATS server where it has wires of its own. What happened to it is written into the journal.
  */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { NatsNode } from './nats-node.ts';
 import { openCauseway, type Causeway, type Exit, type ServerSpec } from '../harness/processes.ts';
 import type { Proxy } from '../harness/proxy.ts';
@@ -147,6 +149,17 @@ export class Unit implements AsyncDisposable {
     if (this.#state === 'stopped') this.cont();
     for (const life of this.lives) await life[Symbol.asyncDispose]();
     this.#state = 'gone';
+    await this.#keepLogs();
+  }
+
+  /** For whoever looks for the cause: `CHAOS_LOGS` names a directory. */
+  async #keepLogs(): Promise<void> {
+    const directory = process.env['CHAOS_LOGS'];
+    if (directory === undefined) return;
+    await mkdir(directory, { recursive: true });
+    for (const [nth, life] of this.lives.entries()) {
+      await writeFile(join(directory, `${this.name.replace(' ', '-')}-${nth + 1}-${life.port}.log`), life.stdout() + life.stderr());
+    }
   }
 
   #tell(what: Happening['what']): void {

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { pick } from '../../harness/random.ts';
 import { until } from '../../harness/within.ts';
 import { assertOnlyInFlightFailed, assertRefusedAtOnce, untilReady } from '../expect.ts';
-import { kindOf } from '../load.ts';
+import { kindOf, numberOf } from '../load.ts';
 import { openFaults } from '../stage.ts';
 
 describe('faults of edges', () => {
@@ -15,7 +15,7 @@ describe('faults of edges', () => {
     faults.fault(async (run) => {
       const { world, random, census, load } = run.stage;
       const lost = pick(random, world.edges);
-      await run.occupy(2_000, (client) => Number(client.slice(1)) % 4 === 3);
+      await run.occupy(2_000, (client) => numberOf(client) % 4 === 3);
       run.strike();
       await lost.kill();
       await run.recovered(15_000);
@@ -46,7 +46,7 @@ describe('faults of edges', () => {
       await untilReady(parted, false, 5_000);
       await assertRefusedAtOnce([parted], session);
       // What is open at the edge waits with it: calls in flight, and the streams of HTTP+SSE sessions.
-      await run.recovered(15_000, (client) => !busy.has(client) && !kindOf(Number(client.slice(1))).sse);
+      await run.recovered(15_000, (client) => !busy.has(client) && !kindOf(numberOf(client)).sse);
       await run.lasts(3_000);
       parted.heal();
       await untilReady(parted, true, 10_000);

@@ -5,114 +5,88 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hostile } from '../../harness/processes.ts';
-import { post, type Answer } from '../../harness/speak.ts';
 import { until } from '../../harness/within.ts';
-import { refusalOf } from '../attempts.ts';
 import { assertNoneFailed } from '../expect.ts';
+import { Racers } from '../racers.ts';
 import type { Run } from '../run.ts';
 import { FULL, openFaults } from '../stage.ts';
 
+/** Places of the server `narrow`, and of one identity. */
 const NARROW = 20;
 const EACH = 12;
-/** What is left under the total beside a load of 50. */
-const SPARE = 15;
+/** Places under the total that a load of 50 leaves, where the narrow server is not used. */
+const REST = 30;
 const CLIENTS = 50;
-const RACERS = 100;
+const CROWD = 100;
 /** Of the race for each limit. */
 const ROUNDS = FULL ? 100 : 6;
-const KEYS = ['load-0', 'load-1', 'load-2', 'load-3', 'load-4', 'racer-a', 'racer-b', 'racer-c', 'racer-d', 'racer-e', 'racer-f'];
+const LOAD_KEYS = ['load-0', 'load-1', 'load-2', 'load-3', 'load-4'];
+const RACER_KEYS = ['racer-0', 'racer-1', 'racer-2', 'racer-3', 'racer-4', 'racer-5'];
 
 describe('limits', () => {
   const faults = openFaults({
     edges: 4,
     clients: CLIENTS,
-    keys: KEYS.slice(0, 5),
-    limits: { total: CLIENTS + NARROW + SPARE, servers: { narrow: NARROW } },
+    keys: LOAD_KEYS,
+    limits: { total: CLIENTS + REST, servers: { narrow: NARROW } },
     config: {
-      limits: { sessions: CLIENTS + NARROW + SPARE, sessionsPerIdentity: EACH },
-      auth: { apiKeys: KEYS.map((key) => ({ name: key, key })) },
+      limits: { sessions: CLIENTS + REST, sessionsPerIdentity: EACH },
+      auth: { apiKeys: [...LOAD_KEYS, ...RACER_KEYS].map((key) => ({ id: key, key })) },
     },
-    servers: (env) => {
-      const narrow = { limits: { sessions: NARROW }, recovery: 'end' };
-      return { narrow: hostile(env, narrow), wide: hostile(env) };
-    },
+    servers: (env) => ({ narrow: hostile(env, { limits: { sessions: NARROW }, recovery: 'end' }), wide: hostile(env) }),
   });
+  const racers = (server: string, keys: readonly string[]) => new Racers(faults.stage.world, server, keys);
 
-  /** One opening at the nth edge, as that client. */
-  async function open(server: string, nth: number, key: string): Promise<Answer> {
-    const { edges } = faults.stage.world;
-    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'racer', version: '1' } };
-    const headers = { 'x-api-key': key };
-    return post(edges[nth % edges.length]!.process.url(server), { jsonrpc: '2.0', id: 1, method: 'initialize', params }, headers, 60_000);
+  /** Sessions of a server that have a record. */
+  async function recorded(run: Run, server: string): Promise<number> {
+    return [...(await run.stage.eye.dump()).sessions.values()].filter((record) => record['server'] === server).length;
   }
-
-  async function close(server: string, answers: readonly Answer[], keyOf: (nth: number) => string): Promise<void> {
-    const { edges } = faults.stage.world;
-    await Promise.all(
-      answers.map(async (answer, nth) => {
-        const id = answer.headers.get('mcp-session-id');
-        if (id === null) return;
-        const headers = { 'mcp-session-id': id, 'mcp-protocol-version': '2025-11-25', 'x-api-key': keyOf(nth) };
-        const { status } = await fetch(edges[nth % edges.length]!.process.url(server), { method: 'DELETE', headers });
-        assert.equal(status, 200);
-      }),
-    );
-  }
+  const untilEmpty = (run: Run, server: string, ms: number) =>
+    until(ms, 'every place to be free again', async () => ((await recorded(run, server)) === 0 ? true : undefined));
 
   interface Race {
     readonly server: string;
-    readonly keyOf: (nth: number) => string;
+    readonly keys: readonly string[];
     readonly places: number;
     readonly refusal: readonly [status: number, reason: string];
   }
 
-  /** All at once, round after round: exactly as many as there are places, no child for anybody else. */
-  async function race(run: Run, { server, keyOf, places, refusal }: Race): Promise<void> {
-    const { ledger, eye } = run.stage;
+  /** All at once, round after round: exactly as many as there are places, and no child for anybody else. */
+  async function race(run: Run, { server, keys, places, refusal }: Race): Promise<void> {
+    await using all = racers(server, keys);
     for (let round = 1; round <= ROUNDS; round++) {
-      const before = await ledger.starts();
-      const answers = await Promise.all(Array.from({ length: RACERS }, (_, nth) => open(server, nth, keyOf(nth))));
-      const admitted = answers.filter(({ status }) => status === 200).length;
-      const others = answers.filter(({ status }) => status !== 200);
-      const started = (await ledger.starts()) - before;
-      await close(server, answers, keyOf);
-      const why = `round ${round}: ${others
-        .slice(0, 3)
-        .map(({ status, text }) => `${status} ${text.slice(0, 200)}`)
-        .join('; ')}`;
-      assert.equal(admitted, places, why);
-      assert.equal(started, places, `round ${round}: ${started} children were started`);
-      for (const { status, text, headers } of others) {
-        const { reason, executed } = refusalOf(status, text);
-        assert.deepEqual([status, reason, executed], [...refusal, 'no']);
-        assert.ok(Number(headers.get('retry-after')) >= 1, 'Retry-After');
+      const before = await run.stage.ledger.starts();
+      const crowd = await all.crowd(CROWD);
+      const started = (await run.stage.ledger.starts()) - before;
+      const refused = crowd.flatMap(({ refusal, answer }) => (refusal === undefined ? [] : [{ refusal, answer }]));
+      assert.equal(CROWD - refused.length, places, `round ${round}: ${JSON.stringify(refused[0])}`);
+      assert.equal(started, places, `round ${round}: ${started} children were started for ${places} places`);
+      for (const one of refused) {
+        assert.deepEqual([one.refusal.status, one.refusal.reason, one.refusal.executed], [...refusal, 'no']);
+        assert.ok(Number(one.answer.headers.get('retry-after')) >= 1, 'Retry-After');
       }
-      await until(10_000, 'the places to be free again', async () => {
-        const { sessions } = await eye.dump();
-        return [...sessions.values()].some((record) => record['server'] === server) ? undefined : true;
-      });
+      await all.close();
+      await untilEmpty(run, server, 10_000);
     }
   }
 
-  const many = (nth: number) => KEYS[5 + (nth % 6)]!;
-  const one = () => 'racer-a';
-
   it(
-    'F36 100 openings at once at 4 edges, again and again: exactly 20 on a server for 20, exactly 12 for an identity, exactly the rest of the total',
+    'F36 100 openings at once at 4 edges, again and again: exactly 20 for a server, exactly 12 for an identity, exactly the rest of the total',
     faults.fault(async (run) => {
       run.strike();
-      await race(run, { server: 'narrow', keyOf: many, places: NARROW, refusal: [503, 'limit.server'] });
-      await race(run, { server: 'wide', keyOf: one, places: EACH, refusal: [429, 'limit.identity'] });
-      await race(run, { server: 'wide', keyOf: many, places: NARROW + SPARE, refusal: [503, 'limit.total'] });
+      await race(run, { server: 'narrow', keys: RACER_KEYS, places: NARROW, refusal: [503, 'limit.server'] });
+      await race(run, { server: 'wide', keys: RACER_KEYS.slice(0, 1), places: EACH, refusal: [429, 'limit.identity'] });
+      await race(run, { server: 'wide', keys: RACER_KEYS, places: REST, refusal: [503, 'limit.total'] });
       await run.recovered(20_000);
       assertNoneFailed(run);
     }),
   );
 
   it(
-    'F36 the same while the leader of the records is killed every few seconds',
+    'F36 (leaderless) the same while the leader of the ledger is killed every few seconds: never one too many, in the end exactly 20',
     faults.fault(async (run) => {
       const { world, eye } = run.stage;
+      await using all = racers('narrow', RACER_KEYS);
       run.strike();
       let over = false;
       const killing = (async () => {
@@ -125,20 +99,18 @@ describe('limits', () => {
           await run.lasts(4_000);
         }
       })();
-      // Openings may be refused while there is no leader; never may one too many be admitted.
-      const open_ = async (nth: number) => {
-        const answer = await open('narrow', nth, many(nth));
-        if (answer.status !== 200) assert.ok(answer.status === 503 || answer.status === 504, `${answer.status} ${answer.text}`);
-        return answer;
-      };
       try {
         for (let round = 0; round < (FULL ? 20 : 2); round++) {
-          const answers = await Promise.all(Array.from({ length: RACERS }, (_, nth) => open_(nth)));
-          const admitted = answers.filter(({ status }) => status === 200).length;
-          assert.ok(admitted <= NARROW, `${admitted} were admitted`);
-          const more = await until(30_000, 'the server to be full', async () => fill(run, answers));
-          await close('narrow', [...answers, ...more], many);
-          await until(30_000, 'the places to be free again', async () => ((await held(run)) === 0 ? true : undefined));
+          const crowd = await all.crowd(CROWD);
+          for (const { refusal, answer } of crowd) if (refusal) assert.ok([503, 504].includes(refusal.status), answer.text);
+          assert.ok(all.ids.length <= NARROW, `${all.ids.length} were admitted`);
+          // Who was refused for want of a leader comes again, until the server is full.
+          await until(60_000, 'the server to be full', async () =>
+            (await all.open()).refusal?.reason === 'limit.server' ? true : undefined,
+          );
+          assert.equal(all.ids.length, NARROW);
+          await all.close();
+          await untilEmpty(run, 'narrow', 30_000);
         }
       } finally {
         over = true;
@@ -148,58 +120,27 @@ describe('limits', () => {
     }),
   );
 
-  /** Sessions of the narrow server that have a child. */
-  async function held(run: Run): Promise<number> {
-    const records = (await run.stage.eye.dump()).sessions;
-    return [...records.values()].filter((record) => record['server'] === 'narrow').length;
-  }
-
-  const extra: Answer[] = [];
-  /** Opens one more at a time until it is refused for want of places. */
-  async function fill(run: Run, answers: readonly Answer[]): Promise<readonly Answer[] | undefined> {
-    const nth = answers.length + extra.length;
-    const answer = await open('narrow', nth, many(nth));
-    if (answer.status === 200) extra.push(answer);
-    const full = answer.status === 503 && refusalOf(answer.status, answer.text).reason === 'limit.server';
-    if (!full) return undefined;
-    assert.equal(await held(run), NARROW);
-    return extra.splice(0);
-  }
-
   it(
     'F37 kill -9 a worker that holds places: they come back within 35 s, exactly those',
     faults.fault(async (run) => {
       const { world, census } = run.stage;
-      const keyOf = many;
-      const first = await Promise.all(Array.from({ length: NARROW }, (_, nth) => open('narrow', nth, keyOf(nth))));
-      assert.deepEqual(new Set(first.map(({ status }) => status)), new Set([200]));
+      await using all = racers('narrow', RACER_KEYS);
+      const first = await all.crowd(NARROW);
+      assert.equal(all.ids.length, NARROW, JSON.stringify(first.find(({ refusal }) => refusal)?.refusal));
       const { live } = await census.next();
-      const idOf = (answer: Answer) => answer.headers.get('mcp-session-id')!;
-      const lost = world.workers.find(({ id }) =>
-        live.some(({ worker, session }) => worker === id && first.some((one) => idOf(one).includes(session))),
-      )!;
-      const gone = new Set(
-        first.filter((answer) => live.some(({ worker, session }) => worker === lost.id && idOf(answer).includes(session))),
-      );
+      const ownerOf = (id: string) => live.find(({ session }) => id.includes(session))?.worker;
+      const lost = world.workers.find(({ id }) => all.ids.some((one) => ownerOf(one) === id))!;
+      const gone = new Set(all.ids.filter((id) => ownerOf(id) === lost.id));
       run.strike();
       await lost.kill();
-      const again: Answer[] = [];
-      await until(35_000, 'the places of the dead worker', async () => {
-        const answer = await open('narrow', again.length, keyOf(again.length));
-        if (answer.status === 200) again.push(answer);
-        else assert.equal(answer.status, 503, answer.text);
-        return again.length === gone.size ? true : undefined;
+      await until(35_000, `the ${gone.size} places of the dead worker`, async () => {
+        const { refusal } = await all.open();
+        if (refusal) assert.deepEqual([refusal.status, refusal.executed], [503, 'no']);
+        return all.ids.length === NARROW + gone.size ? true : undefined;
       });
-      const freed = Date.now() - run.struck;
-      assert.ok(freed <= 35_000, `${freed} ms`);
-      const { status, text } = await open('narrow', 0, keyOf(0));
-      assert.deepEqual([status, refusalOf(status, text).reason], [503, 'limit.server']);
-      await close(
-        'narrow',
-        first.map((answer) => (gone.has(answer) ? again.pop()! : answer)),
-        keyOf,
-      ).catch(() => {});
-      await run.recovered(40_000);
+      assert.equal((await all.open()).refusal?.reason, 'limit.server');
+      await all.close(gone);
+      await run.recovered(60_000);
     }),
   );
 

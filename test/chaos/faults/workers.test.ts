@@ -6,6 +6,7 @@ import { pick } from '../../harness/random.ts';
 import { post } from '../../harness/speak.ts';
 import { refusalOf } from '../attempts.ts';
 import { assertRehomed, KILLED } from '../expect.ts';
+import { numberOf } from '../load.ts';
 import { openFaults } from '../stage.ts';
 
 describe('faults of workers', () => {
@@ -16,7 +17,7 @@ describe('faults of workers', () => {
     faults.fault(async (run) => {
       const { world, random } = run.stage;
       const lost = pick(random, world.workers);
-      await run.occupy(8_000, (client) => Number(client.slice(1)) % 5 === 0);
+      await run.occupy(8_000, (client) => numberOf(client) % 5 === 0);
       run.strike();
       await lost.kill();
       await assertRehomed(run, lost.id, KILLED);
@@ -28,7 +29,7 @@ describe('faults of workers', () => {
     faults.fault(async (run) => {
       const { world, random, census } = run.stage;
       const stopped = pick(random, world.workers);
-      await run.occupy(4_000, (client) => Number(client.slice(1)) % 5 === 0);
+      await run.occupy(4_000, (client) => numberOf(client) % 5 === 0);
       run.strike();
       const { id } = stopped;
       stopped.stop();

@@ -1,15 +1,19 @@
 /** I6, I7, I8, I12: what the ledgers of clients and fixtures say about calls, answers and streams. Pure. */
 import type { Entry } from '../../harness/ledger.ts';
-import type { CallRecord, Heard, SessionRecord, Stray, Ticks } from '../records.ts';
+import type { CallRecord, Heard, SessionRecord, Standing, Stray, Ticks } from '../records.ts';
 import { violation, type Violation } from './violation.ts';
 
 /** Milliseconds by which clocks of two processes on one machine and a turn of the event loop are forgiven. */
 const GRACE = 1_000;
 
 /** I6: every request has exactly one outcome, and it is an answer or a definite error. */
-export function oneOutcome(calls: readonly CallRecord[]): readonly Violation[] {
+export function oneOutcome(calls: readonly CallRecord[], entries: readonly Entry[] = []): readonly Violation[] {
   return calls.flatMap((call) => {
-    if (call.outcome === 'silence') return violation('I6', 'a request was never answered', call);
+    if (call.outcome === 'silence') {
+      const seen = entries.filter(({ nonce }) => nonce !== undefined && call.nonces.includes(nonce));
+      const what = seen.length > 0 ? 'a request that a child has seen was never answered' : 'a request was never answered';
+      return violation('I6', what, { call, seen });
+    }
     if (call.finals > 1) return violation('I6', `a request was answered ${call.finals} times`, call);
     if (call.outcome === 'ok' && call.finals === 0) return violation('I6', 'a request ended well without an answer', call);
     return [];
@@ -78,12 +82,16 @@ export function orderly(heard: readonly Heard[]): readonly Violation[] {
   });
 }
 
+/** What clients wrote down about numbered notifications, and what helps to understand one that is missing. */
+export interface TickEvidence {
+  readonly ticks: ReadonlyMap<string, Ticks>;
+  readonly sessions: readonly SessionRecord[];
+  readonly calls: { readonly items: readonly CallRecord[] };
+  readonly standing: { readonly items: readonly Standing[] };
+}
+
 /** I12: numbered notifications arrived once each, all of them where the session lives on. */
-export function allTold(
-  ticks: ReadonlyMap<string, Ticks>,
-  sessions: readonly SessionRecord[],
-  calls: readonly CallRecord[],
-): readonly Violation[] {
+export function allTold({ ticks, sessions, calls, standing }: TickEvidence): readonly Violation[] {
   return sessions.flatMap(({ session, end }) => {
     const { said, heard, doubtful } = ticks.get(session) ?? { said: new Map<number, number>(), heard: [], doubtful: new Set() };
     const once = new Set(heard);
@@ -95,12 +103,14 @@ export function allTold(
         violation('I12', `notification ${tick} never arrived`, {
           session,
           at,
-          meanwhile: calls.filter((call) => call.session === session && call.ended >= at - 100 && call.began <= at + 1_500).map(shortly),
+          heard: heard.slice(-5),
+          calls: calls.items.filter((one) => one.session === session && one.ended >= at - 100 && one.began <= at + 1_500).map(shortly),
+          stream: standing.items.filter((one) => one.session === session).map((one) => `${one.what} ${one.status} ${one.at - at}`),
         }),
       ),
     ];
   });
 }
 
-const shortly = ({ tool, began, ended, outcome, retried, resumed, finals }: CallRecord) =>
-  `${tool} ${outcome} ${began}-${ended} retried ${retried} resumed ${resumed} finals ${finals}`;
+const shortly = ({ tool, began, ended, outcome, retried, resumed }: CallRecord) =>
+  `${tool} ${outcome} ${began}-${ended} retried ${retried} resumed ${resumed}`;

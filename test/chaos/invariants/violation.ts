@@ -17,7 +17,7 @@ export function describeViolations(violations: readonly Violation[]): string {
   return [...kinds.values()]
     .map((same) => {
       const [{ invariant, what, evidence }] = same as [Violation];
-      return `  ${invariant} ${what}${same.length > 1 ? ` (and ${same.length - 1} more like it)` : ''}: ${JSON.stringify(evidence)?.slice(0, 700)}`;
+      return `  ${invariant} ${what}${same.length > 1 ? ` (and ${same.length - 1} more like it)` : ''}: ${JSON.stringify(evidence)?.slice(0, 1_500)}`;
     })
     .join('\n');
 }
