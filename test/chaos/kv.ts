@@ -4,7 +4,7 @@
  * purpose: black box.
  */
 import { jetstreamManager, JetStreamApiError, type JetStreamManager } from '@nats-io/jetstream';
-import { connect, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import { connect, headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { setTimeout as after } from 'node:timers/promises';
 import type { NatsNode } from './nats-node.ts';
 
@@ -34,25 +34,35 @@ export interface Eye extends AsyncDisposable {
   readonly manager: JetStreamManager;
   dump(): Promise<KvDump>;
   raw(bucket: Bucket): Promise<RawBucket>;
-  put(bucket: Bucket, key: string, value: Uint8Array): Promise<void>;
+  /** `ttl`: milliseconds after which it ends by itself. */
+  put(bucket: Bucket, key: string, value: Uint8Array, ttl?: number): Promise<void>;
+  /** Takes one key away, as any client of the bucket does. */
+  remove(bucket: Bucket, key: string): Promise<void>;
   /** Takes everything out of a bucket, without a word to anybody. */
   wipe(bucket: Bucket): Promise<void>;
   /** The server that leads a bucket. */
   leader(bucket: Bucket): Promise<string>;
+  /** Makes that server the leader of a bucket. */
+  lead(bucket: Bucket, node: string): Promise<void>;
+  /** Resolves when every replica of every bucket has everything. */
+  current(): Promise<void>;
   /** Everything published below a subject, until disposed of. */
   tap(subject: string, take: (message: Msg) => void): Disposable;
 }
 
+/** A worker's life; the bucket has a mark of its own besides. */
+const WORKER = /^[0-9A-Za-z]{12}$/;
 const streamOf = (bucket: Bucket) => `KV_cw_${bucket}`;
 const subjectOf = (bucket: Bucket, key: string) => `$KV.cw_${bucket}.${key}`;
 
-export async function openEye(nodes: readonly NatsNode[]): Promise<Eye> {
+export async function openEye(nodes: readonly NatsNode[], { echo = true } = {}): Promise<Eye> {
   const nc = await connect({
     servers: nodes.map(({ address }) => address),
     name: 'chaos',
     maxReconnectAttempts: -1,
     reconnectTimeWait: 100,
     pingInterval: 2_000,
+    noEcho: !echo,
   });
   const manager = await jetstreamManager(nc, { timeout: 3_000 });
 
@@ -78,6 +88,12 @@ export async function openEye(nodes: readonly NatsNode[]): Promise<Eye> {
     return values;
   }
 
+  async function write(bucket: Bucket, key: string, value: Uint8Array, fields: Readonly<Record<string, string>>): Promise<void> {
+    const sent = headers();
+    for (const [name, text] of Object.entries(fields)) sent.set(name, text);
+    await patiently(() => nc.request(subjectOf(bucket, key), value, { timeout: 3_000, headers: sent }));
+  }
+
   const parsed = <T>(values: RawBucket): ReadonlyMap<string, T> =>
     new Map([...values].map(([key, value]) => [key, JSON.parse(new TextDecoder().decode(value)) as T]));
 
@@ -87,12 +103,11 @@ export async function openEye(nodes: readonly NatsNode[]): Promise<Eye> {
     raw: (bucket) => patiently(() => raw(bucket)),
     dump: () =>
       patiently(async () => ({
-        workers: parsed<WorkerEntry>(await raw('workers')),
+        workers: parsed<WorkerEntry>(new Map([...(await raw('workers'))].filter(([key]) => WORKER.test(key)))),
         sessions: parsed<SessionEntry>(await raw('sessions')),
       })),
-    async put(bucket, key, value) {
-      await patiently(() => nc.request(subjectOf(bucket, key), value, { timeout: 3_000 }));
-    },
+    put: (bucket, key, value, ttl) => write(bucket, key, value, ttl === undefined ? {} : { 'Nats-TTL': `${Math.ceil(ttl / 1_000)}s` }),
+    remove: (bucket, key) => write(bucket, key, new Uint8Array(), { 'KV-Operation': 'DEL' }),
     async wipe(bucket) {
       await patiently(() => manager.streams.purge(streamOf(bucket)));
     },
@@ -101,6 +116,20 @@ export async function openEye(nodes: readonly NatsNode[]): Promise<Eye> {
         const { cluster } = await manager.streams.info(streamOf(bucket));
         if (!cluster?.leader) throw new Error(`${bucket} has no leader`);
         return cluster.leader;
+      }),
+    lead: (bucket, node) =>
+      patiently(async () => {
+        if ((await manager.streams.info(streamOf(bucket))).cluster?.leader === node) return;
+        await nc.request(`$JS.API.STREAM.LEADER.STEPDOWN.${streamOf(bucket)}`, JSON.stringify({ placement: { preferred: node } }));
+        throw new Error(`${node} does not lead ${bucket}`);
+      }),
+    current: () =>
+      patiently(async () => {
+        for (const bucket of ['workers', 'sessions', 'cluster'] as const) {
+          const { cluster } = await manager.streams.info(streamOf(bucket));
+          const behind = cluster?.replicas?.find(({ current, offline }) => !current || offline);
+          if (!cluster?.leader || behind !== undefined) throw new Error(`${bucket}: ${behind?.name ?? 'the leader'} is not current`);
+        }
       }),
     tap(subject, take) {
       const subscription = nc.subscribe(subject, { callback: (error, message) => (error === null ? take(message) : undefined) });

@@ -40,6 +40,8 @@ export interface Load extends AsyncDisposable {
    * posted. What the fixture's ledger says of them is the caller's to wait for.
    */
   occupy(ms: number, among: (client: string) => boolean): Promise<readonly string[]>;
+  /** Makes those clients end their sessions and open others; resolves when all have one. */
+  reopen(among: (client: string) => boolean): Promise<void>;
   /** Lets calls in flight come to their end and begins none; resolves when none is left and numbered notifications are in. */
   pause(): Promise<void>;
   resume(): void;
@@ -89,6 +91,9 @@ export function openLoad(options: LoadOptions): Load {
       return last - since;
     },
     occupy: (ms, among) => Promise.all(drivers.filter(({ name }) => among(name)).map((driver) => driver.occupy(ms))),
+    async reopen(among) {
+      await Promise.all(drivers.filter(({ name }) => among(name)).map((driver) => driver.reopen()));
+    },
     async pause() {
       await within(90_000, 'end of the calls in flight', Promise.all(drivers.map((driver) => driver.hold())));
       // Those that do not come are found by the invariants.
@@ -120,6 +125,7 @@ class Driver {
   #tick = 0;
   #closed = false;
   #occupation: { readonly ms: number; readonly posted: (nonce: string) => void } | undefined;
+  #reopened: (() => void) | undefined;
   #held: PromiseWithResolvers<void> | undefined;
   #idle: PromiseWithResolvers<void> | undefined;
   readonly #running: Promise<void>;
@@ -144,6 +150,10 @@ class Driver {
     return new Promise((resolve) => (this.#occupation = { ms, posted: resolve }));
   }
 
+  reopen(): Promise<void> {
+    return new Promise((resolve) => (this.#reopened = resolve));
+  }
+
   /** Resolves when nothing of it is in flight; it goes on after `release`. */
   async hold(): Promise<void> {
     this.#held ??= Promise.withResolvers();
@@ -164,8 +174,12 @@ class Driver {
 
   async #run(): Promise<void> {
     while (!this.#closed) {
-      if (this.live === undefined) await this.#open();
-      else {
+      const reopened = this.#reopened;
+      if (this.live === undefined || reopened !== undefined) {
+        await this.#open();
+        if (this.live !== undefined) reopened?.();
+        if (this.#reopened === reopened && this.live !== undefined) this.#reopened = undefined;
+      } else {
         this.busy = true;
         const { session, standing, transport } = this.live;
         const hears = standing || transport === 'sse';

@@ -58,7 +58,10 @@ export interface SessionRecord {
   readonly opened: number;
   /** When the client ended it, or learned that it is over. */
   ended?: number;
+  /** `lost`: it answered 404; `dropped`: its stream ended. */
   end?: 'deleted' | 'lost' | 'dropped';
+  /** The DELETE was answered: it is certainly over. */
+  confirmed?: boolean;
 }
 
 /** One event on one connection. */

@@ -158,7 +158,7 @@ class SseClient implements LoadClient {
     const ended = await send({
       ...{ agent, method: 'GET', url, headers: { accept: 'text/event-stream', ...this.#deps.identity }, signal: this.#leaving.signal },
       onEvent: (event) => {
-        if (event.event !== 'endpoint') return this.#take(this.#hearing.text(event.data));
+        if (event.event !== 'endpoint') return event.data === '' ? undefined : this.#take(this.#hearing.text(event.data));
         const { pathname, search } = new URL(event.data, url);
         this.#path = pathname + search;
         const live = {

@@ -85,7 +85,9 @@ export function openFaults(options: StageOptions = {}): Faults & { lastly(): voi
 async function cleanEnd({ world, load, census, eye }: Stage, start: readonly Holdings[], keys: readonly string[]): Promise<void> {
   await world.heal();
   await load.close();
-  const ended = load.evidence.sessions.filter(({ transport }) => transport === 'streamable').slice(-5);
+  const ended = load.evidence.sessions
+    .filter(({ transport, end, confirmed }) => transport === 'streamable' && (end === 'lost' || confirmed === true))
+    .slice(-5);
   const asked = await Promise.all(
     ended.flatMap(({ session, client, id, server }) =>
       world.edges.map(async ({ process }) => {

@@ -161,6 +161,7 @@ class StreamableClient implements LoadClient {
           url: `${base}/servers/${this.record.server}/mcp`,
         });
         const wait = retryWait(ended);
+        this.record.confirmed = ended.kind === 'answered' && (ended.status === 200 || ended.status === 404);
         if (wait === undefined || !(await attempts.again(wait))) break;
       }
     }

@@ -54,7 +54,7 @@ describe('faults of clients', () => {
         answers.map(({ messages }) => messages.map(({ id }) => id)),
         [['same'], ['same']],
       );
-      assert.deepEqual(answers.map(({ messages }) => textOf(messages[0])).toSorted(), ['1', '2']);
+      assert.deepEqual(new Set(answers.map(({ messages }) => textOf(messages[0]))), new Set(['1', '2']));
       await quiet(run);
     }),
   );
