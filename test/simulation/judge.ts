@@ -128,7 +128,7 @@ export class Judge {
 
   /** Anything was written to a child. */
   touched({ token, worker }: SimulatedChild, what: string): void {
-    this.#assert(worker.member.leaseUntil > this.now, `${what} was written without a lease`, token);
+    this.#assert(worker.member.fence > this.now, `${what} was written without a lease`, token);
   }
 
   called(call: Call): void {
