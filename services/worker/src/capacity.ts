@@ -25,7 +25,7 @@ export class Capacity implements HeldSessions {
     void session.ended.then(async () => {
       this.#sessions.delete(token);
       this.#unsettled.set(token, session);
-      await session.settled;
+      await session.aftermath.settled;
       this.#unsettled.delete(token);
     });
     return session;

@@ -46,9 +46,11 @@ export class Takeover {
   async take(head: ClaimHead, reply: string, answer: (head: DownHead) => void): Promise<void> {
     const { capacity, cluster, worker } = this.#deps;
     const here = capacity.find(head.session);
-    if (here) {
-      if (!(await here.begun) && capacity.find(head.session) === here) throw new CausewayError('cluster.moved', { retryAfter: 1 });
-      return answer({ t: 'ok', place: here.place });
+    if (here && !here.aftermath.moved) return this.#askHere(here, head, reply, answer);
+    // What this worker has let go it may take up again when nothing of it is left.
+    if (here && head.t === 'restore' && !capacity.draining) {
+      await here.ended;
+      return this.take(head, reply, answer);
     }
     const stored = await cluster.sessions.get(head.session);
     if (stored === undefined || stored.record.identity !== head.identity) throw new CausewayError('request.session_unknown');
@@ -64,8 +66,17 @@ export class Takeover {
       throw new CausewayError('request.session_unknown');
     }
     // While its owner was looked for another edge may have asked for the same.
-    if (capacity.find(head.session)) return this.take(head, reply, answer);
+    if (capacity.find(head.session) !== here) return this.take(head, reply, answer);
     capacity.admit(head.session, () => this.#deps.build(head.session, stored)).restore(stored, reply);
+  }
+
+  /** The session is here. Whoever would forget its owner has not reached it, or not yet. */
+  async #askHere(here: Session, head: ClaimHead, reply: string, answer: (head: DownHead) => void): Promise<void> {
+    const { place } = here;
+    if (head.t === 'forget' && head.from.epoch === place.epoch) return here.control({ t: 'close', identity: head.identity }, reply);
+    if (!(await here.begun) && this.#deps.capacity.find(head.session) === here)
+      throw new CausewayError('cluster.moved', { retryAfter: 1 });
+    answer({ t: 'ok', place });
   }
 
   #mayRestart(record: SessionRecord): boolean {

@@ -30,6 +30,11 @@ export class Aftermath {
     });
   }
 
+  /** It has ended here, and another owner may take it up. */
+  get moved(): boolean {
+    return this.#moved;
+  }
+
   /** Resolves when its record is gone, or somebody else's business. */
   get settled(): Promise<void> {
     return this.#settled.promise;

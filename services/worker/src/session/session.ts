@@ -32,7 +32,8 @@ export class Session {
   /** Who reads its streams; what the bus finds out about them is told there. */
   readonly readers: Readers;
   readonly #ended = Promise.withResolvers<void>();
-  readonly #aftermath: Aftermath;
+  /** What is said of it once it has ended. */
+  readonly aftermath: Aftermath;
   readonly #abandon = new AbortController();
   readonly #cancelAge: () => void;
   #start: Promise<boolean> = Promise.resolve(false);
@@ -41,7 +42,7 @@ export class Session {
   /** `from`: the record of the session that is taken over. */
   constructor(deps: SessionDeps, opening: SessionOpening, from?: StoredSession) {
     this.#deps = deps;
-    this.#aftermath = new Aftermath(deps);
+    this.aftermath = new Aftermath(deps);
     this.#opening = opening;
     const { clock, wheel, server, created } = opening;
     this.#parts = buildParts(deps, opening, from, {
@@ -68,11 +69,6 @@ export class Session {
   /** Resolves when nothing of the session is left here. */
   get ended(): Promise<void> {
     return this.#ended.promise;
-  }
-
-  /** Resolves when nobody can find it any more, or another may. */
-  get settled(): Promise<void> {
-    return this.#aftermath.settled;
   }
 
   /** Resolves once the session is open, with `true`, or has failed to. */
@@ -128,7 +124,7 @@ export class Session {
       return this.readers.balance();
     }
     const pass = (): void => this.client(head, body, reply);
-    const refuse = (): void => this.#aftermath.refuse(reply);
+    const refuse = (): void => this.aftermath.refuse(reply);
     if (!this.#hold.add({ pass, refuse })) this.#deps.reply(reply, verdictOf(new CausewayError('server.busy', { retryAfter: 1 })));
   }
 
@@ -149,7 +145,7 @@ export class Session {
         return this.#deps.reply(reply, { t: 'ok', revision: this.#held.revision });
       case 'close':
         this.close('delete');
-        return this.#aftermath.promise(reply);
+        return this.aftermath.promise(reply);
     }
   }
 
@@ -199,7 +195,7 @@ export class Session {
     const told = error ?? new CausewayError('session.ended', { facts: { ended: reason } });
     const stays = this.#stays(reason);
     const end = endSession(this.#parts, this.#held, { reason, told, stays, readers: this.readers, start: this.#start });
-    this.#aftermath.begin(stays, end.forgotten, this.ownership);
+    this.aftermath.begin(stays, end.forgotten, this.ownership);
     this.#hold.refuse();
     void end.gone.then(() => {
       this.#step({ kind: 'gone' });
@@ -226,7 +222,7 @@ export class Session {
   #refuses(identity: string, reply: string | undefined): boolean {
     const over = this.#state.kind === 'closing' || this.#state.kind === 'ended';
     if (!over && identity === this.#opening.identity) return false;
-    if (over) this.#aftermath.refuse(reply);
+    if (over) this.aftermath.refuse(reply);
     else this.#deps.reply(reply, verdictOf(new CausewayError('request.session_unknown')));
     return true;
   }
