@@ -65,7 +65,8 @@ export class Stage {
       const response = this.clients.listen(this.#edge(), session);
       time.after(time.between(1_000, 30_000), () => response.leave());
     } else {
-      void this.clients.delete(this.#edge(), session);
+      this.#say(`DELETE of ${session.name}`);
+      void this.clients.delete(this.#edge(), session).then((status) => this.#say(`DELETE of ${session.name}`, status));
     }
   }
 

@@ -12,20 +12,28 @@ export class Capacity implements HeldSessions {
   /** An operator wants nothing new here; what is here goes on. */
   paused = false;
   readonly #sessions = new Map<SessionToken, Session>();
+  /** Ended, but with a record that could not be removed yet. */
+  readonly #unsettled = new Map<SessionToken, Session>();
   #draining = false;
 
   /** Takes a session in. Throws CausewayError `cluster.draining`, or what `build` throws. */
   admit(token: SessionToken, build: () => Session): Session {
     if (this.#draining || this.paused) throw new CausewayError('cluster.draining', { retryAfter: 1 });
-    if (this.#sessions.has(token)) throw new CausewayError('cluster.moved', { retryAfter: 1 });
+    if (this.find(token) !== undefined) throw new CausewayError('cluster.moved', { retryAfter: 1 });
     const session = build();
     this.#sessions.set(token, session);
-    void session.ended.then(() => this.#sessions.delete(token));
+    void session.ended.then(async () => {
+      this.#sessions.delete(token);
+      this.#unsettled.set(token, session);
+      await session.aftermath.settled;
+      this.#unsettled.delete(token);
+    });
     return session;
   }
 
+  /** Also one that has ended, as long as its record is there: what is asked of it is answered here, not by the next owner. */
   find(token: SessionToken): Session | undefined {
-    return this.#sessions.get(token);
+    return this.#sessions.get(token) ?? this.#unsettled.get(token);
   }
 
   get sessions(): readonly Session[] {

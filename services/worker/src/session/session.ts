@@ -9,10 +9,11 @@
 import { verdictOf, type ClientHead, type ControlHead, type OpenHead, type Place, type StoredSession } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
 import type { ChildExit, ChildListeners } from '../child/child.ts';
+import { Aftermath } from './aftermath.ts';
 import { beginAgain, beginByPost, beginByStream, beginFailed, type Beginning } from './begin.ts';
 import { describeSession } from './description.ts';
 import { receive } from './downstream.ts';
-import { endSession, verdictOfEnd } from './end.ts';
+import { endSession } from './end.ts';
 import { Hold } from './hold.ts';
 import { exitFacts } from './outcome.ts';
 import type { Ownership } from './ownership.ts';
@@ -31,7 +32,8 @@ export class Session {
   /** Who reads its streams; what the bus finds out about them is told there. */
   readonly readers: Readers;
   readonly #ended = Promise.withResolvers<void>();
-  readonly #forgotten = Promise.withResolvers<boolean>();
+  /** What is said of it once it has ended. */
+  readonly aftermath: Aftermath;
   readonly #abandon = new AbortController();
   #start: Promise<boolean> = Promise.resolve(false);
   #state: SessionState = { kind: 'starting' };
@@ -39,6 +41,7 @@ export class Session {
   /** `from`: the record of the session that is taken over. */
   constructor(deps: SessionDeps, opening: SessionOpening, from?: StoredSession) {
     this.#deps = deps;
+    this.aftermath = new Aftermath(deps);
     this.#opening = opening;
     this.#parts = buildParts(deps, opening, from, {
       held: this.#held,
@@ -121,7 +124,7 @@ export class Session {
       return this.readers.balance();
     }
     const pass = (): void => this.client(head, body, reply);
-    const refuse = (): void => this.#deps.reply(reply, verdictOf(this.#gone()));
+    const refuse = (): void => this.aftermath.refuse(reply);
     if (!this.#hold.add({ bytes: body.length, pass, refuse }))
       this.#deps.reply(reply, verdictOf(new CausewayError('server.busy', { retryAfter: 1 })));
   }
@@ -143,7 +146,7 @@ export class Session {
         return this.#deps.reply(reply, { t: 'ok', revision: this.#held.revision });
       case 'close':
         this.close('delete');
-        return void this.#forgotten.promise.then((forgotten) => this.#deps.reply(reply, verdictOfEnd(forgotten)));
+        return this.aftermath.promise(reply);
     }
   }
 
@@ -195,11 +198,8 @@ export class Session {
     // What had not begun can be done by another.
     this.#abandon.abort(stays ? new CausewayError('cluster.moved', { retryAfter: 1 }) : told);
     const end = endSession(this.#parts, this.#held, { reason, told, stays, readers: this.readers, start: this.#start });
+    this.aftermath.begin(stays, end.forgotten, this.ownership);
     this.#hold.refuse();
-    void end.forgotten.then((forgotten) => {
-      if (!forgotten) this.#deps.removeLater(this.ownership);
-      this.#forgotten.resolve(forgotten);
-    });
     void end.gone.then(() => {
       this.#step({ kind: 'gone' });
       this.#parts.log.info({ reason }, 'session ended');
@@ -222,14 +222,9 @@ export class Session {
 
   #refuses(identity: string, reply: string | undefined): boolean {
     if (!this.closing && identity === this.#opening.identity) return false;
-    this.#deps.reply(reply, verdictOf(this.closing ? this.#gone() : new CausewayError('request.session_unknown')));
+    if (this.closing) this.aftermath.refuse(reply);
+    else this.#deps.reply(reply, verdictOf(new CausewayError('request.session_unknown')));
     return true;
-  }
-
-  /** What is said to whoever asks for a session that has ended here. */
-  #gone(): CausewayError {
-    const moved = 'reason' in this.#state && this.#stays(this.#state.reason);
-    return new CausewayError(moved ? 'cluster.moved' : 'request.session_unknown');
   }
 
   #line(line: Buffer): void {
