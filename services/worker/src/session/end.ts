@@ -2,7 +2,7 @@
  * Owns how a session ends: calls are answered, streams ended, the child stopped, the record removed unless another
  * owner may take the session over, the place given back when nothing is left.
  */
-import type { CausewayError } from '@causeway/protocol';
+import { CausewayError } from '@causeway/protocol';
 import type { SessionHeld } from './deps.ts';
 import { failCall } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
