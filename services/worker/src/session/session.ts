@@ -28,7 +28,7 @@ export class Session {
   readonly #opening: SessionOpening;
   readonly #parts: SessionParts;
   readonly #held: SessionHeld = { permit: undefined, attempt: undefined, child: undefined, revision: '', initialize: '' };
-  readonly #hold = new Hold();
+  readonly #hold: Hold;
   /** Who reads its streams; what the bus finds out about them is told there. */
   readonly readers: Readers;
   readonly #ended = Promise.withResolvers<void>();
@@ -50,6 +50,7 @@ export class Session {
       close: (reason, error) => this.close(reason, error),
     });
     this.readers = new Readers(this.#parts, deps.edges);
+    this.#hold = new Hold(opening.wheel, opening.server.requestTimeout);
   }
 
   get place(): Place {
@@ -124,7 +125,7 @@ export class Session {
       return this.readers.balance();
     }
     const pass = (): void => this.client(head, body, reply);
-    const refuse = (): void => this.aftermath.refuse(reply);
+    const refuse = (late?: CausewayError): void => (late ? this.#deps.reply(reply, verdictOf(late)) : this.aftermath.refuse(reply));
     if (!this.#hold.add({ bytes: body.length, pass, refuse }))
       this.#deps.reply(reply, verdictOf(new CausewayError('server.busy', { retryAfter: 1 })));
   }
