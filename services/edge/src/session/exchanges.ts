@@ -22,6 +22,8 @@ interface Position {
 }
 
 const MAX_LATE = 10_000; // words to workers that wait for the bus
+/** Milliseconds after which an owner that could not be asked for the rest of a stream is asked again. */
+const AGAIN = 500;
 
 interface Entry {
   readonly listener: Listener;
@@ -62,7 +64,7 @@ export class Exchanges implements Disposable {
       wheel,
       now: () => clock.monotonic(),
       lost: (worker: WorkerId) => this.#loseAll(worker),
-      lossy: (worker: WorkerId) => this.#askAll(this.#owners.names(worker)),
+      lossy: (worker: WorkerId) => this.#askAgain(this.#owners.names(worker)),
     };
     this.#owners = new OwnerWatch(watch, cluster.ledger.workers());
     this.#edge = edge;
@@ -166,8 +168,13 @@ export class Exchanges implements Disposable {
   }
 
   #undelivered(name: string, entry: Entry): void {
-    if (entry.position?.asking) this.#lose(name, 'owner');
-    else entry.listener.undelivered();
+    const { position } = entry;
+    if (!position?.asking) return entry.listener.undelivered();
+    // The owner may be about to find its way back to the bus; whether it does is found out for all that waits for it.
+    position.asking = false;
+    this.#wheel.after(AGAIN, () => {
+      if (this.#waiting.get(name) === entry && entry.position === position) this.#ask(name, entry);
+    });
   }
 
   /** Asks the owner for what follows the last frame that was passed on. */
@@ -193,12 +200,16 @@ export class Exchanges implements Disposable {
     const late = this.#late;
     this.#late = [];
     for (const { subject, head } of late) this.tell(subject, head);
-    for (const { position } of this.#waiting.values()) if (position) position.asking = false;
-    this.#askAll(this.#waiting.keys());
+    this.#askAgain(this.#waiting.keys());
   }
 
-  #askAll(names: Iterable<string>): void {
-    for (const name of names) this.#ask(name, this.#waiting.get(name)!);
+  /** What was asked before a connection was lost may have been lost with it. */
+  #askAgain(names: Iterable<string>): void {
+    for (const name of names) {
+      const entry = this.#waiting.get(name)!;
+      if (entry.position) entry.position.asking = false;
+      this.#ask(name, entry);
+    }
   }
 
   #bind(name: string, entry: Entry, owner: WorkerId | undefined): void {
