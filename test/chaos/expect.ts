@@ -121,7 +121,7 @@ export interface Probed extends Refusal {
 }
 
 /** One request of a load's session beside the load, at that edge; what the answer says and how long it took. */
-export async function probe(edge: Unit, { id, server }: SessionRecord, body: Message): Promise<Probed> {
+async function probe(edge: Unit, { id, server }: SessionRecord, body: Message): Promise<Probed> {
   const headers = { 'mcp-session-id': id, 'mcp-protocol-version': '2025-11-25' };
   const { ms, value } = await timed(() => post(edge.process.url(server), body, headers, 40_000));
   return { ...refusalOf(value.status, value.text), ms: Math.round(ms) };

@@ -4,8 +4,6 @@
  */
 import { Inbox } from '../harness/within.ts';
 
-export type Server = 'steady' | 'final';
-
 /** One request of a client from its first attempt until it has an outcome: a call of a tool, or an opening. */
 export interface CallRecord {
   /** e.g. `c12`; a client goes on with a new session when it lost one. */

@@ -202,7 +202,7 @@ async function settled({ eye, census, load }: Stage): Promise<readonly Violation
 const NOTICED = 10_000 - AFTER_SESSION;
 
 /** When the sessions of children ended, by the children's process ids: who served which session is in their ledger. */
-export function endsOf(entries: readonly Entry[], load: Load): ReadonlyMap<number, number> {
+function endsOf(entries: readonly Entry[], load: Load): ReadonlyMap<number, number> {
   const ended = load.evidence.sessions.filter((session) => session.ended !== undefined);
   const ends = new Map(ended.map(({ session, ended, end }) => [session, end === 'dropped' ? ended! + NOTICED : ended!]));
   const found = new Map<number, number>();

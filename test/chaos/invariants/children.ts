@@ -4,11 +4,11 @@ import type { Happening } from '../unit.ts';
 import { violation, type Violation } from './violation.ts';
 
 /** Milliseconds that a child may outlive its worker, and its session under a live worker. */
-export const AFTER_WORKER = 5_000;
+const AFTER_WORKER = 5_000;
 export const AFTER_SESSION = 6_000;
 
 /** When each worker's life ended, by its id. */
-export function deaths(journal: readonly Happening[]): ReadonlyMap<string, number> {
+function deaths(journal: readonly Happening[]): ReadonlyMap<string, number> {
   return new Map(
     journal
       .filter(({ what, role }) => role === 'worker' && (what === 'killed' || what === 'ended'))
