@@ -7,7 +7,7 @@
  * disappears fails all that wait for it. A stream that is followed is passed on without a gap and without a
  * double: what a moment without the bus swallowed is asked for again.
  */
-import { BusError, decode, encode, PING, tail, type Cluster, type ControlHead, type DownHead, type Subscription } from '@causeway/cluster';
+import { BusError, decode, encode, PING, tail, type Cluster, type ControlHead, type DownHead, type Subscription, type VerdictHead } from '@causeway/cluster';
 import type { EdgeId, WorkerId } from '@causeway/protocol';
 import type { Clock, Log, Wheel } from '@causeway/runtime';
 import { CALLING, LISTENING, type Exchange, type Followed, type Listener } from './exchange.ts';
@@ -151,7 +151,8 @@ export class Exchanges implements Disposable {
     const { position } = entry;
     if (position?.asking && (head.t === 'ok' || head.t === 'no')) {
       position.asking = false;
-      if (entry.spoken) return head.t === 'no' ? this.#lose(name, 'owner') : undefined;
+      if (head.t === 'no' && !mayBeNew(entry, head)) return this.#lose(name, 'owner');
+      if (entry.spoken) return;
     }
     entry.spoken = true;
     if (position && head.t === 'server') {
@@ -230,4 +231,12 @@ export class Exchanges implements Disposable {
   #loseAll(owner: WorkerId): void {
     for (const name of this.#owners.names(owner)) this.#lose(name, 'owner');
   }
+}
+
+/**
+ * Whether a no to the question for the rest of a stream may mean that it was never begun. Of a call only that its
+ * session does not know it: one that has ended or moved meanwhile may have run it, and its answer been lost.
+ */
+function mayBeNew({ call, spoken }: Entry, { reason }: VerdictHead): boolean {
+  return !spoken && (!call || reason === 'request.event_id');
 }
