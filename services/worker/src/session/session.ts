@@ -123,8 +123,14 @@ export class Session {
       deliver(this.#parts, head, body, reply);
       return this.readers.balance();
     }
-    const pass = (): void => this.client(head, body, reply);
     const refuse = (): void => this.aftermath.refuse(reply);
+    const { clock, server } = this.#opening;
+    const due = clock.monotonic() + server.requestTimeout;
+    const pass = (): void => {
+      // Whoever has sent it does not wait for it any more.
+      if (clock.monotonic() >= due) this.#deps.reply(reply, verdictOf(new CausewayError('cluster.owner_silent')));
+      else this.client(head, body, reply);
+    };
     if (!this.#hold.add({ pass, refuse })) this.#deps.reply(reply, verdictOf(new CausewayError('server.busy', { retryAfter: 1 })));
   }
 
