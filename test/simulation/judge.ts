@@ -66,6 +66,7 @@ export class Judge {
   readonly #children = new Map<SessionToken, Set<SimulatedChild>>();
   /** Since when a session has had children of two owners that may act. */
   readonly #double = new Map<SessionToken, number>();
+  #failure: Error | undefined;
   /** The session records were emptied at that time: what was known of ends and owners is gone. */
   wiped = -Infinity;
 
@@ -159,6 +160,8 @@ export class Judge {
 
   /** Everything that can be seen at one moment. */
   look(): void {
+    // The code under test handles what is thrown in its midst as it would any error.
+    if (this.#failure !== undefined) throw this.#failure;
     for (const call of this.#open)
       if (call.due() + 1_000 < this.now) this.#assert(false, `${call.nonce} has no outcome`, call.session.token);
     for (const [token, children] of this.#children) {
@@ -195,7 +198,9 @@ export class Judge {
   }
 
   #assert(holds: boolean, what: string, token: SessionToken): void {
-    if (!holds)
-      throw new assert.AssertionError({ message: `${Math.round(this.now)} ms, ${this.sessions.get(token)?.name ?? 'a session'}: ${what}` });
+    if (holds) return;
+    const message = `${Math.round(this.now)} ms, ${this.sessions.get(token)?.name ?? 'a session'}: ${what}`;
+    this.#failure ??= new assert.AssertionError({ message });
+    throw this.#failure;
   }
 }
