@@ -65,11 +65,21 @@ export class Ownership {
     this.#serially(() => this.#look());
   }
 
-  /** Whether the session is still ours, as the store says. Rejects with `cluster.unavailable`. */
+  /**
+   * Whether the session is still ours after we had no lease, as the store says; then its record is written again, so
+   * that whoever has read it to take the session over comes too late. Rejects with `cluster.unavailable`.
+   */
   async confirm(): Promise<boolean> {
     await this.#writing;
+    const mine = this.#stored;
+    if (mine === undefined || this.#over) return !this.#over;
+    const revision = await this.#records.replace(this.#token, mine.record, mine.revision);
+    if (revision !== undefined) {
+      this.#stored = { ...mine, revision };
+      return true;
+    }
     await this.#look();
-    return !this.#over;
+    return !this.#over && this.confirm();
   }
 
   /** The session has ended: its record goes, unless it is somebody else's by now. Rejects with `cluster.unavailable`; may be called again. */
