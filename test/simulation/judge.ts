@@ -12,6 +12,9 @@ import type { SimulatedChild } from './child.ts';
 /** Milliseconds for which a former owner's child may be left once its worker has another lease: it is looked after. */
 const LOOKED_AFTER = 30_000;
 
+/** Milliseconds that a message may be under way on a connection that is not given up. */
+const TRANSIT = 15_000;
+
 export interface Call {
   readonly nonce: string;
   readonly session: Known;
@@ -113,7 +116,7 @@ export class Judge {
     this.#assert(!worker.member.crashed && !worker.member.stopped, `${nonce} ran at a worker that stands still`, token);
     this.#assert(worker.member.leaseUntil > this.now, `${nonce} ran without a lease`, token);
     this.#assert(call.session.deleted === undefined, `${nonce} ran after the session was deleted`, token);
-    this.#assert(call.due() >= this.now, `${nonce} ran after its deadline`, token);
+    this.#assert(call.due() + TRANSIT >= this.now, `${nonce} ran after its deadline`, token);
     const record = this.#world.records.get(token);
     if (record && !this.#wipedSince(this.now))
       this.#assert(
