@@ -231,8 +231,8 @@ export class Stage {
 
   /** A session may be over for a reason that nobody could help. */
   #mayBeOver({ ending, token, server }: Known): boolean {
-    const reason = this.chronicle.endings.get(token.slice(0, 8));
-    return ending || server === 'once' || this.judge.wiped >= 0 || (reason !== undefined && FINAL.has(reason));
+    const reasons = this.chronicle.endings.get(token.slice(0, 8));
+    return ending || server === 'once' || this.judge.wiped >= 0 || (reasons !== undefined && !FINAL.isDisjointFrom(reasons));
   }
 
   async #callUntilAnswered(session: Known): Promise<readonly [Known, Outcome]> {
