@@ -36,6 +36,9 @@ export class Exchanges implements Disposable {
   readonly #settled = new Set<() => void>();
   readonly #stops: readonly (() => void)[];
   readonly #words: Words;
+  readonly #clock: Clock;
+  /** The moment at which the bus came back last, in the clock's monotonic milliseconds. */
+  reconnected = -Infinity;
   #subscription: Subscription | undefined;
   #next = 0;
 
@@ -51,6 +54,7 @@ export class Exchanges implements Disposable {
     };
     this.#owners = new OwnerWatch(watch, cluster.ledger.workers());
     this.#edge = edge;
+    this.#clock = clock;
     this.#wheel = wheel;
     this.#log = log;
     this.#stops = [
@@ -176,6 +180,7 @@ export class Exchanges implements Disposable {
 
   /** The bus is back: what was sent meanwhile reached nobody here. */
   #takeUp(): void {
+    this.reconnected = this.#clock.monotonic();
     this.#words.resume();
     this.#askAgain(this.#waiting.keys());
   }
