@@ -139,7 +139,8 @@ export class Session {
     if (this.#refuses(head.identity, reply)) return;
     switch (head.t) {
       case 'attach':
-        return reply === undefined ? undefined : this.readers.attach(head, reply);
+        if (reply === undefined || this.#awaits(head, reply)) return;
+        return this.readers.attach(head, reply);
       case 'detach':
         // The client of a 2024-11-05 stream left before it was begun.
         if (this.#parts.transport === 'sse' && this.#state.kind === 'starting') return this.close('client_gone');
@@ -153,6 +154,13 @@ export class Session {
         this.close('delete');
         return this.aftermath.promise(reply);
     }
+  }
+
+  /** What is asked for may be the stream of a call that is held: it waits behind it, for nobody may hear that it is unknown. */
+  #awaits(head: ControlHead, reply: string): boolean {
+    const known = head.after === undefined || this.#parts.streams.find(head.stream ?? '') !== undefined;
+    if (known || this.#hold.passes('request')) return false;
+    return this.#hold.add({ pass: () => this.control(head, reply), refuse: () => this.aftermath.refuse(reply) });
   }
 
   /** The worker's lease is in doubt: the child is not touched, and is not listened to. */
