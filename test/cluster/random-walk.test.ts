@@ -9,18 +9,8 @@ import { assertOwn, canary } from '../harness/canary.ts';
 import type { SseEvent } from '../harness/event-stream.ts';
 import { openBridgeCluster, type BridgeCluster } from '../harness/cluster.ts';
 import { hostile } from '../harness/processes.ts';
+import { randomFrom, seedFrom } from '../harness/random.ts';
 import { hello, openCall, openStream, post, textOf, toolCall, type Headers, type Message, type OpenStream } from '../harness/speak.ts';
-
-/** Uniform whole numbers in [0, below), from a seed (mulberry32). */
-function randomFrom(seed: number): (below: number) => number {
-  let state = seed >>> 0;
-  return (below) => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296) * below);
-  };
-}
 
 describe('random walks', () => {
   const stack = new AsyncDisposableStack();
@@ -130,7 +120,7 @@ describe('random walks', () => {
   }
 
   it('12 sessions, 20 steps each, up to three calls in flight', async (t) => {
-    const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
+    const seed = seedFrom('SEED');
     t.diagnostic(`SEED=${seed}`);
     await Promise.all(
       Array.from({ length: 12 }, async (_, nth) => {

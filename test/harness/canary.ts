@@ -13,7 +13,7 @@ export function canary(owner: string): string {
 }
 
 /** The owners of all canaries in a message, which may be any JSON value or text. */
-function ownersIn(message: unknown): readonly string[] {
+export function ownersIn(message: unknown): readonly string[] {
   const text = typeof message === 'string' ? message : (JSON.stringify(message) ?? '');
   return [...text.matchAll(FORM)].map((match) => match[1]!);
 }

@@ -14,6 +14,15 @@ export async function within<T>(ms: number, what: string, promise: Promise<T>): 
   }
 }
 
+/** Asks again and again until there is an answer: for what only answers when it is asked. Rejects after `ms`, naming `what`. */
+export async function until<T>(ms: number, what: string, ask: () => Promise<T | undefined>): Promise<T> {
+  for (const end = performance.now() + ms; performance.now() < end; await new Promise((resolve) => setTimeout(resolve, 25))) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+  }
+  throw new Error(`not within ${ms} ms: ${what}`);
+}
+
 /** Milliseconds that `work` took, and its outcome. */
 export async function timed<T>(work: () => Promise<T>): Promise<{ readonly ms: number; readonly value: T }> {
   const began = performance.now();

@@ -37,15 +37,22 @@ export interface Refusal {
 export const scopeOfServer = (server: string): Scope => `s:${server}`;
 export const scopeOfIdentity = (identity: string): Scope => `i:${identity}`;
 
-/** What a set of claims holds. A null-prototype object: a server may have any name. */
-export function holdingsOf(claims: Iterable<Claim>): Holdings {
-  const holdings = Object.create(null) as Partial<Record<Scope, number>>;
-  for (const { server, identity } of claims) {
+/** What a number of claims hold together, counted one by one. */
+export class Tally {
+  /** A null-prototype object: a server may have any name. */
+  readonly holds = Object.create(null) as Partial<Record<Scope, number>>;
+  sessions = 0;
+
+  add({ server, identity }: Claim): void {
+    this.sessions += 1;
     const scopes: Scope[] = ['g', scopeOfServer(server)];
     if (identity !== undefined) scopes.push(scopeOfIdentity(identity));
-    for (const scope of scopes) holdings[scope] = (holdings[scope] ?? 0) + 1;
+    for (const scope of scopes) this.holds[scope] = this.of(scope) + 1;
   }
-  return holdings;
+
+  of(scope: Scope): number {
+    return this.holds[scope] ?? 0;
+  }
 }
 
 /** The limit that is in the way of one more session, where `used` are held already; `undefined`: there is room. */

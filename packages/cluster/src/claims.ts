@@ -58,8 +58,9 @@ export class Claims {
         if (settle()) reject(error);
       },
     };
-    const aborted = (): void => waiting.refuse(new CausewayError('session.ended'));
-    const cancelPatience = this.#time.after(PATIENCE, () => {
+    const aborted = (): void =>
+      waiting.refuse(signal?.reason instanceof CausewayError ? signal.reason : new CausewayError('session.ended'));
+    const cancelPatience = this.#time.after(options.patience ?? PATIENCE, () => {
       const refusal = this.#judge(claim);
       if (refusal !== undefined) waiting.refuse(refusalError(refusal));
     });

@@ -64,8 +64,10 @@ export interface Permit {
 }
 
 export interface AdmitOptions {
-  /** Gives up while it waits. */
+  /** Gives up while it waits; with its reason, if that is a CausewayError. */
   readonly signal?: AbortSignal;
+  /** Milliseconds in which a place may still become free. Default 500: what a session that is being ended takes. */
+  readonly patience?: number;
   /** Told when the place is lost: the record had vanished, and meanwhile others had taken all there is. */
   readonly revoked?: () => void;
 }

@@ -6,7 +6,7 @@
  * granted with the same write, or is held elsewhere; when places are lost, the newest give way.
  */
 import type { WorkerId } from '@causeway/protocol';
-import { admit, holdingsOf, isLimited, type Claim, type Holdings, type Refusal } from './admission.ts';
+import { admit, isLimited, Tally, type Claim, type Holdings, type Refusal } from './admission.ts';
 import { Claims, type Waiting } from './claims.ts';
 import type { AdmitOptions, Permit } from './ledger.ts';
 import type { RecordsView } from './records.ts';
@@ -33,7 +33,7 @@ export class Places {
 
   constructor(deps: PlacesDeps) {
     this.#deps = deps;
-    this.#claims = new Claims(deps.time, (claim) => this.#refusal(claim, []));
+    this.#claims = new Claims(deps.time, (claim) => this.#refusal(claim, this.#tally()));
   }
 
   /** A claim waits for a place. */
@@ -43,7 +43,7 @@ export class Places {
 
   /** As `Lease.admit`. Where nothing limits the cluster, nobody else need be asked: the place is given at once. */
   admit(claim: Claim, options: AdmitOptions): Promise<Permit> {
-    const free = !isLimited(claim) && !this.wanted && this.#refusal(claim, []) === undefined;
+    const free = !isLimited(claim) && !this.wanted && this.#permits.size < this.#deps.capacity();
     const permit = free ? Promise.resolve(this.#hold(claim, options)) : this.#claims.add(claim, options);
     this.#deps.changed();
     return permit;
@@ -52,7 +52,12 @@ export class Places {
   /** The claims for which there is room, in their order. */
   fitting(): readonly Waiting[] {
     const granted: Waiting[] = [];
-    for (const waiting of this.#claims) if (this.#refusal(waiting.claim, granted) === undefined) granted.push(waiting);
+    const tally = this.#tally();
+    for (const waiting of this.#claims) {
+      if (this.#refusal(waiting.claim, tally) !== undefined) continue;
+      granted.push(waiting);
+      tally.add(waiting.claim);
+    }
     return granted;
   }
 
@@ -62,17 +67,18 @@ export class Places {
 
   /** What the record says is held, `granted` included. */
   held(granted: readonly Waiting[]): { readonly sessions: number; readonly holds: Holdings } {
-    const claims = [...this.#permits, ...granted].map(({ claim }) => claim);
-    return { sessions: claims.length, holds: holdingsOf(claims) };
+    const tally = this.#tally();
+    for (const { claim } of granted) tally.add(claim);
+    return { sessions: tally.sessions, holds: tally.holds };
   }
 
   /** Gives up what no longer fits beside what others hold by now. */
   revoke(): void {
     const { view, worker } = this.#deps;
-    const kept: Claim[] = [];
+    const kept = new Tally();
     for (const permit of [...this.#permits]) {
-      const own = holdingsOf(kept);
-      if (admit(permit.claim, (scope) => (own[scope] ?? 0) + view.held(scope, worker)) === undefined) kept.push(permit.claim);
+      const { claim } = permit;
+      if (admit(claim, (scope) => kept.of(scope) + view.held(scope, worker)) === undefined) kept.add(claim);
       else if (this.#permits.delete(permit)) permit.revoked?.();
     }
   }
@@ -82,17 +88,20 @@ export class Places {
     this.#claims.close();
   }
 
-  /** What is in the way of a claim, beside those that are granted with the next write. */
-  #refusal(claim: Claim, granted: readonly Waiting[]): Refusal | undefined {
+  /** What is held now. */
+  #tally(): Tally {
+    const tally = new Tally();
+    for (const { claim } of this.#permits) tally.add(claim);
+    return tally;
+  }
+
+  /** What is in the way of a claim beside what the tally has. */
+  #refusal(claim: Claim, tally: Tally): Refusal | undefined {
     const { view, worker } = this.#deps;
-    if (isLimited(claim)) {
-      const { holds } = this.held(granted);
-      const refusal = admit(claim, (scope) => (holds[scope] ?? 0) + view.held(scope, worker));
-      if (refusal !== undefined) return refusal;
-    }
-    const used = this.#permits.size + granted.length;
+    const refusal = isLimited(claim) ? admit(claim, (scope) => tally.of(scope) + view.held(scope, worker)) : undefined;
+    if (refusal !== undefined) return refusal;
     const limit = this.#deps.capacity();
-    return used >= limit ? { reason: 'limit.worker', limit, used } : undefined;
+    return tally.sessions >= limit ? { reason: 'limit.worker', limit, used: tally.sessions } : undefined;
   }
 
   #hold(claim: Claim, { revoked }: AdmitOptions): Permit {

@@ -90,7 +90,7 @@ describe('roles', () => {
     const revision = await worker.sessions.create(token, session);
     assert.ok(revision);
     assert.deepEqual((await edge.sessions.get(token))?.record, session);
-    assert.ok(await worker.sessions.delete(token, revision));
+    assert.equal(await worker.sessions.delete(token, revision), true);
     assert.ok((await edge.sessions.signingKey()).equals(await worker.sessions.signingKey()));
   });
 

@@ -70,6 +70,13 @@ export const ERRORS = {
   'cluster.no_worker': row(503, -31503, 'no', true, 'No worker serves this server at the moment.'),
   'cluster.unavailable': row(503, -31503, 'no', true, 'The message bus is not connected.'),
   'cluster.owner_silent': row(503, -31503, 'no', true, 'The owner of this session did not answer.'),
+  'cluster.owner_unheard': row(
+    504,
+    -31504,
+    'unknown',
+    true,
+    'The owner of this session was sent the message and has not said what became of it.',
+  ),
   'cluster.owner_lost': row(200, -31502, 'unknown', true, 'The owner of this session was lost while the call was running.'),
   'cluster.moved': row(503, -31503, 'no', true, 'The session is on its way to another owner.'),
   'cluster.draining': row(503, -31503, 'no', true, 'This instance is shutting down.'),

@@ -62,7 +62,10 @@ export class Capacity implements HeldSessions {
       this.sessions.map((session) =>
         session.readmit().then(
           () => session.resume(),
-          () => session.close('lease_lost'),
+          (error: unknown) => {
+            // Without the store nothing is known, and the grace that has begun anew decides.
+            if (!(error instanceof CausewayError) || error.reason !== 'cluster.unavailable') session.close('lease_lost');
+          },
         ),
       ),
     );

@@ -105,8 +105,8 @@ function begin(deps: IntakeDeps, message: BusMessage): void {
   }
   const { head, body } = envelope;
   const refuse = (error: unknown): void => {
-    if (!(error instanceof CausewayError)) throw error;
-    deps.reply(reply, verdictOf(error));
+    if (!(error instanceof CausewayError)) deps.log.error({ err: error }, 'opening not handled');
+    deps.reply(reply, verdictOf(error instanceof CausewayError ? error : new CausewayError('internal')));
   };
   if (head.t !== 'open') {
     deps.takeover.take(head, reply, (answer) => deps.reply(reply, answer)).catch(refuse);

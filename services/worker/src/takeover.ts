@@ -61,8 +61,9 @@ export class Takeover {
       throw new CausewayError('cluster.owner_silent', { retryAfter: 1 });
     const forgotten = head.t === 'forget';
     if (forgotten || !this.#mayRestart(record)) {
-      if (!(await cluster.sessions.delete(head.session, stored.revision))) throw new CausewayError('cluster.moved', { retryAfter: 1 });
-      if (forgotten) return answer({ t: 'ok', place: { owner, epoch } });
+      // Somebody else was faster: what is to be done is to be done with what stands there now.
+      if (!(await cluster.sessions.delete(head.session, stored.revision))) return this.take(head, reply, answer);
+      if (forgotten) return answer({ t: 'ok' });
       throw new CausewayError('request.session_unknown');
     }
     // While its owner was looked for another edge may have asked for the same.
@@ -74,8 +75,7 @@ export class Takeover {
   async #askHere(here: Session, head: ClaimHead, reply: string, answer: (head: DownHead) => void): Promise<void> {
     const { place } = here;
     if (head.t === 'forget' && head.from.epoch === place.epoch) return here.control({ t: 'close', identity: head.identity }, reply);
-    if (!(await here.begun) && this.#deps.capacity.find(head.session) === here)
-      throw new CausewayError('cluster.moved', { retryAfter: 1 });
+    if (!(await here.begun) && this.#deps.capacity.find(head.session) === here) throw new CausewayError('cluster.moved', { retryAfter: 1 });
     answer({ t: 'ok', place });
   }
 

@@ -37,8 +37,9 @@ export class MemorySessions implements SessionRecords {
   async delete(token: SessionToken, revision: number): Promise<boolean> {
     this.#reach();
     const held = this.#hub.sessions.get(token);
-    if (held !== undefined && held.revision !== revision) return false;
-    if (!this.#hub.sessions.delete(token)) return true;
+    if (held === undefined) return true;
+    if (held.revision !== revision) return false;
+    this.#hub.sessions.delete(token);
     this.#hub.removed.add(token);
     // The oldest is forgotten first.
     if (this.#hub.removed.size > REMEMBERED) for (const oldest of this.#hub.removed) if (this.#hub.removed.delete(oldest)) break;

@@ -81,7 +81,7 @@ export function openSse(edge: EdgeContext, visit: Visit, res: ServerResponse): v
         refused: () => leave(),
         ended: () => leave(),
       },
-      { missing },
+      { missing, endsWithOwner: true },
     );
   };
   const cancelVerdict = edge.wheel.after(VERDICT, leave);

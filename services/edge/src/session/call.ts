@@ -79,19 +79,16 @@ export function isHeld(edge: EdgeContext, session: KnownSession): Promise<boolea
 }
 
 /** Ends the session, whoever owns it and whether or not it is there. Rejects with CausewayError. */
-export async function close(edge: EdgeContext, session: KnownSession): Promise<void> {
+export async function close(edge: EdgeContext, session: KnownSession, attempts = 3): Promise<void> {
   const place = edge.places.of(session);
   const subject = edge.cluster.subjects.sessionControl(place.owner, owned(session, place));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const forget = (missing: 'unreached' | 'absent'): void => {
-    // Where it has moved on it is closed there; where its owner is gone, its record is all that is left of it.
-    const known = edge.places.of(session);
-    if (known.epoch > place.epoch) close(edge, session).then(resolve, reject);
-    else
-      edge.relocation
-        .forget(session, place, missing)
-        .then((next) => (next ? close(edge, session) : undefined))
-        .then(resolve, reject);
+    exchange.unbind();
+    if (attempts === 0) return reject(new CausewayError('cluster.owner_silent', { retryAfter: 2 }));
+    // Where it has an owner it is closed there; where that is gone, the record is all that is left of it.
+    const told = edge.places.of(session).epoch > place.epoch ? Promise.resolve(true) : edge.relocation.forget(session, place, missing);
+    told.then((owner) => (owner ? close(edge, session, attempts - 1) : undefined)).then(resolve, reject);
   };
   const exchange = edge.exchanges.begin(
     {
@@ -101,9 +98,9 @@ export async function close(edge: EdgeContext, session: KnownSession): Promise<v
         else if (head.t === 'no') reject(errorOf(head));
       },
       undelivered: () => forget('unreached'),
-      lost: () => reject(new CausewayError('cluster.owner_silent', { retryAfter: 2 })),
+      lost: () => reject(new CausewayError('cluster.owner_unheard')),
     },
-    VERDICT,
+    edge.deadline,
   );
   try {
     exchange.send(place.owner, subject, { t: 'close', identity: session.identity });
@@ -126,9 +123,11 @@ export interface StreamWord {
   readonly seq?: number;
 }
 
-/** Sends one message and waits for its owner's word. */
+/** Sends one message and waits for its owner's word. What is not known to be refused is not called so. */
 function verdict(edge: EdgeContext, session: KnownSession, send: (exchange: Exchange, place: Place) => void): Promise<DownHead> {
   const { promise, resolve, reject } = Promise.withResolvers<DownHead>();
+  let settled = false;
+  const unheard = (): void => reject(new CausewayError('cluster.owner_unheard'));
   const exchange = edge.exchanges.begin(
     {
       receive: (head) => {
@@ -137,11 +136,24 @@ function verdict(edge: EdgeContext, session: KnownSession, send: (exchange: Exch
         else resolve(head);
       },
       undelivered: () => delivery.undelivered(),
-      lost: () => reject(new CausewayError('cluster.owner_silent', { retryAfter: 2 })),
+      lost: unheard,
     },
-    VERDICT,
+    edge.deadline,
   );
-  const delivery = new Delivery({ edge, session, exchange, messages: 1, send: (place) => send(exchange, place), failed: reject });
+  const delivery = new Delivery({
+    edge,
+    session,
+    exchange,
+    messages: 1,
+    send: (place) => send(exchange, place),
+    failed: reject,
+    over: () => settled,
+    late: { after: VERDICT, fn: unheard },
+  });
   delivery.begin();
-  return promise.finally(() => exchange.end());
+  return promise.finally(() => {
+    settled = true;
+    delivery.end();
+    exchange.end();
+  });
 }

@@ -2,8 +2,8 @@
  * Owns one sending to the owner of a session: messages that its owner certainly did not take are sent again to
  * whoever owns the session by then.
  *
- * Invariants: nothing is sent again unless the bus, or the owner, has said of every message that it was not taken;
- * the number of sendings is bounded; what becomes of it is told once.
+ * Invariants: nothing is sent again unless the bus, or the owner, has said of every message that it was not taken,
+ * nor once its outcome was told; the number of sendings is bounded; while the owner is looked for no time runs.
  */
 import type { DownHead, Place } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
@@ -13,6 +13,8 @@ import { busFailure } from './failures.ts';
 import type { Missing } from './relocate.ts';
 
 const MOST = 4;
+/** Milliseconds before the same owner is sent to again. */
+const PAUSE = 200;
 
 export interface DeliveryOptions {
   readonly edge: EdgeContext;
@@ -24,8 +26,10 @@ export interface DeliveryOptions {
   readonly send: (place: Place) => void;
   /** Not sent, or not taken by anybody. */
   readonly failed: (error: CausewayError) => void;
-  /** Nobody waits for the outcome any more. */
-  readonly over?: () => boolean;
+  /** Nobody waits for the outcome any more, or it was told. */
+  readonly over: () => boolean;
+  /** Milliseconds that the owner may take to say something, and what then happens. */
+  readonly late?: { readonly after: number; readonly fn: () => void };
 }
 
 export class Delivery {
@@ -34,6 +38,7 @@ export class Delivery {
   #sendings = 0;
   #missed = 0;
   #taken = false;
+  #cancelLate: () => void = () => undefined;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
@@ -66,15 +71,24 @@ export class Delivery {
       return true;
     }
     this.#taken = true;
+    this.#cancelLate();
     return false;
   }
 
+  /** Nothing is waited for any more. */
+  end(): void {
+    this.#cancelLate();
+  }
+
   #send(place: Place): void {
-    const { send, failed } = this.#options;
+    const { edge, send, failed, late, over } = this.#options;
+    if (over()) return;
     this.#place = place;
     this.#missed = 0;
     this.#sendings += 1;
     if (this.#sendings > MOST) return failed(new CausewayError('cluster.owner_silent', { retryAfter: 1 }));
+    this.#cancelLate();
+    if (late) this.#cancelLate = edge.wheel.after(late.after, late.fn);
     try {
       send(place);
     } catch (error) {
@@ -83,15 +97,17 @@ export class Delivery {
   }
 
   #miss(missing: Missing): void {
-    const { edge, session, exchange, messages, failed, over } = this.#options;
+    const { edge, session, exchange, messages, failed } = this.#options;
     this.#missed += 1;
     // Some were taken: what becomes of the rest is not known to be nothing.
     if (this.#taken) return failed(new CausewayError('cluster.owner_lost'));
     if (this.#missed < messages) return;
     exchange.unbind();
+    this.#cancelLate();
     edge.relocation.find(session, this.#place, missing).then(
       (place) => {
-        if (over?.() !== true) this.#send(place);
+        if (place.epoch > this.#place.epoch) this.#send(place);
+        else edge.wheel.after(PAUSE, () => this.#send(place));
       },
       (error: unknown) => failed(error instanceof CausewayError ? error : new CausewayError('internal', { cause: error })),
     );

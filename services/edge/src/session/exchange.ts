@@ -3,7 +3,7 @@
  * them is exchanges.ts's.
  */
 import type { DownHead, Place, UpHead } from '@causeway/cluster';
-import type { Identity, SessionToken, WorkerId } from '@causeway/protocol';
+import type { Identity, Reason, SessionToken, WorkerId } from '@causeway/protocol';
 
 export interface Listener {
   /** Something from the worker. */
@@ -43,3 +43,11 @@ export interface Followed {
 export const isListening = (stream: string): boolean => stream[12] === LISTENING;
 export const LISTENING = '-';
 export const CALLING = '_';
+
+/**
+ * Whether a no to the question for the rest of a stream may mean that it was never begun. Of a call only that its
+ * session does not know it: one that has ended or moved meanwhile may have run it, and its answer been lost.
+ */
+export function mayBeNew({ call, spoken }: { readonly call: boolean; readonly spoken: boolean }, reason: Reason | undefined): boolean {
+  return !spoken && (!call || reason === 'request.event_id');
+}

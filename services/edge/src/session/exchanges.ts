@@ -7,10 +7,10 @@
  * disappears fails all that wait for it. A stream that is followed is passed on without a gap and without a
  * double: what a moment without the bus swallowed is asked for again.
  */
-import { BusError, decode, encode, PING, tail, type Cluster, type ControlHead, type DownHead, type Subscription, type VerdictHead } from '@causeway/cluster';
+import { BusError, decode, encode, PING, tail, type Cluster, type ControlHead, type DownHead, type Subscription } from '@causeway/cluster';
 import type { EdgeId, WorkerId } from '@causeway/protocol';
 import type { Clock, Log, Wheel } from '@causeway/runtime';
-import { CALLING, LISTENING, type Exchange, type Followed, type Listener } from './exchange.ts';
+import { CALLING, LISTENING, mayBeNew, type Exchange, type Followed, type Listener } from './exchange.ts';
 import { OwnerWatch } from './owner-watch.ts';
 
 interface Position {
@@ -22,6 +22,8 @@ interface Position {
 }
 
 const MAX_LATE = 10_000; // words to workers that wait for the bus
+/** Milliseconds after which an owner that could not be asked for the rest of a stream is asked again. */
+const AGAIN = 500;
 
 interface Entry {
   readonly listener: Listener;
@@ -62,7 +64,7 @@ export class Exchanges implements Disposable {
       wheel,
       now: () => clock.monotonic(),
       lost: (worker: WorkerId) => this.#loseAll(worker),
-      lossy: (worker: WorkerId) => this.#askAll(this.#owners.names(worker)),
+      lossy: (worker: WorkerId) => this.#askAgain(this.#owners.names(worker)),
     };
     this.#owners = new OwnerWatch(watch, cluster.ledger.workers());
     this.#edge = edge;
@@ -101,7 +103,10 @@ export class Exchanges implements Disposable {
     return {
       name,
       to,
-      unbind: () => this.#bind(name, entry, undefined),
+      unbind: () => {
+        this.#bind(name, entry, undefined);
+        entry.position = undefined;
+      },
       send: (worker, subject, head, body) => {
         this.#bind(name, entry, worker);
         this.#cluster.bus.publish(subject, body ? encode(head, body) : encode(head), to);
@@ -151,7 +156,7 @@ export class Exchanges implements Disposable {
     const { position } = entry;
     if (position?.asking && (head.t === 'ok' || head.t === 'no')) {
       position.asking = false;
-      if (head.t === 'no' && !mayBeNew(entry, head)) return this.#lose(name, 'owner');
+      if (head.t === 'no' && !mayBeNew(entry, head.reason)) return this.#lose(name, 'owner');
       if (entry.spoken) return;
     }
     entry.spoken = true;
@@ -164,8 +169,13 @@ export class Exchanges implements Disposable {
   }
 
   #undelivered(name: string, entry: Entry): void {
-    if (entry.position?.asking) this.#lose(name, 'owner');
-    else entry.listener.undelivered();
+    const { position } = entry;
+    if (!position?.asking) return entry.listener.undelivered();
+    // The owner may be about to find its way back to the bus; whether it does is found out for all that waits for it.
+    position.asking = false;
+    this.#wheel.after(AGAIN, () => {
+      if (this.#waiting.get(name) === entry && entry.position === position) this.#ask(name, entry);
+    });
   }
 
   /** Asks the owner for what follows the last frame that was passed on. */
@@ -191,12 +201,16 @@ export class Exchanges implements Disposable {
     const late = this.#late;
     this.#late = [];
     for (const { subject, head } of late) this.tell(subject, head);
-    for (const { position } of this.#waiting.values()) if (position) position.asking = false;
-    this.#askAll(this.#waiting.keys());
+    this.#askAgain(this.#waiting.keys());
   }
 
-  #askAll(names: Iterable<string>): void {
-    for (const name of names) this.#ask(name, this.#waiting.get(name)!);
+  /** What was asked before a connection was lost may have been lost with it. */
+  #askAgain(names: Iterable<string>): void {
+    for (const name of names) {
+      const entry = this.#waiting.get(name)!;
+      if (entry.position) entry.position.asking = false;
+      this.#ask(name, entry);
+    }
   }
 
   #bind(name: string, entry: Entry, owner: WorkerId | undefined): void {
@@ -231,12 +245,4 @@ export class Exchanges implements Disposable {
   #loseAll(owner: WorkerId): void {
     for (const name of this.#owners.names(owner)) this.#lose(name, 'owner');
   }
-}
-
-/**
- * Whether a no to the question for the rest of a stream may mean that it was never begun. Of a call only that its
- * session does not know it: one that has ended or moved meanwhile may have run it, and its answer been lost.
- */
-function mayBeNew({ call, spoken }: Entry, { reason }: VerdictHead): boolean {
-  return !spoken && (!call || reason === 'request.event_id');
 }

@@ -33,6 +33,11 @@ export interface ListenOptions {
   readonly from?: EventId | undefined;
   /** The stream was begun already, at an owner that is missing. */
   readonly missing?: Missing;
+  /**
+   * 2024-11-05: calls were accepted on other ways than this stream, and an owner that is lost can answer none of them.
+   * The stream, and with it the session, then ends, which tells its client; it goes on only where it was let go.
+   */
+  readonly endsWithOwner?: true;
 }
 
 interface Attachment {
@@ -45,6 +50,7 @@ export class Listening {
   readonly #edge: EdgeContext;
   readonly #session: KnownSession;
   readonly #ports: ListenPorts;
+  readonly #endsWithOwner: boolean;
   #at: Attachment | undefined;
   #cancel: () => void = () => undefined;
   /** The client has a stream. */
@@ -53,8 +59,9 @@ export class Listening {
   /** Since when the session has no owner. */
   #missingSince: number | undefined;
 
-  constructor(edge: EdgeContext, session: KnownSession, ports: ListenPorts, { from, missing }: ListenOptions = {}) {
+  constructor(edge: EdgeContext, session: KnownSession, ports: ListenPorts, { from, missing, endsWithOwner }: ListenOptions = {}) {
     this.#edge = edge;
+    this.#endsWithOwner = endsWithOwner === true;
     this.#session = session;
     this.#ports = ports;
     this.#begun = missing !== undefined;
@@ -142,11 +149,13 @@ export class Listening {
   #relocate(place: Place, missing: Missing, from: EventId | undefined): void {
     if (this.#over) return;
     this.#detach();
-    const { clock, random, relocation, wheel } = this.#edge;
+    const { clock, random, wheel } = this.#edge;
     this.#missingSince ??= clock.monotonic();
-    relocation.find(this.#session, place, missing).then(
+    this.#find(place, missing).then(
       (found) => {
-        if (!this.#over) this.#attach(found, this.#begun ? undefined : from);
+        if (this.#over) return;
+        if (found) this.#attach(found, this.#begun ? undefined : from);
+        else this.#end();
       },
       (error: unknown) => {
         const refusal = busFailure(error);
@@ -155,6 +164,13 @@ export class Listening {
         this.#cancel = wheel.after(1_000 * (refusal.retryAfter ?? 1) * (0.5 + random()), () => this.#relocate(place, missing, from));
       },
     );
+  }
+
+  /** `undefined`: the session is over. */
+  async #find(place: Place, missing: Missing): Promise<Place | undefined> {
+    const { relocation, places } = this.#edge;
+    if (!this.#endsWithOwner || missing === 'absent') return relocation.find(this.#session, place, missing);
+    return (await relocation.forget(this.#session, place, missing)) ? places.of(this.#session) : undefined;
   }
 
   #refuse(error: CausewayError): void {

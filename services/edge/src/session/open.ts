@@ -20,7 +20,7 @@ import type { EdgeContext, KnownSession } from '../context.ts';
 import type { Exchange, Listener } from './exchange.ts';
 
 const ATTEMPTS = 3;
-const ELSEWHERE: ReadonlySet<Reason> = new Set(['limit.worker', 'cluster.draining']);
+const ELSEWHERE: ReadonlySet<Reason> = new Set(['limit.worker', 'cluster.draining', 'cluster.unavailable']);
 
 export interface Opening {
   readonly server: string;

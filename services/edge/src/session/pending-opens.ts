@@ -19,16 +19,15 @@ export class PendingOpens {
 
   /** The bus found nobody at the worker. */
   miss(worker: WorkerId): void {
-    this.#missed.set(worker, this.#clock.monotonic());
+    const now = this.#clock.monotonic();
+    for (const [one, at] of this.#missed) if (now - at >= PASSED_OVER) this.#missed.delete(one);
+    this.#missed.set(worker, now);
   }
 
   /** Whether nobody was found there a moment ago. */
   missed(worker: WorkerId): boolean {
     const at = this.#missed.get(worker);
-    if (at === undefined) return false;
-    if (this.#clock.monotonic() - at < PASSED_OVER) return true;
-    this.#missed.delete(worker);
-    return false;
+    return at !== undefined && this.#clock.monotonic() - at < PASSED_OVER;
   }
 
   add(worker: WorkerId, session: SessionToken): void {

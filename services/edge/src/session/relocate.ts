@@ -16,7 +16,10 @@ const ATTEMPTS = 3;
 /** Milliseconds for which an ended session is known as such without another look at its record. */
 const ENDED = 5_000;
 const MAX_ENDED = 4_096;
-const ELSEWHERE: ReadonlySet<Reason> = new Set(['limit.worker', 'cluster.draining']);
+/** A worker's own affairs: another may do what it cannot. */
+const ELSEWHERE: ReadonlySet<Reason> = new Set(['limit.worker', 'cluster.draining', 'cluster.unavailable']);
+/** Milliseconds after which an owner that nobody else could replace is tried again. */
+const AGAIN = 300;
 
 export class Relocation {
   readonly #edge: () => EdgeContext;
@@ -37,16 +40,17 @@ export class Relocation {
     return running;
   }
 
-  /** Ends a session whose owner is gone. `true`: it has another, who is to be told. Rejects as `find` does. */
+  /** Ends a session whose owner is gone. `true`: it has an owner, the same or another, who is to be told. Rejects as `find` does. */
   async forget(session: KnownSession, tried: Place, missing: Missing): Promise<boolean> {
     const place = (await this.#recorded(session, tried)) ?? (await this.#claim('forget', session, tried, missing));
+    if (place === undefined) return false;
     this.#edge().places.learn(session.token, place);
-    return place.epoch > tried.epoch;
+    return true;
   }
 
   async #find(session: KnownSession, tried: Place, missing: Missing): Promise<Place> {
     const found = await this.#recorded(session, tried);
-    const place = found ?? (await this.#claim('restore', session, tried, missing));
+    const place = found ?? (await this.#claim('restore', session, tried, missing)) ?? tried;
     this.#edge().places.learn(session.token, place);
     return place;
   }
@@ -66,19 +70,22 @@ export class Relocation {
     return owner === tried.owner && epoch === tried.epoch ? undefined : { owner, epoch };
   }
 
-  async #claim(t: ClaimHead['t'], session: KnownSession, tried: Place, missing: Missing): Promise<Place> {
+  /** The place that a worker has told; `undefined`: the session is forgotten. */
+  async #claim(t: ClaimHead['t'], session: KnownSession, tried: Place, missing: Missing): Promise<Place | undefined> {
     const { token, identity } = session;
     const head: ClaimHead = { t, session: token, identity, from: tried, ...(missing === 'absent' ? { absent: true } : {}) };
     const refused = new Set<WorkerId>();
     let last = new CausewayError('cluster.moved', { retryAfter: 1 });
     for (let moved = 0; refused.size < ATTEMPTS && moved < ATTEMPTS;) {
       const worker = this.#next(session, tried, missing, refused);
+      // Its connection may only have been lost for a moment: whoever sends there again finds out.
+      if (worker === undefined) return this.#later(tried);
       const verdict = await this.#ask(worker, head);
       if (verdict === undefined) {
         this.#edge().opens.miss(worker);
         continue;
       }
-      if (verdict.t === 'ok') return verdict.place ?? tried;
+      if (verdict.t === 'ok') return verdict.place;
       last = errorOf(verdict);
       if (ELSEWHERE.has(last.reason)) {
         refused.add(worker);
@@ -93,8 +100,15 @@ export class Relocation {
     throw last;
   }
 
-  /** An owner that answers may take up again what it let go; else as for a new session. Throws CausewayError. */
-  #next({ server }: KnownSession, tried: Place, missing: Missing, except: ReadonlySet<WorkerId>): WorkerId {
+  #later(tried: Place): Promise<Place> {
+    return new Promise((resolve) => this.#edge().wheel.after(AGAIN, () => resolve(tried)));
+  }
+
+  /**
+   * An owner that answers may take up again what it let go; else as for a new session. `undefined`: there is nobody but
+   * the owner, whose record stands. Throws CausewayError.
+   */
+  #next({ server }: KnownSession, tried: Place, missing: Missing, except: ReadonlySet<WorkerId>): WorkerId | undefined {
     const { cluster, opens, random } = this.#edge();
     const workers = cluster.ledger.workers();
     const former = workers.get(tried.owner);
@@ -109,6 +123,7 @@ export class Relocation {
       random,
     });
     if (typeof chosen !== 'string') return chosen.worker;
+    if (chosen !== 'full' && former !== undefined && missing === 'unreached') return undefined;
     throw new CausewayError(chosen === 'full' ? 'limit.worker' : 'cluster.no_worker', { retryAfter: 2 });
   }
 

@@ -5,10 +5,12 @@
  * Invariants: nobody is told that it is gone, nor is its end promised, before its record is: whoever could still find
  * the record would serve it again, also when this worker is lost next.
  */
-import { verdictOf, type VerdictHead } from '@causeway/cluster';
+import { verdictOf } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
 import type { SessionDeps } from './deps.ts';
 import type { Ownership } from './ownership.ts';
+
+const LEFT = 'The session has ended, but its record could not be removed yet.';
 
 export class Aftermath {
   readonly #deps: Pick<SessionDeps, 'reply' | 'removeLater'>;
@@ -43,17 +45,19 @@ export class Aftermath {
   /** To a client that wants something of it. */
   refuse(reply: string | undefined): void {
     if (this.#moved) this.#deps.reply(reply, verdictOf(new CausewayError('cluster.moved')));
-    else this.#answer(reply, () => verdictOf(new CausewayError('request.session_unknown')));
+    else this.#answer(reply, (was) => new CausewayError(was ? 'request.session_unknown' : 'cluster.unavailable', { retryAfter: 2 }));
   }
 
   /** To whoever has asked for the end. */
   promise(reply: string | undefined): void {
-    this.#answer(reply, () => ({ t: 'ok' }));
+    this.#answer(reply, (was) => (was ? undefined : new CausewayError('cluster.owner_unheard', { message: LEFT })));
   }
 
-  #answer(reply: string | undefined, gone: () => VerdictHead): void {
-    void this.#forgotten.promise.then((was) =>
-      this.#deps.reply(reply, was ? gone() : verdictOf(new CausewayError('cluster.unavailable', { retryAfter: 2 }))),
-    );
+  /** `outcome`: what is to be said when it is known whether the record is gone. */
+  #answer(reply: string | undefined, outcome: (was: boolean) => CausewayError | undefined): void {
+    void this.#forgotten.promise.then((was) => {
+      const error = outcome(was);
+      this.#deps.reply(reply, error ? verdictOf(error) : { t: 'ok' });
+    });
   }
 }

@@ -26,20 +26,24 @@ export interface Beginning {
   opened(): boolean;
 }
 
+/** Milliseconds that a session which is taken over waits for a place: its former owner may be stopping its child still. */
+const HANDOVER = 6_000;
+
 /** A place, and a child in it. Rejects with CausewayError `limit.*`, `server.*`, `cluster.unavailable`, `session.ended`. */
-async function start(one: Beginning, claimed: () => Promise<void>): Promise<Child> {
+async function start(one: Beginning, claimed?: () => Promise<void>): Promise<Child> {
   const { parts, deps, held, listeners, abandon } = one;
   const { token, epoch, server, share } = parts;
   held.permit = await deps.admit(
     { server: server.name, limits: deps.limitsOf(server), ...(share === undefined ? {} : { identity: share }) },
-    { signal: abandon, revoked: () => parts.close('revoked') },
+    { signal: abandon, revoked: () => parts.close('revoked'), ...(claimed ? { patience: HANDOVER } : {}) },
   );
-  await claimed();
+  await claimed?.();
+  abandon.throwIfAborted();
   held.attempt = deps.attempt(server.name);
   const child = await deps.startChild({ token, epoch }, server, listeners, abandon);
   if (abandon.aborted) {
     await child.stop({ gentle: false });
-    throw new CausewayError('session.ended');
+    abandon.throwIfAborted();
   }
   held.child = child;
   return child;
@@ -49,14 +53,14 @@ async function start(one: Beginning, claimed: () => Promise<void>): Promise<Chil
 export async function beginByPost(one: Beginning, head: OpenHead, body: Buffer, reply: string): Promise<void> {
   const { parts } = one;
   if (!head.frame) throw new CausewayError('request.invalid', { message: 'A session opens with initialize.' });
-  await start(one, () => Promise.resolve());
+  await start(one);
   beginCall(parts, { frame: head.frame }, body, parts.streams.call(head.stream, reply, 1));
   parts.reply(reply, { t: 'ok' });
 }
 
 /** 2024-11-05: the session is open with its stream; the handshake passes through it like everything else. */
 export async function beginByStream(one: Beginning): Promise<void> {
-  await start(one, () => Promise.resolve());
+  await start(one);
   await one.parts.handshake.record({ params: '', result: '' });
   if (!one.opened()) throw new CausewayError('session.ended');
 }
@@ -85,7 +89,8 @@ export async function beginAgain(one: Beginning, stored: StoredSession): Promise
   } finally {
     late();
   }
-  if (abandon.aborted || !one.opened()) throw new CausewayError('session.ended');
+  abandon.throwIfAborted();
+  one.opened();
   held.attempt?.succeeded();
   announceRestart(parts, record);
   parts.log.info({ revision: record.revision, epoch: parts.epoch, from: record.owner }, 'session taken over');

@@ -2,7 +2,7 @@
  * Owns how a session ends: calls are answered, streams ended, the child stopped, the record removed unless another
  * owner may take the session over, the place given back when nothing is left.
  */
-import type { CausewayError } from '@causeway/protocol';
+import { CausewayError } from '@causeway/protocol';
 import type { SessionHeld } from './deps.ts';
 import { failCall } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
@@ -37,7 +37,7 @@ export function endSession(parts: SessionParts, held: SessionHeld, ending: Endin
   const { reason, told, stays, readers } = ending;
   held.attempt?.[Symbol.dispose]();
   for (const call of [...calls]) failCall(parts, call, told);
-  inquiries.close();
+  inquiries.close(stays ? new CausewayError('cluster.moved', { retryAfter: 1 }) : told);
   for (const stream of streams.all()) {
     stream.flush();
     stream.finish(stays ? 'moved' : 'session_ended');

@@ -3,22 +3,36 @@
  * worker's lease is in doubt, while it is given up.
  *
  * Invariants: the reasons to wait are a set; messages are let through in their order, or refused, each once; their
- * number is bounded. Pure.
+ * number is bounded, and how long each waits: whoever sent it would have given up.
  */
+import { CausewayError } from '@causeway/protocol';
+import type { Wheel } from '@causeway/runtime';
 
 /** `taking_over`: the child is not there yet. `lease`: whether it may be touched is not known. `giving_up`: calls are finished first. */
 export type HoldReason = 'taking_over' | 'lease' | 'giving_up';
 
 export interface Held {
+  readonly bytes: number;
   readonly pass: () => void;
-  readonly refuse: () => void;
+  /** `late`: the session is still here, but could not be touched in time; otherwise it has ended. */
+  readonly refuse: (late?: CausewayError) => void;
 }
 
 const MOST = 256;
+const MOST_BYTES = 16 * 1024 * 1024;
 
 export class Hold {
+  readonly #wheel: Wheel;
+  readonly #patience: number;
   readonly #reasons = new Set<HoldReason>();
-  #waiting: Held[] = [];
+  readonly #waiting = new Map<Held, () => void>();
+  #bytes = 0;
+
+  /** `patience`: milliseconds that a message may wait. */
+  constructor(wheel: Wheel, patience: number) {
+    this.#wheel = wheel;
+    this.#patience = patience;
+  }
 
   /** Whether a message of this kind need not wait. While calls are finished, what finishes them gets through. */
   passes(kind: 'request' | 'notification' | 'response'): boolean {
@@ -38,8 +52,14 @@ export class Hold {
 
   /** `false`: too many wait. */
   add(message: Held): boolean {
-    if (this.#waiting.length >= MOST) return false;
-    this.#waiting.push(message);
+    const full = this.#waiting.size >= MOST || (this.#bytes > 0 && this.#bytes + message.bytes > MOST_BYTES);
+    if (full) return false;
+    this.#bytes += message.bytes;
+    const late = (): void => {
+      this.#drop(message);
+      message.refuse(new CausewayError('cluster.owner_silent', { retryAfter: 2 }));
+    };
+    this.#waiting.set(message, this.#wheel.after(this.#patience, late));
     return true;
   }
 
@@ -49,8 +69,14 @@ export class Hold {
   }
 
   #take(): readonly Held[] {
-    const waiting = this.#waiting;
-    this.#waiting = [];
+    const waiting = [...this.#waiting.keys()];
+    for (const message of waiting) this.#drop(message);
     return waiting;
+  }
+
+  #drop(message: Held): void {
+    this.#waiting.get(message)?.();
+    this.#waiting.delete(message);
+    this.#bytes -= message.bytes;
   }
 }

@@ -1,29 +1,39 @@
 /**
- * Owns the only definition of activity: a session is idle while nothing holds it and nothing has happened.
- * Open streams and running calls hold it; every message of the client is something happening.
+ * Owns the only definition of activity and of age: a session is idle while nothing holds it and nothing has happened.
+ * Open streams and running calls hold it; every message of the client is something happening. Used or not, it ends at
+ * its age.
  *
  * Invariants: what holds is a set of things that exist, never a count; the deadline is checked when it is
  * due, not in between.
  */
 import type { Clock, Wheel } from '@causeway/runtime';
 
+/** Milliseconds. */
+export interface LifeLimits {
+  /** Without anything that holds it or happens. */
+  readonly idle: number;
+  /** Until it has lived for as long as a session may. */
+  readonly left: number;
+}
+
 export class Idle {
   readonly #held = new Set<object>();
   readonly #clock: Clock;
   readonly #wheel: Wheel;
   readonly #limit: number;
-  readonly #expired: () => void;
+  readonly #expired: (why: 'idle' | 'age') => void;
+  readonly #cancelAge: () => void;
   #since: number;
   #cancel: () => void;
 
-  /** `limit` in milliseconds; `expired` is called once. */
-  constructor(clock: Clock, wheel: Wheel, limit: number, expired: () => void) {
+  constructor(clock: Clock, wheel: Wheel, { idle, left }: LifeLimits, expired: (why: 'idle' | 'age') => void) {
     this.#clock = clock;
     this.#wheel = wheel;
-    this.#limit = limit;
+    this.#limit = idle;
     this.#expired = expired;
+    this.#cancelAge = wheel.after(Math.max(0, left), () => expired('age'));
     this.#since = clock.monotonic();
-    this.#cancel = wheel.after(limit, () => this.#due());
+    this.#cancel = wheel.after(idle, () => this.#due());
   }
 
   /** Something happened. */
@@ -48,11 +58,12 @@ export class Idle {
 
   stop(): void {
     this.#cancel();
+    this.#cancelAge();
   }
 
   #due(): void {
     const left = this.#held.size > 0 ? this.#limit : this.#since + this.#limit - this.#clock.monotonic();
-    if (left <= 0) this.#expired();
+    if (left <= 0) this.#expired('idle');
     else this.#cancel = this.#wheel.after(left, () => this.#due());
   }
 }

@@ -3,7 +3,7 @@
  * Invariants: an id is used once in the life of a child, calls included; each is settled once, by its answer or by
  * the end of the session.
  */
-import { CausewayError, slice, type Frame } from '@causeway/protocol';
+import { slice, type CausewayError, type Frame } from '@causeway/protocol';
 
 export class Inquiries {
   readonly #mint: () => number;
@@ -38,8 +38,8 @@ export class Inquiries {
     return waiting !== undefined;
   }
 
-  close(): void {
-    for (const { reject } of this.#waiting.values()) reject(new CausewayError('session.ended'));
+  close(why: CausewayError): void {
+    for (const { reject } of this.#waiting.values()) reject(why);
     this.#waiting.clear();
   }
 }

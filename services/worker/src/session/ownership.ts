@@ -15,6 +15,7 @@ export class Ownership {
   readonly #token: SessionToken;
   readonly #moved: () => void;
   #stored: StoredSession | undefined;
+  #attempted: SessionRecord | undefined;
   #writing: Promise<void> = Promise.resolve();
   #over = false;
   /** It was written again: a later owner, if there is one, puts it right within so many looks. */
@@ -32,18 +33,33 @@ export class Ownership {
   }
 
   /** Rejects with CausewayError when the token is taken, or nothing can be written. */
-  async create(record: SessionRecord): Promise<void> {
-    const revision = await this.#records.create(this.#token, record);
-    if (revision === undefined) throw new CausewayError('internal', { message: 'The session id is taken.' });
-    this.#stored = { record, revision };
+  create(record: SessionRecord): Promise<void> {
+    return this.#attempt(record, async () => {
+      const revision = await this.#records.create(this.#token, record);
+      if (revision === undefined) throw new CausewayError('internal', { message: 'The session id is taken.' });
+      return revision;
+    });
   }
 
   /** Makes `owner` the session's next owner. Rejects with `cluster.moved` when somebody else was faster. */
-  async take(stored: StoredSession, owner: WorkerId): Promise<void> {
+  take(stored: StoredSession, owner: WorkerId): Promise<void> {
     const record = { ...stored.record, owner, epoch: stored.record.epoch + 1 };
-    const revision = await this.#records.replace(this.#token, record, stored.revision);
-    if (revision === undefined) throw new CausewayError('cluster.moved', { retryAfter: 1 });
-    this.#stored = { record, revision };
+    return this.#attempt(record, async () => {
+      const revision = await this.#records.replace(this.#token, record, stored.revision);
+      if (revision === undefined) throw new CausewayError('cluster.moved', { retryAfter: 1 });
+      return revision;
+    });
+  }
+
+  /** The first write. Whatever is said of it, it may have been carried out: `remove` finds out. */
+  async #attempt(record: SessionRecord, write: () => Promise<number>): Promise<void> {
+    this.#attempted = record;
+    const writing = write();
+    this.#writing = writing.then(
+      () => undefined,
+      () => undefined,
+    );
+    this.#stored = { record, revision: await writing };
   }
 
   /** Writes what has changed, soon; what cannot be written now is written with the next change. */
@@ -66,31 +82,31 @@ export class Ownership {
   }
 
   /**
-   * Whether the session is still ours after we had no lease, as the store says; then its record is written again, so
-   * that whoever has read it to take the session over comes too late. Rejects with `cluster.unavailable`.
+   * Whether the session is still ours. It is written once more for this, so that whoever had read the record before,
+   * and believed its owner gone, can no longer take it. Rejects with `cluster.unavailable`.
    */
   async confirm(): Promise<boolean> {
     await this.#writing;
-    const mine = this.#stored;
-    if (mine === undefined || this.#over) return !this.#over;
-    const revision = await this.#records.replace(this.#token, mine.record, mine.revision);
+    const stored = this.#stored;
+    if (stored === undefined || this.#over) return false;
+    const revision = await this.#records.replace(this.#token, stored.record, stored.revision);
     if (revision !== undefined) {
-      this.#stored = { ...mine, revision };
+      this.#stored = { ...stored, revision };
       return true;
     }
     await this.#look();
-    return !this.#over && this.confirm();
+    return this.confirm();
   }
 
-  /** The session has ended: its record goes, unless it is somebody else's by now. Rejects with `cluster.unavailable`; may be called again. */
+  /** Removes the record if it is ours; what stands there of another owner stays. Rejects with `cluster.unavailable`. */
   async remove(): Promise<void> {
     this.#over = true;
     await this.#writing;
-    const mine = this.#stored;
-    if (mine === undefined || (await this.#records.delete(this.#token, mine.revision))) return;
-    // A write of ours whose outcome was not known has made another revision of it.
+    const mine = this.#stored?.record ?? this.#attempted;
+    if (mine === undefined) return;
+    if (this.#stored !== undefined && (await this.#records.delete(this.#token, this.#stored.revision))) return;
     const found = await this.#records.get(this.#token);
-    if (found !== undefined && isSame(found, mine)) await this.#records.delete(this.#token, found.revision);
+    if (found !== undefined && isSame(found.record, mine)) await this.#records.delete(this.#token, found.revision);
   }
 
   /** The record is somebody else's business from now on. */
@@ -103,7 +119,7 @@ export class Ownership {
     const mine = this.#stored;
     if (mine === undefined) return;
     const found = await this.#records.get(this.#token);
-    if (found !== undefined && isSame(found, mine)) {
+    if (found !== undefined && isSame(found.record, mine.record)) {
       this.#stored = { record: mine.record, revision: found.revision };
     } else if (found !== undefined && found.record.epoch < mine.record.epoch) {
       // A former owner, who could not know of us, wrote its own when all records were lost.
@@ -128,6 +144,6 @@ export class Ownership {
 }
 
 /** Whether both are of the same owner. */
-function isSame({ record: one }: StoredSession, { record: other }: StoredSession): boolean {
+function isSame(one: SessionRecord, other: SessionRecord): boolean {
   return one.owner === other.owner && one.epoch === other.epoch;
 }

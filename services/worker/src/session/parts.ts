@@ -59,7 +59,7 @@ export interface PartsHooks {
 
 /** `from`: the record of the session that is taken over. */
 export function buildParts(deps: SessionDeps, opening: SessionOpening, from: StoredSession | undefined, hooks: PartsHooks): SessionParts {
-  const { token, epoch, clock, wheel, server, transport } = opening;
+  const { token, epoch, clock, wheel, server, transport, created } = opening;
   const { held, starting, opened, close } = hooks;
   const calls = new Calls();
   const ownership = new Ownership(deps.records, token, () => close('moved'));
@@ -69,12 +69,12 @@ export function buildParts(deps: SessionDeps, opening: SessionOpening, from: Sto
     calls,
     ownership,
     standing,
-    callbacks: new Callbacks(),
+    callbacks: new Callbacks(epoch),
     inquiries: new Inquiries(() => calls.mint()),
     callLimits: deps.calls,
     handshake: new Handshake({ parts: () => parts, deps, opening, held, opened }),
     streams: new Streams({ publish: deps.publishStream({ token, epoch }), charge: deps.charge }, deps.streamLimits, clock),
-    idle: new Idle(clock, wheel, server.idle, () => close('idle')),
+    idle: new Idle(clock, wheel, { idle: server.idle, left: created + server.age - clock.now() }, close),
     maxMessage: deps.maxMessage - HEAD_ROOM,
     child: () => held.child,
     revision: () => held.revision,

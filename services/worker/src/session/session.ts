@@ -2,9 +2,8 @@
  * Owns one session: what it holds, its messages and its end. All its events come through here, one after the other;
  * how it begins is begin.ts's, what its events mean is pure code in states.ts, calls.ts, callbacks.ts and streams.ts.
  *
- * Invariants: at most one child; every call is answered before the session is over; the first reason to
- * end is kept; when `ended` resolves, the child's whole process group, the permit and every timer are gone, and the
- * record too unless another owner may take the session over.
+ * Invariants: at most one child; every call is answered before the session is over; the first reason to end is kept;
+ * when `ended` resolves, child, permit and timers are gone, and the record unless another owner may take it over.
  */
 import { verdictOf, type ClientHead, type ControlHead, type OpenHead, type Place, type StoredSession } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
@@ -28,14 +27,13 @@ export class Session {
   readonly #opening: SessionOpening;
   readonly #parts: SessionParts;
   readonly #held: SessionHeld = { permit: undefined, attempt: undefined, child: undefined, revision: '', initialize: '' };
-  readonly #hold = new Hold();
+  readonly #hold: Hold;
   /** Who reads its streams; what the bus finds out about them is told there. */
   readonly readers: Readers;
   readonly #ended = Promise.withResolvers<void>();
   /** What is said of it once it has ended. */
   readonly aftermath: Aftermath;
   readonly #abandon = new AbortController();
-  readonly #cancelAge: () => void;
   #start: Promise<boolean> = Promise.resolve(false);
   #state: SessionState = { kind: 'starting' };
 
@@ -44,7 +42,6 @@ export class Session {
     this.#deps = deps;
     this.aftermath = new Aftermath(deps);
     this.#opening = opening;
-    const { clock, wheel, server, created } = opening;
     this.#parts = buildParts(deps, opening, from, {
       held: this.#held,
       starting: () => this.#state.kind === 'starting',
@@ -52,7 +49,7 @@ export class Session {
       close: (reason, error) => this.close(reason, error),
     });
     this.readers = new Readers(this.#parts, deps.edges);
-    this.#cancelAge = wheel.after(Math.max(0, created + server.age - clock.now()), () => this.close('age'));
+    this.#hold = new Hold(opening.wheel, opening.server.requestTimeout);
   }
 
   get place(): Place {
@@ -71,6 +68,9 @@ export class Session {
     return this.#ended.promise;
   }
 
+  get closing(): boolean {
+    return 'reason' in this.#state;
+  }
   /** Resolves once the session is open, with `true`, or has failed to. */
   get begun(): Promise<boolean> {
     return this.#start;
@@ -123,15 +123,13 @@ export class Session {
       deliver(this.#parts, head, body, reply);
       return this.readers.balance();
     }
-    const refuse = (): void => this.aftermath.refuse(reply);
-    const { clock, server } = this.#opening;
-    const due = clock.monotonic() + server.requestTimeout;
-    const pass = (): void => {
-      // Whoever has sent it does not wait for it any more.
-      if (clock.monotonic() >= due) this.#deps.reply(reply, verdictOf(new CausewayError('cluster.owner_silent')));
-      else this.client(head, body, reply);
-    };
-    if (!this.#hold.add({ pass, refuse })) this.#deps.reply(reply, verdictOf(new CausewayError('server.busy', { retryAfter: 1 })));
+    this.#keep(body.length, reply, () => this.client(head, body, reply));
+  }
+
+  /** What was asked has to wait. */
+  #keep(bytes: number, reply: string | undefined, pass: () => void): void {
+    const refuse = (late?: CausewayError): void => (late ? this.#deps.reply(reply, verdictOf(late)) : this.aftermath.refuse(reply));
+    if (!this.#hold.add({ bytes, pass, refuse })) refuse(new CausewayError('server.busy', { retryAfter: 1 }));
   }
 
   /** An edge's word about a stream, or about the session. */
@@ -139,8 +137,10 @@ export class Session {
     if (this.#refuses(head.identity, reply)) return;
     switch (head.t) {
       case 'attach':
-        if (reply === undefined || this.#awaits(head, reply)) return;
-        return this.readers.attach(head, reply);
+        if (reply === undefined) return;
+        // It may be the stream of a call that is held: nobody may hear that it is unknown.
+        if (this.#hold.passes('request') || this.readers.knows(head)) return this.readers.attach(head, reply);
+        return this.#keep(0, reply, () => this.control(head, reply));
       case 'detach':
         // The client of a 2024-11-05 stream left before it was begun.
         if (this.#parts.transport === 'sse' && this.#state.kind === 'starting') return this.close('client_gone');
@@ -156,13 +156,6 @@ export class Session {
     }
   }
 
-  /** What is asked for may be the stream of a call that is held: it waits behind it, for nobody may hear that it is unknown. */
-  #awaits(head: ControlHead, reply: string): boolean {
-    const known = head.after === undefined || this.#parts.streams.find(head.stream ?? '') !== undefined;
-    if (known || this.#hold.passes('request')) return false;
-    return this.#hold.add({ pass: () => this.control(head, reply), refuse: () => this.aftermath.refuse(reply) });
-  }
-
   /** The worker's lease is in doubt: the child is not touched, and is not listened to. */
   suspend(): void {
     this.#hold.begin('lease');
@@ -175,11 +168,13 @@ export class Session {
     this.#hold.end('lease');
   }
 
-  /** The lease is another one: takes a place under it. Rejects with CausewayError; the session is then to be ended. */
+  /** The lease is another one: takes a place under it. Rejects with CausewayError: `cluster.unavailable` says that it is not known yet. */
   async readmit(): Promise<void> {
     const { permit } = this.#held;
-    if (permit === undefined) throw new CausewayError('cluster.unavailable');
-    this.#held.permit = await this.#deps.admit(permit.claim, { signal: this.#abandon.signal, revoked: () => this.close('revoked') });
+    if (permit === undefined) throw new CausewayError('cluster.moved');
+    const next = await this.#deps.admit(permit.claim, { signal: this.#abandon.signal, revoked: () => this.close('revoked') });
+    if (this.#abandon.signal.aborted) return next.release();
+    this.#held.permit = next;
     if (!(await this.ownership.confirm())) throw new CausewayError('cluster.moved');
   }
 
@@ -204,10 +199,10 @@ export class Session {
   close(reason: EndReason, error?: CausewayError): void {
     if (!this.#step({ kind: 'close', reason })) return;
     if (reason === 'start_timeout') this.#held.attempt?.failed();
-    this.#abandon.abort(new CausewayError('session.ended'));
-    this.#cancelAge();
     const told = error ?? new CausewayError('session.ended', { facts: { ended: reason } });
     const stays = this.#stays(reason);
+    // What had not begun can be done by another.
+    this.#abandon.abort(stays ? new CausewayError('cluster.moved', { retryAfter: 1 }) : told);
     const end = endSession(this.#parts, this.#held, { reason, told, stays, readers: this.readers, start: this.#start });
     this.aftermath.begin(stays, end.forgotten, this.ownership);
     this.#hold.refuse();
@@ -220,9 +215,7 @@ export class Session {
 
   /** Whether another worker may take up what ends here. */
   #stays(reason: EndReason): boolean {
-    return (
-      keepsRecord(reason, { takenOver: this.#opening.epoch > 1 }) && (reason === 'moved' || this.#deps.recoverable(this.#opening.server))
-    );
+    return keepsRecord(reason, { takenOver: this.#opening.epoch > 1, recoverable: this.#deps.recoverable(this.#opening.server) });
   }
 
   /** Applies an event; `false` if it changed nothing. */
@@ -234,15 +227,14 @@ export class Session {
   }
 
   #refuses(identity: string, reply: string | undefined): boolean {
-    const over = this.#state.kind === 'closing' || this.#state.kind === 'ended';
-    if (!over && identity === this.#opening.identity) return false;
-    if (over) this.aftermath.refuse(reply);
+    if (!this.closing && identity === this.#opening.identity) return false;
+    if (this.closing) this.aftermath.refuse(reply);
     else this.#deps.reply(reply, verdictOf(new CausewayError('request.session_unknown')));
     return true;
   }
 
   #line(line: Buffer): void {
-    if (this.#state.kind === 'closing' || this.#state.kind === 'ended') return;
+    if (this.closing) return;
     // Over HTTP+SSE nothing tells a good start but that the child speaks.
     if (this.#opening.transport === 'sse') this.#held.attempt?.succeeded();
     receive(this.#parts, line);
@@ -250,9 +242,9 @@ export class Session {
   }
 
   #childExit(exit: ChildExit): void {
-    const facts = exitFacts(exit);
+    const detail = { facts: exitFacts(exit) };
     this.#held.attempt?.failed();
-    if (this.#parts.starting()) return this.close('start_failed', new CausewayError('server.start_failed', { facts }));
-    this.close('child_exit', new CausewayError('server.exited', { facts }));
+    if (this.#parts.starting()) this.close('start_failed', new CausewayError('server.start_failed', detail));
+    else this.close('child_exit', new CausewayError('server.exited', detail));
   }
 }

@@ -67,6 +67,6 @@ export class Standing {
 
 /** The parameters were read as JSON before. */
 function uriOf(params: string): string {
-  const { uri } = JSON.parse(params) as { uri?: unknown };
-  return typeof uri === 'string' ? uri : params;
+  const parsed = JSON.parse(params) as { uri?: unknown } | null;
+  return typeof parsed?.uri === 'string' ? parsed.uri : params;
 }

@@ -59,21 +59,28 @@ export function transition(state: SessionState, event: SessionEvent): SessionSta
   }
 }
 
+export interface Prospects {
+  /** It has had an owner before. */
+  readonly takenOver: boolean;
+  /** Its server may be started anew, and there may be another worker to do so. */
+  readonly recoverable: boolean;
+}
+
 /**
- * Whether a session that ends for this reason may go on at another owner, if its server may be started anew: its
- * worker could not keep it, and neither its client nor its child has ended it. One that was taken over and did not
- * begin well may be tried again.
+ * Whether a session that ends for this reason may go on at another owner: its worker could not keep it, and neither
+ * its client nor its child has ended it. One that was taken over and did not begin well may be tried again.
  */
-export function keepsRecord(reason: EndReason, { takenOver }: { readonly takenOver: boolean }): boolean {
+export function keepsRecord(reason: EndReason, { takenOver, recoverable }: Prospects): boolean {
   switch (reason) {
-    case 'released':
     case 'moved':
-    case 'lease_lost':
       return true;
+    case 'released':
+    case 'lease_lost':
+      return recoverable;
     case 'start_failed':
     case 'start_timeout':
     case 'drain':
-      return takenOver;
+      return recoverable && takenOver;
     default:
       return false;
   }

@@ -18,7 +18,7 @@ function session(transport: 'streamable' | 'sse' = 'streamable') {
   const log: string[] = [];
   const pings: string[] = [];
   const streams = new Streams({ publish: () => undefined, charge: () => undefined }, limits, time.clock);
-  const idle = new Idle(time.clock, time.wheel, 1000, () => log.push('idle'));
+  const idle = new Idle(time.clock, time.wheel, { idle: 1000, left: 1e9 }, () => log.push('idle'));
   const watch = new EdgeWatch(time.wheel, (edge) => pings.push(edge));
   const parts = {
     transport,

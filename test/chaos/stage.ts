@@ -1,0 +1,128 @@
+/**
+ * Owns what the faults of one file share: a world under load, opened before the first and closed after the last, when
+ * everything must have come back to its start.
+ */
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { after, before, it, type TestContext } from 'node:test';
+import { openLedger } from '../harness/ledger.ts';
+import { hostile, type ServerSpec } from '../harness/processes.ts';
+import { randomFrom, seedFrom } from '../harness/random.ts';
+import { post, toolCall } from '../harness/speak.ts';
+import { openCensus } from './census.ts';
+import { openWorld, type World, type WorldOptions } from './cluster.ts';
+import { backToStart, endsAreFinal, nothingLeft, type Holdings, type Limits } from './invariants/counts.ts';
+import { describeViolations } from './invariants/violation.ts';
+import { openEye } from './kv.ts';
+import { identityOf, openLoad } from './load.ts';
+import { underFault, type Run, type Stage } from './run.ts';
+
+/** `ci`: what fits a change; `all`: longer and more. */
+export const FULL = process.env['CHAOS_TIER'] === 'all';
+
+export interface StageOptions extends Omit<WorldOptions, 'servers'> {
+  /** Clients of the load; default 50. */
+  readonly clients?: number;
+  readonly limits?: Limits;
+  /** API keys that the clients of the load take turns with. */
+  readonly keys?: readonly string[];
+  /** Further servers beside the load's two. */
+  readonly servers?: (env: Readonly<Record<string, string>>) => Readonly<Record<string, ServerSpec>>;
+}
+
+export interface Faults {
+  /** Open since the first test of the file. */
+  readonly stage: Stage;
+  /** The body of a test: one fault. */
+  fault(body: (run: Run) => Promise<void>): (t: TestContext) => Promise<void>;
+}
+
+/** File descriptors that a process may hold more than at its start: what Node opens at its first use and keeps. */
+const SLACK = 10;
+
+/** Registers the hooks of a suite, and its last test, which is defined by `lastly`. */
+export function openFaults(options: StageOptions = {}): Faults & { lastly(): void } {
+  const stack = new AsyncDisposableStack();
+  let stage: Stage | undefined;
+  let start: readonly Holdings[] = [];
+  before(async () => {
+    const seed = seedFrom('CHAOS_SEED');
+    const ledger = stack.use(openLedger());
+    // Calls end long before a client gives up.
+    const settings = { requestTimeout: '20s' };
+    const servers = {
+      steady: hostile(ledger.env, settings),
+      final: hostile(ledger.env, { ...settings, recovery: 'end' }),
+      ...options.servers?.(ledger.env),
+    };
+    const world = stack.use(await openWorld({ ...options, servers }));
+    start = await holdings(world);
+    const census = stack.use(openCensus(world.mark));
+    const eye = stack.use(await openEye(world.nats.nodes));
+    const { clients = FULL ? 80 : 50, keys = [] } = options;
+    const load = openLoad({ bases: () => world.bases(), seed, clients, keys });
+    stack.defer(() => load.close());
+    const { limits = {} } = options;
+    stage = { world, load, ledger, census, eye, random: randomFrom(seed), seed, limits, reported: new Set() };
+  });
+  after(() => stack.disposeAsync());
+  const open = () => {
+    assert.ok(stage !== undefined, 'the world did not open');
+    return stage;
+  };
+  return {
+    get stage() {
+      return open();
+    },
+    fault: (body) => (t) => underFault(t, open(), body),
+    lastly() {
+      it('when all has ended nothing is left: children, records, descriptors, subscriptions (I3, I10, I17)', () =>
+        cleanEnd(open(), start, options.keys ?? []));
+    },
+  };
+}
+
+async function cleanEnd({ world, load, census, eye }: Stage, start: readonly Holdings[], keys: readonly string[]): Promise<void> {
+  await world.heal();
+  await load.close();
+  const ended = load.evidence.sessions
+    .filter(({ transport, end, confirmed }) => transport === 'streamable' && (end === 'lost' || confirmed === true))
+    .slice(-5);
+  const asked = await Promise.all(
+    ended.flatMap(({ session, client, id, server }) =>
+      world.edges.map(async ({ process }) => {
+        const headers = { ...identityOf(client, keys), 'mcp-session-id': id, 'mcp-protocol-version': '2025-11-25' };
+        return { session, status: (await post(process.url(server), toolCall(1, 'echo'), headers)).status };
+      }),
+    ),
+  );
+  await dropFetchSockets();
+  const wrong = async () => [
+    ...nothingLeft(await eye.dump(), await census.next()),
+    ...backToStart(start, await holdings(world), SLACK),
+    ...endsAreFinal(asked),
+  ];
+  let last = await wrong();
+  for (const until = Date.now() + 35_000; last.length > 0 && Date.now() < until;) last = await wrong();
+  assert.equal(last.length, 0, `something was left:\n${describeViolations(last)}`);
+}
+
+async function holdings(world: World): Promise<readonly Holdings[]> {
+  const connections = await world.nats.connections();
+  return Promise.all(
+    [...world.workers, ...world.edges].map(async ({ name, id, pid }) => {
+      const own = connections.filter((one) => one.name.includes(id));
+      return {
+        name: `${name} (${id})`,
+        descriptors: (await readdir(`/proc/${pid}/fd`)).length,
+        subscriptions: own.reduce((sum, { subjects }) => sum + subjects.length, 0),
+      };
+    }),
+  );
+}
+
+/** `fetch` keeps its sockets for as long as the edges say; they would be counted. Nothing is fetched after this. */
+async function dropFetchSockets(): Promise<void> {
+  const pool = (globalThis as Record<symbol, unknown>)[Symbol.for('undici.globalDispatcher.1')] as { destroy(): Promise<void> } | undefined;
+  await pool?.destroy();
+}
