@@ -10,30 +10,12 @@
 import { BusError, decode, encode, PING, tail, type Cluster, type ControlHead, type DownHead, type Subscription } from '@causeway/cluster';
 import type { EdgeId, WorkerId } from '@causeway/protocol';
 import type { Clock, Log, Wheel } from '@causeway/runtime';
-import { CALLING, LISTENING, mayBeNew, type Exchange, type Followed, type Listener } from './exchange.ts';
+import { CALLING, LISTENING, mayBeNew, type Entry, type Exchange, type Listener } from './exchange.ts';
 import { OwnerWatch } from './owner-watch.ts';
+import { Words } from './words.ts';
 
-interface Position {
-  readonly stream: Followed;
-  /** The last frame that was passed on. */
-  seq: number;
-  /** The rest was asked for, and the worker has not said yes or no. */
-  asking: boolean;
-}
-
-const MAX_LATE = 10_000; // words to workers that wait for the bus
 /** Milliseconds after which an owner that could not be asked for the rest of a stream is asked again. */
 const AGAIN = 500;
-
-interface Entry {
-  readonly listener: Listener;
-  /** Somebody waits for an answer, not for whatever may come. */
-  readonly call: boolean;
-  owner: WorkerId | undefined;
-  /** The worker has said something that was passed on. */
-  spoken: boolean;
-  position: Position | undefined;
-}
 
 export interface ExchangesDeps {
   readonly cluster: Cluster;
@@ -53,12 +35,13 @@ export class Exchanges implements Disposable {
   /** Called whenever an exchange with a deadline is over. */
   readonly #settled = new Set<() => void>();
   readonly #stops: readonly (() => void)[];
-  #late: { readonly subject: string; readonly head: ControlHead }[] = [];
+  readonly #words: Words;
   #subscription: Subscription | undefined;
   #next = 0;
 
   constructor({ cluster, edge, clock, wheel, log }: ExchangesDeps) {
     this.#cluster = cluster;
+    this.#words = new Words(cluster.bus);
     const watch = {
       cluster,
       wheel,
@@ -142,21 +125,16 @@ export class Exchanges implements Disposable {
     for (const name of [...this.#waiting.keys()]) this.#lose(name, 'owner');
   }
 
-  /** Tells a worker something that needs no answer; without a bus it is told when that is back. */
+  /** Tells a worker something that needs no answer. */
   tell(subject: string, head: ControlHead): void {
-    try {
-      this.#cluster.bus.publish(subject, encode(head));
-    } catch (error) {
-      if (!(error instanceof BusError)) throw error;
-      if (head.t === 'detach' && this.#late.length < MAX_LATE) this.#late.push({ subject, head });
-    }
+    this.#words.tell(subject, head);
   }
 
   #receive(name: string, entry: Entry, head: DownHead, body: Buffer): void {
     const { position } = entry;
     if (position?.asking && (head.t === 'ok' || head.t === 'no')) {
       position.asking = false;
-      if (head.t === 'no' && !mayBeNew(entry, head.reason)) return this.#lose(name, 'owner');
+      if (head.t === 'no' && !mayBeNew(entry, head)) return this.#lose(name, 'owner');
       if (entry.spoken) return;
     }
     entry.spoken = true;
@@ -198,9 +176,7 @@ export class Exchanges implements Disposable {
 
   /** The bus is back: what was sent meanwhile reached nobody here. */
   #takeUp(): void {
-    const late = this.#late;
-    this.#late = [];
-    for (const { subject, head } of late) this.tell(subject, head);
+    this.#words.resume();
     this.#askAgain(this.#waiting.keys());
   }
 

@@ -82,20 +82,20 @@ export class Ownership {
   }
 
   /**
-   * Whether the session is still ours. It is written once more for this, so that whoever had read the record before,
-   * and believed its owner gone, can no longer take it. Rejects with `cluster.unavailable`.
+   * Whether the session is still ours after we had no lease, as the store says; then its record is written again, so
+   * that whoever has read it to take the session over comes too late. Rejects with `cluster.unavailable`.
    */
   async confirm(): Promise<boolean> {
     await this.#writing;
-    const stored = this.#stored;
-    if (stored === undefined || this.#over) return false;
-    const revision = await this.#records.replace(this.#token, stored.record, stored.revision);
+    const mine = this.#stored;
+    if (mine === undefined || this.#over) return !this.#over;
+    const revision = await this.#records.replace(this.#token, mine.record, mine.revision);
     if (revision !== undefined) {
-      this.#stored = { ...stored, revision };
+      this.#stored = { ...mine, revision };
       return true;
     }
     await this.#look();
-    return this.confirm();
+    return !this.#over && this.confirm();
   }
 
   /** Removes the record if it is ours; what stands there of another owner stays. Rejects with `cluster.unavailable`. */
