@@ -218,8 +218,8 @@ export class Stage {
     for (const { name, token } of judge.sessions.values())
       assert.equal(world.records.get(token), undefined, `${name} has no record any more`);
     for (const { wheel, member } of this.#running) {
-      // The look at the records, if it does not look just now.
-      assert.ok(wheel.size <= 1, 'no timer is left at a worker');
+      // Its pulse, and the look at the records, if it does not look just now.
+      assert.ok(wheel.size <= 2, 'no timer is left at a worker');
       assert.deepEqual({ ...member.ledger.workers().get(member.id)?.holds }, {}, 'no place is held');
     }
     for (const { wheel } of this.edges) assert.equal(wheel.size, 0, 'no timer is left at an edge');

@@ -85,6 +85,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
       capacity,
       edges,
       takeover,
+      awake: () => tenure.awake(),
       log,
       reply,
       build: (head) => build({ ...head, epoch: 1, created: clock.now() }),

@@ -52,6 +52,11 @@ export class Readers {
     this.balance();
   }
 
+  /** Whether what it asks for is there, or to be begun. */
+  knows({ after, stream }: ControlHead): boolean {
+    return after === undefined || (stream !== undefined && this.#session.streams.find(stream) !== undefined);
+  }
+
   /** A GET: fresh, or with `Last-Event-ID`. The verdict precedes the first frame. */
   attach(head: ControlHead, reply: string): void {
     const { streams } = this.#session;

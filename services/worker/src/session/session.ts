@@ -2,9 +2,8 @@
  * Owns one session: what it holds, its messages and its end. All its events come through here, one after the other;
  * how it begins is begin.ts's, what its events mean is pure code in states.ts, calls.ts, callbacks.ts and streams.ts.
  *
- * Invariants: at most one child; every call is answered before the session is over; the first reason to
- * end is kept; when `ended` resolves, the child's whole process group, the permit and every timer are gone, and the
- * record too unless another owner may take the session over.
+ * Invariants: at most one child; every call is answered before the session is over; the first reason to end is kept;
+ * when `ended` resolves, child, permit and timers are gone, and the record unless another owner may take it over.
  */
 import { verdictOf, type ClientHead, type ControlHead, type OpenHead, type Place, type StoredSession } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
@@ -124,10 +123,13 @@ export class Session {
       deliver(this.#parts, head, body, reply);
       return this.readers.balance();
     }
-    const pass = (): void => this.client(head, body, reply);
+    this.#keep(body.length, reply, () => this.client(head, body, reply));
+  }
+
+  /** What was asked has to wait. */
+  #keep(bytes: number, reply: string | undefined, pass: () => void): void {
     const refuse = (late?: CausewayError): void => (late ? this.#deps.reply(reply, verdictOf(late)) : this.aftermath.refuse(reply));
-    if (!this.#hold.add({ bytes: body.length, pass, refuse }))
-      this.#deps.reply(reply, verdictOf(new CausewayError('server.busy', { retryAfter: 1 })));
+    if (!this.#hold.add({ bytes, pass, refuse })) refuse(new CausewayError('server.busy', { retryAfter: 1 }));
   }
 
   /** An edge's word about a stream, or about the session. */
@@ -135,7 +137,10 @@ export class Session {
     if (this.#refuses(head.identity, reply)) return;
     switch (head.t) {
       case 'attach':
-        return reply === undefined ? undefined : this.readers.attach(head, reply);
+        if (reply === undefined) return;
+        // It may be the stream of a call that is held: nobody may hear that it is unknown.
+        if (this.#hold.passes('request') || this.readers.knows(head)) return this.readers.attach(head, reply);
+        return this.#keep(0, reply, () => this.control(head, reply));
       case 'detach':
         // The client of a 2024-11-05 stream left before it was begun.
         if (this.#parts.transport === 'sse' && this.#state.kind === 'starting') return this.close('client_gone');
