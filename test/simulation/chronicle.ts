@@ -8,6 +8,7 @@ const EXPECTED: ReadonlySet<string> = new Set([
   'lease lost, sessions wait for another',
   'lease lost, ending every session',
   'no lease in time, ending every session',
+  'sessions could not be taken in again in time, ending them',
 ]);
 
 /** Lines that are kept for whoever looks at a schedule (`SIM_LOG=1`). */

@@ -49,40 +49,44 @@ export class Capacity implements HeldSessions {
     this.#draining = true;
   }
 
-  suspend(): void {
-    for (const session of this.sessions) session.suspend();
+  suspend(why: 'lease' | 'doubt'): void {
+    for (const session of this.sessions) session.suspend(why);
   }
 
   resume(): void {
-    for (const session of this.sessions) session.resume();
+    for (const session of this.sessions) session.resume('doubt');
   }
 
-  async readmit(): Promise<void> {
-    await Promise.all(
-      this.sessions.map((session) =>
-        session.readmit().then(
-          () => session.resume(),
-          (error: unknown) => {
-            // Without the store nothing is known, and the grace that has begun anew decides.
-            if (!(error instanceof CausewayError) || error.reason !== 'cluster.unavailable') session.close('lease_lost');
-          },
-        ),
-      ),
-    );
+  async readmit(): Promise<boolean> {
+    await Promise.all(this.#waiting.map((session) => readmit(session)));
+    return this.#waiting.length === 0;
   }
 
   end(): Promise<void> {
-    return this.#all((session) => session.close('lease_lost'));
+    return this.#all(this.#waiting, (session) => session.close('lease_lost'));
   }
 
   /** The worker shuts down: whatever is left is left to others, or ends. */
   giveUp(): Promise<void> {
-    return this.#all((session) => session.giveUp());
+    return this.#all(this.sessions, (session) => session.giveUp());
   }
 
-  async #all(end: (session: Session) => void): Promise<void> {
-    const { sessions } = this;
+  get #waiting(): readonly Session[] {
+    return this.sessions.filter(({ waiting }) => waiting);
+  }
+
+  async #all(sessions: readonly Session[], end: (session: Session) => void): Promise<void> {
     for (const session of sessions) end(session);
     await Promise.all(sessions.map(({ ended }) => ended));
+  }
+}
+
+async function readmit(session: Session): Promise<void> {
+  try {
+    await session.readmit();
+    session.resume('lease');
+  } catch (error) {
+    // Without the store nothing is known; it is tried again.
+    if (!(error instanceof CausewayError) || error.reason !== 'cluster.unavailable') session.close('lease_lost');
   }
 }

@@ -37,11 +37,12 @@ export interface TenureDeps {
 
 /** What is done to all sessions of the worker. */
 export interface HeldSessions {
-  suspend(): void;
+  /** `lease`: until it is readmitted. `doubt`: until `resume`. */
+  suspend(why: 'lease' | 'doubt'): void;
   resume(): void;
-  /** Takes places under the new lease and ends what was taken over meanwhile; resolves when it is settled. */
-  readmit(): Promise<void>;
-  /** Ends every session; resolves when nothing of them is left. */
+  /** Takes places under the new lease and ends what was taken over meanwhile; resolves with whether that is known of all. */
+  readmit(): Promise<boolean>;
+  /** Ends the sessions that wait for a lease; resolves when nothing of them is left. */
   end(): Promise<void>;
 }
 
@@ -127,7 +128,7 @@ class WorkerTenure implements Tenure {
     const { sessions } = this.#deps;
     const doubt = {};
     this.#doubted = doubt;
-    sessions.suspend();
+    sessions.suspend('doubt');
     lease.confirm().then(
       () => this.#lease === lease && this.#doubted === doubt && sessions.resume(),
       // Lost: `#lose` sees to the sessions.
@@ -156,31 +157,23 @@ class WorkerTenure implements Tenure {
   async #lose(lease: Lease): Promise<void> {
     if (this.#closed || this.#lease !== lease) return;
     this.#lease = undefined;
-    const { log, sessions, wheel } = this.#deps;
+    const { log, sessions } = this.#deps;
     const why = lease.lost.reason as LeaseLoss;
     const grace = why === 'deposed' ? Math.max(this.#deps.grace, DEPOSED_GRACE) : this.#deps.grace;
     log.error(
       { reason: 'lease_lost', why, grace },
       grace > 0 ? 'lease lost, sessions wait for another' : 'lease lost, ending every session',
     );
-    if (grace > 0) {
-      this.#kept = true;
-      sessions.suspend();
-      this.#cancelGrace = wheel.after(grace, () => {
-        this.#kept = false;
-        log.error({ reason: 'lease_lost' }, 'no lease in time, ending every session');
-        void sessions.end();
-      });
-    } else {
-      await sessions.end();
-    }
+    sessions.suspend('lease');
+    if (grace > 0) this.#keep(grace, 'no lease in time, ending every session');
+    else await sessions.end();
     await lease[Symbol.asyncDispose]();
     await this.#renew(FIRST_RETRY);
   }
 
   async #renew(pause: number): Promise<void> {
     if (this.#closed) return;
-    const { ledger, log, sessions, wheel } = this.#deps;
+    const { ledger, log, wheel } = this.#deps;
     try {
       const next = await ledger.lease(this.#record);
       if (this.#closed) return await next[Symbol.asyncDispose]();
@@ -193,8 +186,33 @@ class WorkerTenure implements Tenure {
       return;
     }
     if (!this.#kept) return;
-    this.#kept = false;
+    this.#keep(Math.max(this.#deps.grace, DEPOSED_GRACE), 'sessions could not be taken in again in time, ending them');
+    await this.#readmit();
+  }
+
+  /** Sessions that wait for a lease are kept for so many milliseconds from now. */
+  #keep(grace: number, over: string): void {
+    const { log, sessions, wheel } = this.#deps;
+    this.#kept = true;
     this.#cancelGrace();
-    await sessions.readmit();
+    this.#cancelGrace = wheel.after(grace, () => {
+      this.#kept = false;
+      log.error({ reason: 'lease_lost' }, over);
+      void sessions.end();
+    });
+  }
+
+  /** Takes the sessions in under the present lease, as long as it is had; what the store could not say is asked again. */
+  async #readmit(): Promise<void> {
+    const { sessions, wheel } = this.#deps;
+    const lease = this.#lease;
+    const settled = await sessions.readmit();
+    if (this.#lease !== lease || this.#closed || !this.#kept) return;
+    if (settled) {
+      this.#kept = false;
+      this.#cancelGrace();
+    } else {
+      this.#cancelRetry = wheel.after(FIRST_RETRY, () => void this.#readmit());
+    }
   }
 }

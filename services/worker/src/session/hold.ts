@@ -8,8 +8,8 @@
 import { CausewayError } from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
 
-/** `taking_over`: the child is not there yet. `lease`: whether it may be touched is not known. `giving_up`: calls are finished first. */
-export type HoldReason = 'taking_over' | 'lease' | 'giving_up';
+/** `taking_over`: the child is not there yet. `lease`: there is none, or not for it yet. `doubt`: whether it is good is not known. `giving_up`: calls are finished first. */
+export type HoldReason = 'taking_over' | 'lease' | 'doubt' | 'giving_up';
 
 export interface Held {
   readonly bytes: number;
@@ -38,6 +38,10 @@ export class Hold {
   passes(kind: 'request' | 'notification' | 'response'): boolean {
     if (this.#reasons.size === 0) return true;
     return kind !== 'request' && this.#reasons.size === 1 && this.#reasons.has('giving_up');
+  }
+
+  has(reason: HoldReason): boolean {
+    return this.#reasons.has(reason);
   }
 
   begin(reason: HoldReason): void {

@@ -18,6 +18,7 @@ import { exitFacts } from './outcome.ts';
 import type { Ownership } from './ownership.ts';
 import { buildParts, type SessionParts } from './parts.ts';
 import { Readers } from './readers.ts';
+import { readmit } from './readmission.ts';
 import type { SessionDeps, SessionHeld, SessionOpening } from './deps.ts';
 import { keepsRecord, transition, type EndReason, type SessionEvent, type SessionState } from './states.ts';
 import { deliver } from './upstream.ts';
@@ -156,26 +157,25 @@ export class Session {
     }
   }
 
-  /** The worker's lease is in doubt: the child is not touched, and is not listened to. */
-  suspend(): void {
-    this.#hold.begin('lease');
+  /** The worker's lease is lost, or in doubt: until `resume` the child is not touched, and is not listened to. */
+  suspend(why: 'lease' | 'doubt'): void {
+    this.#hold.begin(why);
     this.readers.suspend(true);
   }
 
-  /** It is good again. */
-  resume(): void {
-    this.readers.suspend(false);
-    this.#hold.end('lease');
+  resume(why: 'lease' | 'doubt'): void {
+    this.#hold.end(why);
+    this.readers.suspend(this.#hold.has('lease') || this.#hold.has('doubt'));
   }
 
-  /** The lease is another one: takes a place under it. Rejects with CausewayError: `cluster.unavailable` says that it is not known yet. */
-  async readmit(): Promise<void> {
-    const { permit } = this.#held;
-    if (permit === undefined) throw new CausewayError('cluster.moved');
-    const next = await this.#deps.admit(permit.claim, { signal: this.#abandon.signal, revoked: () => this.close('revoked') });
-    if (this.#abandon.signal.aborted) return next.release();
-    this.#held.permit = next;
-    if (!(await this.ownership.confirm())) throw new CausewayError('cluster.moved');
+  /** The lease that it was held under is lost. */
+  get waiting(): boolean {
+    return this.#hold.has('lease');
+  }
+
+  /** The lease is another one; as `readmit`. */
+  readmit(): Promise<void> {
+    return readmit({ parts: this.#parts, deps: this.#deps, held: this.#held, abandon: this.#abandon.signal });
   }
 
   /**
