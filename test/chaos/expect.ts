@@ -22,11 +22,11 @@ export interface LossBounds {
 export const KILLED: LossBounds = { inFlight: 4_000, served: 5_000 };
 
 /** Reasons of calls whose fate is unknown, ours and the client's own. */
-export const UNKNOWN = [
+export const UNKNOWN: readonly string[] = [
   'cluster.owner_lost',
+  'cluster.owner_silent',
   'cluster.owner_unheard',
   'cluster.unavailable',
-  'cluster.owner_silent',
   'session.ended',
   'client.stream_ended',
 ];
