@@ -160,6 +160,7 @@ export class Session {
   /** The worker's lease is lost, or in doubt: until `resume` the child is not touched, and is not listened to. */
   suspend(why: 'lease' | 'doubt'): void {
     this.#hold.begin(why);
+    if (why === 'lease') this.#hold.end('doubt');
     this.readers.suspend(true);
   }
 
