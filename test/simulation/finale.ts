@@ -17,7 +17,7 @@ export async function assertServed(stage: Stage): Promise<void> {
   for (const [session, outcome] of await settle(stage, calls)) {
     const { token, name } = session;
     const living = judge.living(token);
-    if (session.deleted !== undefined) {
+    if (judge.isDeleted(session)) {
       assert.ok(outcome.kind === 'error' && outcome.status === 404, `${name} was deleted, and answers ${JSON.stringify(outcome)}`);
     } else if (outcome.kind === 'answer') {
       const { child } = judge.run(outcome.nonce)!;

@@ -78,6 +78,11 @@ export class Judge {
     world.records.written = (token, record) => this.#written(token, record);
   }
 
+  /** Its end was promised, and nothing has been lost since that said so: a former owner within its grace may not know it. */
+  isDeleted({ deleted }: Known): boolean {
+    return deleted !== undefined && this.wiped < deleted;
+  }
+
   get now(): number {
     return this.#world.time.now();
   }
@@ -115,7 +120,7 @@ export class Judge {
     this.#assert(!this.#refused.has(nonce), `${nonce} ran after it was said not to have`, token);
     this.#assert(!worker.member.crashed && !worker.member.stopped, `${nonce} ran at a worker that stands still`, token);
     this.#assert(worker.member.leaseUntil > this.now, `${nonce} ran without a lease`, token);
-    this.#assert(call.session.deleted === undefined, `${nonce} ran after the session was deleted`, token);
+    this.#assert(!this.isDeleted(call.session), `${nonce} ran after the session was deleted`, token);
     this.#assert(call.due() + TRANSIT >= this.now, `${nonce} ran after its deadline`, token);
     const record = this.#world.records.get(token);
     if (record && !this.#wipedSince(this.now))
