@@ -99,6 +99,6 @@ function wipe(stage: Stage): void {
   const kind = world.time.pick(['log', 'records', 'made anew'] as const);
   stage.say('wipe', kind);
   if (kind === 'log') return world.log.wipe();
-  judge.wiped = judge.now;
+  judge.wipe();
   world.records.wipe(kind === 'made anew');
 }

@@ -43,14 +43,16 @@ export async function assertNothingLeft(stage: Stage): Promise<void> {
     stage,
     sessions.map((session) => deleteUntilAnswered(stage, session)),
   ))
-    assert.match(status, /^(200|404)/);
+    // After a loss of all records a former owner may have the session again, behind the one that the edges know.
+    assert.match(status, judge.wiped >= 0 ? /^(200|404|503 cluster.owner_silent)/ : /^(200|404)/);
   // Sessions whose edge died before it could name them to their client are ended as an operator ends them.
   const { bus, subjects } = edges[0]!.member.cluster;
   for (const { token, worker } of judge.children)
     bus.publish(subjects.control(worker.member.id), encode({ t: 'end', session: token }), subjects.edgeInbox('e' as EdgeId));
   await stage.run(20_000);
   assert.equal(judge.children.length, 0, 'no child is left');
-  for (const { name, token } of sessions) assert.equal(world.records.get(token), undefined, `${name} has no record any more`);
+  for (const { name, token } of judge.wiped >= 0 ? [] : sessions)
+    assert.equal(world.records.get(token), undefined, `${name} has no record any more`);
   for (const { wheel, member } of running) {
     // Its pulse, and the look at the records, if it does not look just now.
     assert.ok(wheel.size <= 2, 'no timer is left at a worker');

@@ -70,7 +70,7 @@ export class Judge {
   /** Since when a session has had children of two owners that may act. */
   readonly #double = new Map<SessionToken, number>();
   #failure: Error | undefined;
-  /** The session records were emptied at that time: what was known of ends and owners is gone. */
+  /** When the session records were emptied. */
   wiped = -Infinity;
 
   constructor(world: World) {
@@ -87,19 +87,28 @@ export class Judge {
     return this.#world.time.now();
   }
 
+  /** The session records are emptied now: what was known of ends and owners is gone. */
+  wipe(): void {
+    this.wiped = this.now;
+    this.#epochs.clear();
+    this.#recorded.clear();
+  }
+
   run(nonce: string): Run | undefined {
     return this.#runs.get(nonce);
   }
 
   /** A child was started. */
   started(child: SimulatedChild): void {
-    const { token, epoch } = child;
+    const { token, epoch, worker } = child;
     const before = this.#epochs.get(token) ?? 0;
-    this.#assert(epoch > before, `a child of epoch ${epoch} after one of ${before}`, token);
+    // A worker that has been given up may not know it yet: its child is given nothing.
+    if (worker.member.leaseUntil > this.now) this.#assert(epoch > before, `a child of epoch ${epoch} after one of ${before}`, token);
     const known = this.sessions.get(token);
     // Who began to take it over before it was deleted starts a child in vain, and stops it.
-    this.#assert(known?.deleted === undefined || this.now - known.deleted < LOOKED_AFTER, 'a child of a deleted session', token);
-    this.#epochs.set(token, epoch);
+    const deleted = known !== undefined && this.isDeleted(known) ? known.deleted! : this.now;
+    this.#assert(this.now - deleted < LOOKED_AFTER, 'a child of a deleted session', token);
+    this.#epochs.set(token, Math.max(epoch, before));
     this.#children.set(token, (this.#children.get(token) ?? new Set()).add(child));
   }
 
