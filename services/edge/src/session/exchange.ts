@@ -19,6 +19,8 @@ export interface Exchange {
   readonly name: string;
   /** Address of the answers. */
   readonly to: string;
+  /** Position of the last frame of the stream that it follows, 0 before the first. */
+  readonly heard: number;
   /** The worker that was sent to is not to be waited for any more: another will be. */
   unbind(): void;
   /** Sends a message that names this exchange as its reply address. Throws BusError. */

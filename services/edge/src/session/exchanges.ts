@@ -90,6 +90,9 @@ export class Exchanges implements Disposable {
     return {
       name,
       to,
+      get heard() {
+        return entry.position?.seq ?? 0;
+      },
       unbind: () => {
         this.#bind(name, entry, undefined);
         entry.position = undefined;
