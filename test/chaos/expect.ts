@@ -22,7 +22,14 @@ export interface LossBounds {
 export const KILLED: LossBounds = { inFlight: 4_000, served: 5_000 };
 
 /** Reasons of calls whose fate is unknown, ours and the client's own. */
-export const UNKNOWN = ['cluster.owner_lost', 'cluster.unavailable', 'cluster.owner_silent', 'session.ended', 'client.stream_ended'];
+export const UNKNOWN: readonly string[] = [
+  'cluster.owner_lost',
+  'cluster.owner_silent',
+  'cluster.owner_unheard',
+  'cluster.unavailable',
+  'session.ended',
+  'client.stream_ended',
+];
 
 const texts = (calls: readonly CallRecord[]) => calls.slice(0, 6).map(describeCall).join('; ');
 

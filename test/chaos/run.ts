@@ -4,7 +4,7 @@
  */
 import type { TestContext } from 'node:test';
 import type { Entry, Ledger } from '../harness/ledger.ts';
-import type { Random } from '../harness/random.ts';
+import { pick, type Random } from '../harness/random.ts';
 import type { Census } from './census.ts';
 import type { World } from './cluster.ts';
 import { figures, print, type Figures } from './figures.ts';
@@ -15,6 +15,7 @@ import { describeViolations, violation, type Violation } from './invariants/viol
 import type { Eye } from './kv.ts';
 import type { Load } from './load.ts';
 import type { CallRecord, SessionRecord } from './records.ts';
+import type { Unit } from './unit.ts';
 
 export interface Stage {
   readonly world: World;
@@ -111,6 +112,21 @@ export class Run {
       .map(({ session, transport, end }) => `${session} (${transport}) ${end}`);
   }
 
+  /** A worker with sessions of every kind, by chance. */
+  async someWorker(): Promise<Unit> {
+    const { world, random, load, census } = this.stage;
+    const { live } = await census.next();
+    const held = load.sessions().filter(({ transport }) => transport === 'streamable');
+    const serves = (id: string) =>
+      new Set(
+        held.filter((one) => live.some(({ worker, session }) => worker === id && one.id.includes(session))).map(({ server }) => server),
+      );
+    const able = world.workers.filter(({ id }) => serves(id).size === 2);
+    if (able.length > 0) return pick(random, able);
+    await load.reopen(() => random(3) === 0);
+    return this.someWorker();
+  }
+
   /** Sessions whose child lived at that worker when the fault struck. */
   sessionsOf(worker: string): readonly SessionRecord[] {
     const { census, load } = this.stage;
@@ -183,7 +199,8 @@ async function judge(run: Run): Promise<readonly Violation[]> {
       .map(({ name, process }) => violation('I4', `${name} ended by itself`, process.stderr().slice(-1_000))),
   ];
   return all.filter((one) => {
-    const key = `${one.invariant} ${one.what} ${JSON.stringify(one.evidence)}`;
+    const { session } = one.evidence as { readonly session?: string };
+    const key = `${one.invariant} ${one.what} ${session ?? JSON.stringify(one.evidence)}`;
     if (stage.reported.has(key)) return false;
     stage.reported.add(key);
     return true;

@@ -82,43 +82,45 @@ describe('limits', () => {
     }),
   );
 
-  it(
-    'F36 (leaderless) the same while the leader of the ledger is killed every few seconds: never one too many, in the end exactly 20',
-    faults.fault(async (run) => {
-      const { world, eye } = run.stage;
-      await using all = racers('narrow', RACER_KEYS);
-      run.strike();
-      let over = false;
-      const killing = (async () => {
-        while (!over) {
-          const leader = await eye.leader('workers');
-          const node = world.nats.nodes.find(({ name }) => name === leader)!;
-          await world.killNode(node);
-          await run.lasts(500);
-          await node.start();
-          await run.lasts(4_000);
+  if (FULL)
+    it(
+      'F36 (leaderless) the same while the leader of the ledger is killed every few seconds: never one too many, in the end exactly 20',
+      faults.fault(async (run) => {
+        const { world, eye } = run.stage;
+        await using all = racers('narrow', RACER_KEYS);
+        run.strike();
+        let over = false;
+        const killing = (async () => {
+          while (!over) {
+            const leader = await eye.leader('workers');
+            // In office for long enough to renew leases, so that the fault is the ledger's alone.
+            await run.lasts(3_000);
+            const node = world.nats.nodes.find(({ name }) => name === leader)!;
+            await world.killNode(node);
+            await run.lasts(500);
+            await node.start();
+          }
+        })();
+        try {
+          for (let round = 0; round < (FULL ? 20 : 2); round++) {
+            const crowd = await all.crowd(CROWD);
+            for (const { refusal, answer } of crowd) if (refusal) assert.ok([503, 504].includes(refusal.status), answer.text);
+            assert.ok(all.ids.length <= NARROW, `${all.ids.length} were admitted`);
+            // Who was refused for want of a leader comes again, until the server is full.
+            await until(60_000, 'the server to be full', async () =>
+              (await all.open()).refusal?.reason === 'limit.server' ? true : undefined,
+            );
+            assert.equal(all.ids.length, NARROW);
+            await all.close();
+            await untilEmpty(run, 'narrow', 30_000);
+          }
+        } finally {
+          over = true;
+          await killing;
         }
-      })();
-      try {
-        for (let round = 0; round < (FULL ? 20 : 2); round++) {
-          const crowd = await all.crowd(CROWD);
-          for (const { refusal, answer } of crowd) if (refusal) assert.ok([503, 504].includes(refusal.status), answer.text);
-          assert.ok(all.ids.length <= NARROW, `${all.ids.length} were admitted`);
-          // Who was refused for want of a leader comes again, until the server is full.
-          await until(60_000, 'the server to be full', async () =>
-            (await all.open()).refusal?.reason === 'limit.server' ? true : undefined,
-          );
-          assert.equal(all.ids.length, NARROW);
-          await all.close();
-          await untilEmpty(run, 'narrow', 30_000);
-        }
-      } finally {
-        over = true;
-        await killing;
-      }
-      await run.recovered(30_000);
-    }),
-  );
+        await run.recovered(30_000);
+      }),
+    );
 
   it(
     'F37 kill -9 a worker that holds places: they come back within 35 s, exactly those',

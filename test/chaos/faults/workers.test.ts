@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hostile } from '../../harness/processes.ts';
-import { pick } from '../../harness/random.ts';
 import { post } from '../../harness/speak.ts';
 import { refusalOf } from '../attempts.ts';
 import { assertRehomed, KILLED } from '../expect.ts';
@@ -15,8 +14,7 @@ describe('faults of workers', () => {
   it(
     'F02 kill -9 a worker: calls in flight answer owner_lost within 4 s, sessions with recovery are served elsewhere within 5 s, others end',
     faults.fault(async (run) => {
-      const { world, random } = run.stage;
-      const lost = pick(random, world.workers);
+      const lost = await run.someWorker();
       await run.occupy(8_000, (client) => numberOf(client) % 5 === 0);
       run.strike();
       await lost.kill();
@@ -27,8 +25,8 @@ describe('faults of workers', () => {
   it(
     'F08 SIGSTOP a worker past its lease and continue it: its sessions went on elsewhere, it runs nothing twice and nothing late',
     faults.fault(async (run) => {
-      const { world, random, census } = run.stage;
-      const stopped = pick(random, world.workers);
+      const { census } = run.stage;
+      const stopped = await run.someWorker();
       await run.occupy(4_000, (client) => numberOf(client) % 5 === 0);
       run.strike();
       const { id } = stopped;

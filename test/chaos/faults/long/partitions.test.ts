@@ -7,7 +7,6 @@ import { assertNoneFailed, assertRehomed, untilReady } from '../../expect.ts';
 import { numberOf } from '../../load.ts';
 import type { Run } from '../../run.ts';
 import { openFaults } from '../../stage.ts';
-import type { Unit } from '../../unit.ts';
 
 /** Milliseconds until a worker that is cut off must have stopped acting, and its children must be gone. */
 const FENCED = 14_000;
@@ -22,8 +21,8 @@ describe('silent partitions', () => {
 
   /** A worker that hears nothing stops, its sessions go on elsewhere, and it comes back as a new owner of nothing. */
   async function cutOff(run: Run, how: 'silent' | 'silent down'): Promise<void> {
-    const { world, random, census } = run.stage;
-    const parted: Unit = pick(random, world.workers);
+    const { census } = run.stage;
+    const parted = await run.someWorker();
     await run.occupy(10_000, (client) => numberOf(client) % 5 === 0);
     run.strike();
     const { id } = parted;

@@ -26,8 +26,7 @@ describe('processes that stand still', () => {
   it(
     'F07 SIGSTOP a worker for 3 s: nothing fails, nothing runs twice, no session is lost',
     faults.fault(async (run) => {
-      const { world, random } = run.stage;
-      const stopped = pick(random, world.workers);
+      const stopped = await run.someWorker();
       run.strike();
       stopped.stop();
       await run.lasts(3_000);
@@ -143,8 +142,7 @@ describe('processes that stand still', () => {
   it(
     'F31 a second SIGTERM while a worker drains: it exits at once with 1, and all goes on as after kill -9',
     faults.fault(async (run) => {
-      const { world, random } = run.stage;
-      const drained = pick(random, world.workers);
+      const drained = await run.someWorker();
       const { id } = drained;
       await run.occupy(15_000, (client) => numberOf(client) % 5 === 0);
       const exit = drained.term();
