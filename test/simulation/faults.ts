@@ -51,8 +51,7 @@ function disturbEdge(stage: Stage, kind: number, edge: SimulatedEdge): void {
   if (kind < 0.76) {
     stage.say('kill edge', member.id);
     edge.crash();
-    stage.edges.splice(stage.edges.indexOf(edge), 1);
-    stage.build();
+    stage.rebuild(edge);
   } else if (kind < 0.8) {
     stage.say('stop edge', member.id);
     edge.stop();
