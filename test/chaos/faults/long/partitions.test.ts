@@ -34,7 +34,7 @@ describe('silent partitions', () => {
       () => undefined,
       (error: Error) => error,
     );
-    await assertRehomed(run, id, { inFlight: 4_000, served: SERVED });
+    await assertRehomed(run, id, { inFlight: 4_000, served: SERVED, silent: true });
     const late = await gone;
     if (late) throw late;
     parted.heal();
