@@ -8,6 +8,7 @@ const EXPECTED: ReadonlySet<string> = new Set([
   'lease lost, sessions wait for another',
   'lease lost, ending every session',
   'no lease in time, ending every session',
+  'sessions could not be taken in again in time, ending them',
 ]);
 
 /** Lines that are kept for whoever looks at a schedule (`SIM_LOG=1`). */
@@ -15,9 +16,9 @@ const loud = process.env['SIM_LOG'] !== undefined;
 
 export class Chronicle {
   readonly #now: () => number;
-  /** Why a session ended, by the first 8 characters of its token; the last time counts. */
+  /** Why a session ended, by the first 8 characters of its token; by each of its owners. */
   readonly names = new Map<string, string>();
-  readonly endings = new Map<string, string>();
+  readonly endings = new Map<string, Set<string>>();
 
   constructor(now: () => number) {
     this.#now = now;
@@ -47,6 +48,10 @@ export class Chronicle {
     this.#take('sim', message, facts);
   }
 
+  #ended(session: string, reason: string): void {
+    this.endings.set(session, (this.endings.get(session) ?? new Set()).add(reason));
+  }
+
   #take(level: string, message: string, facts: Readonly<Record<string, unknown>>): void {
     const { session = '', of = '', err, ...more } = facts as { readonly session?: string; readonly of?: string; readonly err?: unknown };
     if (loud) {
@@ -58,6 +63,6 @@ export class Chronicle {
     if (level === 'error' || level === 'fatal') {
       assert.ok(EXPECTED.has(message), `${message}: ${err instanceof Error ? err.stack : JSON.stringify(facts)}`);
     }
-    if (message === 'session ended') this.endings.set(String(facts['session']), String(facts['reason']));
+    if (message === 'session ended') this.#ended(String(facts['session']), String(facts['reason']));
   }
 }

@@ -83,9 +83,9 @@ export class SimulatedEdge {
       try {
         if (method === 'POST') void post(edge, visit, req, res, Buffer.from(JSON.stringify(body)));
         else if (method === 'GET') get(edge, visit, req, res);
-        else void remove(edge, visit, req, res).catch((error: unknown) => refuse(res, asRefusal(error).error, edge));
+        else void remove(edge, visit, req, res).catch((error: unknown) => refuse(res, asRefusal(error).error, { log: edge.log }));
       } catch (error) {
-        refuse(res, asRefusal(error).error, edge);
+        refuse(res, asRefusal(error).error, { log: edge.log });
       }
     }, 'message');
     return response;

@@ -65,7 +65,8 @@ export class Stage {
       const response = this.clients.listen(this.#edge(), session);
       time.after(time.between(1_000, 30_000), () => response.leave());
     } else {
-      void this.clients.delete(this.#edge(), session);
+      this.#say(`DELETE of ${session.name}`);
+      void this.clients.delete(this.#edge(), session).then((status) => this.#say(`DELETE of ${session.name}`, status));
     }
   }
 
@@ -217,8 +218,8 @@ export class Stage {
     for (const { name, token } of judge.sessions.values())
       assert.equal(world.records.get(token), undefined, `${name} has no record any more`);
     for (const { wheel, member } of this.#running) {
-      // The look at the records, if it does not look just now.
-      assert.ok(wheel.size <= 1, 'no timer is left at a worker');
+      // Its pulse, and the look at the records, if it does not look just now.
+      assert.ok(wheel.size <= 2, 'no timer is left at a worker');
       assert.deepEqual({ ...member.ledger.workers().get(member.id)?.holds }, {}, 'no place is held');
     }
     for (const { wheel } of this.edges) assert.equal(wheel.size, 0, 'no timer is left at an edge');
@@ -230,8 +231,8 @@ export class Stage {
 
   /** A session may be over for a reason that nobody could help. */
   #mayBeOver({ ending, token, server }: Known): boolean {
-    const reason = this.chronicle.endings.get(token.slice(0, 8));
-    return ending || server === 'once' || this.judge.wiped >= 0 || (reason !== undefined && FINAL.has(reason));
+    const reasons = this.chronicle.endings.get(token.slice(0, 8));
+    return ending || server === 'once' || this.judge.wiped >= 0 || (reasons !== undefined && !FINAL.isDisjointFrom(reasons));
   }
 
   async #callUntilAnswered(session: Known): Promise<readonly [Known, Outcome]> {

@@ -65,7 +65,9 @@ export class SimulatedWorker {
   /** SIGTERM. */
   leave(timeout: number): void {
     const worker = this.#worker;
-    if (worker === undefined || this.leaving) return;
+    // One that has not started yet just ends.
+    if (worker === undefined) return this.crash();
+    if (this.leaving) return;
     this.leaving = true;
     const end = async (): Promise<void> => {
       await worker.drain(timeout);

@@ -21,9 +21,9 @@ export const limits = z
 export const worker = z
   .strictObject({
     grace: duration
-      .prefault('0s')
+      .optional()
       .describe(
-        'How long the children of a worker that is cut off from NATS are kept, untouched, once its lease has run out (after 14 s): their sessions go on if it comes back in time and nobody has taken them over.',
+        'How long the children of a worker that is cut off from NATS are kept, untouched, once its lease has run out (after 14 s): their sessions go on if it comes back in time and nobody has taken them over. Default: `60s` where no number of sessions is limited; with such a limit `0s`, for others may take their places.',
       ),
     capacity: count.prefault(256).describe('Sessions that this worker holds at once.'),
     spawnConcurrency: count.prefault(4).describe('Children that start at the same time.'),

@@ -110,8 +110,8 @@ export interface NatsConfig {
 }
 
 export interface WorkerConfig {
-  /** Milliseconds for which children outlive a lease that ran out. */
-  readonly grace: number;
+  /** Milliseconds for which children outlive a lease that ran out; absent: as the limits allow. */
+  readonly grace?: number;
   /** Sessions held at once. */
   readonly capacity: number;
   /** Children starting at once. */

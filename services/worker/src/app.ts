@@ -10,7 +10,7 @@ import { createControl } from './control.ts';
 import { EdgeWatch } from './edges.ts';
 import { openIntake } from './intake.ts';
 import { openMachine, type Machine } from './machine.ts';
-import type { WorkerOptions } from './options.ts';
+import { graceOf, type WorkerOptions } from './options.ts';
 import { probe } from './probe.ts';
 import type { SessionDeps } from './session/deps.ts';
 import { Session } from './session/session.ts';
@@ -51,10 +51,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const now = (): number => clock.monotonic();
   const capacity = new Capacity();
   const tenure = stack.use(
-    await openTenure(
-      { ledger: cluster.ledger, wheel, log, now, grace: options.worker.grace, sessions: capacity },
-      firstRecord(id, options),
-    ),
+    await openTenure({ ledger: cluster.ledger, wheel, log, now, grace: graceOf(options), sessions: capacity }, firstRecord(id, options)),
   );
   stack.use(await machine.sweep((mark) => isHeld(capacity, mark)));
   const { bus, subjects } = cluster;
@@ -85,6 +82,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
       capacity,
       edges,
       takeover,
+      awake: () => tenure.awake(),
       log,
       reply,
       build: (head) => build({ ...head, epoch: 1, created: clock.now() }),

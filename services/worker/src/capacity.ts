@@ -12,20 +12,28 @@ export class Capacity implements HeldSessions {
   /** An operator wants nothing new here; what is here goes on. */
   paused = false;
   readonly #sessions = new Map<SessionToken, Session>();
+  /** Ended, but with a record that could not be removed yet. */
+  readonly #unsettled = new Map<SessionToken, Session>();
   #draining = false;
 
   /** Takes a session in. Throws CausewayError `cluster.draining`, or what `build` throws. */
   admit(token: SessionToken, build: () => Session): Session {
     if (this.#draining || this.paused) throw new CausewayError('cluster.draining', { retryAfter: 1 });
-    if (this.#sessions.has(token)) throw new CausewayError('cluster.moved', { retryAfter: 1 });
+    if (this.find(token) !== undefined) throw new CausewayError('cluster.moved', { retryAfter: 1 });
     const session = build();
     this.#sessions.set(token, session);
-    void session.ended.then(() => this.#sessions.delete(token));
+    void session.ended.then(async () => {
+      this.#sessions.delete(token);
+      this.#unsettled.set(token, session);
+      await session.aftermath.settled;
+      this.#unsettled.delete(token);
+    });
     return session;
   }
 
+  /** Also one that has ended, as long as its record is there: what is asked of it is answered here, not by the next owner. */
   find(token: SessionToken): Session | undefined {
-    return this.#sessions.get(token);
+    return this.#sessions.get(token) ?? this.#unsettled.get(token);
   }
 
   get sessions(): readonly Session[] {
@@ -41,40 +49,44 @@ export class Capacity implements HeldSessions {
     this.#draining = true;
   }
 
-  suspend(): void {
-    for (const session of this.sessions) session.suspend();
+  suspend(why: 'lease' | 'doubt'): void {
+    for (const session of this.sessions) session.suspend(why);
   }
 
   resume(): void {
-    for (const session of this.sessions) session.resume();
+    for (const session of this.sessions) session.resume('doubt');
   }
 
-  async readmit(): Promise<void> {
-    await Promise.all(
-      this.sessions.map((session) =>
-        session.readmit().then(
-          () => session.resume(),
-          (error: unknown) => {
-            // Without the store nothing is known, and the grace that has begun anew decides.
-            if (!(error instanceof CausewayError) || error.reason !== 'cluster.unavailable') session.close('lease_lost');
-          },
-        ),
-      ),
-    );
+  async readmit(): Promise<boolean> {
+    await Promise.all(this.#waiting.map((session) => readmit(session)));
+    return this.#waiting.length === 0;
   }
 
   end(): Promise<void> {
-    return this.#all((session) => session.close('lease_lost'));
+    return this.#all(this.#waiting, (session) => session.close('lease_lost'));
   }
 
   /** The worker shuts down: whatever is left is left to others, or ends. */
   giveUp(): Promise<void> {
-    return this.#all((session) => session.giveUp());
+    return this.#all(this.sessions, (session) => session.giveUp());
   }
 
-  async #all(end: (session: Session) => void): Promise<void> {
-    const { sessions } = this;
+  get #waiting(): readonly Session[] {
+    return this.sessions.filter(({ waiting }) => waiting);
+  }
+
+  async #all(sessions: readonly Session[], end: (session: Session) => void): Promise<void> {
     for (const session of sessions) end(session);
     await Promise.all(sessions.map(({ ended }) => ended));
+  }
+}
+
+async function readmit(session: Session): Promise<void> {
+  try {
+    await session.readmit();
+    session.resume('lease');
+  } catch (error) {
+    // Without the store nothing is known; it is tried again.
+    if (!(error instanceof CausewayError) || error.reason !== 'cluster.unavailable') session.close('lease_lost');
   }
 }

@@ -37,6 +37,8 @@ export interface IntakeDeps {
   readonly losses: () => number;
   /** What operators ask of this worker. */
   readonly control: (message: BusMessage) => void;
+  /** Told of every message before it is handled. */
+  readonly awake: () => void;
   /** A new session for this opening, not started yet. Throws CausewayError. */
   readonly build: (head: OpenHead) => Session;
 }
@@ -46,6 +48,7 @@ export async function openIntake(deps: IntakeDeps): Promise<Disposable> {
   const all = deps.cluster.subjects.workerAll(deps.worker);
   const subscription = await deps.cluster.bus.subscribe(all, (message) => {
     try {
+      deps.awake();
       receive(deps, tail(message.subject, all), message);
     } catch (error) {
       deps.log.error({ err: error }, 'message of the bus not handled');

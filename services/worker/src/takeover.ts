@@ -46,7 +46,12 @@ export class Takeover {
   async take(head: ClaimHead, reply: string, answer: (head: DownHead) => void): Promise<void> {
     const { capacity, cluster, worker } = this.#deps;
     const here = capacity.find(head.session);
-    if (here && (await this.#isHere(here, head))) return answer({ t: 'ok', place: here.place });
+    if (here && !here.aftermath.moved) return this.#askHere(here, head, reply, answer);
+    // What this worker has let go it may take up again when nothing of it is left.
+    if (here && head.t === 'restore' && !capacity.draining) {
+      await here.ended;
+      return this.take(head, reply, answer);
+    }
     const stored = await cluster.sessions.get(head.session);
     if (stored === undefined || stored.record.identity !== head.identity) throw new CausewayError('request.session_unknown');
     const { record } = stored;
@@ -62,19 +67,16 @@ export class Takeover {
       throw new CausewayError('request.session_unknown');
     }
     // While its owner was looked for another edge may have asked for the same.
-    if (capacity.find(head.session)) return this.take(head, reply, answer);
+    if (capacity.find(head.session) !== here) return this.take(head, reply, answer);
     capacity.admit(head.session, () => this.#deps.build(head.session, stored)).restore(stored, reply);
   }
 
-  /** Whether the session is open here, or becomes so. One that is ending under the owner that was asked is waited for. */
-  async #isHere(here: Session, { session, from }: ClaimHead): Promise<boolean> {
-    if (here.closing && here.place.epoch === from.epoch) {
-      await here.ended;
-      return false;
-    }
-    if (await here.begun) return !here.closing;
-    if (this.#deps.capacity.find(session) === here) throw new CausewayError('cluster.moved', { retryAfter: 1 });
-    return false;
+  /** The session is here. Whoever would forget its owner has not reached it, or not yet. */
+  async #askHere(here: Session, head: ClaimHead, reply: string, answer: (head: DownHead) => void): Promise<void> {
+    const { place } = here;
+    if (head.t === 'forget' && head.from.epoch === place.epoch) return here.control({ t: 'close', identity: head.identity }, reply);
+    if (!(await here.begun) && this.#deps.capacity.find(head.session) === here) throw new CausewayError('cluster.moved', { retryAfter: 1 });
+    answer({ t: 'ok', place });
   }
 
   #mayRestart(record: SessionRecord): boolean {

@@ -2,10 +2,11 @@
  * Owns this worker's right to act: the lease in the ledger, and what becomes of its sessions while it is in doubt,
  * lost, and had again.
  *
- * Invariants: a session is touched only while the lease is good; after a moment without the bus it is good again only
- * when the store has acknowledged it, for meanwhile it may have been taken away; without a lease no session is taken
- * in; those that were held are kept untouched for `grace` and end after it, and a lease that was had again in time
- * keeps only what nobody has taken over; it is asked for until it is granted or the worker ends.
+ * Invariants: a session is touched only while the lease is good; after a moment without the bus, or one in which this
+ * process stood still, it is good again only when the store has acknowledged it, for meanwhile it may have been taken
+ * away; without a lease no session is taken in; those that were held are kept untouched for `grace` and end after it,
+ * and a lease that was had again in time keeps only what nobody has taken over; it is asked for until it is granted or
+ * the worker ends.
  */
 import type { AdmitOptions, Claim, Ledger, Lease, LeaseLoss, NewRecord, Permit, RecordChange } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
@@ -20,6 +21,8 @@ export interface Tenure extends AsyncDisposable {
   admit(claim: Claim, options: AdmitOptions): Promise<Permit>;
   /** The bus is lost, or back. */
   connected(is: boolean): void;
+  /** Something has come in: if this process stood still before, it may have been given up meanwhile. */
+  awake(): void;
 }
 
 export interface TenureDeps {
@@ -34,11 +37,12 @@ export interface TenureDeps {
 
 /** What is done to all sessions of the worker. */
 export interface HeldSessions {
-  suspend(): void;
+  /** `lease`: until it is readmitted. `doubt`: until `resume`. */
+  suspend(why: 'lease' | 'doubt'): void;
   resume(): void;
-  /** Takes places under the new lease and ends what was taken over meanwhile; resolves when it is settled. */
-  readmit(): Promise<void>;
-  /** Ends every session; resolves when nothing of them is left. */
+  /** Takes places under the new lease and ends what was taken over meanwhile; resolves with whether that is known of all. */
+  readmit(): Promise<boolean>;
+  /** Ends the sessions that wait for a lease; resolves when nothing of them is left. */
   end(): Promise<void>;
 }
 
@@ -47,6 +51,8 @@ const FIRST_RETRY = 500;
 const LAST_RETRY = 10_000;
 /** Milliseconds without the bus in which nobody can have taken the lease away (takeover.ts, `SILENCE`). */
 const UNNOTICED = 1_000;
+/** Milliseconds between two signs that this process runs. */
+const PULSE = 500;
 /** Milliseconds for which the sessions of a lease that was taken away are kept, to find out which are still ours. */
 const DEPOSED_GRACE = 10_000;
 
@@ -62,6 +68,11 @@ class WorkerTenure implements Tenure {
   #record: NewRecord;
   #lease: Lease | undefined;
   #cutAt: number | undefined;
+  /** When this process was last seen running, by itself. */
+  #seen: number;
+  /** The latest doubt whether the lease is good. */
+  #doubted: object | undefined;
+  #cancelPulse: () => void = () => undefined;
   #closed = false;
   #cancelRetry: () => void = () => undefined;
   #cancelGrace: () => void = () => undefined;
@@ -71,10 +82,12 @@ class WorkerTenure implements Tenure {
   constructor(deps: TenureDeps, record: NewRecord) {
     this.#deps = deps;
     this.#record = record;
+    this.#seen = deps.now();
   }
 
   async open(): Promise<void> {
     this.#follow(await this.#deps.ledger.lease(this.#record));
+    this.#pulse();
   }
 
   get held(): boolean {
@@ -91,7 +104,7 @@ class WorkerTenure implements Tenure {
   }
 
   connected(is: boolean): void {
-    const { now, sessions } = this.#deps;
+    const { now } = this.#deps;
     if (!is) {
       this.#cutAt ??= now();
       return;
@@ -100,16 +113,37 @@ class WorkerTenure implements Tenure {
     this.#cutAt = undefined;
     const lease = this.#lease;
     if (gone < UNNOTICED || lease === undefined) return;
-    sessions.suspend();
+    this.#doubt(lease);
+  }
+
+  awake(): void {
+    const now = this.#deps.now();
+    const still = now - this.#seen;
+    this.#seen = now;
+    if (still >= UNNOTICED + PULSE && this.#lease !== undefined) this.#doubt(this.#lease);
+  }
+
+  /** No session is touched until the store has acknowledged the lease. */
+  #doubt(lease: Lease): void {
+    const { sessions } = this.#deps;
+    const doubt = {};
+    this.#doubted = doubt;
+    sessions.suspend('doubt');
     lease.confirm().then(
-      () => this.#lease === lease && sessions.resume(),
+      () => this.#lease === lease && this.#doubted === doubt && sessions.resume(),
       // Lost: `#lose` sees to the sessions.
       () => undefined,
     );
   }
 
+  #pulse(): void {
+    this.awake();
+    this.#cancelPulse = this.#deps.wheel.after(PULSE, () => this.#pulse());
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    this.#cancelPulse();
     this.#cancelRetry();
     this.#cancelGrace();
     await this.#lease?.[Symbol.asyncDispose]();
@@ -123,31 +157,23 @@ class WorkerTenure implements Tenure {
   async #lose(lease: Lease): Promise<void> {
     if (this.#closed || this.#lease !== lease) return;
     this.#lease = undefined;
-    const { log, sessions, wheel } = this.#deps;
+    const { log, sessions } = this.#deps;
     const why = lease.lost.reason as LeaseLoss;
     const grace = why === 'deposed' ? Math.max(this.#deps.grace, DEPOSED_GRACE) : this.#deps.grace;
     log.error(
       { reason: 'lease_lost', why, grace },
       grace > 0 ? 'lease lost, sessions wait for another' : 'lease lost, ending every session',
     );
-    if (grace > 0) {
-      this.#kept = true;
-      sessions.suspend();
-      this.#cancelGrace = wheel.after(grace, () => {
-        this.#kept = false;
-        log.error({ reason: 'lease_lost' }, 'no lease in time, ending every session');
-        void sessions.end();
-      });
-    } else {
-      await sessions.end();
-    }
+    sessions.suspend('lease');
+    if (grace > 0) this.#keep(grace, 'no lease in time, ending every session');
+    else await sessions.end();
     await lease[Symbol.asyncDispose]();
     await this.#renew(FIRST_RETRY);
   }
 
   async #renew(pause: number): Promise<void> {
     if (this.#closed) return;
-    const { ledger, log, sessions, wheel } = this.#deps;
+    const { ledger, log, wheel } = this.#deps;
     try {
       const next = await ledger.lease(this.#record);
       if (this.#closed) return await next[Symbol.asyncDispose]();
@@ -160,8 +186,33 @@ class WorkerTenure implements Tenure {
       return;
     }
     if (!this.#kept) return;
-    this.#kept = false;
+    this.#keep(Math.max(this.#deps.grace, DEPOSED_GRACE), 'sessions could not be taken in again in time, ending them');
+    await this.#readmit();
+  }
+
+  /** Sessions that wait for a lease are kept for so many milliseconds from now. */
+  #keep(grace: number, over: string): void {
+    const { log, sessions, wheel } = this.#deps;
+    this.#kept = true;
     this.#cancelGrace();
-    await sessions.readmit();
+    this.#cancelGrace = wheel.after(grace, () => {
+      this.#kept = false;
+      log.error({ reason: 'lease_lost' }, over);
+      void sessions.end();
+    });
+  }
+
+  /** Takes the sessions in under the present lease, as long as it is had; what the store could not say is asked again. */
+  async #readmit(): Promise<void> {
+    const { sessions, wheel } = this.#deps;
+    const lease = this.#lease;
+    const settled = await sessions.readmit();
+    if (this.#lease !== lease || this.#closed || !this.#kept) return;
+    if (settled) {
+      this.#kept = false;
+      this.#cancelGrace();
+    } else {
+      this.#cancelRetry = wheel.after(FIRST_RETRY, () => void this.#readmit());
+    }
   }
 }

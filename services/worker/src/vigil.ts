@@ -22,7 +22,7 @@ export interface VigilDeps {
 
 export class Vigil implements Disposable {
   readonly #deps: VigilDeps;
-  readonly #removing = new Set<Ownership>();
+  readonly #removing = new Map<Ownership, () => void>();
   #seen: RecordsExtent | undefined;
   #cancel: () => void;
   #closed = false;
@@ -32,9 +32,9 @@ export class Vigil implements Disposable {
     this.#cancel = deps.wheel.after(INTERVAL, () => void this.#look());
   }
 
-  /** The record of a session that has ended may still be there. */
-  removeLater(ended: Ownership): void {
-    if (this.#removing.size < MOST) this.#removing.add(ended);
+  /** The record of a session that has ended may still be there. Resolves when it is gone, or left to its age. */
+  async removeLater(ended: Ownership): Promise<void> {
+    if (this.#removing.size < MOST) await new Promise<void>((resolve) => this.#removing.set(ended, resolve));
   }
 
   [Symbol.dispose](): void {
@@ -50,9 +50,10 @@ export class Vigil implements Disposable {
       if (anew) log.warn({}, 'the session records were lost, writing ours again');
       this.#seen = extent;
       for (const session of sessions()) session.ownership.keep(extent, anew);
-      for (const ended of this.#removing) {
+      for (const [ended, removed] of this.#removing) {
         await ended.remove();
         this.#removing.delete(ended);
+        removed();
       }
     } catch (error) {
       // Without the store there is nothing to look at.

@@ -36,7 +36,9 @@ export class Member implements RecordStore {
   readonly bus: SimulatedBus;
   readonly sessions: SimulatedSessions;
   crashed = false;
-  /** When the right that its last acknowledged write gave is over, as the store knows it; 0: taken away, or never had. */
+  /** When the right is over that its last acknowledged write gave. */
+  fence = 0;
+  /** The same as the store knows it; 0: taken away, or never had. */
   leaseUntil = 0;
   readonly #world: World;
   #stopped: Waiting[] | undefined;
@@ -79,7 +81,9 @@ export class Member implements RecordStore {
     return this.#send(
       () => this.#world.log.put(worker, text, ttl, expect),
       (sequence) => {
-        if (worker === this.id && sequence > this.#taken) this.leaseUntil = Math.max(this.leaseUntil, sent + TIMES.fence);
+        if (worker !== this.id) return;
+        this.fence = Math.max(this.fence, sent + TIMES.fence);
+        if (sequence > this.#taken) this.leaseUntil = this.fence;
       },
     );
   }

@@ -3,6 +3,7 @@
  * `SIM_SEED=n` runs one schedule again, `SIM_RUNS=n` so many.
  */
 import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
 
 interface Order {
@@ -13,18 +14,16 @@ interface Order {
 /** In the thread: plays the schedules that were ordered. */
 export async function runHere(play: (seed: number) => Promise<void>): Promise<void> {
   const { first, runs } = workerData as Order;
-  let seed = first;
-  const failed = (error: unknown): void =>
-    parentPort!.postMessage(`SIM_SEED=${seed}: ${error instanceof Error ? error.stack : String(error)}`, []);
-  process.on('uncaughtException', failed);
-  for (; seed < first + runs; seed += 1) {
-    try {
-      await play(seed);
-    } catch (error) {
-      return failed(error);
-    }
+  const failures: unknown[] = [];
+  process.on('uncaughtException', (error) => failures.push(error));
+  for (let seed = first; seed < first + runs && failures.length === 0; seed += 1) {
+    await play(seed).catch((error: unknown) => failures.push(error));
+    // What nobody has caught is told only when the microtasks have come to rest.
+    await setImmediate();
+    const stacks = failures.map((error) => (error instanceof Error ? error.stack : String(error)));
+    if (failures.length > 0) parentPort!.postMessage(`SIM_SEED=${seed}: ${stacks.join('\n')}`, []);
   }
-  parentPort!.postMessage('', []);
+  if (failures.length === 0) parentPort!.postMessage('', []);
 }
 
 /** In the test: orders schedules of the program at `url`; resolves with what was run, rejects with the seed of the one that failed. */

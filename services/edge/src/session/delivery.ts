@@ -81,19 +81,31 @@ export class Delivery {
   }
 
   #send(place: Place): void {
-    const { edge, send, failed, late, over } = this.#options;
+    const { send, failed, over } = this.#options;
     if (over()) return;
     this.#place = place;
     this.#missed = 0;
     this.#sendings += 1;
     if (this.#sendings > MOST) return failed(new CausewayError('cluster.owner_silent', { retryAfter: 1 }));
     this.#cancelLate();
-    if (late) this.#cancelLate = edge.wheel.after(late.after, late.fn);
+    this.#awaitWord();
     try {
       send(place);
     } catch (error) {
       failed(busFailure(error));
     }
+  }
+
+  /** While the bus is away, and until it could have brought a word after that, no silence is the owner's. */
+  #awaitWord(): void {
+    const { edge, late } = this.#options;
+    if (!late) return;
+    this.#cancelLate = edge.wheel.after(late.after, () => {
+      const { cluster, clock, exchanges } = edge;
+      const heard = cluster.bus.status === 'connected' && clock.monotonic() - exchanges.reconnected >= late.after;
+      if (heard) late.fn();
+      else this.#awaitWord();
+    });
   }
 
   #miss(missing: Missing): void {

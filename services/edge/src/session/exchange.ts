@@ -2,7 +2,7 @@
  * Owns the words about an exchange: one stream of answers from one worker that this edge waits for. What becomes of
  * them is exchanges.ts's.
  */
-import type { DownHead, Place, UpHead } from '@causeway/cluster';
+import type { DownHead, Place, UpHead, VerdictHead } from '@causeway/cluster';
 import type { Identity, SessionToken, WorkerId } from '@causeway/protocol';
 
 export interface Listener {
@@ -43,3 +43,30 @@ export interface Followed {
 export const isListening = (stream: string): boolean => stream[12] === LISTENING;
 export const LISTENING = '-';
 export const CALLING = '_';
+
+interface Position {
+  readonly stream: Followed;
+  /** The last frame that was passed on. */
+  seq: number;
+  /** The rest was asked for, and the worker has not said yes or no. */
+  asking: boolean;
+}
+
+/** What the edge knows of one that runs. */
+export interface Entry {
+  readonly listener: Listener;
+  /** Somebody waits for an answer, not for whatever may come. */
+  readonly call: boolean;
+  owner: WorkerId | undefined;
+  /** The worker has said something that was passed on. */
+  spoken: boolean;
+  position: Position | undefined;
+}
+
+/**
+ * Whether a no to the question for the rest of a stream may mean that it was never begun. Of a call only that its
+ * session does not know it: one that has ended or moved meanwhile may have run it, and its answer been lost.
+ */
+export function mayBeNew({ call, spoken }: Entry, { reason }: VerdictHead): boolean {
+  return !spoken && (!call || reason === 'request.event_id');
+}

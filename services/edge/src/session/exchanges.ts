@@ -10,28 +10,12 @@
 import { BusError, decode, encode, PING, tail, type Cluster, type ControlHead, type DownHead, type Subscription } from '@causeway/cluster';
 import type { EdgeId, WorkerId } from '@causeway/protocol';
 import type { Clock, Log, Wheel } from '@causeway/runtime';
-import { CALLING, LISTENING, type Exchange, type Followed, type Listener } from './exchange.ts';
+import { CALLING, LISTENING, mayBeNew, type Entry, type Exchange, type Listener } from './exchange.ts';
 import { OwnerWatch } from './owner-watch.ts';
+import { Words } from './words.ts';
 
-interface Position {
-  readonly stream: Followed;
-  /** The last frame that was passed on. */
-  seq: number;
-  /** The rest was asked for, and the worker has not said yes or no. */
-  asking: boolean;
-}
-
-const MAX_LATE = 10_000; // words to workers that wait for the bus
-
-interface Entry {
-  readonly listener: Listener;
-  /** Somebody waits for an answer, not for whatever may come. */
-  readonly call: boolean;
-  owner: WorkerId | undefined;
-  /** The worker has said something that was passed on. */
-  spoken: boolean;
-  position: Position | undefined;
-}
+/** Milliseconds after which an owner that could not be asked for the rest of a stream is asked again. */
+const AGAIN = 500;
 
 export interface ExchangesDeps {
   readonly cluster: Cluster;
@@ -51,21 +35,26 @@ export class Exchanges implements Disposable {
   /** Called whenever an exchange with a deadline is over. */
   readonly #settled = new Set<() => void>();
   readonly #stops: readonly (() => void)[];
-  #late: { readonly subject: string; readonly head: ControlHead }[] = [];
+  readonly #words: Words;
+  readonly #clock: Clock;
+  /** The moment at which the bus came back last, in the clock's monotonic milliseconds. */
+  reconnected = -Infinity;
   #subscription: Subscription | undefined;
   #next = 0;
 
   constructor({ cluster, edge, clock, wheel, log }: ExchangesDeps) {
     this.#cluster = cluster;
+    this.#words = new Words(cluster.bus);
     const watch = {
       cluster,
       wheel,
       now: () => clock.monotonic(),
       lost: (worker: WorkerId) => this.#loseAll(worker),
-      lossy: (worker: WorkerId) => this.#askAll(this.#owners.names(worker)),
+      lossy: (worker: WorkerId) => this.#askAgain(this.#owners.names(worker)),
     };
     this.#owners = new OwnerWatch(watch, cluster.ledger.workers());
     this.#edge = edge;
+    this.#clock = clock;
     this.#wheel = wheel;
     this.#log = log;
     this.#stops = [
@@ -140,21 +129,17 @@ export class Exchanges implements Disposable {
     for (const name of [...this.#waiting.keys()]) this.#lose(name, 'owner');
   }
 
-  /** Tells a worker something that needs no answer; without a bus it is told when that is back. */
+  /** Tells a worker something that needs no answer. */
   tell(subject: string, head: ControlHead): void {
-    try {
-      this.#cluster.bus.publish(subject, encode(head));
-    } catch (error) {
-      if (!(error instanceof BusError)) throw error;
-      if (head.t === 'detach' && this.#late.length < MAX_LATE) this.#late.push({ subject, head });
-    }
+    this.#words.tell(subject, head);
   }
 
   #receive(name: string, entry: Entry, head: DownHead, body: Buffer): void {
     const { position } = entry;
     if (position?.asking && (head.t === 'ok' || head.t === 'no')) {
       position.asking = false;
-      if (entry.spoken) return head.t === 'no' ? this.#lose(name, 'owner') : undefined;
+      if (head.t === 'no' && !mayBeNew(entry, head)) return this.#lose(name, 'owner');
+      if (entry.spoken) return;
     }
     entry.spoken = true;
     if (position && head.t === 'server') {
@@ -166,8 +151,13 @@ export class Exchanges implements Disposable {
   }
 
   #undelivered(name: string, entry: Entry): void {
-    if (entry.position?.asking) this.#lose(name, 'owner');
-    else entry.listener.undelivered();
+    const { position } = entry;
+    if (!position?.asking) return entry.listener.undelivered();
+    // The owner may be about to find its way back to the bus; whether it does is found out for all that waits for it.
+    position.asking = false;
+    this.#wheel.after(AGAIN, () => {
+      if (this.#waiting.get(name) === entry && entry.position === position) this.#ask(name, entry);
+    });
   }
 
   /** Asks the owner for what follows the last frame that was passed on. */
@@ -190,15 +180,18 @@ export class Exchanges implements Disposable {
 
   /** The bus is back: what was sent meanwhile reached nobody here. */
   #takeUp(): void {
-    const late = this.#late;
-    this.#late = [];
-    for (const { subject, head } of late) this.tell(subject, head);
-    for (const { position } of this.#waiting.values()) if (position) position.asking = false;
-    this.#askAll(this.#waiting.keys());
+    this.reconnected = this.#clock.monotonic();
+    this.#words.resume();
+    this.#askAgain(this.#waiting.keys());
   }
 
-  #askAll(names: Iterable<string>): void {
-    for (const name of names) this.#ask(name, this.#waiting.get(name)!);
+  /** What was asked before a connection was lost may have been lost with it. */
+  #askAgain(names: Iterable<string>): void {
+    for (const name of names) {
+      const entry = this.#waiting.get(name)!;
+      if (entry.position) entry.position.asking = false;
+      this.#ask(name, entry);
+    }
   }
 
   #bind(name: string, entry: Entry, owner: WorkerId | undefined): void {

@@ -33,13 +33,14 @@ interface Watched {
   heard: number;
   /** The bus has found nobody once. */
   missed: boolean;
-  losses: number | undefined;
   cancel: () => void;
 }
 
 export class OwnerWatch implements Disposable {
   readonly #deps: OwnerWatchDeps;
   readonly #watched = new Map<WorkerId, Watched>();
+  /** How often each living worker was known to have lost its connection. */
+  readonly #losses = new Map<WorkerId, number>();
   #living: Living;
 
   /** `living`: the workers that have records. */
@@ -56,7 +57,6 @@ export class OwnerWatch implements Disposable {
       names: new Set([name]),
       heard: this.#deps.now(),
       missed: false,
-      losses: undefined,
       cancel: () => undefined,
     };
     this.#watched.set(worker, watched);
@@ -78,6 +78,7 @@ export class OwnerWatch implements Disposable {
   keep(living: Living): void {
     const before = this.#living;
     this.#living = living;
+    for (const worker of this.#losses.keys()) if (!living.has(worker)) this.#losses.delete(worker);
     for (const worker of [...this.#watched.keys()]) if (before.has(worker) && !living.has(worker)) this.#deps.lost(worker);
   }
 
@@ -95,12 +96,11 @@ export class OwnerWatch implements Disposable {
   }
 
   async #ask(worker: WorkerId, watched: Watched): Promise<void> {
-    const { cluster, now, lossy } = this.#deps;
+    const { cluster, now } = this.#deps;
     const pause = await cluster.bus.request(cluster.subjects.alive(worker), encode({ t: 'alive' }), { deadline: INTERVAL }).then(
       ({ data }) => {
         const answer = decode<AliveAnswer>(data)?.head;
-        if (answer !== undefined && watched.losses !== undefined && answer.losses !== watched.losses) lossy(worker);
-        watched.losses = answer?.losses ?? watched.losses;
+        if (answer !== undefined) this.#compare(worker, answer.losses);
         watched.heard = now();
         watched.missed = false;
         return INTERVAL;
@@ -108,6 +108,12 @@ export class OwnerWatch implements Disposable {
       (error: unknown) => this.#unanswered(worker, watched, error),
     );
     if (pause !== undefined && this.#watched.get(worker) === watched) this.#later(worker, watched, pause);
+  }
+
+  /** One that was never asked before may have lost its connection since whatever waits was sent. */
+  #compare(worker: WorkerId, losses: number): void {
+    if (losses !== (this.#losses.get(worker) ?? 0)) this.#deps.lossy(worker);
+    this.#losses.set(worker, losses);
   }
 
   /** Milliseconds until the next question; `undefined`: the worker is lost. */

@@ -73,6 +73,8 @@ export async function beginAgain(one: Beginning, stored: StoredSession): Promise
   const child = await start(one, () => parts.ownership.take(stored, deps.worker));
   const late = parts.wheel.after(parts.server.startTimeout, () => parts.close('start_timeout', startTimedOut(parts)));
   const write = (bytes: Buffer): void => {
+    // The lease may have been lost since the place was had.
+    if (!deps.mayAct()) throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
     if (!child.write(bytes)) throw new CausewayError('server.busy');
   };
   try {

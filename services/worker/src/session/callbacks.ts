@@ -2,18 +2,25 @@
  * Owns the child's questions to the client (sampling, elicitation, roots, ping): the id that the client
  * sees, and the way back to the child's. The answer may arrive through any edge.
  *
- * Invariants: an id given to a client is used once in the life of the session, whatever ids the child
- * uses (0 and "" included); an answer is delivered at most once; questions are bounded in number, and the
+ * Invariants: an id given to a client is used once in the life of the session, whatever ids the child uses (0 and ""
+ * included), and whoever owns the session: each epoch has a range of its own; an answer is delivered at most once; questions are bounded in number, and the
  * oldest, which its client has let be for the longest time, makes room.
  */
 import { slice, splice, withId, type Frame, type Span } from '@causeway/protocol';
 
 export const MAX_QUESTIONS = 256;
+/** Questions that one owner may ask under its epoch. */
+const RANGE = 1_000_000_000;
 
 export class Callbacks {
   /** The child's raw id by the number that the client was given. */
   readonly #asked = new Map<number, Buffer>();
-  #next = 1;
+  #next: number;
+
+  /** `epoch`: that of the session, from 1 on. */
+  constructor(epoch: number) {
+    this.#next = (epoch - 1) * RANGE + 1;
+  }
 
   get size(): number {
     return this.#asked.size;

@@ -33,8 +33,8 @@ export interface SessionDeps {
   admit(claim: Claim, options: AdmitOptions): Promise<Permit>;
   /** Calls in flight: how many one session may have, and those of each identity on this worker. */
   readonly calls: CallLimits;
-  /** Removes the record of an ended session as soon as the store is there again. */
-  removeLater(ended: Ownership): void;
+  /** Removes the record of an ended session as soon as the store is there again; resolves then. Never rejects. */
+  removeLater(ownership: Ownership): Promise<void>;
   /** Announces a start, whose outcome is then told. Throws CausewayError `server.crash_loop`. */
   attempt(server: string): Attempt;
   /** Answers an edge, where it asked for an answer; what the bus does not take is left to the edge's deadline. */

@@ -127,7 +127,7 @@ function notification(session: SessionParts, frame: Frame): void {
       return;
     }
     const bytes = oneLine(splice(frame.bytes, [{ span: frame.progressToken, bytes: call.progressToken }]));
-    if (fits(session, bytes)) call.stream.append(bytes, false, { dispensable: call.internal });
+    if (fits(session, bytes)) session.streams.present(call.stream).append(bytes, false, { dispensable: call.internal });
     return;
   }
   if (frame.method === 'notifications/cancelled') {

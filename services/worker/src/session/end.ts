@@ -2,7 +2,6 @@
  * Owns how a session ends: calls are answered, streams ended, the child stopped, the record removed unless another
  * owner may take the session over, the place given back when nothing is left.
  */
-import { verdictOf, type VerdictHead } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
 import type { SessionHeld } from './deps.ts';
 import { failCall } from './outcome.ts';
@@ -54,13 +53,6 @@ export function endSession(parts: SessionParts, held: SessionHeld, ending: Endin
   });
   if (reason === 'moved') parts.ownership.leave();
   return { forgotten, gone };
-}
-
-/** What whoever asked for the end is told. Once it was promised nobody may find the session again, even if this worker is lost next. */
-export function verdictOfEnd(forgotten: boolean): VerdictHead {
-  return forgotten
-    ? { t: 'ok' }
-    : verdictOf(new CausewayError('cluster.owner_unheard', { message: 'The session has ended, but its record could not be removed yet.' }));
 }
 
 async function forget({ ownership, wheel, log }: SessionParts, stays: boolean): Promise<boolean> {

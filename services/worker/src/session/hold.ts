@@ -3,30 +3,45 @@
  * worker's lease is in doubt, while it is given up.
  *
  * Invariants: the reasons to wait are a set; messages are let through in their order, or refused, each once; their
- * number is bounded. Pure.
+ * number is bounded, and how long each waits: whoever sent it would have given up.
  */
+import { CausewayError } from '@causeway/protocol';
+import type { Wheel } from '@causeway/runtime';
 
-/** `taking_over`: the child is not there yet. `lease`: whether it may be touched is not known. `giving_up`: calls are finished first. */
-export type HoldReason = 'taking_over' | 'lease' | 'giving_up';
+/** `taking_over`: the child is not there yet. `lease`: there is none, or not for it yet. `doubt`: whether it is good is not known. `giving_up`: calls are finished first. */
+export type HoldReason = 'taking_over' | 'lease' | 'doubt' | 'giving_up';
 
 export interface Held {
   readonly bytes: number;
   readonly pass: () => void;
-  readonly refuse: () => void;
+  /** `late`: the session is still here, but could not be touched in time; otherwise it has ended. */
+  readonly refuse: (late?: CausewayError) => void;
 }
 
 const MOST = 256;
 const MOST_BYTES = 16 * 1024 * 1024;
 
 export class Hold {
+  readonly #wheel: Wheel;
+  readonly #patience: number;
   readonly #reasons = new Set<HoldReason>();
-  #waiting: Held[] = [];
+  readonly #waiting = new Map<Held, () => void>();
   #bytes = 0;
+
+  /** `patience`: milliseconds that a message may wait. */
+  constructor(wheel: Wheel, patience: number) {
+    this.#wheel = wheel;
+    this.#patience = patience;
+  }
 
   /** Whether a message of this kind need not wait. While calls are finished, what finishes them gets through. */
   passes(kind: 'request' | 'notification' | 'response'): boolean {
     if (this.#reasons.size === 0) return true;
     return kind !== 'request' && this.#reasons.size === 1 && this.#reasons.has('giving_up');
+  }
+
+  has(reason: HoldReason): boolean {
+    return this.#reasons.has(reason);
   }
 
   begin(reason: HoldReason): void {
@@ -41,10 +56,14 @@ export class Hold {
 
   /** `false`: too many wait. */
   add(message: Held): boolean {
-    const full = this.#waiting.length >= MOST || (this.#bytes > 0 && this.#bytes + message.bytes > MOST_BYTES);
+    const full = this.#waiting.size >= MOST || (this.#bytes > 0 && this.#bytes + message.bytes > MOST_BYTES);
     if (full) return false;
     this.#bytes += message.bytes;
-    this.#waiting.push(message);
+    const late = (): void => {
+      this.#drop(message);
+      message.refuse(new CausewayError('cluster.owner_silent', { retryAfter: 2 }));
+    };
+    this.#waiting.set(message, this.#wheel.after(this.#patience, late));
     return true;
   }
 
@@ -54,9 +73,14 @@ export class Hold {
   }
 
   #take(): readonly Held[] {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    this.#bytes = 0;
+    const waiting = [...this.#waiting.keys()];
+    for (const message of waiting) this.#drop(message);
     return waiting;
+  }
+
+  #drop(message: Held): void {
+    this.#waiting.get(message)?.();
+    this.#waiting.delete(message);
+    this.#bytes -= message.bytes;
   }
 }

@@ -33,7 +33,7 @@ export function answerOn(
   more: { readonly index?: number; readonly opened?: true },
 ): void {
   const last = stream.kind === 'call' && --stream.answersLeft <= 0;
-  stream.append(bytes, last, more);
+  session.streams.present(stream).append(bytes, last, more);
   if (last) session.streams.done(stream);
 }
 

@@ -8,6 +8,8 @@
 import type { RecordsExtent, SessionRecord, SessionRecords, StoredSession } from '@causeway/cluster';
 import { CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
 
+const LOOKS = 4;
+
 export class Ownership {
   readonly #records: SessionRecords;
   readonly #token: SessionToken;
@@ -16,6 +18,8 @@ export class Ownership {
   #attempted: SessionRecord | undefined;
   #writing: Promise<void> = Promise.resolve();
   #over = false;
+  /** It was written again: a later owner, if there is one, puts it right within so many looks. */
+  #looks = 0;
 
   /** `moved`: somebody else owns the session. */
   constructor(records: SessionRecords, token: SessionToken, moved: () => void) {
@@ -72,22 +76,26 @@ export class Ownership {
   /** Writes the record again if the store, which has `extent`, has lost it; `anew`: the store is another one. */
   keep({ first, last }: RecordsExtent, anew: boolean): void {
     const stored = this.#stored;
-    if (stored === undefined || (!anew && stored.revision >= first && stored.revision <= last)) return;
+    if (stored === undefined || (!anew && this.#looks === 0 && stored.revision >= first && stored.revision <= last)) return;
+    this.#looks = Math.max(0, this.#looks - 1);
     this.#serially(() => this.#look());
   }
 
   /**
-   * Whether the session is still ours. It is written once more for this, so that whoever had read the record before,
-   * and believed its owner gone, can no longer take it. Rejects with `cluster.unavailable`.
+   * Whether the session is still ours after we had no lease, as the store says; then its record is written again, so
+   * that whoever has read it to take the session over comes too late. Rejects with `cluster.unavailable`.
    */
   async confirm(): Promise<boolean> {
     await this.#writing;
-    const stored = this.#stored;
-    if (stored === undefined || this.#over) return false;
-    const revision = await this.#records.replace(this.#token, stored.record, stored.revision);
-    if (revision === undefined) await this.#look();
-    else this.#stored = { ...stored, revision };
-    return !this.#over;
+    const mine = this.#stored;
+    if (mine === undefined || this.#over) return !this.#over;
+    const revision = await this.#records.replace(this.#token, mine.record, mine.revision);
+    if (revision !== undefined) {
+      this.#stored = { ...mine, revision };
+      return true;
+    }
+    await this.#look();
+    return !this.#over && this.confirm();
   }
 
   /** Removes the record if it is ours; what stands there of another owner stays. Rejects with `cluster.unavailable`. */
@@ -113,12 +121,17 @@ export class Ownership {
     const found = await this.#records.get(this.#token);
     if (found !== undefined && isSame(found.record, mine.record)) {
       this.#stored = { record: mine.record, revision: found.revision };
+    } else if (found !== undefined && found.record.epoch < mine.record.epoch) {
+      // A former owner, who could not know of us, wrote its own when all records were lost.
+      const revision = await this.#records.replace(this.#token, mine.record, found.revision);
+      if (revision !== undefined) this.#stored = { ...mine, revision };
     } else if (found !== undefined || (await this.#records.wasRemoved(this.#token))) {
       this.leave();
       this.#moved();
     } else {
       const revision = await this.#records.create(this.#token, mine.record);
       if (revision !== undefined) this.#stored = { ...mine, revision };
+      this.#looks = LOOKS;
     }
   }
 

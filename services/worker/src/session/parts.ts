@@ -69,7 +69,7 @@ export function buildParts(deps: SessionDeps, opening: SessionOpening, from: Sto
     calls,
     ownership,
     standing,
-    callbacks: new Callbacks(),
+    callbacks: new Callbacks(epoch),
     inquiries: new Inquiries(() => calls.mint()),
     callLimits: deps.calls,
     handshake: new Handshake({ parts: () => parts, deps, opening, held, opened }),

@@ -42,7 +42,7 @@ export class Readers {
 
   /** The one stream of a 2024-11-05 session. */
   openSse(name: string, to: string): void {
-    this.#session.streams.openSse(name, to);
+    this.#session.streams.open(name, 'sse', to);
     this.sync();
   }
 
@@ -50,6 +50,11 @@ export class Readers {
   suspend(on: boolean): void {
     this.#suspended = on;
     this.balance();
+  }
+
+  /** Whether what it asks for is there, or to be begun. */
+  knows({ after, stream }: ControlHead): boolean {
+    return after === undefined || (stream !== undefined && this.#session.streams.find(stream) !== undefined);
   }
 
   /** A GET: fresh, or with `Last-Event-ID`. The verdict precedes the first frame. */
@@ -61,8 +66,7 @@ export class Readers {
     }
     this.#session.reply(reply, { t: 'ok', revision: this.#session.revision() });
     if (head.after !== undefined) streams.resume(head.stream, reply, head.after);
-    else if (this.#session.transport === 'sse') streams.openSse(head.stream, reply);
-    else streams.openStandalone(head.stream, reply);
+    else streams.open(head.stream, this.#session.transport === 'sse' ? 'sse' : 'standalone', reply);
     this.#session.idle.touch();
     this.sync();
   }

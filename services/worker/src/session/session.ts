@@ -2,22 +2,23 @@
  * Owns one session: what it holds, its messages and its end. All its events come through here, one after the other;
  * how it begins is begin.ts's, what its events mean is pure code in states.ts, calls.ts, callbacks.ts and streams.ts.
  *
- * Invariants: at most one child; every call is answered before the session is over; the first reason to
- * end is kept; when `ended` resolves, the child's whole process group, the permit and every timer are gone, and the
- * record too unless another owner may take the session over.
+ * Invariants: at most one child; every call is answered before the session is over; the first reason to end is kept;
+ * when `ended` resolves, child, permit and timers are gone, and the record unless another owner may take it over.
  */
 import { verdictOf, type ClientHead, type ControlHead, type OpenHead, type Place, type StoredSession } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
 import type { ChildExit, ChildListeners } from '../child/child.ts';
+import { Aftermath } from './aftermath.ts';
 import { beginAgain, beginByPost, beginByStream, beginFailed, type Beginning } from './begin.ts';
 import { describeSession } from './description.ts';
 import { receive } from './downstream.ts';
-import { endSession, verdictOfEnd } from './end.ts';
+import { endSession } from './end.ts';
 import { Hold } from './hold.ts';
 import { exitFacts } from './outcome.ts';
 import type { Ownership } from './ownership.ts';
 import { buildParts, type SessionParts } from './parts.ts';
 import { Readers } from './readers.ts';
+import { readmit } from './readmission.ts';
 import type { SessionDeps, SessionHeld, SessionOpening } from './deps.ts';
 import { keepsRecord, transition, type EndReason, type SessionEvent, type SessionState } from './states.ts';
 import { deliver } from './upstream.ts';
@@ -27,11 +28,12 @@ export class Session {
   readonly #opening: SessionOpening;
   readonly #parts: SessionParts;
   readonly #held: SessionHeld = { permit: undefined, attempt: undefined, child: undefined, revision: '', initialize: '' };
-  readonly #hold = new Hold();
+  readonly #hold: Hold;
   /** Who reads its streams; what the bus finds out about them is told there. */
   readonly readers: Readers;
   readonly #ended = Promise.withResolvers<void>();
-  readonly #forgotten = Promise.withResolvers<boolean>();
+  /** What is said of it once it has ended. */
+  readonly aftermath: Aftermath;
   readonly #abandon = new AbortController();
   #start: Promise<boolean> = Promise.resolve(false);
   #state: SessionState = { kind: 'starting' };
@@ -39,6 +41,7 @@ export class Session {
   /** `from`: the record of the session that is taken over. */
   constructor(deps: SessionDeps, opening: SessionOpening, from?: StoredSession) {
     this.#deps = deps;
+    this.aftermath = new Aftermath(deps);
     this.#opening = opening;
     this.#parts = buildParts(deps, opening, from, {
       held: this.#held,
@@ -47,6 +50,7 @@ export class Session {
       close: (reason, error) => this.close(reason, error),
     });
     this.readers = new Readers(this.#parts, deps.edges);
+    this.#hold = new Hold(opening.wheel, opening.server.requestTimeout);
   }
 
   get place(): Place {
@@ -120,10 +124,13 @@ export class Session {
       deliver(this.#parts, head, body, reply);
       return this.readers.balance();
     }
-    const pass = (): void => this.client(head, body, reply);
-    const refuse = (): void => this.#deps.reply(reply, verdictOf(this.#gone()));
-    if (!this.#hold.add({ bytes: body.length, pass, refuse }))
-      this.#deps.reply(reply, verdictOf(new CausewayError('server.busy', { retryAfter: 1 })));
+    this.#keep(body.length, reply, () => this.client(head, body, reply));
+  }
+
+  /** What was asked has to wait. */
+  #keep(bytes: number, reply: string | undefined, pass: () => void): void {
+    const refuse = (late?: CausewayError): void => (late ? this.#deps.reply(reply, verdictOf(late)) : this.aftermath.refuse(reply));
+    if (!this.#hold.add({ bytes, pass, refuse })) refuse(new CausewayError('server.busy', { retryAfter: 1 }));
   }
 
   /** An edge's word about a stream, or about the session. */
@@ -131,7 +138,10 @@ export class Session {
     if (this.#refuses(head.identity, reply)) return;
     switch (head.t) {
       case 'attach':
-        return reply === undefined ? undefined : this.readers.attach(head, reply);
+        if (reply === undefined) return;
+        // It may be the stream of a call that is held: nobody may hear that it is unknown.
+        if (this.#hold.passes('request') || this.readers.knows(head)) return this.readers.attach(head, reply);
+        return this.#keep(0, reply, () => this.control(head, reply));
       case 'detach':
         // The client of a 2024-11-05 stream left before it was begun.
         if (this.#parts.transport === 'sse' && this.#state.kind === 'starting') return this.close('client_gone');
@@ -143,30 +153,29 @@ export class Session {
         return this.#deps.reply(reply, { t: 'ok', revision: this.#held.revision });
       case 'close':
         this.close('delete');
-        return void this.#forgotten.promise.then((forgotten) => this.#deps.reply(reply, verdictOfEnd(forgotten)));
+        return this.aftermath.promise(reply);
     }
   }
 
-  /** The worker's lease is in doubt: the child is not touched, and is not listened to. */
-  suspend(): void {
-    this.#hold.begin('lease');
+  /** The worker's lease is lost, or in doubt: until `resume` the child is not touched, and is not listened to. */
+  suspend(why: 'lease' | 'doubt'): void {
+    this.#hold.begin(why);
     this.readers.suspend(true);
   }
 
-  /** It is good again. */
-  resume(): void {
-    this.readers.suspend(false);
-    this.#hold.end('lease');
+  resume(why: 'lease' | 'doubt'): void {
+    this.#hold.end(why);
+    this.readers.suspend(this.#hold.has('lease') || this.#hold.has('doubt'));
   }
 
-  /** The lease is another one: takes a place under it. Rejects with CausewayError: `cluster.unavailable` says that it is not known yet. */
-  async readmit(): Promise<void> {
-    const { permit } = this.#held;
-    if (permit === undefined) throw new CausewayError('cluster.moved');
-    const next = await this.#deps.admit(permit.claim, { signal: this.#abandon.signal, revoked: () => this.close('revoked') });
-    if (this.#abandon.signal.aborted) return next.release();
-    this.#held.permit = next;
-    if (!(await this.ownership.confirm())) throw new CausewayError('cluster.moved');
+  /** The lease that it was held under is lost. */
+  get waiting(): boolean {
+    return this.#hold.has('lease');
+  }
+
+  /** The lease is another one; as `readmit`. */
+  readmit(): Promise<void> {
+    return readmit({ parts: this.#parts, deps: this.#deps, held: this.#held, abandon: this.#abandon.signal });
   }
 
   /**
@@ -195,11 +204,8 @@ export class Session {
     // What had not begun can be done by another.
     this.#abandon.abort(stays ? new CausewayError('cluster.moved', { retryAfter: 1 }) : told);
     const end = endSession(this.#parts, this.#held, { reason, told, stays, readers: this.readers, start: this.#start });
+    this.aftermath.begin(stays, end.forgotten, this.ownership);
     this.#hold.refuse();
-    void end.forgotten.then((forgotten) => {
-      if (!forgotten) this.#deps.removeLater(this.ownership);
-      this.#forgotten.resolve(forgotten);
-    });
     void end.gone.then(() => {
       this.#step({ kind: 'gone' });
       this.#parts.log.info({ reason }, 'session ended');
@@ -222,14 +228,9 @@ export class Session {
 
   #refuses(identity: string, reply: string | undefined): boolean {
     if (!this.closing && identity === this.#opening.identity) return false;
-    this.#deps.reply(reply, verdictOf(this.closing ? this.#gone() : new CausewayError('request.session_unknown')));
+    if (this.closing) this.aftermath.refuse(reply);
+    else this.#deps.reply(reply, verdictOf(new CausewayError('request.session_unknown')));
     return true;
-  }
-
-  /** What is said to whoever asks for a session that has ended here. */
-  #gone(): CausewayError {
-    const moved = 'reason' in this.#state && this.#stays(this.#state.reason);
-    return new CausewayError(moved ? 'cluster.moved' : 'request.session_unknown');
   }
 
   #line(line: Buffer): void {

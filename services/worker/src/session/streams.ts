@@ -70,19 +70,8 @@ export class Streams {
     return stream;
   }
 
-  /** The one stream of a 2024-11-05 session. */
-  openSse(name: string, to: string): Stream {
-    const stream = this.#add(name, 'sse');
-    const before = this.#standalone;
-    this.#byName.delete(before.name);
-    this.#standalone = stream;
-    for (const { bytes, last } of before.takeUnsent()) stream.append(bytes, last);
-    stream.attach(to, 0);
-    return stream;
-  }
-
-  /** A fresh GET: takes over from the one before, and carries on with what nobody was sent. */
-  openStandalone(name: string, to: string): Stream {
+  /** A fresh GET, or the one stream of a 2024-11-05 session: takes over from the one before, and carries on with what nobody was sent. */
+  open(name: string, kind: 'standalone' | 'sse', to: string): Stream {
     const before = this.#standalone;
     // An edge that heard no yes asks again.
     if (before.name === name) {
@@ -90,7 +79,7 @@ export class Streams {
       return before;
     }
     before.release('taken_over');
-    const stream = this.#add(name, 'standalone');
+    const stream = this.#add(name, kind);
     this.#standalone = stream;
     for (const { bytes, last } of before.takeUnsent()) stream.append(bytes, last);
     this.#finish(before);
@@ -153,6 +142,11 @@ export class Streams {
   /** The standalone stream, also for what is said before anybody can listen. */
   get standalone(): Stream {
     return this.#standalone;
+  }
+
+  /** Where that goes which was to ride `stream`: a call over HTTP+SSE may have come before the stream that it rides now. */
+  present(stream: Stream): Stream {
+    return stream.kind === 'call' ? stream : this.#standalone;
   }
 
   /** The call's stream has its last frame, or will never have one. */

@@ -82,7 +82,7 @@ test('waiting for no call ends when the last one does', async () => {
 });
 
 test('questions keep the child’s id, 0 and the empty string included, and are answered once', () => {
-  const callbacks = new Callbacks();
+  const callbacks = new Callbacks(1);
   for (const id of ['0', '""', '"a"', '7']) {
     const asked = callbacks.ask(line(`{"jsonrpc":"2.0","id":${id},"method":"roots/list"}`));
     const minted = (JSON.parse(asked.bytes.toString()) as { id: number }).id;
@@ -98,8 +98,16 @@ test('questions keep the child’s id, 0 and the empty string included, and are 
   }
 });
 
+test('what two owners of one session ask never has the same id', () => {
+  const minted = [1, 2, 3].map((epoch) => {
+    const { bytes } = new Callbacks(epoch).ask(line('{"jsonrpc":"2.0","id":1,"method":"roots/list"}'));
+    return (JSON.parse(bytes.toString()) as { id: number }).id;
+  });
+  assert.equal(new Set(minted).size, 3);
+});
+
 test('a question can be withdrawn, and questions are bounded', () => {
-  const callbacks = new Callbacks();
+  const callbacks = new Callbacks(1);
   callbacks.ask(line('{"jsonrpc":"2.0","id":0,"method":"sampling/createMessage"}'));
   const withdrawn = callbacks.withdraw(line('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":0}}'));
   assert.equal(withdrawn?.toString(), '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}');

@@ -147,6 +147,6 @@ test('a message without a home goes past a reader that was overtaken, where ther
   streams.done(first);
   assert.ok(!streams.needed);
   assert.equal(streams.home(), second, 'nobody else is there');
-  streams.openStandalone('g', 'e3');
+  streams.open('g', 'standalone', 'e3');
   assert.equal(streams.home(), streams.standalone);
 });

@@ -96,6 +96,19 @@ test('a 2024-11-05 session ends with its stream: at once when its client leaves,
   assert.ok(lost.log.includes('client_gone'));
 });
 
+test('what a call over HTTP+SSE brings comes on the stream that is open by then, not on the one at its start', () => {
+  const { readers, streams } = session('sse');
+  const early = streams.standalone;
+  readers.openSse('s', 'cw.e.A.g.s');
+  const now = streams.present(early);
+  assert.equal(now.name, 's');
+  assert.equal(now.to, 'cw.e.A.g.s');
+  now.append(Buffer.from('answer'), false);
+  readers.openSse('s', 'cw.e.A.g.s');
+  assert.equal(streams.present(early), now, 'asked for again it is the same stream');
+  assert.equal(now.newest, 1);
+});
+
 test('the child is not read while a reader lags, and a reader that does not move is let go', () => {
   const { time, log, readers, attach, streams } = session();
   attach('g1', 'cw.e.A.g.g1');

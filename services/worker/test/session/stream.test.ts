@@ -128,18 +128,18 @@ test('a message without a home rides the newest call that somebody waits for, el
   first.append(bytes('answer'), true);
   streams.done(first);
   assert.equal(streams.home(), streams.standalone);
-  streams.openStandalone('g1', 'e3');
+  streams.open('g1', 'standalone', 'e3');
   assert.deepEqual(port.sent['e3'], [1]);
 });
 
 test('a fresh GET takes over and gets only what nobody was sent; the old one stays replayable', () => {
   const port = desk();
   const streams = new Streams(port, limits, fakeTime().clock);
-  streams.openStandalone('g1', 'e1');
+  streams.open('g1', 'standalone', 'e1');
   streams.home().append(bytes(1), false);
   streams.find('g1')?.detach();
   streams.home().append(bytes(2), false);
-  streams.openStandalone('g2', 'e2');
+  streams.open('g2', 'standalone', 'e2');
   assert.deepEqual([port.sent['e1'], port.sent['e2']], [[1], [1]]);
   streams.resume('g1', 'e3', 0);
   assert.deepEqual(port.sent['e3'], [1]);

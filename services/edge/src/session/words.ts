@@ -1,0 +1,34 @@
+/**
+ * Owns telling workers what needs no answer: what a client has read, and that it has left.
+ *
+ * Invariants: that a client has left is told once the bus is back, if it could not be told before; what waits for that
+ * is bounded, and what is lost is found out otherwise.
+ */
+import { BusError, encode, type Bus, type ControlHead } from '@causeway/cluster';
+
+const MOST = 10_000;
+
+export class Words {
+  readonly #bus: Bus;
+  #late: { readonly subject: string; readonly head: ControlHead }[] = [];
+
+  constructor(bus: Bus) {
+    this.#bus = bus;
+  }
+
+  tell(subject: string, head: ControlHead): void {
+    try {
+      this.#bus.publish(subject, encode(head));
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error;
+      if (head.t === 'detach' && this.#late.length < MOST) this.#late.push({ subject, head });
+    }
+  }
+
+  /** The bus is back. */
+  resume(): void {
+    const late = this.#late;
+    this.#late = [];
+    for (const { subject, head } of late) this.tell(subject, head);
+  }
+}

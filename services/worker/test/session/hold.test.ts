@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Wheel } from '@causeway/runtime';
+import { Hold } from '../../src/session/hold.ts';
+
+function wheel() {
+  const due = new Map<object, () => void>();
+  const after = (_ms: number, fn: () => void) => {
+    const key = {};
+    due.set(key, fn);
+    return () => void due.delete(key);
+  };
+  return { wheel: { after } as unknown as Wheel, due, fire: () => [...due].forEach(([key, fn]) => due.delete(key) && fn()) };
+}
+
+test('a message that has waited as long as its sender would is refused, once, and is not let through later', () => {
+  const { wheel: timers, due, fire } = wheel();
+  const hold = new Hold(timers, 1_000);
+  const told: string[] = [];
+  hold.begin('taking_over');
+  hold.add({ bytes: 1, pass: () => told.push('passed'), refuse: (late) => told.push(late?.reason ?? 'ended') });
+  fire();
+  hold.end('taking_over');
+  hold.refuse();
+  assert.deepEqual(told, ['cluster.owner_silent']);
+  assert.equal(due.size, 0);
+});
+
+test('messages are let through in their order, and leave no timer', () => {
+  const { wheel: timers, due } = wheel();
+  const hold = new Hold(timers, 1_000);
+  const told: number[] = [];
+  hold.begin('lease');
+  for (const one of [1, 2, 3]) hold.add({ bytes: 1, pass: () => told.push(one), refuse: () => assert.fail('refused') });
+  hold.end('lease');
+  assert.deepEqual(told, [1, 2, 3]);
+  assert.equal(due.size, 0);
+});
