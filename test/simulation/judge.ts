@@ -70,7 +70,7 @@ export class Judge {
   /** Since when a session has had children of two owners that may act. */
   readonly #double = new Map<SessionToken, number>();
   #failure: Error | undefined;
-  /** The session records were emptied at that time: what was known of ends and owners is gone. */
+  /** When the session records were emptied. */
   wiped = -Infinity;
 
   constructor(world: World) {
@@ -78,8 +78,20 @@ export class Judge {
     world.records.written = (token, record) => this.#written(token, record);
   }
 
+  /** Its end was promised, and nothing has been lost since that said so: a former owner within its grace may not know it. */
+  isDeleted({ deleted }: Known): boolean {
+    return deleted !== undefined && this.wiped < deleted;
+  }
+
   get now(): number {
     return this.#world.time.now();
+  }
+
+  /** The session records are emptied now: what was known of ends and owners is gone. */
+  wipe(): void {
+    this.wiped = this.now;
+    this.#epochs.clear();
+    this.#recorded.clear();
   }
 
   run(nonce: string): Run | undefined {
@@ -88,13 +100,15 @@ export class Judge {
 
   /** A child was started. */
   started(child: SimulatedChild): void {
-    const { token, epoch } = child;
+    const { token, epoch, worker } = child;
     const before = this.#epochs.get(token) ?? 0;
-    this.#assert(epoch > before, `a child of epoch ${epoch} after one of ${before}`, token);
+    // A worker that has been given up may not know it yet: its child is given nothing.
+    if (worker.member.leaseUntil > this.now) this.#assert(epoch > before, `a child of epoch ${epoch} after one of ${before}`, token);
     const known = this.sessions.get(token);
     // Who began to take it over before it was deleted starts a child in vain, and stops it.
-    this.#assert(known?.deleted === undefined || this.now - known.deleted < LOOKED_AFTER, 'a child of a deleted session', token);
-    this.#epochs.set(token, epoch);
+    const deleted = known !== undefined && this.isDeleted(known) ? known.deleted! : this.now;
+    this.#assert(this.now - deleted < LOOKED_AFTER, 'a child of a deleted session', token);
+    this.#epochs.set(token, Math.max(epoch, before));
     this.#children.set(token, (this.#children.get(token) ?? new Set()).add(child));
   }
 
@@ -115,7 +129,7 @@ export class Judge {
     this.#assert(!this.#refused.has(nonce), `${nonce} ran after it was said not to have`, token);
     this.#assert(!worker.member.crashed && !worker.member.stopped, `${nonce} ran at a worker that stands still`, token);
     this.#assert(worker.member.leaseUntil > this.now, `${nonce} ran without a lease`, token);
-    this.#assert(call.session.deleted === undefined, `${nonce} ran after the session was deleted`, token);
+    this.#assert(!this.isDeleted(call.session), `${nonce} ran after the session was deleted`, token);
     this.#assert(call.due() + TRANSIT >= this.now, `${nonce} ran after its deadline`, token);
     const record = this.#world.records.get(token);
     if (record && !this.#wipedSince(this.now))

@@ -7,6 +7,8 @@
  * Runs as a thread of its own, as `@causeway/cluster/simulation` says.
  */
 import { runHere } from '@causeway/cluster/simulation';
+import { disturb } from './faults.ts';
+import { assertNothingLeft, assertServed } from './finale.ts';
 import { Stage } from './stage.ts';
 
 const STEPS = 12;
@@ -18,12 +20,12 @@ async function play(seed: number): Promise<void> {
   await stage.begin();
   for (let step = 0; step < STEPS; step += 1) {
     for (let nth = Math.floor(time.random() * 6); nth > 0; nth -= 1) time.after(time.between(0, STEP), () => stage.use());
-    if (time.random() < 0.6) time.after(time.between(0, STEP), () => stage.disturb());
+    if (time.random() < 0.6) time.after(time.between(0, STEP), () => disturb(stage));
     await stage.run(STEP);
   }
   await stage.heal();
-  await stage.assertServed();
-  await stage.assertNothingLeft();
+  await assertServed(stage);
+  await assertNothingLeft(stage);
 }
 
 await runHere(play);

@@ -129,11 +129,13 @@ class WorkerTenure implements Tenure {
     const doubt = {};
     this.#doubted = doubt;
     sessions.suspend('doubt');
-    lease.confirm().then(
-      () => this.#lease === lease && this.#doubted === doubt && sessions.resume(),
-      // Lost: `#lose` sees to the sessions.
-      () => undefined,
-    );
+    const confirmed = (): void => {
+      if (this.#lease !== lease || this.#doubted !== doubt) return;
+      this.#doubted = undefined;
+      sessions.resume();
+    };
+    // Lost: `#lose` sees to the sessions.
+    lease.confirm().then(confirmed, () => undefined);
   }
 
   #pulse(): void {
@@ -165,6 +167,9 @@ class WorkerTenure implements Tenure {
       grace > 0 ? 'lease lost, sessions wait for another' : 'lease lost, ending every session',
     );
     sessions.suspend('lease');
+    // What the store would have said of that lease does not matter any more.
+    if (this.#doubted !== undefined) sessions.resume();
+    this.#doubted = undefined;
     if (grace > 0) this.#keep(grace, 'no lease in time, ending every session');
     else await sessions.end();
     await lease[Symbol.asyncDispose]();

@@ -42,17 +42,27 @@ function ledger() {
 /** Sessions that write down what is done to them. */
 function sessions() {
   const done: string[] = [];
+  const waitFor = new Set<string>();
   const ending = Promise.withResolvers<void>();
   const held: HeldSessions = {
-    suspend: () => void done.push('suspend'),
-    resume: () => void done.push('resume'),
-    readmit: async () => done.push('readmit') > 0,
+    suspend: (why) => {
+      waitFor.add(why);
+      done.push('suspend');
+    },
+    resume: () => {
+      waitFor.delete('doubt');
+      done.push('resume');
+    },
+    readmit: async () => {
+      waitFor.delete('lease');
+      return done.push('readmit') > 0;
+    },
     end: () => {
       done.push('end');
       return ending.promise;
     },
   };
-  return { held, done, ended: () => ending.resolve() };
+  return { held, done, waitFor, ended: () => ending.resolve() };
 }
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -95,6 +105,19 @@ test('with grace they wait untouched, and go on under the next lease', async () 
   await turn();
   assert.ok(tenure.held);
   assert.deepEqual(done, ['suspend', 'readmit']);
+  await tenure[Symbol.asyncDispose]();
+});
+
+test('what waited for the word of the store on a lease that was then lost waits for the next one alone', async () => {
+  const { granted, waitFor, time, tenure } = await setting(60_000);
+  tenure.connected(false);
+  time.advance(1_500);
+  tenure.connected(true);
+  assert.deepEqual([...waitFor], ['doubt']);
+  granted[0]!.lose('fenced');
+  await turn();
+  assert.ok(tenure.held);
+  assert.deepEqual([...waitFor], []);
   await tenure[Symbol.asyncDispose]();
 });
 

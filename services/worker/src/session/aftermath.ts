@@ -26,6 +26,8 @@ export class Aftermath {
   begin(moved: boolean, forgotten: Promise<boolean>, ownership: Ownership): void {
     this.#moved = moved;
     void forgotten.then(async (was) => {
+      // Another owner may have had it by then.
+      this.#moved ||= ownership.taken;
       this.#forgotten.resolve(was);
       if (!was) await this.#deps.removeLater(ownership);
       this.#settled.resolve();
@@ -56,7 +58,7 @@ export class Aftermath {
   /** `outcome`: what is to be said when it is known whether the record is gone. */
   #answer(reply: string | undefined, outcome: (was: boolean) => CausewayError | undefined): void {
     void this.#forgotten.promise.then((was) => {
-      const error = outcome(was);
+      const error = this.#moved ? new CausewayError('cluster.moved') : outcome(was);
       this.#deps.reply(reply, error ? verdictOf(error) : { t: 'ok' });
     });
   }

@@ -18,6 +18,7 @@ export class Ownership {
   #attempted: SessionRecord | undefined;
   #writing: Promise<void> = Promise.resolve();
   #over = false;
+  #taken = false;
   /** It was written again: a later owner, if there is one, puts it right within so many looks. */
   #looks = 0;
 
@@ -30,6 +31,11 @@ export class Ownership {
 
   get record(): SessionRecord | undefined {
     return this.#stored?.record;
+  }
+
+  /** At its end the session was found to be somebody else's. */
+  get taken(): boolean {
+    return this.#taken;
   }
 
   /** Rejects with CausewayError when the token is taken, or nothing can be written. */
@@ -106,7 +112,9 @@ export class Ownership {
     if (mine === undefined) return;
     if (this.#stored !== undefined && (await this.#records.delete(this.#token, this.#stored.revision))) return;
     const found = await this.#records.get(this.#token);
-    if (found !== undefined && isSame(found.record, mine)) await this.#records.delete(this.#token, found.revision);
+    if (found === undefined) return;
+    if (isSame(found.record, mine)) await this.#records.delete(this.#token, found.revision);
+    else this.#taken = true;
   }
 
   /** The record is somebody else's business from now on. */

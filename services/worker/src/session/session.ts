@@ -161,6 +161,7 @@ export class Session {
   suspend(why: 'lease' | 'doubt'): void {
     this.#hold.begin(why);
     this.readers.suspend(true);
+    if (why === 'lease') this.resume('doubt');
   }
 
   resume(why: 'lease' | 'doubt'): void {
@@ -173,10 +174,8 @@ export class Session {
     return this.#hold.has('lease');
   }
 
-  /** The lease is another one; as `readmit`. */
-  readmit(): Promise<void> {
-    return readmit({ parts: this.#parts, deps: this.#deps, held: this.#held, abandon: this.#abandon.signal });
-  }
+  /** The lease is another one (readmission.ts). */
+  readmit = (): Promise<void> => readmit({ parts: this.#parts, deps: this.#deps, held: this.#held, abandon: this.#abandon.signal });
 
   /**
    * The worker shuts down: finishes running calls, then gives the session up, to another worker where one may take
