@@ -33,8 +33,11 @@ export interface World extends AsyncDisposable {
   readonly journal: readonly Happening[];
   /** Origins of the edges that run; what a balancer that looks at its edges would offer. */
   bases(): readonly string[];
-  /** The server's life is over until `heal`, or until it is started. */
+  /** The server's life is over until `heal` or `startNode`. */
   killNode(node: NatsNode): Promise<void>;
+  startNode(node: NatsNode): Promise<void>;
+  /** Cuts the wires between that server and the others, without a word. */
+  splitNode(node: NatsNode): void;
   /** Starts what is gone, continues what is stopped, heals every wire. */
   heal(): Promise<void>;
 }
@@ -66,6 +69,11 @@ export async function openWorld(options: WorldOptions): Promise<World> {
   await all(edges.map((one) => one.start()));
   const owned = stack.move();
   const tell = (node: NatsNode, what: Happening['what']) => journal.push({ at: Date.now(), role: 'nats', name: node.name, id: '', what });
+  const split = new Set<NatsNode>();
+  const startNode = async (node: NatsNode) => {
+    await node.start();
+    tell(node, 'started');
+  };
   return {
     nats,
     edges,
@@ -77,10 +85,18 @@ export async function openWorld(options: WorldOptions): Promise<World> {
       tell(node, 'killed');
       await node.kill();
     },
+    startNode,
+    splitNode(node) {
+      tell(node, 'parted');
+      nats.split(node);
+      split.add(node);
+    },
     async heal() {
       nats.heal();
+      for (const node of split) tell(node, 'healed');
+      split.clear();
       for (const node of nats.nodes) node.signal('SIGCONT');
-      await all(nats.nodes.filter(({ pid }) => pid === undefined).map((node) => node.start()));
+      await all(nats.nodes.filter(({ pid }) => pid === undefined).map(startNode));
       const units = [...workers, ...edges];
       for (const one of units) {
         if (one.wires.length > 0) one.heal();

@@ -119,6 +119,25 @@ describe('checks of children', () => {
     names(oneChild(both, [did('stopped', 1_000), did('continued', 9_000)]));
     names(oneChild(both, [did('stopped', 1_000), did('continued', 2_000)]), 'I1');
     names(oneChild(both, [did('stopped', 9_000, 'wB')]), 'I1');
+    names(oneChild(both, [did('parted', 1_000)]));
+    names(oneChild(both, [did('parted', 1_000), did('healed', 2_000)]), 'I1');
+    const nats = (what: Happening['what'], at: number, name: string): Happening => ({ at, role: 'nats', name, id: '', what });
+    names(oneChild(both, [nats('killed', 1_000, 'n1'), nats('killed', 1_000, 'n2')]));
+    names(oneChild(both, [nats('killed', 1_000, 'n1')]), 'I1');
+    names(
+      oneChild(
+        both,
+        ['n1', 'n2', 'n3'].flatMap((name) => [nats('killed', 1_000, name), nats('started', 9_000, name)]),
+      ),
+    );
+    names(
+      oneChild(
+        both,
+        ['n1', 'n2', 'n3'].flatMap((name) => [nats('killed', 1_000, name), nats('started', 2_000, name)]),
+      ),
+      'I1',
+    );
+    names(oneChild(both, [nats('parted', 9_000, 'n1')]));
   });
 
   it('I4: a child outlives its worker by more than 5 s, or its session by more than 6 s', () => {

@@ -90,9 +90,11 @@ export function openLoad(options: LoadOptions): Load {
       });
       return last - since;
     },
-    occupy: (ms, among) => Promise.all(drivers.filter(({ name }) => among(name)).map((driver) => driver.occupy(ms))),
+    occupy: (ms, among) =>
+      within(40_000, 'clients to be at it', Promise.all(drivers.filter(({ name }) => among(name)).map((driver) => driver.occupy(ms)))),
     async reopen(among) {
-      await Promise.all(drivers.filter(({ name }) => among(name)).map((driver) => driver.reopen()));
+      const reopened = drivers.filter(({ name }) => among(name)).map((driver) => driver.reopen());
+      await within(60_000, 'clients to have other sessions', Promise.all(reopened));
     },
     async pause() {
       await within(90_000, 'end of the calls in flight', Promise.all(drivers.map((driver) => driver.hold())));

@@ -90,7 +90,7 @@ export class Run {
 
   /** Waits until all clients, or those of `among`, were served since the fault struck; within `ms` of it. */
   async recovered(ms: number, among?: Among): Promise<number> {
-    const took = await this.stage.load.served(this.#struck, ms, among);
+    const took = await this.stage.load.served(this.#struck, Math.max(1, this.#struck + ms - Date.now()), among);
     return (this.#recovered = took);
   }
 

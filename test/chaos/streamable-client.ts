@@ -138,7 +138,7 @@ class StreamableClient implements LoadClient {
     const broken = ended?.kind === 'answered' && ended.status < 400 && record.finals === 0;
     if (broken && last === undefined) Object.assign(record, { outcome: 'error', reason: 'client.cut', executed: 'unknown' });
     else if (broken) await this.#resume(record, heard, () => last!, onId);
-    const result = heard.find(({ method }) => method === undefined);
+    const result = heard.find(({ id, method }) => method === undefined && id === ID);
     if (record.outcome === 'ok' && result !== undefined) {
       const fault = wrong(result, heard);
       if (fault !== undefined) record.wrong = fault;

@@ -98,7 +98,7 @@ describe('limits', () => {
             const node = world.nats.nodes.find(({ name }) => name === leader)!;
             await world.killNode(node);
             await run.lasts(500);
-            await node.start();
+            await world.startNode(node);
           }
         })();
         try {

@@ -60,7 +60,7 @@ describe('faults of NATS', () => {
       const began = Date.now();
       await assertRefusedAtOnce(world.edges, session);
       await run.lasts(Math.max(0, began + 10_000 - Date.now()));
-      await Promise.all(world.nats.nodes.map((node) => node.start()));
+      await Promise.all(world.nats.nodes.map((node) => world.startNode(node)));
       await run.recovered(40_000);
       assertOnlyInFlightFailed(run, UNKNOWN);
       assert.deepEqual(run.lostSessions(), []);

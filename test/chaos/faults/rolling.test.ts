@@ -21,7 +21,7 @@ describe('rolling restart', () => {
       }
       for (const node of world.nats.nodes) {
         await node.term();
-        await node.start();
+        await world.startNode(node);
         // The next one goes only when this one has all that it missed.
         await eye.current();
         await run.stage.load.served(Date.now(), 30_000);

@@ -33,7 +33,7 @@ describe('faults of workers', () => {
       stopped.stop();
       await run.lasts(25_000);
       stopped.cont();
-      await assertRehomed(run, id, { inFlight: 4_000, served: 26_000 });
+      await assertRehomed(run, id, { inFlight: 4_000, served: 26_000, silent: true });
       const left = (await census.next()).live.filter(
         ({ worker, session }) => worker === id && run.sessionsOf(id).some((one) => one.id.includes(session)),
       );

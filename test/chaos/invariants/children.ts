@@ -17,12 +17,20 @@ function deaths(journal: readonly Happening[]): ReadonlyMap<string, number> {
   );
 }
 
-/** Whether that worker could not act at that moment: stopped, just continued, or dead. */
+/**
+ * Whether that worker could not know or act at that moment: stopped, dead, cut off from NATS, or only just back from
+ * that. What it may not do meanwhile is touch its children, which the ledger of calls shows (I7).
+ */
 function helpless(worker: string, at: number, journal: readonly Happening[]): boolean {
-  const before = journal.filter((one) => one.id === worker && one.at <= at);
-  const last = before.at(-1);
-  if (last?.what === 'stopped' || last?.what === 'killed' || last?.what === 'ended') return true;
-  return last?.what === 'continued' && at - last.at <= AFTER_WORKER;
+  const lasting = (one: Happening | undefined, over: Happening['what']) =>
+    one !== undefined && (one.what !== over || at - one.at <= AFTER_WORKER);
+  const before = journal.filter((one) => one.at <= at);
+  const last = before.findLast((one) => one.id === worker && one.what !== 'started' && one.what !== 'told');
+  if (lasting(last, last?.what === 'healed' ? 'healed' : 'continued')) return true;
+  // NATS is a majority of servers that see each other.
+  const nodes = new Map(before.filter(({ role }) => role === 'nats').map((one) => [one.name, one]));
+  const away = [...nodes.values()].filter((one) => lasting(one, one.what === 'healed' ? 'healed' : 'started'));
+  return away.length > 1 || away.some(({ what }) => what === 'parted' || what === 'healed');
 }
 
 /**

@@ -27,7 +27,7 @@ describe('outages of NATS', () => {
       await Promise.all(world.nats.nodes.map((node) => world.killNode(node)));
       await assertRefusedAtOnce(world.edges, session);
       await run.lasts(Math.max(0, run.struck + 60_000 - Date.now()));
-      await Promise.all(world.nats.nodes.map((node) => node.start()));
+      await Promise.all(world.nats.nodes.map((node) => world.startNode(node)));
       await run.recovered(120_000);
       const wrong = run
         .failed()
@@ -43,9 +43,9 @@ describe('outages of NATS', () => {
       const leader = await eye.leader('workers');
       const node = world.nats.nodes.find(({ name }) => name === leader)!;
       run.strike();
-      world.nats.split(node);
+      world.splitNode(node);
       await run.lasts(20_000);
-      world.nats.heal();
+      await world.heal();
       await run.recovered(60_000);
       await eye.current();
     }),
