@@ -62,6 +62,8 @@ export interface Entry {
   owner: WorkerId | undefined;
   /** The worker has said something that was passed on. */
   spoken: boolean;
+  /** Stops asking again. */
+  cancelAgain: () => void;
   position: Position | undefined;
 }
 

@@ -166,6 +166,7 @@ export class Listening {
         else this.#end();
       },
       (error: unknown) => {
+        if (this.#over) return;
         const refusal = busFailure(error);
         const waited = clock.monotonic() - (this.#missingSince ?? 0);
         if (!this.#begun || !ERRORS[refusal.reason].retryable || waited > PATIENCE) return this.#refuse(refusal);
