@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hostile } from '../../harness/processes.ts';
 import { post } from '../../harness/speak.ts';
+import { until } from '../../harness/within.ts';
 import { refusalOf } from '../attempts.ts';
 import { assertRehomed, KILLED } from '../expect.ts';
 import { numberOf } from '../load.ts';
@@ -34,10 +35,11 @@ describe('faults of workers', () => {
       await run.lasts(25_000);
       stopped.cont();
       await assertRehomed(run, id, { inFlight: 4_000, served: 26_000, silent: true });
-      const left = (await census.next()).live.filter(
-        ({ worker, session }) => worker === id && run.sessionsOf(id).some((one) => one.id.includes(session)),
-      );
-      assert.deepEqual(left, [], 'children of sessions that went on elsewhere');
+      await until(5_000, 'the children of sessions that went on elsewhere to be gone', async () => {
+        const { live } = await census.next();
+        const left = live.filter(({ worker, session }) => worker === id && run.sessionsOf(id).some((one) => one.id.includes(session)));
+        return left.length === 0 ? true : undefined;
+      });
     }),
   );
 

@@ -145,7 +145,10 @@ function verdict(edge: EdgeContext, session: KnownSession, send: (exchange: Exch
     session,
     exchange,
     messages: 1,
-    send: (place) => send(exchange, place),
+    send: (place) => {
+      exchange.repeat(() => send(exchange, place));
+      send(exchange, place);
+    },
     failed: reject,
     over: () => settled,
     late: { after: VERDICT, fn: unheard },
