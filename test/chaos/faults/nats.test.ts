@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { pick } from '../../harness/random.ts';
 import { until } from '../../harness/within.ts';
-import { aside, assertNoneFailed, assertOnlyInFlightFailed, assertRefusedAtOnce, UNKNOWN } from '../expect.ts';
+import { aside, assertNoneFailed, assertOnlyInFlightFailed, assertRefusedAtOnce, UNKNOWN, untilReady } from '../expect.ts';
 import type { Scan } from '../census.ts';
 import type { KvDump } from '../kv.ts';
 import { openFaults } from '../stage.ts';
@@ -58,6 +58,7 @@ describe('faults of NATS', () => {
       run.strike();
       await Promise.all(world.nats.nodes.map((node) => world.killNode(node)));
       const began = Date.now();
+      await Promise.all(world.edges.map((edge) => untilReady(edge, false, 2_000)));
       await assertRefusedAtOnce(world.edges, session);
       await run.lasts(Math.max(0, began + 10_000 - Date.now()));
       await Promise.all(world.nats.nodes.map((node) => world.startNode(node)));

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { hostile } from '../../harness/processes.ts';
 import { post } from '../../harness/speak.ts';
 import { refusalOf } from '../attempts.ts';
-import { assertRehomed, KILLED } from '../expect.ts';
+import { assertMovedChildrenEnd, assertRehomed, KILLED } from '../expect.ts';
 import { numberOf } from '../load.ts';
 import { openFaults } from '../stage.ts';
 
@@ -25,7 +25,6 @@ describe('faults of workers', () => {
   it(
     'F08 SIGSTOP a worker past its lease and continue it: its sessions went on elsewhere, it runs nothing twice and nothing late',
     faults.fault(async (run) => {
-      const { census } = run.stage;
       const stopped = await run.someWorker();
       await run.occupy(4_000, (client) => numberOf(client) % 5 === 0);
       run.strike();
@@ -34,10 +33,7 @@ describe('faults of workers', () => {
       await run.lasts(25_000);
       stopped.cont();
       await assertRehomed(run, id, { inFlight: 4_000, served: 26_000, silent: true });
-      const left = (await census.next()).live.filter(
-        ({ worker, session }) => worker === id && run.sessionsOf(id).some((one) => one.id.includes(session)),
-      );
-      assert.deepEqual(left, [], 'children of sessions that went on elsewhere');
+      await assertMovedChildrenEnd(run, id);
     }),
   );
 
