@@ -2,10 +2,11 @@
  * Owns a simulated edge process: the real handlers of the Streamable HTTP endpoint and everything below them, without
  * the listener and its guard. What clients ask of it waits while it stands still, and is reset when it dies.
  */
+import { BusError } from '@causeway/cluster';
 import type { Member, World } from '@causeway/cluster/simulation';
 import { asRefusal, get, openContext, post, refuse, remove, type EdgeContext, type Visit } from '@causeway/edge/simulation';
 import type { EdgeOptions } from '@causeway/edge';
-import { ANONYMOUS, type EdgeId } from '@causeway/protocol';
+import { ANONYMOUS, CausewayError, type EdgeId } from '@causeway/protocol';
 import type { Log, Wheel } from '@causeway/runtime';
 import { clockOf, openWheel } from './machine.ts';
 import { requestWith, Response, type Received } from './response.ts';
@@ -34,12 +35,20 @@ export class SimulatedEdge {
     this.wheel = openWheel(this.member.time);
   }
 
-  start(options: EdgeOptions, log: Log): void {
+  /** `failed`: the process ends before it has begun. */
+  start(options: EdgeOptions, log: Log, failed: () => void): void {
     const { member, wheel } = this;
     const stack = new AsyncDisposableStack();
     const { time, cluster } = member;
     const deps = { id: member.id as string as EdgeId, cluster, log, clock: clockOf(time), wheel, random: time.random };
-    void openContext(stack, deps, options).then((edge) => void (this.#edge = edge));
+    openContext(stack, deps, options).then(
+      (edge) => void (this.#edge = edge),
+      (error: unknown) => {
+        if (!(error instanceof CausewayError || error instanceof BusError)) throw error;
+        this.crash();
+        failed();
+      },
+    );
   }
 
   get running(): boolean {

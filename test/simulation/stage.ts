@@ -37,7 +37,7 @@ export class Stage {
     const { time } = this.world;
     const workers = 2 + Math.floor(time.random() * 2);
     for (let nth = 0; nth < workers; nth += 1) this.#hire();
-    for (let nth = 0; nth < 2; nth += 1) this.build();
+    for (let nth = 0; nth < 2; nth += 1) this.#build();
     await this.run(3_000);
     for (let nth = 0; nth < 4; nth += 1) this.#open();
     await this.run(3_000);
@@ -100,25 +100,36 @@ export class Stage {
     if (this.world.leaderless()) return void this.world.time.after(1_000, () => this.#hire());
     const worker = new SimulatedWorker(this.world, this.judge);
     this.workers.push(worker);
-    worker.start(workerOptions(this.#variation), this.chronicle.log({ of: worker.member.id }));
+    worker.start(workerOptions(this.#variation), this.chronicle.log({ of: worker.member.id }), () => this.replace(worker));
   }
 
-  build(): void {
-    if (this.world.leaderless()) return void this.world.time.after(1_000, () => this.build());
+  #build(): void {
+    if (this.world.leaderless()) return void this.world.time.after(1_000, () => this.#build());
     const edge = new SimulatedEdge(this.world);
     this.edges.push(edge);
-    edge.start(edgeOptions, this.chronicle.log({ of: edge.member.id }));
+    edge.start(edgeOptions, this.chronicle.log({ of: edge.member.id }), () => this.rebuild(edge));
+  }
+
+  /** Another process takes its place, at once as edges are cheap. */
+  rebuild(edge: SimulatedEdge): void {
+    if (take(this.edges, edge)) this.#build();
   }
 
   /** Another process takes its place. */
   replace(worker: SimulatedWorker): void {
     const { time } = this.world;
-    this.workers.splice(this.workers.indexOf(worker), 1);
-    time.after(this.#calm ? 0 : time.between(500, 10_000), () => this.#hire());
+    if (take(this.workers, worker)) time.after(this.#calm ? 0 : time.between(500, 10_000), () => this.#hire());
   }
 
   /** Notes something for whoever looks at the schedule. */
   say(what: string, about?: string | number): void {
     this.chronicle.say(what, about === undefined ? {} : { about });
   }
+}
+
+/** Whether it was there to be taken out. */
+function take<T>(from: T[], one: T): boolean {
+  const at = from.indexOf(one);
+  if (at >= 0) from.splice(at, 1);
+  return at >= 0;
 }

@@ -3,6 +3,7 @@
  * children are simulated too. A process that ends is followed by a new one, as a supervisor would.
  */
 import assert from 'node:assert/strict';
+import { BusError } from '@causeway/cluster';
 import type { Member, World } from '@causeway/cluster/simulation';
 import { CausewayError } from '@causeway/protocol';
 import type { Log, Wheel } from '@causeway/runtime';
@@ -32,8 +33,8 @@ export class SimulatedWorker {
     this.wheel = openWheel(this.member.time);
   }
 
-  /** The process starts; it ends at once if it gets no lease. */
-  start(options: WorkerOptions, log: Log): void {
+  /** The process starts. `failed`: it ends before it has begun, without a lease or a bus. */
+  start(options: WorkerOptions, log: Log, failed: () => void): void {
     const { member, wheel } = this;
     const machine: Machine = {
       clock: clockOf(member.time),
@@ -45,8 +46,9 @@ export class SimulatedWorker {
     openWorker({ cluster: member.cluster, log, id: member.id, machine }, options).then(
       (worker) => void (this.#worker = worker),
       (error: unknown) => {
-        assert.ok(error instanceof CausewayError || (error as Error).name === 'BusError', String(error));
+        if (!(error instanceof CausewayError || error instanceof BusError)) throw error;
         this.crash();
+        failed();
       },
     );
   }

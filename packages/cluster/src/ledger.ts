@@ -96,6 +96,8 @@ export interface Ledger extends AsyncDisposable {
   lease(record: NewRecord, times?: LeaseTimes): Promise<Lease>;
   /** The records as last seen; kept up to date by a watch, never by a scan. */
   workers(): ReadonlyMap<WorkerId, WorkerRecord>;
+  /** Nobody who lives is missing among `workers()`; for a while after all records were lost that is not certain. */
+  readonly whole: boolean;
   /** Calls back after every change of `workers()`; returns the way to stop. */
   onChange(listener: () => void): () => void;
   /** Whether the worker has renewed its record within the last two heartbeats and a half. */

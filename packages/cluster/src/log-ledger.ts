@@ -66,6 +66,10 @@ export class LogLedger implements Ledger {
     return this.#deps.view.workers();
   }
 
+  get whole(): boolean {
+    return this.#deps.view.whole;
+  }
+
   onChange(listener: () => void): () => void {
     return this.#deps.view.onChange(listener);
   }

@@ -50,7 +50,10 @@ export interface SessionRecords extends AsyncDisposable {
   get(token: SessionToken): Promise<StoredSession | undefined>;
   /** Replaces the record if `revision` is still the newest; resolves with the new one, or `undefined` if it is not. */
   replace(token: SessionToken, record: SessionRecord, revision: number): Promise<number | undefined>;
-  /** Removes the record if `revision` is still the newest, and is fine if there is none; `false` if it stands at another. */
+  /**
+   * Removes the record if `revision` is still the newest; `false` if it stands at another. Fine if there is none: that it
+   * was removed is known from then on, also where it had been lost with the store.
+   */
   delete(token: SessionToken, revision: number): Promise<boolean>;
   /** The key that signs session ids, made once for the whole cluster: 32 bytes. */
   signingKey(): Promise<Buffer>;

@@ -193,10 +193,12 @@ export class Tenancy implements Lease {
   }
 
   /** What was seen of the own record. */
-  #seen({ key, sequence, gone }: SeenRecord): void {
+  #seen({ key, sequence, gone, text }: SeenRecord): void {
     if (key === this.#record.worker && sequence > this.#sequence) {
       this.#sequence = sequence;
-      if (gone === 'taken' && this.#held) return this.#end('deposed');
+      // What nobody can read is no record: others take it for removed.
+      const unread = text !== undefined && this.#deps.view.sequenceOf(key) === undefined;
+      if ((gone === 'taken' || unread) && this.#held) return this.#end('deposed');
       if ((gone === 'expired' || gone === 'wiped') && this.#held) this.#vanished(gone);
     }
     if (this.#places.wanted || this.#rejoining !== 'no' || this.#writeAfter > 0) this.#turn();

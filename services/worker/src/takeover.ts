@@ -103,7 +103,9 @@ export class Takeover {
     let there = 0;
     let silentSince: number | undefined;
     let left = false;
-    while (cluster.ledger.workers().has(owner)) {
+    // A record that is missing says nothing while some may have been lost.
+    const recorded = (): boolean => cluster.ledger.workers().has(owner);
+    while (recorded() || !cluster.ledger.whole) {
       if (await this.#somebody(owner)) {
         there += 1;
         silentSince = undefined;
@@ -112,7 +114,7 @@ export class Takeover {
         there = 0;
         silentSince = now();
         left = cluster.ledger.recentlyHeard(owner);
-      } else if (now() - silentSince >= SILENCE && (await cluster.ledger.depose(owner, { left }))) {
+      } else if (now() - silentSince >= SILENCE && recorded() && (await cluster.ledger.depose(owner, { left }))) {
         return true;
       }
       if (now() - since > PATIENCE) throw new CausewayError('cluster.owner_silent', { retryAfter: 2 });

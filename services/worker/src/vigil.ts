@@ -46,8 +46,9 @@ export class Vigil implements Disposable {
     const { records, wheel, sessions, log } = this.#deps;
     try {
       const extent = await records.extent();
-      const anew = this.#seen !== undefined && this.#seen.made !== extent.made;
-      if (anew) log.warn({}, 'the session records were lost, writing ours again');
+      // Before the first look the store may have been another one too.
+      const anew = this.#seen?.made !== extent.made;
+      if (anew && this.#seen !== undefined) log.warn({}, 'the session records were lost, writing ours again');
       this.#seen = extent;
       for (const session of sessions()) session.ownership.keep(extent, anew);
       for (const [ended, removed] of this.#removing) {

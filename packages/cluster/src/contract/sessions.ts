@@ -77,6 +77,9 @@ function records(pair: Register): void {
     assert.ok(await b.part.get(token));
     assert.equal(await a.part.delete(token, stored!.revision), true);
     assert.equal(await a.part.delete(token, stored!.revision), true);
+    const lost = newToken();
+    assert.equal(await a.part.delete(lost, 1), true);
+    assert.equal(await b.part.wasRemoved(lost), true);
     assert.equal(await b.part.delete(newToken(), 1), true);
     assert.equal(await b.part.get(token), undefined);
     assert.equal(await b.part.wasRemoved(token), true);

@@ -37,8 +37,7 @@ export class MemorySessions implements SessionRecords {
   async delete(token: SessionToken, revision: number): Promise<boolean> {
     this.#reach();
     const held = this.#hub.sessions.get(token);
-    if (held === undefined) return true;
-    if (held.revision !== revision) return false;
+    if (held !== undefined && held.revision !== revision) return false;
     this.#hub.sessions.delete(token);
     this.#hub.removed.add(token);
     // The oldest is forgotten first.

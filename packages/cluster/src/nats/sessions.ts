@@ -87,7 +87,9 @@ class NatsSessions implements SessionRecords {
         return true;
       } catch (error) {
         if (!isConflict(error)) throw error;
-        return (await live(this.#sessions, token)) === undefined;
+        const entry = await this.#sessions.get(token);
+        if (entry === null) await this.#sessions.purge(token, { ttl: TOMBSTONE_TTL });
+        return entry === null || entry.operation !== 'PUT';
       }
     });
   }

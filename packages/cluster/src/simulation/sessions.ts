@@ -110,8 +110,9 @@ export class SimulatedSessions implements SessionRecords {
     const { records } = this.#world;
     return this.#patiently(() => {
       const held = records.kept.get(token);
-      if (held?.revision === revision) records.remove(token);
-      return held === undefined || held.revision === revision;
+      const mine = held === undefined || held.revision === revision;
+      if (mine) records.remove(token);
+      return mine;
     });
   }
 

@@ -81,7 +81,7 @@ export function openSse(edge: EdgeContext, visit: Visit, res: ServerResponse): v
         refused: () => leave(),
         ended: () => leave(),
       },
-      { missing, endsWithOwner: true },
+      { missing, heard: { stream: word().stream, seq: opening.exchange.heard }, endsWithOwner: true },
     );
   };
   const cancelVerdict = edge.wheel.after(VERDICT, leave);

@@ -42,13 +42,13 @@ export function sendFrames(edge: EdgeContext, session: KnownSession, exchange: E
   const subject = edge.cluster.subjects.sessionIn(place.owner, owned(session, place));
   const requests = frames.filter(({ kind }) => kind === 'request').length;
   let index = 0;
-  for (const frame of frames) {
+  for (const [nth, frame] of frames.entries()) {
     const head: ClientHead = {
       t: 'client',
       identity: session.identity,
       frame: frameHead(frame),
       ...(frame.kind === 'request' ? { stream: exchange.name } : {}),
-      ...(batch ? { batch: { index: frame.kind === 'request' ? index++ : -1, requests } } : {}),
+      ...(batch ? { batch: { index: frame.kind === 'request' ? index++ : -1 - nth, requests } } : {}),
     };
     exchange.send(place.owner, subject, head, frame.bytes);
   }

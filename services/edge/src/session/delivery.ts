@@ -13,6 +13,8 @@ import { busFailure } from './failures.ts';
 import type { Missing } from './relocate.ts';
 
 const MOST = 4;
+/** Milliseconds after which the bus, once it is back, would have brought a word that was on its way. */
+const SETTLED = 3_000;
 /** Milliseconds before the same owner is sent to again. */
 const PAUSE = 200;
 
@@ -81,14 +83,14 @@ export class Delivery {
   }
 
   #send(place: Place): void {
-    const { send, failed, over } = this.#options;
+    const { send, failed, late, over } = this.#options;
     if (over()) return;
     this.#place = place;
     this.#missed = 0;
     this.#sendings += 1;
     if (this.#sendings > MOST) return failed(new CausewayError('cluster.owner_silent', { retryAfter: 1 }));
     this.#cancelLate();
-    this.#awaitWord();
+    if (late) this.#awaitWord(late.after);
     try {
       send(place);
     } catch (error) {
@@ -97,14 +99,13 @@ export class Delivery {
   }
 
   /** While the bus is away, and until it could have brought a word after that, no silence is the owner's. */
-  #awaitWord(): void {
+  #awaitWord(after: number): void {
     const { edge, late } = this.#options;
-    if (!late) return;
-    this.#cancelLate = edge.wheel.after(late.after, () => {
+    this.#cancelLate = edge.wheel.after(after, () => {
       const { cluster, clock, exchanges } = edge;
-      const heard = cluster.bus.status === 'connected' && clock.monotonic() - exchanges.reconnected >= late.after;
-      if (heard) late.fn();
-      else this.#awaitWord();
+      const settled = cluster.bus.status === 'connected' && clock.monotonic() - exchanges.reconnected >= SETTLED;
+      if (settled) late?.fn();
+      else this.#awaitWord(SETTLED);
     });
   }
 

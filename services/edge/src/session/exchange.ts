@@ -19,6 +19,8 @@ export interface Exchange {
   readonly name: string;
   /** Address of the answers. */
   readonly to: string;
+  /** Position of the last frame of the stream that it follows, 0 before the first. */
+  readonly heard: number;
   /** The worker that was sent to is not to be waited for any more: another will be. */
   unbind(): void;
   /** Sends a message that names this exchange as its reply address. Throws BusError. */
@@ -60,6 +62,8 @@ export interface Entry {
   owner: WorkerId | undefined;
   /** The worker has said something that was passed on. */
   spoken: boolean;
+  /** Stops asking again. */
+  cancelAgain: () => void;
   position: Position | undefined;
 }
 

@@ -83,15 +83,20 @@ export class Exchanges implements Disposable {
   /** Begins to wait; without `deadline` (milliseconds) for as long as the worker lives. */
   begin(listener: Listener, deadline: number | undefined): Exchange {
     const name = `${this.#edge}${deadline === undefined ? LISTENING : CALLING}${(this.#next++).toString(36)}`;
-    const entry: Entry = { listener, call: deadline !== undefined, owner: undefined, spoken: false, position: undefined };
+    const call = deadline !== undefined;
+    const entry: Entry = { listener, call, owner: undefined, spoken: false, cancelAgain: () => undefined, position: undefined };
     this.#waiting.set(name, entry);
     const cancel = deadline === undefined ? undefined : this.#wheel.after(deadline, () => this.#lose(name, 'deadline'));
     const to = this.#cluster.subjects.stream(this.#edge, name);
     return {
       name,
       to,
+      get heard() {
+        return entry.position?.seq ?? 0;
+      },
       unbind: () => {
         this.#bind(name, entry, undefined);
+        entry.cancelAgain();
         entry.position = undefined;
       },
       send: (worker, subject, head, body) => {
@@ -155,9 +160,8 @@ export class Exchanges implements Disposable {
     if (!position?.asking) return entry.listener.undelivered();
     // The owner may be about to find its way back to the bus; whether it does is found out for all that waits for it.
     position.asking = false;
-    this.#wheel.after(AGAIN, () => {
-      if (this.#waiting.get(name) === entry && entry.position === position) this.#ask(name, entry);
-    });
+    entry.cancelAgain();
+    entry.cancelAgain = this.#wheel.after(AGAIN, () => this.#ask(name, entry));
   }
 
   /** Asks the owner for what follows the last frame that was passed on. */
@@ -218,6 +222,7 @@ export class Exchanges implements Disposable {
   #remove(name: string): Entry | undefined {
     const entry = this.#waiting.get(name);
     if (entry?.owner !== undefined) this.#owners.release(entry.owner, name);
+    entry?.cancelAgain();
     this.#waiting.delete(name);
     if (entry?.call) for (const settled of this.#settled) settled();
     return entry;

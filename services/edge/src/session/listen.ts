@@ -33,6 +33,8 @@ export interface ListenOptions {
   readonly from?: EventId | undefined;
   /** The stream was begun already, at an owner that is missing. */
   readonly missing?: Missing;
+  /** How far the client was given it. */
+  readonly heard?: EventId;
   /**
    * 2024-11-05: calls were accepted on other ways than this stream, and an owner that is lost can answer none of them.
    * The stream, and with it the session, then ends, which tells its client; it goes on only where it was let go.
@@ -55,16 +57,19 @@ export class Listening {
   #cancel: () => void = () => undefined;
   /** The client has a stream. */
   #begun: boolean;
+  /** How far it was given one. */
+  #heard: EventId | undefined;
   #over = false;
   /** Since when the session has no owner. */
   #missingSince: number | undefined;
 
-  constructor(edge: EdgeContext, session: KnownSession, ports: ListenPorts, { from, missing, endsWithOwner }: ListenOptions = {}) {
+  constructor(edge: EdgeContext, session: KnownSession, ports: ListenPorts, { from, missing, heard, endsWithOwner }: ListenOptions = {}) {
     this.#edge = edge;
     this.#endsWithOwner = endsWithOwner === true;
     this.#session = session;
     this.#ports = ports;
     this.#begun = missing !== undefined;
+    this.#heard = heard;
     const place = edge.places.of(session);
     if (missing === undefined) this.#attach(place, from);
     else this.#relocate(place, missing, from);
@@ -114,14 +119,16 @@ export class Listening {
   #receive(head: DownHead, body: Buffer, place: Place, from: EventId | undefined): void {
     switch (head.t) {
       case 'ok':
-        return this.#begin(isRevision(head.revision) ? head.revision : undefined);
+        return this.#begin(isRevision(head.revision) ? head.revision : undefined, from);
       case 'no':
         if (head.reason === 'cluster.moved') return this.#relocate(place, 'absent', from);
         // The stream that the client had was a former owner's: what it missed is gone with that one.
-        if (head.reason === 'request.event_id' && from && place.epoch > 1 && isListening(from.stream)) return this.#afresh(place);
+        if (head.reason === 'request.event_id' && from && (place.epoch > 1 || this.#begun) && isListening(from.stream))
+          return this.#afresh(place);
         return this.#refuse(errorOf(head));
       case 'server':
-        this.#begin(undefined);
+        this.#begin(undefined, from);
+        if (this.#heard) this.#heard = { ...this.#heard, seq: head.seq };
         this.#ports.message(head, body);
         if (head.last) this.#end();
         return;
@@ -137,15 +144,16 @@ export class Listening {
     this.#attach(place, undefined);
   }
 
-  #begin(revision: Revision | undefined): void {
+  #begin(revision: Revision | undefined, from: EventId | undefined): void {
     if (!this.#at) return;
     this.#missingSince = undefined;
     this.#cancel();
     this.#begun = true;
+    if (this.#heard?.stream !== this.#at.stream) this.#heard = { stream: this.#at.stream, seq: from?.seq ?? 0 };
     this.#ports.attached(this.#at.stream, revision);
   }
 
-  /** Finds the session's present owner and goes on there, afresh where the client was given something already. */
+  /** Finds the session's present owner and goes on there: at another one afresh where the client was given something already. */
   #relocate(place: Place, missing: Missing, from: EventId | undefined): void {
     if (this.#over) return;
     this.#detach();
@@ -154,16 +162,26 @@ export class Listening {
     this.#find(place, missing).then(
       (found) => {
         if (this.#over) return;
-        if (found) this.#attach(found, this.#begun ? undefined : from);
+        if (found) this.#resume(found, place, from);
         else this.#end();
       },
       (error: unknown) => {
+        if (this.#over) return;
         const refusal = busFailure(error);
         const waited = clock.monotonic() - (this.#missingSince ?? 0);
         if (!this.#begun || !ERRORS[refusal.reason].retryable || waited > PATIENCE) return this.#refuse(refusal);
-        this.#cancel = wheel.after(1_000 * (refusal.retryAfter ?? 1) * (0.5 + random()), () => this.#relocate(place, missing, from));
+        this.#cancel = wheel.after(1_000 * (refusal.retryAfter ?? 1) * (0.5 + random()), () =>
+          // It may only have seemed to be gone: whoever asks it finds out.
+          this.#resume(this.#edge.places.of(this.#session), place, from),
+        );
       },
     );
+  }
+
+  /** The same owner still has what was on its way when it seemed to be gone. */
+  #resume(found: Place, before: Place, from: EventId | undefined): void {
+    const same = found.epoch === before.epoch;
+    this.#attach(found, this.#begun ? (same ? this.#heard : undefined) : from);
   }
 
   /** `undefined`: the session is over. */

@@ -113,7 +113,9 @@ export class Ownership {
     if (this.#stored !== undefined && (await this.#records.delete(this.#token, this.#stored.revision))) return;
     const found = await this.#records.get(this.#token);
     if (found === undefined) return;
-    if (isSame(found.record, mine)) await this.#records.delete(this.#token, found.revision);
+    // A former owner that wrote its own when all records were lost has nothing to keep either.
+    const ours = isSame(found.record, mine) || found.record.epoch < mine.epoch;
+    if (ours) await this.#records.delete(this.#token, found.revision);
     else this.#taken = true;
   }
 

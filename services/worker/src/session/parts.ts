@@ -5,6 +5,7 @@
 import type { DownHead, StoredSession } from '@causeway/cluster';
 import type { CausewayError } from '@causeway/protocol';
 import type { Child } from '../child/child.ts';
+import { Arrivals } from './arrivals.ts';
 import { Calls } from './calls.ts';
 import { Callbacks } from './callbacks.ts';
 import type { SessionDeps, SessionHeld, SessionOpening } from './deps.ts';
@@ -18,6 +19,7 @@ import type { EndReason } from './states.ts';
 import { Streams } from './streams.ts';
 
 export interface SessionParts extends SessionOpening {
+  readonly arrivals: Arrivals;
   readonly calls: Calls;
   readonly callbacks: Callbacks;
   readonly inquiries: Inquiries;
@@ -66,6 +68,7 @@ export function buildParts(deps: SessionDeps, opening: SessionOpening, from: Sto
   const standing = new Standing(() => ownership.change({ standing: standing.record() }), from?.record.standing);
   const parts: SessionParts = {
     ...opening,
+    arrivals: new Arrivals(),
     calls,
     ownership,
     standing,

@@ -3,7 +3,7 @@
  * child's question, everything else passes unchanged.
  *
  * Invariants: a message that is refused here was not written to the child, and its sender is told; a
- * message is written at most once.
+ * message is written at most once, also if the bus delivers it twice.
  */
 import { verdictOf, type ClientHead } from '@causeway/cluster';
 import { CausewayError, errorResponse, slice, splice } from '@causeway/protocol';
@@ -20,6 +20,8 @@ const ACCEPTED = 15;
 /** One message of the session's client; `reply` is where its edge listens. */
 export function deliver(session: SessionParts, head: ClientHead, body: Buffer, reply: string | undefined): void {
   session.idle.touch();
+  const ridesItsOwn = head.frame.kind === 'request' && session.transport === 'streamable';
+  if (reply !== undefined && !ridesItsOwn && !session.arrivals.isNew(reply, head.batch?.index)) return;
   try {
     if (head.batch && session.revision() !== '2025-03-26') {
       throw new CausewayError('request.invalid', { message: 'Batches exist in revision 2025-03-26 only.' });

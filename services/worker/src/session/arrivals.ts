@@ -1,0 +1,22 @@
+/**
+ * Owns knowing which messages have come: a bus may deliver one twice. Requests over Streamable HTTP have a stream each,
+ * which knows as much (`streams.ts`).
+ *
+ * Invariants: of the last `MOST` messages none is new twice; a message is known by the address of its exchange, and its
+ * place in its batch. Pure.
+ */
+
+const MOST = 256;
+
+export class Arrivals {
+  readonly #known = new Set<string>();
+
+  /** Whether the message has not come before. `reply`: where its edge listens for it alone. */
+  isNew(reply: string, index = 0): boolean {
+    const name = `${reply} ${index}`;
+    if (this.#known.has(name)) return false;
+    this.#known.add(name);
+    if (this.#known.size > MOST) for (const oldest of this.#known.values().take(1)) this.#known.delete(oldest);
+    return true;
+  }
+}
