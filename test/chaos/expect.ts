@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { hello, post, readAnswer, toolCall, type Headers, type Hello, type Message } from '../harness/speak.ts';
 import { timed, until } from '../harness/within.ts';
 import { refusalOf, type Refusal } from './attempts.ts';
+import type { ChildLife } from './census.ts';
 import { describeCall, type CallRecord, type SessionRecord } from './records.ts';
 import type { Run } from './run.ts';
 import type { Unit } from './unit.ts';
@@ -98,6 +99,20 @@ export async function assertRehomed(run: Run, lost: string, bounds: LossBounds):
     `${untold.length} of ${listening.length} clients with a GET stream were not told by a warning and list-changed notifications`,
   );
   assert.equal(problems.length, 0, problems.join('\n'));
+}
+
+/** Milliseconds until a worker that is back from wherever it was has ended what is no longer its own. */
+const BACK = 10_000;
+
+/** The children that it had when the fault struck end soon, where their sessions went on elsewhere. */
+export async function assertMovedChildrenEnd(run: Run, worker: string): Promise<void> {
+  const { census } = run.stage;
+  const here = census.children.filter((child) => child.worker === worker && child.born <= run.struck);
+  const moved = (child: ChildLife) => census.children.some(({ session, epoch }) => session === child.session && epoch > child.epoch);
+  await until(BACK, 'the end of children whose sessions went on elsewhere', async () => {
+    const { live } = await census.next();
+    return here.some((child) => live.includes(child) && moved(child)) ? undefined : true;
+  });
 }
 
 function ends404(run: Run, sessions: readonly SessionRecord[]): boolean {

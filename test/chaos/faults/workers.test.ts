@@ -3,9 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hostile } from '../../harness/processes.ts';
 import { post } from '../../harness/speak.ts';
-import { until } from '../../harness/within.ts';
 import { refusalOf } from '../attempts.ts';
-import { assertRehomed, KILLED } from '../expect.ts';
+import { assertMovedChildrenEnd, assertRehomed, KILLED } from '../expect.ts';
 import { numberOf } from '../load.ts';
 import { openFaults } from '../stage.ts';
 
@@ -26,7 +25,6 @@ describe('faults of workers', () => {
   it(
     'F08 SIGSTOP a worker past its lease and continue it: its sessions went on elsewhere, it runs nothing twice and nothing late',
     faults.fault(async (run) => {
-      const { census } = run.stage;
       const stopped = await run.someWorker();
       await run.occupy(4_000, (client) => numberOf(client) % 5 === 0);
       run.strike();
@@ -35,11 +33,7 @@ describe('faults of workers', () => {
       await run.lasts(25_000);
       stopped.cont();
       await assertRehomed(run, id, { inFlight: 4_000, served: 26_000, silent: true });
-      await until(5_000, 'the children of sessions that went on elsewhere to be gone', async () => {
-        const { live } = await census.next();
-        const left = live.filter(({ worker, session }) => worker === id && run.sessionsOf(id).some((one) => one.id.includes(session)));
-        return left.length === 0 ? true : undefined;
-      });
+      await assertMovedChildrenEnd(run, id);
     }),
   );
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { describe, it } from 'node:test';
 import { until } from '../../../harness/within.ts';
-import { aside, assertNoneFailed, assertRefusedAtOnce } from '../../expect.ts';
+import { aside, assertNoneFailed, assertRefusedAtOnce, untilReady } from '../../expect.ts';
 import { describeCall } from '../../records.ts';
 import { openFaults } from '../../stage.ts';
 
@@ -25,6 +25,7 @@ describe('outages of NATS', () => {
       const session = load.sessions().filter(({ transport }) => transport === 'streamable')[random(10)]!;
       run.strike();
       await Promise.all(world.nats.nodes.map((node) => world.killNode(node)));
+      await Promise.all(world.edges.map((edge) => untilReady(edge, false, 2_000)));
       await assertRefusedAtOnce(world.edges, session);
       await run.lasts(Math.max(0, run.struck + 60_000 - Date.now()));
       await Promise.all(world.nats.nodes.map((node) => world.startNode(node)));

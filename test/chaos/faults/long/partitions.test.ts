@@ -2,15 +2,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { pick } from '../../../harness/random.ts';
-import { until } from '../../../harness/within.ts';
-import { assertNoneFailed, assertRehomed, untilReady } from '../../expect.ts';
+import { assertMovedChildrenEnd, assertNoneFailed, assertRehomed, untilReady } from '../../expect.ts';
 import { numberOf } from '../../load.ts';
 import type { Run } from '../../run.ts';
 import { openFaults } from '../../stage.ts';
 
-/** Milliseconds until a worker that is back from a partition has ended what is no longer its own. */
-const CHILDREN_GONE = 10_000;
-/** Until its sessions are served elsewhere: its record ends after 20 s. */
+/** Milliseconds until its sessions are served elsewhere: its record ends after 20 s. */
 const SERVED = 30_000;
 /** Until a silent connection is given up: two pings of 5 s, and the next one. */
 const NOTICED = 22_000;
@@ -20,7 +17,6 @@ describe('silent partitions', () => {
 
   /** A worker that hears nothing stops, its sessions go on elsewhere, and it comes back as a new owner of nothing. */
   async function cutOff(run: Run, how: 'silent' | 'silent down'): Promise<void> {
-    const { census } = run.stage;
     const parted = await run.someWorker();
     await run.occupy(10_000, (client) => numberOf(client) % 5 === 0);
     run.strike();
@@ -29,11 +25,7 @@ describe('silent partitions', () => {
     await assertRehomed(run, id, { inFlight: 4_000, served: SERVED, silent: true });
     parted.heal();
     // Kept for `worker.grace` in case that nobody takes them over; somebody has.
-    const moved = run.sessionsOf(id);
-    await until(CHILDREN_GONE, 'the end of children whose sessions went on elsewhere', async () => {
-      const { live } = await census.next();
-      return live.some(({ worker, session }) => worker === id && moved.some((one) => one.id.includes(session))) ? undefined : true;
-    });
+    await assertMovedChildrenEnd(run, id);
     await run.recovered(60_000);
     assert.equal(parted.id, id, 'the worker lives on');
   }

@@ -4,8 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { pick } from '../../../harness/random.ts';
-import { until } from '../../../harness/within.ts';
-import { assertNoneFailed, assertOnlyInFlightFailed, assertRehomed, KILLED, UNKNOWN } from '../../expect.ts';
+import { assertMovedChildrenEnd, assertNoneFailed, assertOnlyInFlightFailed, assertRehomed, KILLED, UNKNOWN } from '../../expect.ts';
 import { numberOf } from '../../load.ts';
 import { describeCall } from '../../records.ts';
 import { openFaults } from '../../stage.ts';
@@ -131,10 +130,7 @@ describe('processes that stand still', () => {
       for (const { pid } of children) process.kill(pid, 'SIGCONT');
       paused.cont();
       await run.recovered(60_000);
-      await until(10_000, 'the end of children whose sessions went on elsewhere', async () => {
-        const { live } = await census.next();
-        return live.some(({ pid, worker }) => worker === id && children.some((child) => child.pid === pid)) ? undefined : true;
-      });
+      await assertMovedChildrenEnd(run, id);
       await paused.term();
     }),
   );
