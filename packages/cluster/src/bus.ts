@@ -35,6 +35,17 @@ export class BusError extends Error {
   }
 }
 
+/** Runs what hands something to the bus; `false`: the bus did not take it. Anything thrown but BusError passes. */
+export function offer(send: () => void): boolean {
+  try {
+    send();
+    return true;
+  } catch (error) {
+    if (error instanceof BusError) return false;
+    throw error;
+  }
+}
+
 export interface BusMessage {
   /** `undelivered`: the bus's own word that the message which named this reply address reached nobody. */
   readonly kind: 'data' | 'undelivered';

@@ -2,6 +2,7 @@
 export {
   BUS_LIMITS,
   BusError,
+  offer,
   type Bus,
   type BusFailure,
   type BusLimits,

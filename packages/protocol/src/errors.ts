@@ -125,6 +125,11 @@ export class CausewayError extends Error {
   }
 }
 
+/** The error itself if it is one of ours; anything else is a defect, `internal`. */
+export function asCausewayError(error: unknown): CausewayError {
+  return error instanceof CausewayError ? error : new CausewayError('internal', { cause: error });
+}
+
 /** Whether a string received from the bus is one of our reasons. */
 export function isReason(value: unknown): value is Reason {
   return typeof value === 'string' && Object.hasOwn(ERRORS, value);

@@ -3,6 +3,7 @@ export {
   CausewayError,
   ERRORS,
   errorObject,
+  asCausewayError,
   errorResponse,
   isReason,
   type ErrorDetail,

@@ -10,7 +10,7 @@ import { createControl } from './control.ts';
 import { EdgeWatch } from './edges.ts';
 import { openIntake } from './intake.ts';
 import { openMachine, type Machine } from './machine.ts';
-import { graceOf, type WorkerOptions } from './options.ts';
+import { graceOf, totalsOf, type WorkerOptions } from './options.ts';
 import { probe } from './probe.ts';
 import type { SessionDeps } from './session/deps.ts';
 import { Session } from './session/session.ts';
@@ -178,7 +178,14 @@ function firstRecord(worker: WorkerId, { servers, limits, worker: { capacity } }
       { default: first, recovery, ...(path === undefined ? {} : { path }), ...(sessions === undefined ? {} : { limit: sessions }) },
     ],
   );
-  const { sessions: total, sessionsPerIdentity: identity } = limits;
-  const own = { ...(total === undefined ? {} : { total }), ...(identity === undefined ? {} : { identity }) };
-  return { v: 1, worker, host: hostname(), version: VERSION, capacity, draining: false, servers: Object.fromEntries(served), limits: own };
+  return {
+    v: 1,
+    worker,
+    host: hostname(),
+    version: VERSION,
+    capacity,
+    draining: false,
+    servers: Object.fromEntries(served),
+    limits: totalsOf(limits),
+  };
 }

@@ -6,9 +6,9 @@
  * down is not called back to work; what runs here is told without commands, environments and credentials.
  */
 import {
-  BusError,
   decode,
   encode,
+  offer,
   verdictOf,
   type AskHead,
   type Bus,
@@ -16,7 +16,7 @@ import {
   type SessionsAnswer,
   type StandingAnswer,
 } from '@causeway/cluster';
-import { CausewayError } from '@causeway/protocol';
+import { asCausewayError, CausewayError } from '@causeway/protocol';
 import type { Log } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
 import type { Session } from './session/session.ts';
@@ -42,7 +42,7 @@ export function createControl(deps: ControlDeps): (message: BusMessage) => void 
       (body) => send(deps, reply, encode({ t: 'ok' }, Buffer.from(JSON.stringify(body)))),
       (error: unknown) => {
         if (!(error instanceof CausewayError)) deps.log.error({ err: error }, 'control message not handled');
-        send(deps, reply, encode(verdictOf(error instanceof CausewayError ? error : new CausewayError('internal'))));
+        send(deps, reply, encode(verdictOf(asCausewayError(error))));
       },
     );
   };
@@ -98,10 +98,5 @@ function stand({ capacity, log, draining }: ControlDeps, drain: boolean): Standi
 }
 
 function send({ bus, log }: ControlDeps, to: string, bytes: Buffer): void {
-  try {
-    bus.publish(to, bytes);
-  } catch (error) {
-    if (!(error instanceof BusError)) throw error;
-    log.debug({ err: error }, 'answer to an operator not sent');
-  }
+  if (!offer(() => bus.publish(to, bytes))) log.debug({}, 'answer to an operator not sent');
 }

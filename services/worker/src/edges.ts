@@ -5,7 +5,7 @@
  * Invariants: pings cost by the number of edges, never of sessions; while nobody is attached there are
  * none; only the bus's word that nobody listens counts, silence does not.
  */
-import { BusError, edgeOf } from '@causeway/cluster';
+import { edgeOf, offer } from '@causeway/cluster';
 import type { Wheel } from '@causeway/runtime';
 
 /** Milliseconds between pings. */
@@ -66,13 +66,7 @@ export class EdgeWatch implements Disposable {
 
   #beat(): void {
     this.#cancel = this.#edges.size === 0 ? undefined : this.#wheel.after(INTERVAL, () => this.#beat());
-    for (const [edge, { ping }] of this.#edges) {
-      try {
-        this.#ping(edge, ping);
-      } catch (error) {
-        // Without a bus nothing is known; it is asked again when it is back.
-        if (!(error instanceof BusError)) throw error;
-      }
-    }
+    // Without a bus nothing is known; it is asked again when it is back.
+    for (const [edge, { ping }] of this.#edges) offer(() => this.#ping(edge, ping));
   }
 }

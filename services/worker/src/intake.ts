@@ -17,7 +17,7 @@ import {
   type OpenHead,
   type UpHead,
 } from '@causeway/cluster';
-import { CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
+import { asCausewayError, CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
 import type { Log } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
 import type { EdgeWatch } from './edges.ts';
@@ -106,7 +106,7 @@ function begin(deps: IntakeDeps, message: BusMessage): void {
   const { head, body } = envelope;
   const refuse = (error: unknown): void => {
     if (!(error instanceof CausewayError)) deps.log.error({ err: error }, 'opening not handled');
-    deps.reply(reply, verdictOf(error instanceof CausewayError ? error : new CausewayError('internal')));
+    deps.reply(reply, verdictOf(asCausewayError(error)));
   };
   if (head.t !== 'open') {
     deps.takeover.take(head, reply, (answer) => deps.reply(reply, answer)).catch(refuse);

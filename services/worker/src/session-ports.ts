@@ -2,13 +2,13 @@
  * Owns what the worker gives to each of its sessions: its doors to the bus and the records, and what they share: the
  * account of the journals, of running calls, and of servers that keep failing to start.
  */
-import { BusError, encode, type Cluster, type DownHead } from '@causeway/cluster';
+import { encode, offer, type Cluster, type DownHead } from '@causeway/cluster';
 import type { WorkerId } from '@causeway/protocol';
 import type { Capacity } from './capacity.ts';
 import { createBreaker } from './child/breaker.ts';
 import type { EdgeWatch } from './edges.ts';
 import type { Machine } from './machine.ts';
-import type { WorkerOptions } from './options.ts';
+import { totalsOf, type WorkerOptions } from './options.ts';
 import { JournalBudget } from './session/budget.ts';
 import { CallLimits } from './session/call-limits.ts';
 import type { SessionDeps } from './session/deps.ts';
@@ -18,11 +18,7 @@ import type { Vigil } from './vigil.ts';
 /** What the bus does not take is left to the edge's deadline. */
 export function replyBy({ bus }: Cluster): (to: string | undefined, head: DownHead) => void {
   return (to, head) => {
-    try {
-      if (to !== undefined) bus.publish(to, encode(head));
-    } catch (error) {
-      if (!(error instanceof BusError)) throw error;
-    }
+    if (to !== undefined) offer(() => bus.publish(to, encode(head)));
   };
 }
 
@@ -43,7 +39,7 @@ export function depsOfSessions({ cluster, id, options, edges, capacity, tenure, 
   const { streams, limits } = options;
   const breaker = createBreaker({ now: () => machine.clock.monotonic(), random: machine.random });
   const budget = new JournalBudget(streams.workerJournalBytes);
-  const { sessions: total, sessionsPerIdentity: identity } = limits;
+  const totals = totalsOf(limits);
   return {
     worker: id,
     edges,
@@ -51,11 +47,7 @@ export function depsOfSessions({ cluster, id, options, edges, capacity, tenure, 
     mayAct: () => tenure.held,
     // In memory there is no other worker that could take anything over.
     recoverable: ({ recovery }) => cluster.kind === 'nats' && recovery === 'restart',
-    limitsOf: ({ limits: { sessions: server } }) => ({
-      ...(total === undefined ? {} : { total }),
-      ...(server === undefined ? {} : { server }),
-      ...(identity === undefined ? {} : { identity }),
-    }),
+    limitsOf: ({ limits: { sessions: server } }) => ({ ...totals, ...(server === undefined ? {} : { server }) }),
     admit: (claim, how) => tenure.admit(claim, how),
     calls: new CallLimits({ perSession: limits.callsPerSession, perIdentity: limits.callsPerIdentity }),
     removeLater: (ended) => vigil.removeLater(ended),

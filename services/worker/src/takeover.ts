@@ -10,7 +10,7 @@ import { BusError, encode, type ClaimHead, type Cluster, type DownHead, type Ses
 import type { Config } from '@causeway/config';
 import { CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
 import type { Capacity } from './capacity.ts';
-import { assertRecoverable } from './session/announce.ts';
+import { isRecoverable } from './session/announce.ts';
 import type { Session } from './session/session.ts';
 
 /** Milliseconds for which nobody must have answered at an owner whose record still stands. */
@@ -82,12 +82,7 @@ export class Takeover {
   #mayRestart(record: SessionRecord): boolean {
     const server = Object.hasOwn(this.#deps.servers, record.server) ? this.#deps.servers[record.server] : undefined;
     if (!server) throw new CausewayError('cluster.no_worker', { retryAfter: 2 });
-    try {
-      assertRecoverable(record);
-    } catch {
-      return false;
-    }
-    return server.recovery === 'restart';
+    return server.recovery === 'restart' && isRecoverable(record);
   }
 
   #isGone(owner: WorkerId): Promise<boolean> {

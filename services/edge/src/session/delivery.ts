@@ -6,7 +6,7 @@
  * nor once its outcome was told; the number of sendings is bounded; while the owner is looked for no time runs.
  */
 import type { DownHead, Place } from '@causeway/cluster';
-import { CausewayError } from '@causeway/protocol';
+import { asCausewayError, CausewayError } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
 import type { Exchange } from './exchange.ts';
 import { busFailure } from './failures.ts';
@@ -122,7 +122,7 @@ export class Delivery {
         if (place.epoch > this.#place.epoch) this.#send(place);
         else edge.wheel.after(PAUSE, () => this.#send(place));
       },
-      (error: unknown) => failed(error instanceof CausewayError ? error : new CausewayError('internal', { cause: error })),
+      (error: unknown) => failed(asCausewayError(error)),
     );
   }
 }

@@ -7,7 +7,7 @@
  * disappears fails all that wait for it. A stream that is followed is passed on without a gap and without a
  * double: what a moment without the bus swallowed is asked for again.
  */
-import { BusError, decode, encode, PING, tail, type Cluster, type ControlHead, type DownHead, type Subscription } from '@causeway/cluster';
+import { decode, encode, offer, PING, tail, type Cluster, type ControlHead, type DownHead, type Subscription } from '@causeway/cluster';
 import type { EdgeId, WorkerId } from '@causeway/protocol';
 import type { Clock, Log, Wheel } from '@causeway/runtime';
 import { CALLING, LISTENING, mayBeNew, type Entry, type Exchange, type Listener } from './exchange.ts';
@@ -37,8 +37,7 @@ export class Exchanges implements Disposable {
   readonly #stops: readonly (() => void)[];
   readonly #words: Words;
   readonly #clock: Clock;
-  /** The moment at which the bus came back last, in the clock's monotonic milliseconds. */
-  reconnected = -Infinity;
+  #reconnected = -Infinity;
   #subscription: Subscription | undefined;
   #next = 0;
 
@@ -78,6 +77,11 @@ export class Exchanges implements Disposable {
         this.#log.error({ err: error }, 'answer of a worker not handled');
       }
     });
+  }
+
+  /** The moment at which the bus came back last, in the clock's monotonic milliseconds. */
+  get reconnected(): number {
+    return this.#reconnected;
   }
 
   /** Begins to wait; without `deadline` (milliseconds) for as long as the worker lives. */
@@ -174,21 +178,14 @@ export class Exchanges implements Disposable {
     const { place, token, identity, stream } = position.stream;
     const fresh = position.stream.after === undefined && position.seq === 0;
     const head: ControlHead = { t: 'attach', identity, stream, ...(fresh ? {} : { after: position.seq }) };
-    try {
-      this.#cluster.bus.publish(
-        this.#cluster.subjects.sessionControl(place.owner, { token, epoch: place.epoch }),
-        encode(head),
-        this.#cluster.subjects.stream(this.#edge, name),
-      );
-      position.asking = true;
-    } catch (error) {
-      if (!(error instanceof BusError)) throw error;
-    }
+    const { bus, subjects } = this.#cluster;
+    const to = subjects.sessionControl(place.owner, { token, epoch: place.epoch });
+    position.asking = offer(() => bus.publish(to, encode(head), subjects.stream(this.#edge, name)));
   }
 
   /** The bus is back: what was sent meanwhile reached nobody here. */
   #takeUp(): void {
-    this.reconnected = this.#clock.monotonic();
+    this.#reconnected = this.#clock.monotonic();
     this.#words.resume();
     this.#askAgain(this.#waiting.keys());
   }
@@ -206,11 +203,7 @@ export class Exchanges implements Disposable {
   #repeat(entry: Entry): void {
     if (entry.spoken || entry.again === undefined) return;
     entry.repeated = true;
-    try {
-      entry.again();
-    } catch (error) {
-      if (!(error instanceof BusError)) throw error;
-    }
+    offer(entry.again);
   }
 
   #bind(name: string, entry: Entry, owner: WorkerId | undefined): void {
@@ -222,12 +215,7 @@ export class Exchanges implements Disposable {
 
   /** Whoever sent this believes that somebody here still listens. */
   #disown(reply: string | undefined): void {
-    if (reply === undefined) return;
-    try {
-      this.#cluster.bus.publish(reply, encode({ t: 'end', why: 'complete' }));
-    } catch (error) {
-      if (!(error instanceof BusError)) throw error;
-    }
+    if (reply !== undefined) offer(() => this.#cluster.bus.publish(reply, encode({ t: 'end', why: 'complete' })));
   }
 
   #lose(name: string, why: 'deadline' | 'owner'): void {

@@ -4,7 +4,7 @@
  * Invariants: that a client has left is told once the bus is back, if it could not be told before; what waits for that
  * is bounded, and what is lost is found out otherwise.
  */
-import { BusError, encode, type Bus, type ControlHead } from '@causeway/cluster';
+import { encode, offer, type Bus, type ControlHead } from '@causeway/cluster';
 
 const MOST = 10_000;
 
@@ -17,12 +17,8 @@ export class Words {
   }
 
   tell(subject: string, head: ControlHead): void {
-    try {
-      this.#bus.publish(subject, encode(head));
-    } catch (error) {
-      if (!(error instanceof BusError)) throw error;
-      if (head.t === 'detach' && this.#late.length < MOST) this.#late.push({ subject, head });
-    }
+    if (offer(() => this.#bus.publish(subject, encode(head)))) return;
+    if (head.t === 'detach' && this.#late.length < MOST) this.#late.push({ subject, head });
   }
 
   /** The bus is back. */

@@ -3,7 +3,6 @@
  * have changed, each where the server has declared that it says such things (DECISIONS 7).
  */
 import type { SessionRecord } from '@causeway/cluster';
-import { CausewayError } from '@causeway/protocol';
 import type { SessionParts } from './parts.ts';
 
 const TEXT = 'The MCP server of this session was started anew, because its former host was lost. What it kept in memory is gone.';
@@ -24,7 +23,7 @@ export function announceRestart({ streams }: SessionParts, { initialize }: Sessi
   for (const list of LISTS) if (capabilities[list]?.listChanged === true) say(`notifications/${list}/list_changed`);
 }
 
-/** A session that never shook hands, or whose server may not be started anew, ends with its owner. */
-export function assertRecoverable({ initialize, revision }: SessionRecord): void {
-  if (revision === '' || initialize.params === '') throw new CausewayError('request.session_unknown');
+/** Whether a new child can be told what the former one knew: a session that never shook hands ends with its owner. */
+export function isRecoverable({ initialize, revision }: SessionRecord): boolean {
+  return revision !== '' && initialize.params !== '';
 }

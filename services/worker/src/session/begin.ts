@@ -7,7 +7,7 @@
  * that the former one knew (DECISIONS 7).
  */
 import type { OpenHead, StoredSession } from '@causeway/cluster';
-import { CausewayError, readHandshake } from '@causeway/protocol';
+import { asCausewayError, CausewayError, readHandshake } from '@causeway/protocol';
 import type { Child, ChildListeners } from '../child/child.ts';
 import type { SessionDeps, SessionHeld } from './deps.ts';
 import { announceRestart } from './announce.ts';
@@ -98,7 +98,7 @@ export async function beginAgain(one: Beginning, stored: StoredSession): Promise
 
 /** What a beginning that failed is refused with. */
 export function beginFailed({ parts, held }: Beginning, error: unknown): CausewayError {
-  const refusal = error instanceof CausewayError ? error : new CausewayError('internal', { cause: error });
+  const refusal = asCausewayError(error);
   if (!(error instanceof CausewayError)) parts.log.error({ err: error, ref: refusal.ref }, 'session could not be opened');
   // What is not the server's fault must not pause its starts.
   if (refusal.reason.startsWith('server.')) held.attempt?.failed();

@@ -7,6 +7,7 @@
  * never silence.
  */
 import {
+  asCausewayError,
   CausewayError,
   FrameFault,
   oneLine,
@@ -93,7 +94,7 @@ function response(session: SessionParts, frame: Frame): void {
   session.handshake.initialized(bytes).then(
     (opened) => settle(session, call, bytes, opened),
     (error: unknown) => {
-      const refusal = error instanceof CausewayError ? error : new CausewayError('internal', { cause: error });
+      const refusal = asCausewayError(error);
       if (session.calls.has(call)) failCall(session, call, refusal);
       session.close('start_failed', refusal);
     },

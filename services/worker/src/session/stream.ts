@@ -6,7 +6,7 @@
  * never dropped while somebody is attached, but for what a reader misses that was overtaken (lag.ts); a frame that
  * could not be handed to the bus is not counted as sent.
  */
-import { BusError, type EndHead, type ServerHead } from '@causeway/cluster';
+import { BusError, offer, type EndHead, type ServerHead } from '@causeway/cluster';
 import { Flow } from './flow.ts';
 import { Journal, type Entry } from './journal.ts';
 import { Lag } from './lag.ts';
@@ -134,21 +134,14 @@ export class Stream {
     const to = this.#to;
     this.detach();
     if (to === undefined) return;
-    try {
-      // Its receipt must not put in doubt what was sent before it.
-      this.#ports.publish(to, { t: 'end', why }, undefined, this, this.#sent + 1);
-    } catch (error) {
-      if (!(error instanceof BusError)) throw error;
-    }
+    // Its receipt must not put in doubt what was sent before it.
+    offer(() => this.#ports.publish(to, { t: 'end', why }, undefined, this, this.#sent + 1));
   }
 
   /** Asks whether whoever it is sent to is still there: an address that nobody knows comes back as undelivered. */
   ask(): void {
-    try {
-      if (this.#to !== undefined) this.#ports.publish(this.#to, { t: 'ping' }, undefined, this, this.#sent + 1);
-    } catch (error) {
-      if (!(error instanceof BusError)) throw error;
-    }
+    const to = this.#to;
+    if (to !== undefined) offer(() => this.#ports.publish(to, { t: 'ping' }, undefined, this, this.#sent + 1));
   }
 
   /** Adds a frame and sends it as soon as there is credit. */
