@@ -102,6 +102,7 @@ export class Exchanges implements Disposable {
       unbind: () => {
         this.#bind(name, entry, undefined);
         entry.cancelAgain();
+        entry.again = undefined;
         entry.position = undefined;
       },
       send: (worker, subject, head, body) => {
