@@ -3,8 +3,8 @@
  * of this edge's standing subscription.
  *
  * Invariants: an exchange ends once, by its owner, its deadline, or the loss of the worker; what arrives
- * for an exchange that has ended is dropped, and its sender told where it asks to be; a worker's record that
- * disappears fails all that wait for it. A stream that is followed is passed on without a gap and without a
+ * for an exchange that has ended is dropped, and its sender told where it asks to be; a worker that the bus does not
+ * find any more fails all that wait for it. A stream that is followed is passed on without a gap and without a
  * double: what a moment without the bus swallowed is asked for again.
  */
 import { decode, encode, offer, PING, tail, type Cluster, type ControlHead, type DownHead, type Subscription } from '@causeway/cluster';
@@ -51,7 +51,7 @@ export class Exchanges implements Disposable {
       lost: (worker: WorkerId) => this.#loseAll(worker),
       lossy: (worker: WorkerId) => this.#askAgain(this.#owners.names(worker)),
     };
-    this.#owners = new OwnerWatch(watch, cluster.ledger.workers());
+    this.#owners = new OwnerWatch(watch);
     this.#edge = edge;
     this.#clock = clock;
     this.#wheel = wheel;

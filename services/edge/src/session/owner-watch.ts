@@ -25,8 +25,6 @@ export interface OwnerWatchDeps {
   readonly lossy: (worker: WorkerId) => void;
 }
 
-type Living = Pick<ReadonlySet<WorkerId>, 'has'>;
-
 interface Watched {
   /** What waits for it, by name. */
   readonly names: Set<string>;
@@ -41,12 +39,9 @@ export class OwnerWatch implements Disposable {
   readonly #watched = new Map<WorkerId, Watched>();
   /** How often each living worker was known to have lost its connection. */
   readonly #losses = new Map<WorkerId, number>();
-  #living: Living;
 
-  /** `living`: the workers that have records. */
-  constructor(deps: OwnerWatchDeps, living: Living) {
+  constructor(deps: OwnerWatchDeps) {
     this.#deps = deps;
-    this.#living = living;
   }
 
   /** `name` waits for this worker. */
@@ -74,12 +69,9 @@ export class OwnerWatch implements Disposable {
     return [...(this.#watched.get(worker)?.names ?? [])];
   }
 
-  /** Gives up the workers that are no longer among `living`. One that was not before either is the bus's to judge. */
-  keep(living: Living): void {
-    const before = this.#living;
-    this.#living = living;
+  /** Forgets what was known of workers without a record. Whether they are lost is the bus's to say: it may be about to bring their last answers. */
+  keep(living: Pick<ReadonlySet<WorkerId>, 'has'>): void {
     for (const worker of this.#losses.keys()) if (!living.has(worker)) this.#losses.delete(worker);
-    for (const worker of [...this.#watched.keys()]) if (before.has(worker) && !living.has(worker)) this.#deps.lost(worker);
   }
 
   [Symbol.dispose](): void {

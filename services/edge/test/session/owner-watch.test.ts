@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { setImmediate as turn } from 'node:timers/promises';
+import { test } from 'node:test';
+import { encode, openMemoryCluster, type Cluster } from '@causeway/cluster';
+import { newWorkerId, type WorkerId } from '@causeway/protocol';
+import { fakeTime } from '@causeway/runtime';
+import { OwnerWatch } from '../../src/session/owner-watch.ts';
+
+function watchOf(cluster: Cluster, worker: WorkerId) {
+  const time = fakeTime();
+  const lost: WorkerId[] = [];
+  const deps = {
+    cluster,
+    wheel: time.wheel,
+    now: () => time.clock.monotonic(),
+    lost: (one: WorkerId) => void lost.push(one),
+    lossy: () => undefined,
+  };
+  const watch = new OwnerWatch(deps);
+  watch.hold(worker, 'call');
+  const pass = async (ms: number): Promise<void> => {
+    for (let left = ms; left > 0; left -= 100) {
+      time.advance(100);
+      await turn();
+      await turn();
+    }
+  };
+  return { watch, lost, pass };
+}
+
+test('a record that is gone is no proof: whoever the bus still finds may have answered already', async () => {
+  await using cluster = await openMemoryCluster();
+  const worker = newWorkerId();
+  await cluster.bus.subscribe(cluster.subjects.alive(worker), ({ reply }) => {
+    if (reply !== undefined) cluster.bus.publish(reply, encode({ t: 'living', losses: 0 }));
+  });
+  const { watch, lost, pass } = watchOf(cluster, worker);
+  watch.keep(new Set());
+  await pass(5_000);
+  assert.deepEqual(lost, []);
+  watch[Symbol.dispose]();
+});
+
+test('where the bus finds nobody either the worker is lost within two seconds, but not before what was on its way could come', async () => {
+  await using cluster = await openMemoryCluster();
+  const worker = newWorkerId();
+  const { watch, lost, pass } = watchOf(cluster, worker);
+  watch.keep(new Set());
+  await pass(300);
+  assert.deepEqual(lost, []);
+  await pass(1_700);
+  assert.deepEqual(lost, [worker]);
+  watch[Symbol.dispose]();
+});
