@@ -1,5 +1,5 @@
 /** Owns the configuration of simulated services: the defaults, where a schedule can be long enough for them. */
-import type { ServerConfig } from '@causeway/config';
+import { loadConfig, type ServerConfig } from '@causeway/config';
 import type { EdgeOptions } from '@causeway/edge';
 import type { WorkerOptions } from '@causeway/worker';
 
@@ -23,17 +23,7 @@ const server = (name: string, recovery: ServerConfig['recovery']): ServerConfig 
   recovery,
 });
 
-const streams = {
-  heartbeat: 15_000,
-  journalFrames: 256,
-  journalBytes: 1 << 20,
-  journalAge: 300_000,
-  workerJournalBytes: 1 << 28,
-  creditFrames: 64,
-  creditBytes: 1 << 20,
-  retry: 1000,
-  maxMessage: 1 << 25,
-} as const;
+const { streams } = loadConfig({ value: {}, env: {}, cwd: '/', servers: false }).config;
 
 export interface Variation {
   /** Milliseconds for which sessions outlive a lease that ran out. */

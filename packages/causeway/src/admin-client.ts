@@ -2,10 +2,9 @@
  * Owns asking a running bridge: which one, with which token, and what its refusals mean as exit codes.
  * Invariant: the token goes to the URL that it belongs to, and nowhere else.
  */
-import { request as overHttp } from 'node:http';
-import { request as overHttps } from 'node:https';
 import { findBridges, type FoundBridge } from './admin-file.ts';
 import { EXIT, Failure } from './failure.ts';
+import { ask } from './http-question.ts';
 
 /** What the user said about whom to ask. */
 export interface Asked {
@@ -20,7 +19,6 @@ export interface Target {
 
 /** Milliseconds for one answer: the end of a session waits for its child. */
 const WAIT = 20_000;
-const MOST_BYTES = 64 * 1024 * 1024;
 const NAME_ANOTHER = 'name another bridge with --admin URL, and its token with --token or CAUSEWAY_ADMIN_TOKEN';
 
 /** Whom to ask. Throws a `Failure` where that is not clear. */
@@ -63,8 +61,9 @@ export class AdminClient {
 
   /** `path` is below `/api/v1/`. Rejects with a `Failure`. */
   async ask<T>(method: 'GET' | 'POST' | 'DELETE', path: string): Promise<T> {
-    const { url } = this.#target;
-    const { status, text } = await this.#exchange(method, path);
+    const { url, token } = this.#target;
+    const headers = { authorization: `Bearer ${token}` };
+    const { status, text } = await ask(new URL(`/api/v1/${path}`, url), { method, headers, wait: WAIT, hints: [NAME_ANOTHER] });
     const body = parsed(text);
     if (status === 200 && body !== undefined) return body as T;
     const refusal = body?.error;
@@ -74,35 +73,6 @@ export class AdminClient {
       ]);
     const matches = Array.isArray(refusal.matches) ? refusal.matches.map(String) : [];
     throw new Failure(exitCodeOf(status, refusal.reason), String(refusal.message), [...matches, ...hintsOf(status)], refusal.reason);
-  }
-
-  #exchange(method: string, path: string): Promise<{ readonly status: number; readonly text: string }> {
-    const { url, token } = this.#target;
-    const failed = (why: string): Failure => new Failure(EXIT.unreachable, `${url} does not answer: ${why}`, [NAME_ANOTHER]);
-    return new Promise((resolve, reject) => {
-      const options = { method, agent: false, headers: { authorization: `Bearer ${token}` }, signal: AbortSignal.timeout(WAIT) } as const;
-      const call = (url.startsWith('https:') ? overHttps : overHttp)(new URL(`/api/v1/${path}`, url), options, (response) => {
-        const parts: Buffer[] = [];
-        let bytes = 0;
-        response.on('data', (part: Buffer) => {
-          parts.push(part);
-          bytes += part.length;
-          if (bytes > MOST_BYTES) call.destroy(new Error('the answer is too large'));
-        });
-        response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8') }));
-        response.on('error', (error) => reject(failed(error.message)));
-      });
-      call.on('error', (error: NodeJS.ErrnoException) =>
-        reject(
-          failed(
-            error.name === 'TimeoutError' || error.name === 'AbortError'
-              ? `no answer within ${WAIT / 1000} s`
-              : (error.code ?? error.message),
-          ),
-        ),
-      );
-      call.end();
-    });
   }
 }
 

@@ -4,6 +4,9 @@
  */
 import type { WorkerId } from '@causeway/protocol';
 
+/** Milliseconds for which the mark of an ended record is kept: long enough for every watcher to see it. */
+export const MARKER_TTL = 5 * 60_000;
+
 /** What must hold for a write to happen: the newest position of the whole log, or of the worker's own record (0: none). */
 export type Expectation = { readonly log: number } | { readonly own: number };
 

@@ -13,7 +13,7 @@ import {
   type StandingAnswer,
   type VerdictHead,
 } from '@causeway/cluster';
-import type { ServerConfig } from '@causeway/config';
+import { loadConfig, type ServerConfig } from '@causeway/config';
 import { ANONYMOUS, CausewayError, identityOf, newEdgeId, type SessionToken } from '@causeway/protocol';
 import { silentLog } from '@causeway/runtime';
 import { openWorker, type Worker, type WorkerOptions } from '../src/index.ts';
@@ -41,21 +41,14 @@ const server = (name: string): ServerConfig => ({
   recovery: 'end',
 });
 
+/** As they are by default. */
+const { streams } = loadConfig({ value: {}, env: {}, cwd: '/', servers: false }).config;
+
 const options: WorkerOptions = {
   servers: { git: server('git'), time: server('time') },
   limits: { callsPerSession: 64, callsPerIdentity: 256 },
   worker: { grace: 0, capacity: 8, spawnConcurrency: 4, spawnQueue: 8, lineBytes: 1 << 20, stdinBytes: 1 << 20, stdinFrames: 64 },
-  streams: {
-    heartbeat: 15_000,
-    journalFrames: 256,
-    journalBytes: 1 << 20,
-    journalAge: 300_000,
-    workerJournalBytes: 1 << 28,
-    creditFrames: 64,
-    creditBytes: 1 << 20,
-    retry: 1000,
-    maxMessage: 1 << 25,
-  },
+  streams,
   drain: { timeout: 1000, delay: 0 },
 };
 

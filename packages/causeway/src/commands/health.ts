@@ -1,7 +1,7 @@
 /** Owns `causeway health`: asks a running bridge how it is, for images without curl. Exit 0, 1 (not well) or 4 (no answer). */
-import { request } from 'node:http';
 import { parseArgs } from 'node:util';
 import { EXIT, Failure } from '../failure.ts';
+import { ask } from '../http-question.ts';
 
 const WAIT_MS = 3_000;
 
@@ -9,8 +9,8 @@ export async function health(argv: readonly string[]): Promise<number> {
   const { live, url, port } = options(argv);
   const base = url ?? `http://127.0.0.1:${port ?? process.env['CAUSEWAY_PORT'] ?? '8000'}`;
   if (!URL.canParse(base) || !base.startsWith('http:')) throw new Failure(EXIT.usage, `${base} is no http URL`);
-  const { status, body } = await ask(new URL(live ? '/livez' : '/readyz?verbose', base));
-  process.stdout.write(body.endsWith('\n') ? body : `${body}\n`);
+  const { status, text } = await ask(new URL(live ? '/livez' : '/readyz?verbose', base), { wait: WAIT_MS });
+  process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
   return status === 200 ? EXIT.ok : EXIT.unexpected;
 }
 
@@ -25,26 +25,4 @@ function options(argv: readonly string[]): { live: boolean; url: string | undefi
   } catch (error) {
     throw new Failure(EXIT.usage, (error as Error).message.split('. ')[0]!, ['causeway health [--live|--ready] [--url URL] [--port PORT]']);
   }
-}
-
-function ask(url: URL): Promise<{ status: number; body: string }> {
-  const failed = (why: string): Failure => new Failure(EXIT.unreachable, `${url.origin} does not answer: ${why}`);
-  return new Promise((resolve, reject) => {
-    const call = request(url, { agent: false, timeout: WAIT_MS, signal: AbortSignal.timeout(WAIT_MS) }, (response) => {
-      let body = '';
-      response.setEncoding('utf8').on('data', (part: string) => (body += part.slice(0, 65_536)));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body }));
-      response.on('error', (error) => reject(failed(error.message)));
-    });
-    call.on('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        failed(
-          error.name === 'TimeoutError' || error.name === 'AbortError'
-            ? `no answer within ${WAIT_MS / 1000} s`
-            : (error.code ?? error.message),
-        ),
-      ),
-    );
-    call.end();
-  });
 }

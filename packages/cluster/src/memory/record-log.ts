@@ -4,13 +4,9 @@
  */
 import type { WorkerId } from '@causeway/protocol';
 import type { SeenRecord } from '../records.ts';
-import { WriteConflict, type Expectation } from '../store.ts';
+import { MARKER_TTL, WriteConflict, type Expectation } from '../store.ts';
 import type { Time } from '../time.ts';
 
-/** Milliseconds for which the mark of a record's end is kept. */
-const MARKER_TTL = 5 * 60_000;
-
-/** The log: what the NATS server is otherwise. */
 export class RecordLog {
   readonly #entries = new Map<WorkerId, SeenRecord>();
   readonly #cancels = new Map<WorkerId, () => void>();

@@ -8,10 +8,9 @@ import { CausewayError } from '@causeway/protocol';
 import { DiscardPolicy, JetStreamApiError, RetentionPolicy, StorageType, type JetStreamManager, type StreamInfo } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/transport-node';
 import { SESSION_RECORD_BYTES } from '../sessions.ts';
+import { MARKER_TTL } from '../store.ts';
 import { patiently, unavailable } from './patience.ts';
 
-/** Milliseconds for which the mark of an ended record is kept: long enough for every watcher to see it. */
-export const MARKER_TTL = 5 * 60_000;
 /** Milliseconds after which a session's record goes although nobody ended the session: what crashed owners leave. */
 const SESSION_AGE = 7 * 24 * 3_600_000;
 const DESCRIPTIONS = {

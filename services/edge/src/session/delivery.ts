@@ -2,8 +2,8 @@
  * Owns one sending to the owner of a session: messages that its owner certainly did not take are sent again to
  * whoever owns the session by then.
  *
- * Invariants: nothing is sent again unless the bus, or the owner, has said of every message that it was not taken,
- * nor once its outcome was told; the number of sendings is bounded; while the owner is looked for no time runs.
+ * Invariants: nothing is sent to another owner unless the bus, or the owner, has said of every message that it was not
+ * taken, nor anything once its outcome was told; the number of sendings is bounded; while the owner is looked for no time runs.
  */
 import type { DownHead, Place } from '@causeway/cluster';
 import { asCausewayError, CausewayError } from '@causeway/protocol';
