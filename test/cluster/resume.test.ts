@@ -158,8 +158,17 @@ describe('streams that go on at another edge', () => {
       heard.push(...steps(rest.messages));
       const answer = rest.messages.at(-1);
       assert.equal(answer?.id, 'huge');
-      if (answer?.error === undefined) assert.deepEqual(heard, count(20_000));
-      else assert.deepEqual(heard, count(heard.length));
+      // Not one position is left out. Progress that a slow reader was not sent yet may have given way to newer one.
+      const positions = [lastId(first), ...rest.events.flatMap(({ id }) => id ?? [])].map((id) => Number(id.split('.').at(-1)));
+      assert.deepEqual(
+        positions,
+        positions.map((_, nth) => positions[0]! + nth),
+      );
+      assert.ok(
+        heard.every((step, nth) => nth === 0 || step > heard[nth - 1]!),
+        'progress goes forward',
+      );
+      if (answer?.error === undefined) assert.equal(heard.at(-1), 20_000);
     } else {
       assert.equal(rest.status, 400);
       assert.equal(rest.messages[0]?.error?.data?.['reason'], 'request.event_id');

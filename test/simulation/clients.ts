@@ -85,6 +85,7 @@ export class Clients {
     session.ending = true;
     edge.ask({ method: 'DELETE', server: session.server, headers: headersOf(session) }, (received) => {
       if (received?.status === 200) session.deleted ??= this.#world.time.now();
+      assert.notEqual(received?.status, 500, 'nothing fails inside');
       if (received?.status === 404) session.unknown ??= this.#world.time.now();
       resolve([received?.status ?? 'reset', received?.messages[0]?.error?.data?.reason ?? ''].join(' ').trim());
     });

@@ -139,8 +139,7 @@ export class Judge {
         token,
       );
     const { unknown } = call.session;
-    if (unknown !== undefined && call.sent > unknown)
-      this.#assert(this.#wipedSince(unknown), `${nonce} ran in a session that was unknown`, token);
+    if (unknown !== undefined && call.sent > unknown) this.#assert(this.wiped >= 0, `${nonce} ran in a session that was unknown`, token);
     this.#runs.set(nonce, { at: this.now, child });
   }
 

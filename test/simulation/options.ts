@@ -4,7 +4,7 @@ import type { EdgeOptions } from '@causeway/edge';
 import type { WorkerOptions } from '@causeway/worker';
 
 /** Milliseconds of one call: at its server, and at the edge that waits for it. */
-export const REQUEST = 15_000;
+const REQUEST = 15_000;
 export const DEADLINE = 25_000;
 
 const server = (name: string, recovery: ServerConfig['recovery']): ServerConfig => ({

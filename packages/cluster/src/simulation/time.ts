@@ -8,7 +8,7 @@ import type { Time } from '../time.ts';
 const TURNS = 32;
 
 /** A small generator: the same numbers for the same seed. */
-export function chance(seed: number): () => number {
+function chance(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;

@@ -10,6 +10,7 @@ import { CausewayError, type Frame } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
 import { Delivery } from './delivery.ts';
 import type { Exchange } from './exchange.ts';
+import { busFailure } from './failures.ts';
 
 /** Milliseconds that an owner may take to accept a message that has no answer of its own. */
 const VERDICT = 10_000;
@@ -105,7 +106,7 @@ export async function close(edge: EdgeContext, session: KnownSession, attempts =
   try {
     exchange.send(place.owner, subject, { t: 'close', identity: session.identity });
   } catch (error) {
-    reject(error);
+    reject(busFailure(error));
   }
   return promise.finally(() => exchange.end());
 }
@@ -145,7 +146,10 @@ function verdict(edge: EdgeContext, session: KnownSession, send: (exchange: Exch
     session,
     exchange,
     messages: 1,
-    send: (place) => send(exchange, place),
+    send: (place) => {
+      exchange.repeat(() => send(exchange, place));
+      send(exchange, place);
+    },
     failed: reject,
     over: () => settled,
     late: { after: VERDICT, fn: unheard },

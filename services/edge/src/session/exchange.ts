@@ -25,6 +25,8 @@ export interface Exchange {
   unbind(): void;
   /** Sends a message that names this exchange as its reply address. Throws BusError. */
   send(worker: WorkerId, subject: string, head: UpHead, body?: Buffer): void;
+  /** Sends what was sent once more, should a connection on its way be lost before a word came: its owner takes it once. */
+  repeat(again: () => void): void;
   /** The stream that it receives, from the frame after `after` on: from here it survives a moment without the bus. */
   follow(stream: Followed): void;
   /** Nothing is expected any more; idempotent. */
@@ -64,6 +66,9 @@ export interface Entry {
   spoken: boolean;
   /** Stops asking again. */
   cancelAgain: () => void;
+  again: (() => void) | undefined;
+  /** It was sent once more: a no may mean that whoever had taken it is gone. */
+  repeated: boolean;
   position: Position | undefined;
 }
 

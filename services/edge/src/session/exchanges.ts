@@ -84,7 +84,8 @@ export class Exchanges implements Disposable {
   begin(listener: Listener, deadline: number | undefined): Exchange {
     const name = `${this.#edge}${deadline === undefined ? LISTENING : CALLING}${(this.#next++).toString(36)}`;
     const call = deadline !== undefined;
-    const entry: Entry = { listener, call, owner: undefined, spoken: false, cancelAgain: () => undefined, position: undefined };
+    const none = { owner: undefined, position: undefined, again: undefined };
+    const entry: Entry = { ...none, listener, call, spoken: false, repeated: false, cancelAgain: () => undefined };
     this.#waiting.set(name, entry);
     const cancel = deadline === undefined ? undefined : this.#wheel.after(deadline, () => this.#lose(name, 'deadline'));
     const to = this.#cluster.subjects.stream(this.#edge, name);
@@ -102,6 +103,9 @@ export class Exchanges implements Disposable {
       send: (worker, subject, head, body) => {
         this.#bind(name, entry, worker);
         this.#cluster.bus.publish(subject, body ? encode(head, body) : encode(head), to);
+      },
+      repeat: (again) => {
+        entry.again = again;
       },
       follow: (stream) => {
         this.#bind(name, entry, stream.place.owner);
@@ -146,6 +150,7 @@ export class Exchanges implements Disposable {
       if (head.t === 'no' && !mayBeNew(entry, head)) return this.#lose(name, 'owner');
       if (entry.spoken) return;
     }
+    if (entry.repeated && head.t === 'no') return this.#lose(name, 'owner');
     entry.spoken = true;
     if (position && head.t === 'server') {
       if (head.seq <= position.seq) return;
@@ -156,12 +161,11 @@ export class Exchanges implements Disposable {
   }
 
   #undelivered(name: string, entry: Entry): void {
-    const { position } = entry;
-    if (!position?.asking) return entry.listener.undelivered();
+    const { position, repeated } = entry;
+    if (!position?.asking && !repeated) return entry.listener.undelivered();
     // The owner may be about to find its way back to the bus; whether it does is found out for all that waits for it.
-    position.asking = false;
     entry.cancelAgain();
-    entry.cancelAgain = this.#wheel.after(AGAIN, () => this.#ask(name, entry));
+    entry.cancelAgain = this.#wheel.after(AGAIN, () => this.#askAgain([name]));
   }
 
   /** Asks the owner for what follows the last frame that was passed on. */
@@ -195,6 +199,17 @@ export class Exchanges implements Disposable {
       const entry = this.#waiting.get(name)!;
       if (entry.position) entry.position.asking = false;
       this.#ask(name, entry);
+      this.#repeat(entry);
+    }
+  }
+
+  #repeat(entry: Entry): void {
+    if (entry.spoken || entry.again === undefined) return;
+    entry.repeated = true;
+    try {
+      entry.again();
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error;
     }
   }
 

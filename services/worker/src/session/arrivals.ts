@@ -19,4 +19,9 @@ export class Arrivals {
     if (this.#known.size > MOST) for (const oldest of this.#known.values().take(1)) this.#known.delete(oldest);
     return true;
   }
+
+  /** It was refused: should it come again, it is judged anew. */
+  forget(reply: string, index = 0): void {
+    this.#known.delete(`${reply} ${index}`);
+  }
 }

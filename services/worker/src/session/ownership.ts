@@ -82,9 +82,13 @@ export class Ownership {
   /** Writes the record again if the store, which has `extent`, has lost it; `anew`: the store is another one. */
   keep({ first, last }: RecordsExtent, anew: boolean): void {
     const stored = this.#stored;
-    if (stored === undefined || (!anew && this.#looks === 0 && stored.revision >= first && stored.revision <= last)) return;
-    this.#looks = Math.max(0, this.#looks - 1);
-    this.#serially(() => this.#look());
+    // A position in the former store says nothing in this one, so what cannot be looked up now is looked up later.
+    if (anew) this.#looks = LOOKS;
+    if (stored === undefined || (this.#looks === 0 && stored.revision >= first && stored.revision <= last)) return;
+    this.#serially(async () => {
+      await this.#look();
+      this.#looks = Math.max(0, this.#looks - 1);
+    });
   }
 
   /**

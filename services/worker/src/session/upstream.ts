@@ -21,7 +21,7 @@ const ACCEPTED = 15;
 export function deliver(session: SessionParts, head: ClientHead, body: Buffer, reply: string | undefined): void {
   session.idle.touch();
   const ridesItsOwn = head.frame.kind === 'request' && session.transport === 'streamable';
-  if (reply !== undefined && !ridesItsOwn && !session.arrivals.isNew(reply, head.batch?.index)) return;
+  if (reply !== undefined && !ridesItsOwn && !session.arrivals.isNew(reply, head.batch?.index)) return session.reply(reply, { t: 'ok' });
   try {
     if (head.batch && session.revision() !== '2025-03-26') {
       throw new CausewayError('request.invalid', { message: 'Batches exist in revision 2025-03-26 only.' });
@@ -38,6 +38,7 @@ export function deliver(session: SessionParts, head: ClientHead, body: Buffer, r
     session.reply(reply, { t: 'ok' });
   } catch (error) {
     if (!(error instanceof CausewayError)) throw error;
+    if (reply !== undefined) session.arrivals.forget(reply, head.batch?.index);
     session.reply(reply, verdictOf(error));
   }
 }
