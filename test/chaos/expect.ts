@@ -101,7 +101,7 @@ export async function assertRehomed(run: Run, lost: string, bounds: LossBounds):
   assert.equal(problems.length, 0, problems.join('\n'));
 }
 
-/** Milliseconds until a worker that is back from wherever it was has ended what is no longer its own. */
+/** Milliseconds until a worker that is back from wherever it was has ended what is no longer its own, as in `invariants/children.ts`. */
 const BACK = 10_000;
 
 /** The children that it had when the fault struck end soon, where their sessions went on elsewhere. */

@@ -9,7 +9,7 @@ import type { Census } from './census.ts';
 import type { World } from './cluster.ts';
 import { figures, print, type Figures } from './figures.ts';
 import { allTold, keptPromises, oneOutcome, onceEach, orderly, ownOnly } from './invariants/calls.ts';
-import { AFTER_SESSION, cleanStarts, oneChild, orphans } from './invariants/children.ts';
+import { AFTER_SESSION, cleanStarts, oneChild, onlyOwners, orphans } from './invariants/children.ts';
 import { accounted, oneSubscriber, withinLimits, type Limits } from './invariants/counts.ts';
 import { describeViolations, violation, type Violation } from './invariants/violation.ts';
 import type { Eye } from './kv.ts';
@@ -26,6 +26,8 @@ export interface Stage {
   readonly random: Random;
   readonly seed: number;
   readonly limits: Limits;
+  /** Milliseconds that a call of the load may take. */
+  readonly deadline: number;
   /** What was said about earlier faults is not said again. */
   readonly reported: Set<string>;
 }
@@ -185,7 +187,8 @@ async function judge(run: Run): Promise<readonly Violation[]> {
     ...orphans(scans, world.journal, endsOf(entries, load)),
     ...cleanStarts(scans, world.journal),
     ...oneOutcome(calls, entries),
-    ...onceEach(entries, calls),
+    ...onceEach(entries, calls, stage.deadline),
+    ...onlyOwners(entries, census.children),
     ...keptPromises(entries, calls),
     ...ownOnly(evidence.strays, calls),
     ...orderly(evidence.heard),

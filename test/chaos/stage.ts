@@ -37,6 +37,9 @@ export interface Faults {
   fault(body: (run: Run) => Promise<void>): (t: TestContext) => Promise<void>;
 }
 
+/** Milliseconds of a call: it ends long before its client gives up. */
+const DEADLINE = 20_000;
+
 /** File descriptors that a process may hold more than at its start: what Node opens at its first use and keeps. */
 const SLACK = 10;
 
@@ -48,8 +51,7 @@ export function openFaults(options: StageOptions = {}): Faults & { lastly(): voi
   before(async () => {
     const seed = seedFrom('CHAOS_SEED');
     const ledger = stack.use(openLedger());
-    // Calls end long before a client gives up.
-    const settings = { requestTimeout: '20s' };
+    const settings = { requestTimeout: DEADLINE / 1_000 };
     const servers = {
       steady: hostile(ledger.env, settings),
       final: hostile(ledger.env, { ...settings, recovery: 'end' }),
@@ -63,7 +65,7 @@ export function openFaults(options: StageOptions = {}): Faults & { lastly(): voi
     const load = openLoad({ bases: () => world.bases(), seed, clients, keys });
     stack.defer(() => load.close());
     const { limits = {} } = options;
-    stage = { world, load, ledger, census, eye, random: randomFrom(seed), seed, limits, reported: new Set() };
+    stage = { world, load, ledger, census, eye, random: randomFrom(seed), seed, limits, deadline: DEADLINE, reported: new Set() };
   });
   after(() => stack.disposeAsync());
   const open = () => {

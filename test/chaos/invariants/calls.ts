@@ -20,8 +20,8 @@ export function oneOutcome(calls: readonly CallRecord[], entries: readonly Entry
   });
 }
 
-/** I7: each nonce was seen by at most one child, once, and none after its client had been answered. */
-export function onceEach(entries: readonly Entry[], calls: readonly CallRecord[]): readonly Violation[] {
+/** I7: each nonce was seen by at most one child, once, and none after the deadline of its call, in milliseconds. */
+export function onceEach(entries: readonly Entry[], calls: readonly CallRecord[], deadline: number): readonly Violation[] {
   const seen = new Map<string, Entry[]>();
   for (const entry of entries) {
     if (entry.nonce !== undefined) seen.set(entry.nonce, [...(seen.get(entry.nonce) ?? []), entry]);
@@ -29,9 +29,8 @@ export function onceEach(entries: readonly Entry[], calls: readonly CallRecord[]
   const twice = [...seen.values()].filter(({ length }) => length > 1).map((same) => violation('I7', 'a call was executed twice', same));
   const late = calls.flatMap((call) => {
     const [last] = (call.nonces.at(-1) === undefined ? undefined : seen.get(call.nonces.at(-1)!)) ?? [];
-    return last !== undefined && last.at > call.ended + GRACE
-      ? violation('I7', `a call was executed ${last.at - call.ended} ms after its client had its outcome`, { call, last })
-      : [];
+    const late = last === undefined ? 0 : last.at - Math.max(call.ended, call.began + deadline);
+    return late > GRACE ? violation('I7', `a call was executed ${late} ms after its deadline and its outcome`, { call, last }) : [];
   });
   const lost = calls.flatMap((call) => {
     const executed = call.nonces.filter((nonce) => seen.has(nonce));

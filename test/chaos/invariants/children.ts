@@ -1,11 +1,17 @@
-/** I1, I4, I13: what /proc says about children, judged by what was done to their workers. Pure. */
+/** I1, I4, I9, I13: what /proc says about children, judged by what was done to their workers. Pure. */
+import type { Entry } from '../../harness/ledger.ts';
 import type { ChildLife, Scan } from '../census.ts';
 import type { Happening } from '../unit.ts';
 import { violation, type Violation } from './violation.ts';
 
 /** Milliseconds that a child may outlive its worker, and its session under a live worker. */
 const AFTER_WORKER = 5_000;
+/** Milliseconds until a worker that was away, or NATS, knows again what is true: the longest election and a look. */
+const BACK = 10_000;
 export const AFTER_SESSION = 6_000;
+
+/** Milliseconds until a child that has started is certainly seen. */
+const SEEN = 500;
 
 /** When each worker's life ended, by its id. */
 function deaths(journal: readonly Happening[]): ReadonlyMap<string, number> {
@@ -22,8 +28,7 @@ function deaths(journal: readonly Happening[]): ReadonlyMap<string, number> {
  * that. What it may not do meanwhile is touch its children, which the ledger of calls shows (I7).
  */
 function helpless(worker: string, at: number, journal: readonly Happening[]): boolean {
-  const lasting = (one: Happening | undefined, over: Happening['what']) =>
-    one !== undefined && (one.what !== over || at - one.at <= AFTER_WORKER);
+  const lasting = (one: Happening | undefined, over: Happening['what']) => one !== undefined && (one.what !== over || at - one.at <= BACK);
   const before = journal.filter((one) => one.at <= at);
   const last = before.findLast((one) => one.id === worker && one.what !== 'started' && one.what !== 'told');
   if (lasting(last, last?.what === 'healed' ? 'healed' : 'continued')) return true;
@@ -75,6 +80,23 @@ export function orphans(scans: readonly Scan[], journal: readonly Happening[], e
     }
   }
   return [...found.values()];
+}
+
+/** I9: no call was passed to a child while a child of a later epoch of its session lived already. */
+export function onlyOwners(entries: readonly Entry[], children: readonly ChildLife[]): readonly Violation[] {
+  const latest = new Map<string, ChildLife>();
+  for (const child of children) if (child.root && child.epoch > (latest.get(child.session)?.epoch ?? 0)) latest.set(child.session, child);
+  const heirs = new Map([...latest].filter(([, { epoch }]) => epoch > 1));
+  const of = new Map<number, ChildLife[]>();
+  for (const child of children) if (heirs.has(child.session)) of.set(child.pid, [...(of.get(child.pid) ?? []), child]);
+  return entries.flatMap((entry) => {
+    const child = of.get(entry.pid)?.find(({ born, gone = Infinity }) => born - SEEN <= entry.at && gone >= entry.at);
+    if (child === undefined || entry.nonce === undefined) return [];
+    const heir = children.find(({ session, epoch, born }) => session === child.session && epoch > child.epoch && born + SEEN < entry.at);
+    return heir === undefined
+      ? []
+      : violation('I9', 'a call was passed to a child whose session had gone on elsewhere', { entry, child, heir });
+  });
 }
 
 /** I13: when a process is started again, nothing of its previous life is left. */
