@@ -123,7 +123,8 @@ class SseClient implements LoadClient {
   async #send(message: Message, attempts: Attempts, record?: CallRecord): Promise<Refusal | undefined> {
     for (;;) {
       const base = await attempts.edge();
-      if (base === undefined || this.#ended) return { status: 0, reason: 'client.stream_ended', executed: 'unknown' };
+      // Nobody has taken it.
+      if (base === undefined || this.#ended) return { status: 0, reason: 'client.stream_ended', executed: 'no' };
       record?.edges.push(base);
       const ended = await send({
         ...{ agent: this.#deps.agent, method: 'POST', url: base + this.#path, signal: AbortSignal.timeout(SILENCE) },

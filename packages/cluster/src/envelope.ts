@@ -77,9 +77,12 @@ export interface ClientHead {
   readonly batch?: { readonly index: number; readonly requests: number };
 }
 
-/** Edge to worker: about a session's streams, or the session as a whole. */
+/**
+ * Edge to worker: about a session's streams, or the session as a whole. `retire`: the edge of its 2024-11-05 stream is
+ * about to go, so what runs is finished, nothing is begun, and then the session ends, which the edge waits for.
+ */
 export interface ControlHead {
-  readonly t: 'attach' | 'detach' | 'credit' | 'info' | 'close';
+  readonly t: 'attach' | 'detach' | 'retire' | 'credit' | 'info' | 'close';
   readonly identity: Identity;
   readonly stream?: string;
   /** attach: replay what follows this position; absent for a fresh standalone stream. */

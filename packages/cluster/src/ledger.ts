@@ -30,6 +30,8 @@ export interface WorkerRecord {
   readonly capacity: number;
   readonly sessions: number;
   readonly draining: boolean;
+  /** It holds nothing any more, takes nothing, and is about to go: whatever is sent to it is not taken. */
+  readonly left?: true;
   /** By server name. */
   readonly servers: Readonly<Record<string, ServedServer>>;
   /** What is held under the limits, counted anew from the permits that exist at every write. */
@@ -73,7 +75,7 @@ export interface AdmitOptions {
 }
 
 /** What of its record a worker changes by itself; what it holds follows from its permits. */
-export type RecordChange = Partial<Pick<WorkerRecord, 'draining' | 'servers' | 'capacity' | 'limits'>>;
+export type RecordChange = Partial<Pick<WorkerRecord, 'draining' | 'left' | 'servers' | 'capacity' | 'limits'>>;
 
 export interface Lease extends AsyncDisposable {
   /** Fires when this worker may no longer act; the reason is a `LeaseLoss`. */
@@ -96,6 +98,8 @@ export interface Ledger extends AsyncDisposable {
   lease(record: NewRecord, times?: LeaseTimes): Promise<Lease>;
   /** The records as last seen; kept up to date by a watch, never by a scan. */
   workers(): ReadonlyMap<WorkerId, WorkerRecord>;
+  /** Milliseconds within which, as a rule, every member has seen what was written; 0 within one process. */
+  readonly spread: number;
   /** Nobody who lives is missing among `workers()`; for a while after all records were lost that is not certain. */
   readonly whole: boolean;
   /** Calls back after every change of `workers()`; returns the way to stop. */

@@ -19,6 +19,8 @@ export interface LogLedgerDeps {
   readonly view: RecordsView;
   readonly time: Time;
   readonly times: LeaseTimes;
+  /** As `Ledger.spread`. */
+  readonly spread: number;
   /** Resolves when a write can be sent; rejects with CausewayError `cluster.unavailable`. */
   readonly whenLive: () => Promise<void>;
 }
@@ -64,6 +66,10 @@ export class LogLedger implements Ledger {
 
   workers(): ReadonlyMap<WorkerId, WorkerRecord> {
     return this.#deps.view.workers();
+  }
+
+  get spread(): number {
+    return this.#deps.spread;
   }
 
   get whole(): boolean {

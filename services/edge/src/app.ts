@@ -1,10 +1,11 @@
 /**
  * Owns the composition of an edge: its parts in the order of their dependencies, released in reverse.
  */
+import { once } from 'node:events';
 import type { Cluster } from '@causeway/cluster';
 import { newEdgeId, type EdgeId } from '@causeway/protocol';
 import { createHealth, createWheel, systemClock, type Log } from '@causeway/runtime';
-import type { EdgeContext, EdgeOptions } from './context.ts';
+import type { EdgeContext, EdgeOptions, OpenStream } from './context.ts';
 import { openAdmin, type AdminDoor } from './http/admin.ts';
 import { openDiagnostics } from './http/diagnostics.ts';
 import { createServer } from './http/server.ts';
@@ -60,11 +61,17 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
     },
     async drain(deadline) {
       edge.gate.state = 'closed';
-      await edge.exchanges.answered(AbortSignal.timeout(deadline));
-      for (const stream of edge.streams) stream.retire(options.streams.retry);
+      const late = AbortSignal.timeout(deadline);
+      await Promise.all([edge.exchanges.answered(late), retired(edge.streams, late)]);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+/** Resolves when all of them have ended, or it is too late. */
+async function retired(streams: Iterable<OpenStream>, late: AbortSignal): Promise<void> {
+  const over = Promise.all([...streams].map((stream) => stream.retire()));
+  await Promise.race([over, once(late, 'abort')]);
 }
 
 async function openAdminIn(stack: AsyncDisposableStack, edge: EdgeContext, at: EdgeOptions['admin']): Promise<AdminDoor | undefined> {

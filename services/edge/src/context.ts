@@ -5,7 +5,6 @@ import type { Cluster } from '@causeway/cluster';
 import type { Config } from '@causeway/config';
 import type { EdgeId, Identity, SessionClaims } from '@causeway/protocol';
 import type { Clock, Log, Wheel } from '@causeway/runtime';
-import type { EventStream } from './http/event-stream.ts';
 import type { Servers } from './servers.ts';
 import type { Exchanges } from './session/exchanges.ts';
 import type { PendingOpens } from './session/pending-opens.ts';
@@ -39,7 +38,7 @@ export interface EdgeContext {
   /** Sessions whose ids were verified here, by identity, server and id. */
   readonly verified: Map<string, KnownSession>;
   /** Open streams that belong to no call: a drain sends their clients away. */
-  readonly streams: Set<EventStream>;
+  readonly streams: Set<OpenStream>;
   readonly clock: Clock;
   readonly wheel: Wheel;
   /** Uniform in [0, 1). */
@@ -50,6 +49,12 @@ export interface EdgeContext {
   readonly gate: { state: 'open' | 'unready' | 'closed' };
   /** Milliseconds: the last deadline of every exchange. */
   readonly deadline: number;
+}
+
+/** A stream to a client that no call asked for. */
+export interface OpenStream {
+  /** The edge goes: ends it in a way that the client loses nothing; resolves when it has ended. */
+  retire(): Promise<void>;
 }
 
 /** A session as its id describes it, verified for this server and this client. */

@@ -90,9 +90,11 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
       control: createControl({ bus, capacity, log, draining: (draining) => tenure.update({ draining }) }),
     }),
   );
-  stack.defer(() => {
+  stack.defer(async () => {
     capacity.refuse();
-    return capacity.giveUp();
+    await capacity.giveUp();
+    // The door stays open until nobody knocks: what is already on its way here is told where to go.
+    await tenure.leave();
   });
   const owned = stack.move();
   return {

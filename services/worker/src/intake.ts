@@ -87,6 +87,7 @@ function dispatch(deps: IntakeDeps, session: Session, message: BusMessage): void
       return session.client(envelope.head, envelope.body, message.reply);
     case 'attach':
     case 'detach':
+    case 'retire':
     case 'credit':
     case 'info':
     case 'close':

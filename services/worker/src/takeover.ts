@@ -1,12 +1,21 @@
 /**
  * Owns taking over sessions whose owner is gone (DECISIONS 7), at the request of an edge that could not reach it.
  *
- * Invariants: an owner is gone when its record is; a record that still stands is taken away only when the bus has
+ * Invariants: an owner is gone when its record is, or says that it has left; a record that still stands is taken away only when the bus has
  * found nobody there for `SILENCE`, and the ledger says that the owner has left, or has passed its fence, and only if
  * it does not renew the record at that very moment; the session's record is moved by compare-and-swap, so of several takers one wins
  * and the others say where the session is; a session is taken once at a time.
  */
-import { BusError, encode, type ClaimHead, type Cluster, type DownHead, type SessionRecord, type StoredSession } from '@causeway/cluster';
+import {
+  BusError,
+  encode,
+  type ClaimHead,
+  type Cluster,
+  type DownHead,
+  type SessionRecord,
+  type StoredSession,
+  type WorkerRecord,
+} from '@causeway/cluster';
 import type { Config } from '@causeway/config';
 import { CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
 import type { Capacity } from './capacity.ts';
@@ -98,9 +107,9 @@ export class Takeover {
     let there = 0;
     let silentSince: number | undefined;
     let left = false;
+    const record = (): WorkerRecord | undefined => cluster.ledger.workers().get(owner);
     // A record that is missing says nothing while some may have been lost.
-    const recorded = (): boolean => cluster.ledger.workers().has(owner);
-    while (recorded() || !cluster.ledger.whole) {
+    while (record()?.left !== true && (record() !== undefined || !cluster.ledger.whole)) {
       if (await this.#somebody(owner)) {
         there += 1;
         silentSince = undefined;
@@ -109,7 +118,7 @@ export class Takeover {
         there = 0;
         silentSince = now();
         left = cluster.ledger.recentlyHeard(owner);
-      } else if (now() - silentSince >= SILENCE && recorded() && (await cluster.ledger.depose(owner, { left }))) {
+      } else if (now() - silentSince >= SILENCE && record() !== undefined && (await cluster.ledger.depose(owner, { left }))) {
         return true;
       }
       if (now() - since > PATIENCE) throw new CausewayError('cluster.owner_silent', { retryAfter: 2 });

@@ -19,6 +19,11 @@ export interface Tenure extends AsyncDisposable {
   update(change: RecordChange): void;
   /** A place under every limit; as `Lease.admit`. */
   admit(claim: Claim, options: AdmitOptions): Promise<Permit>;
+  /**
+   * Says that this worker holds nothing any more. Resolves when, as a rule, everybody knows, so that nothing comes any
+   * more, or when nobody can be told; never rejects.
+   */
+  leave(): Promise<void>;
   /** The bus is lost, or back. */
   connected(is: boolean): void;
   /** Something has come in: if this process stood still before, it may have been given up meanwhile. */
@@ -53,6 +58,8 @@ const LAST_RETRY = 10_000;
 const UNNOTICED = 1_000;
 /** Milliseconds between two signs that this process runs. */
 const PULSE = 500;
+/** Milliseconds that the store may take to note that this worker leaves. */
+const FAREWELL = 2_000;
 /** Milliseconds for which the sessions of a lease that was taken away are kept, to find out which are still ours. */
 const DEPOSED_GRACE = 10_000;
 
@@ -101,6 +108,20 @@ class WorkerTenure implements Tenure {
 
   admit(claim: Claim, options: AdmitOptions): Promise<Permit> {
     return this.#lease?.admit(claim, options) ?? Promise.reject(new CausewayError('cluster.unavailable', { retryAfter: 2 }));
+  }
+
+  async leave(): Promise<void> {
+    const { ledger, wheel } = this.#deps;
+    const { promise: late, resolve } = Promise.withResolvers<boolean>();
+    const cancel = wheel.after(FAREWELL, () => resolve(false));
+    this.update({ draining: true, left: true });
+    const told = this.#lease?.confirm().then(
+      () => true,
+      () => false,
+    );
+    const heard = await Promise.race([told, late]);
+    cancel();
+    if (heard === true) await new Promise<void>((done) => wheel.after(ledger.spread, done));
   }
 
   connected(is: boolean): void {

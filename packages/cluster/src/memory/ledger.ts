@@ -29,6 +29,7 @@ export class MemoryLedger extends LogLedger {
       view,
       time: systemTime,
       times,
+      spread: 0,
       whenLive: async () => {
         if (!store.live) throw new CausewayError('cluster.unavailable');
       },

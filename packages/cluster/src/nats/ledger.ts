@@ -19,6 +19,8 @@ import { BucketWatch, type Entry } from './watch.ts';
 
 /** Milliseconds until a write counts as failed. */
 const WRITE_DEADLINE = 2_000;
+/** Milliseconds within which what was written has come to everybody who watches: a hundred times what it takes on a quiet network. */
+const SPREAD = 300;
 
 export interface NatsLedgerOptions {
   readonly control: Link;
@@ -44,7 +46,7 @@ export async function openNatsLedger(options: NatsLedgerOptions): Promise<Ledger
   });
   const store = new NatsStore(options, watch);
   const ledger = new NatsLedger(
-    { store, view, time: systemTime, times, whenLive: () => control.whenLive(RECONNECT) },
+    { store, view, time: systemTime, times, spread: SPREAD, whenLive: () => control.whenLive(RECONNECT) },
     { control, watch, cut: () => view.cut() },
   );
   try {

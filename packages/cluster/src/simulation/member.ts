@@ -17,6 +17,8 @@ import { SimulatedSessions } from './sessions.ts';
 import type { World } from './world.ts';
 
 export const TIMES: LeaseTimes = { ttl: 20_000, heartbeat: 2_000, fence: 14_000 };
+/** Milliseconds within which what was written is seen by all, unless something delays it. */
+const SPREAD = 300;
 /** Milliseconds until a write counts as failed. */
 const WRITE_DEADLINE = 2_000;
 
@@ -55,7 +57,14 @@ export class Member implements RecordStore {
     this.control = new Connection(time, this.act, { changed: (live) => this.#connected(live) });
     this.data = new Connection(time, this.act, { changed: () => this.bus.changed() });
     this.view = new RecordsView(this.time, TIMES);
-    this.ledger = new LogLedger({ store: this, view: this.view, time: this.time, times: TIMES, whenLive: () => Promise.resolve() });
+    this.ledger = new LogLedger({
+      store: this,
+      view: this.view,
+      time: this.time,
+      times: TIMES,
+      spread: SPREAD,
+      whenLive: () => Promise.resolve(),
+    });
     this.bus = new SimulatedBus(this, world.net);
     this.sessions = new SimulatedSessions(this, world);
     log.watch((entry) => this.#hear(entry));

@@ -89,7 +89,7 @@ export class EventStream {
   }
 
   /** Tells the client when to come back, and ends. */
-  retire(retry: number): void {
+  dismiss(retry: number): void {
     this.#write(Buffer.from(`retry: ${retry}\n\n`), true);
   }
 

@@ -5,13 +5,14 @@
  * Invariants: the session lives exactly as long as its stream; the address for messages is announced
  * relative to the request's path, so that it survives a path prefix in front of us.
  */
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { errorOf, type Place } from '@causeway/cluster';
+import { errorOf, type DownHead, type Place } from '@causeway/cluster';
 import { CausewayError, oneLine, readClientBody, slice } from '@causeway/protocol';
-import type { EdgeContext, KnownSession } from '../context.ts';
-import { notify, tell } from '../session/call.ts';
+import type { EdgeContext, KnownSession, OpenStream } from '../context.ts';
+import { abandon, notify, retire, tell } from '../session/call.ts';
 import { Listening } from '../session/listen.ts';
-import { SessionOpening } from '../session/open.ts';
+import { SessionOpening, type OpenListener } from '../session/open.ts';
 import type { Missing } from '../session/relocate.ts';
 import { EventStream } from './event-stream.ts';
 import { asRefusal, refuse } from './refusal.ts';
@@ -25,72 +26,126 @@ const FIRST = ({ owner }: KnownSession): Place => ({ owner, epoch: 1 });
 
 export function openSse(edge: EdgeContext, visit: Visit, res: ServerResponse): void {
   requireOpen(edge);
-  let events: EventStream | undefined;
+  const stream = new LegacyStream(edge, visit, res);
+  stream.open();
+}
+
+/** One stream, from its opening to its end. */
+class LegacyStream implements OpenListener, OpenStream {
+  readonly #edge: EdgeContext;
+  readonly #visit: Visit;
+  readonly #res: ServerResponse;
+  readonly #opening: SessionOpening;
+  readonly #cancelVerdict: () => void;
+  #events: EventStream | undefined;
   /** The stream as it goes on at another owner. */
-  let listening: Listening | undefined;
-  const word = (): { stream: string; to: string } => ({ stream: opening.exchange.name, to: opening.exchange.to });
-  const opening = new SessionOpening(
-    edge,
-    { ...visit, transport: 'sse' },
-    {
-      receive: (head, bytes) => {
-        if (head.t === 'ok') begin();
-        else if (head.t === 'no') refuse(res, errorOf(head), { log: edge.log });
-        else if (head.t === 'server') events?.message(bytes, { seq: head.seq });
-        else if (head.t === 'end' && head.why === 'moved') move('absent');
-        else if (head.t === 'end') leave();
-      },
-      undelivered: () => move('unreached'),
-      lost: () => move('unreached'),
-      refused: (error) => refuse(res, error, { log: edge.log }),
-    },
-  );
-  const begin = (): void => {
-    const { session } = opening;
-    if (!session || events) return;
-    cancelVerdict();
-    if (res.destroyed) return drop();
-    events = new EventStream(res, {
-      wheel: edge.wheel,
-      heartbeat: edge.options.streams.heartbeat,
-      taken: (seq) => (listening ? listening.taken(seq) : tell(edge, session, FIRST(session), { t: 'credit', ...word(), seq })),
+  #listening: Listening | undefined;
+  /** There is nothing to leave: it was refused, was left, or its owner has ended it. */
+  #over = false;
+
+  constructor(edge: EdgeContext, visit: Visit, res: ServerResponse) {
+    this.#edge = edge;
+    this.#visit = visit;
+    this.#res = res;
+    this.#opening = new SessionOpening(edge, { ...visit, transport: 'sse' }, this);
+    this.#cancelVerdict = edge.wheel.after(VERDICT, () => this.#giveUp());
+  }
+
+  open(): void {
+    this.#res.once('close', () => {
+      this.#edge.streams.delete(this);
+      this.#leave();
     });
-    edge.streams.add(events);
-    events.message(Buffer.from(`${messageUrl(edge, visit)}?sessionId=${session.id}`), { event: 'endpoint' });
-  };
-  const leave = (): void => {
-    drop();
-    events?.end();
-    if (!events) refuse(res, new CausewayError('cluster.owner_silent'), { log: edge.log });
-  };
-  const drop = (): void => {
-    if (listening) return listening.leave();
-    if (opening.session) tell(edge, opening.session, FIRST(opening.session), { t: 'detach', ...word() });
-    opening.exchange.end();
-  };
-  const move = (missing: Missing): void => {
-    const { session } = opening;
-    if (!session || !events) return leave();
-    opening.exchange.end();
-    listening = new Listening(
-      edge,
+    this.#opening.ask();
+  }
+
+  receive(head: DownHead, bytes: Buffer): void {
+    if (head.t === 'ok') this.#begin();
+    else if (head.t === 'no') this.#end(errorOf(head));
+    else if (head.t === 'server') this.#events?.message(bytes, { seq: head.seq });
+    else if (head.t === 'end' && head.why === 'moved') this.#move('absent');
+    else if (head.t === 'end') this.#end();
+  }
+
+  undelivered(): void {
+    this.#move('unreached');
+  }
+
+  lost(): void {
+    this.#move('unreached');
+  }
+
+  refused(error: CausewayError): void {
+    this.#end(error);
+  }
+
+  async retire(): Promise<void> {
+    const { session } = this.#opening;
+    if (!session || this.#over) return;
+    const ended = once(this.#res, 'close');
+    if (this.#listening) this.#listening.retire();
+    else retire(this.#edge, session, FIRST(session));
+    await ended;
+  }
+
+  #begin(): void {
+    const { session, exchange } = this.#opening;
+    if (!session || this.#events) return;
+    this.#cancelVerdict();
+    if (this.#res.destroyed) return this.#leave();
+    const word = { stream: exchange.name, to: exchange.to };
+    this.#events = new EventStream(this.#res, {
+      wheel: this.#edge.wheel,
+      heartbeat: this.#edge.options.streams.heartbeat,
+      taken: (seq) =>
+        this.#listening ? this.#listening.taken(seq) : tell(this.#edge, session, FIRST(session), { t: 'credit', ...word, seq }),
+    });
+    this.#edge.streams.add(this);
+    this.#events.message(Buffer.from(`${messageUrl(this.#edge, this.#visit)}?sessionId=${session.id}`), { event: 'endpoint' });
+  }
+
+  #move(missing: Missing): void {
+    const { session, exchange } = this.#opening;
+    if (!session || !this.#events) return this.#giveUp();
+    exchange.end();
+    this.#listening = new Listening(
+      this.#edge,
       session,
       {
         attached: () => undefined,
-        message: (head, bytes) => events?.message(bytes, { seq: head.seq }),
-        refused: () => leave(),
-        ended: () => leave(),
+        message: (head, bytes) => this.#events?.message(bytes, { seq: head.seq }),
+        refused: () => this.#end(),
+        ended: () => this.#end(),
       },
-      { missing, heard: { stream: word().stream, seq: opening.exchange.heard }, endsWithOwner: true },
+      { missing, heard: { stream: exchange.name, seq: exchange.heard }, endsWithOwner: true },
     );
-  };
-  const cancelVerdict = edge.wheel.after(VERDICT, leave);
-  res.once('close', () => {
-    cancelVerdict();
-    if (events) edge.streams.delete(events);
-    drop();
-  });
-  opening.ask();
+  }
+
+  /** The client has left. */
+  #leave(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#cancelVerdict();
+    if (this.#listening) return this.#listening.leave();
+    const { session, exchange } = this.#opening;
+    exchange.end();
+    if (session) abandon(this.#edge, session);
+  }
+
+  /** It did not begin in time, or its owner was gone before it did. */
+  #giveUp(): void {
+    this.#leave();
+    this.#end();
+  }
+
+  /** Nothing comes any more, and nothing is left; or it never began, and why. */
+  #end(error = new CausewayError('cluster.owner_silent')): void {
+    this.#over = true;
+    this.#cancelVerdict();
+    this.#opening.exchange.end();
+    if (this.#events) this.#events.end();
+    else refuse(this.#res, error, { log: this.#edge.log });
+  }
 }
 
 /** Relative to the stream's own URL, unless the address was configured. */

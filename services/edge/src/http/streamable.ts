@@ -20,7 +20,7 @@ import {
   type Frame,
   type Revision,
 } from '@causeway/protocol';
-import type { EdgeContext, KnownSession } from '../context.ts';
+import type { EdgeContext, KnownSession, OpenStream } from '../context.ts';
 import { close, isHeld, notify, sendFrames, tell } from '../session/call.ts';
 import { Delivery } from '../session/delivery.ts';
 import { Listening, type ListenPorts } from '../session/listen.ts';
@@ -176,7 +176,7 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
         headers: { 'mcp-session-id': String(req.headers['mcp-session-id']) },
       });
       if (!from && revision && REVISIONS[revision].primingEvent) events.priming(`${name}.0`, streams.retry);
-      edge.streams.add(events);
+      edge.streams.add(open);
       events.begin();
     },
     message: (head, bytes) => events?.message(bytes, { id: `${stream}.${head.seq}`, seq: head.seq }),
@@ -184,13 +184,17 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
     ended: () => events?.end(),
   };
   const listening = new Listening(edge, session, ports, { from });
-  const cancelAge = edge.wheel.after(MAX_AGE, () => {
-    listening.leave();
-    events?.retire(streams.retry);
-  });
+  /** The client comes back where it likes, with the id of its last event. */
+  const open: OpenStream = {
+    retire: async () => {
+      listening.leave();
+      events?.dismiss(streams.retry);
+    },
+  };
+  const cancelAge = edge.wheel.after(MAX_AGE, () => void open.retire());
   res.once('close', () => {
     cancelAge();
-    if (events) edge.streams.delete(events);
+    edge.streams.delete(open);
     listening.leave();
   });
 }

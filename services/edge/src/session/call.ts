@@ -6,7 +6,7 @@
  * refusal, its deadline or the loss of the owner.
  */
 import { errorOf, type ClientHead, type DownHead, type FrameHead, type Place } from '@causeway/cluster';
-import { CausewayError, type Frame } from '@causeway/protocol';
+import { asCausewayError, CausewayError, type Frame } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
 import { Delivery } from './delivery.ts';
 import type { Exchange } from './exchange.ts';
@@ -109,6 +109,21 @@ export async function close(edge: EdgeContext, session: KnownSession, attempts =
     reject(busFailure(error));
   }
   return promise.finally(() => exchange.end());
+}
+
+/** Ends a session whose one stream its client has left (2024-11-05), whoever owns it by now. */
+export function abandon(edge: EdgeContext, session: KnownSession): void {
+  close(edge, session).catch((error: unknown) => {
+    if (asCausewayError(error).reason === 'cluster.unavailable') edge.exchanges.later(() => abandon(edge, session));
+  });
+}
+
+/** The edge of a session's one stream is about to go: its owner finishes what runs, and ends the stream. */
+export function retire(edge: EdgeContext, session: KnownSession, place: Place): void {
+  edge.exchanges.tell(edge.cluster.subjects.sessionControl(place.owner, owned(session, place)), {
+    t: 'retire',
+    identity: session.identity,
+  });
 }
 
 /** Tells the owner about a stream; what is lost on the way is found out otherwise. */

@@ -107,6 +107,9 @@ export class Exchanges implements Disposable {
       },
       send: (worker, subject, head, body) => {
         this.#bind(name, entry, worker);
+        // It may be at its door for a moment yet, or not.
+        if (this.#cluster.ledger.workers().get(worker)?.left)
+          return queueMicrotask(() => this.#waiting.get(name) === entry && this.#undelivered(name, entry));
         this.#cluster.bus.publish(subject, body ? encode(head, body) : encode(head), to);
       },
       repeat: (again) => {
@@ -146,6 +149,11 @@ export class Exchanges implements Disposable {
   /** Tells a worker something that needs no answer. */
   tell(subject: string, head: ControlHead): void {
     this.#words.tell(subject, head);
+  }
+
+  /** Does it when the bus is back. */
+  later(tell: () => void): void {
+    this.#words.later(tell);
   }
 
   #receive(name: string, entry: Entry, head: DownHead, body: Buffer): void {

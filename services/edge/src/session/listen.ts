@@ -8,7 +8,7 @@
 import { BusError, errorOf, type ControlHead, type DownHead, type Place } from '@causeway/cluster';
 import { CausewayError, ERRORS, isRevision, type EventId, type Revision } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
-import { owned, tell } from './call.ts';
+import { abandon, owned, retire, tell } from './call.ts';
 import { isListening, type Exchange, type Listener } from './exchange.ts';
 import { busFailure } from './failures.ts';
 import type { Missing } from './relocate.ts';
@@ -85,8 +85,14 @@ export class Listening {
   leave(): void {
     if (this.#over) return;
     const at = this.#at;
-    if (at) tell(this.#edge, this.#session, at.place, { t: 'detach', stream: at.stream, to: at.exchange.to });
+    if (this.#endsWithOwner) abandon(this.#edge, this.#session);
+    else if (at) tell(this.#edge, this.#session, at.place, { t: 'detach', stream: at.stream, to: at.exchange.to });
     this.#finish();
+  }
+
+  /** 2024-11-05: the owner finishes what runs, then ends the stream. */
+  retire(): void {
+    if (this.#at) retire(this.#edge, this.#session, this.#at.place);
   }
 
   #attach(place: Place, from: EventId | undefined): void {
@@ -193,10 +199,10 @@ export class Listening {
 
   #refuse(error: CausewayError): void {
     if (this.#over) return;
-    if (this.#begun) return this.#end();
     // A worker whose yes was lost on the way must not believe that somebody reads.
     this.leave();
-    this.#ports.refused(error);
+    if (this.#begun) this.#ports.ended();
+    else this.#ports.refused(error);
   }
 
   #end(): void {

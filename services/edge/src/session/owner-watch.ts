@@ -1,18 +1,24 @@
 /**
  * Owns knowing whether the workers that this edge waits for are still there. The bus tells nobody that whoever was to
- * answer has died: each such worker is asked once a second, once for all that waits.
+ * answer has died: each such worker is asked twice a second, once for all that waits.
  *
  * Invariants: questions cost by the number of workers, never of calls; while nothing waits there are none; a worker
- * is lost when the bus has found nobody there twice, half a second apart, or when it was silent for `SILENT`; what it
+ * is lost when the bus has found nobody there for `NOBODY`, or when it was silent for `SILENT`; what it
  * sent while its own connection was lost is asked for again; without a bus nothing is known and nobody is lost.
  */
 import { BusError, decode, encode, type AliveAnswer, type Cluster } from '@causeway/cluster';
 import type { WorkerId } from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
 
-/** Milliseconds between questions, for an answer, and of silence after which a worker is lost: more than a pause of 3 s. */
-const INTERVAL = 1_000;
-const AGAIN = 500;
+/** Milliseconds between questions, and for an answer. */
+const INTERVAL = 500;
+const ANSWER = 1_000;
+/**
+ * Milliseconds for which nobody was found, after which a worker is lost: more than it takes to find another server of
+ * a NATS cluster, and that one the others; as in the worker's takeover.ts, `SILENCE`.
+ */
+const NOBODY = 2_000;
+/** Milliseconds of silence after which a worker is lost that the bus still finds: more than a pause of 3 s. */
 const SILENT = 3_300;
 
 export interface OwnerWatchDeps {
@@ -29,8 +35,8 @@ interface Watched {
   /** What waits for it, by name. */
   readonly names: Set<string>;
   heard: number;
-  /** The bus has found nobody once. */
-  missed: boolean;
+  /** Since when the bus finds nobody. */
+  missing: number | undefined;
   cancel: () => void;
 }
 
@@ -51,7 +57,7 @@ export class OwnerWatch implements Disposable {
     const watched: Watched = {
       names: new Set([name]),
       heard: this.#deps.now(),
-      missed: false,
+      missing: undefined,
       cancel: () => undefined,
     };
     this.#watched.set(worker, watched);
@@ -89,13 +95,11 @@ export class OwnerWatch implements Disposable {
 
   async #ask(worker: WorkerId, watched: Watched): Promise<void> {
     const { cluster, now } = this.#deps;
-    const pause = await cluster.bus.request(cluster.subjects.alive(worker), encode({ t: 'alive' }), { deadline: INTERVAL }).then(
+    const pause = await cluster.bus.request(cluster.subjects.alive(worker), encode({ t: 'alive' }), { deadline: ANSWER }).then(
       ({ data }) => {
         const answer = decode<AliveAnswer>(data)?.head;
         if (answer !== undefined) this.#compare(worker, answer.losses);
-        watched.heard = now();
-        watched.missed = false;
-        return INTERVAL;
+        return heard(watched, now());
       },
       (error: unknown) => this.#unanswered(worker, watched, error),
     );
@@ -111,19 +115,25 @@ export class OwnerWatch implements Disposable {
   /** Milliseconds until the next question; `undefined`: the worker is lost. */
   #unanswered(worker: WorkerId, watched: Watched, error: unknown): number | undefined {
     if (!(error instanceof BusError)) throw error;
+    const now = this.#deps.now();
     if (error.failure === 'disconnected' || error.failure === 'aborted') {
-      watched.heard = this.#deps.now();
-      watched.missed = false;
-      return INTERVAL;
+      return heard(watched, now);
     }
     const nobody = error.failure === 'no_responders';
-    if ((nobody && watched.missed) || this.#deps.now() - watched.heard >= SILENT) {
-      this.#deps.lost(worker);
-      this.#forget(worker);
-      return undefined;
+    watched.missing = nobody ? (watched.missing ?? now) : undefined;
+    if (now - (watched.missing ?? now) < NOBODY && now - watched.heard < SILENT) {
+      // A question that ran to its deadline took its time already.
+      return nobody ? INTERVAL : 0;
     }
-    watched.missed = nobody;
-    // A question that ran to its deadline took its time already.
-    return nobody ? AGAIN : 0;
+    this.#deps.lost(worker);
+    this.#forget(worker);
+    return undefined;
   }
+}
+
+/** Milliseconds until the next question. */
+function heard(watched: Watched, now: number): number {
+  watched.heard = now;
+  watched.missing = undefined;
+  return INTERVAL;
 }

@@ -10,7 +10,7 @@ const MOST = 10_000;
 
 export class Words {
   readonly #bus: Bus;
-  #late: { readonly subject: string; readonly head: ControlHead }[] = [];
+  #late: (() => void)[] = [];
 
   constructor(bus: Bus) {
     this.#bus = bus;
@@ -18,13 +18,18 @@ export class Words {
 
   tell(subject: string, head: ControlHead): void {
     if (offer(() => this.#bus.publish(subject, encode(head)))) return;
-    if (head.t === 'detach' && this.#late.length < MOST) this.#late.push({ subject, head });
+    if (head.t === 'detach') this.later(() => this.tell(subject, head));
+  }
+
+  /** Does it when the bus is back. */
+  later(tell: () => void): void {
+    if (this.#late.length < MOST) this.#late.push(tell);
   }
 
   /** The bus is back. */
   resume(): void {
     const late = this.#late;
     this.#late = [];
-    for (const { subject, head } of late) this.tell(subject, head);
+    for (const tell of late) tell();
   }
 }

@@ -8,15 +8,18 @@
 import { CausewayError } from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
 
-/** `taking_over`: the child is not there yet. `lease`: there is none, or not for it yet. `doubt`: whether it is good is not known. `giving_up`: calls are finished first. */
-export type HoldReason = 'taking_over' | 'lease' | 'doubt' | 'giving_up';
+/** `taking_over`: the child is not there yet. `lease`: there is none, or not for it yet. `doubt`: whether it is good is not known. `finishing`: what runs is finished, and nothing is begun. */
+export type HoldReason = 'taking_over' | 'lease' | 'doubt' | 'finishing';
 
 export interface Held {
   readonly bytes: number;
+  /** Where its sender listens. */
+  readonly reply: string | undefined;
   readonly pass: () => void;
-  /** `late`: the session is still here, but could not be touched in time; otherwise it has ended. */
-  readonly refuse: (late?: CausewayError) => void;
 }
+
+/** `late`: the session is still here, but could not be touched in time, or too many wait; otherwise it has ended. */
+export type Refuse = (reply: string | undefined, late?: CausewayError) => void;
 
 const MOST = 256;
 const MOST_BYTES = 16 * 1024 * 1024;
@@ -24,20 +27,22 @@ const MOST_BYTES = 16 * 1024 * 1024;
 export class Hold {
   readonly #wheel: Wheel;
   readonly #patience: number;
+  readonly #refuse: Refuse;
   readonly #reasons = new Set<HoldReason>();
   readonly #waiting = new Map<Held, () => void>();
   #bytes = 0;
 
   /** `patience`: milliseconds that a message may wait. */
-  constructor(wheel: Wheel, patience: number) {
+  constructor(wheel: Wheel, patience: number, refuse: Refuse) {
     this.#wheel = wheel;
     this.#patience = patience;
+    this.#refuse = refuse;
   }
 
   /** Whether a message of this kind need not wait. While calls are finished, what finishes them gets through. */
   passes(kind: 'request' | 'notification' | 'response'): boolean {
     if (this.#reasons.size === 0) return true;
-    return kind !== 'request' && this.#reasons.size === 1 && this.#reasons.has('giving_up');
+    return kind !== 'request' && this.#reasons.size === 1 && this.#reasons.has('finishing');
   }
 
   has(reason: HoldReason): boolean {
@@ -54,22 +59,21 @@ export class Hold {
     for (const { pass } of this.#take()) pass();
   }
 
-  /** `false`: too many wait. */
-  add(message: Held): boolean {
+  /** The message waits, or is refused at once. */
+  keep(message: Held): void {
     const full = this.#waiting.size >= MOST || (this.#bytes > 0 && this.#bytes + message.bytes > MOST_BYTES);
-    if (full) return false;
+    if (full) return this.#refuse(message.reply, new CausewayError('server.busy', { retryAfter: 1 }));
     this.#bytes += message.bytes;
     const late = (): void => {
       this.#drop(message);
-      message.refuse(new CausewayError('cluster.owner_silent', { retryAfter: 2 }));
+      this.#refuse(message.reply, new CausewayError('cluster.owner_silent', { retryAfter: 2 }));
     };
     this.#waiting.set(message, this.#wheel.after(this.#patience, late));
-    return true;
   }
 
   /** Nothing is let through any more. */
   refuse(): void {
-    for (const { refuse } of this.#take()) refuse();
+    for (const { reply } of this.#take()) this.#refuse(reply);
   }
 
   #take(): readonly Held[] {

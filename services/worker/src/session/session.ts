@@ -50,7 +50,9 @@ export class Session {
       close: (reason, error) => this.close(reason, error),
     });
     this.readers = new Readers(this.#parts, deps.edges);
-    this.#hold = new Hold(opening.wheel, opening.server.requestTimeout);
+    this.#hold = new Hold(opening.wheel, opening.server.requestTimeout, (reply, late) =>
+      late ? deps.reply(reply, verdictOf(late)) : this.aftermath.refuse(reply),
+    );
   }
 
   get place(): Place {
@@ -124,16 +126,10 @@ export class Session {
       deliver(this.#parts, head, body, reply);
       return this.readers.balance();
     }
-    this.#keep(body.length, reply, () => this.client(head, body, reply));
+    this.#hold.keep({ bytes: body.length, reply, pass: () => this.client(head, body, reply) });
   }
 
-  /** What was asked has to wait. */
-  #keep(bytes: number, reply: string | undefined, pass: () => void): void {
-    const refuse = (late?: CausewayError): void => (late ? this.#deps.reply(reply, verdictOf(late)) : this.aftermath.refuse(reply));
-    if (!this.#hold.add({ bytes, pass, refuse })) refuse(new CausewayError('server.busy', { retryAfter: 1 }));
-  }
-
-  /** An edge's word about a stream, or about the session. */
+  /** An edge's word. */
   control(head: ControlHead, reply: string | undefined): void {
     if (this.#refuses(head.identity, reply)) return;
     switch (head.t) {
@@ -141,11 +137,13 @@ export class Session {
         if (reply === undefined) return;
         // It may be the stream of a call that is held: nobody may hear that it is unknown.
         if (this.#hold.passes('request') || this.readers.knows(head)) return this.readers.attach(head, reply);
-        return this.#keep(0, reply, () => this.control(head, reply));
+        return this.#hold.keep({ bytes: 0, reply, pass: () => this.control(head, reply) });
       case 'detach':
         // The client of a 2024-11-05 stream left before it was begun.
         if (this.#parts.transport === 'sse' && this.#state.kind === 'starting') return this.close('client_gone');
         return this.readers.detach(head);
+      case 'retire':
+        return void this.#finish(() => this.close('client_gone'));
       case 'credit':
         return this.readers.credit(head);
       case 'info':
@@ -178,21 +176,23 @@ export class Session {
   readmit = (): Promise<void> => readmit({ parts: this.#parts, deps: this.#deps, held: this.#held, abandon: this.#abandon.signal });
 
   /**
-   * The worker shuts down: finishes running calls, then gives the session up, to another worker where one may take
-   * it over; requests that come meanwhile are sent there. One that is not open yet has nothing to finish.
+   * The worker shuts down: finishes running calls, then gives the session up, to another worker where one may take it
+   * over, to which requests that come meanwhile are sent. One that is not open yet has nothing to finish.
    */
   async release(): Promise<void> {
-    const may = this.#deps.recoverable(this.#opening.server);
     if (this.#state.kind === 'starting') return this.close('drain', new CausewayError('cluster.draining', { retryAfter: 1 }));
-    if (may) this.#hold.begin('giving_up');
+    await this.#finish(this.giveUp, this.#deps.recoverable(this.#opening.server));
+  }
+
+  /** Finishes what runs; `hold`: what is asked meanwhile waits for what comes then, instead of being refused. */
+  async #finish(then: () => void, hold = true): Promise<void> {
+    if (hold) this.#hold.begin('finishing');
     await this.#parts.calls.none();
-    this.giveUp();
+    then();
   }
 
   /** Leaves the session to another worker where one may take it over, or ends it. */
-  giveUp(): void {
-    this.close(this.#deps.recoverable(this.#opening.server) ? 'released' : 'drain');
-  }
+  giveUp = (): void => this.close(this.#deps.recoverable(this.#opening.server) ? 'released' : 'drain');
 
   /** Ends the session; idempotent, the first reason counts. */
   close(reason: EndReason, error?: CausewayError): void {

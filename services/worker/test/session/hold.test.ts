@@ -15,23 +15,23 @@ function wheel() {
 
 test('a message that has waited as long as its sender would is refused, once, and is not let through later', () => {
   const { wheel: timers, due, fire } = wheel();
-  const hold = new Hold(timers, 1_000);
   const told: string[] = [];
+  const hold = new Hold(timers, 1_000, (reply, late) => told.push(`${reply} ${late?.reason ?? 'ended'}`));
   hold.begin('taking_over');
-  hold.add({ bytes: 1, pass: () => told.push('passed'), refuse: (late) => told.push(late?.reason ?? 'ended') });
+  hold.keep({ bytes: 1, reply: 'there', pass: () => told.push('passed') });
   fire();
   hold.end('taking_over');
   hold.refuse();
-  assert.deepEqual(told, ['cluster.owner_silent']);
+  assert.deepEqual(told, ['there cluster.owner_silent']);
   assert.equal(due.size, 0);
 });
 
 test('messages are let through in their order, and leave no timer', () => {
   const { wheel: timers, due } = wheel();
-  const hold = new Hold(timers, 1_000);
+  const hold = new Hold(timers, 1_000, () => assert.fail('refused'));
   const told: number[] = [];
   hold.begin('lease');
-  for (const one of [1, 2, 3]) hold.add({ bytes: 1, pass: () => told.push(one), refuse: () => assert.fail('refused') });
+  for (const one of [1, 2, 3]) hold.keep({ bytes: 1, reply: undefined, pass: () => told.push(one) });
   hold.end('lease');
   assert.deepEqual(told, [1, 2, 3]);
   assert.equal(due.size, 0);
