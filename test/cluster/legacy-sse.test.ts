@@ -8,12 +8,14 @@ import { openLifeline, type Lifeline } from '../harness/children.ts';
 import { openBridgeCluster, type BridgeCluster } from '../harness/cluster.ts';
 import { hostile } from '../harness/processes.ts';
 import { openStream, post, textOf, toolCall, type Message, type OpenStream } from '../harness/speak.ts';
-import { quickest } from '../harness/within.ts';
+import { quickest, within } from '../harness/within.ts';
 
 describe('HTTP+SSE over several edges', () => {
   const stack = new AsyncDisposableStack();
   let life: Lifeline;
   let cluster: BridgeCluster;
+  /** Edges that are. */
+  const gone = new Set<number>();
   before(async () => {
     life = stack.use(await openLifeline());
     stack.defer(() => life.none(8_000));
@@ -29,7 +31,8 @@ describe('HTTP+SSE over several edges', () => {
     const { pathname, search } = new URL(data, `${cluster.bases[edge]}/servers/hostile/sse`);
     let turn = edge;
     const send = async (message: Message) => {
-      turn += 1;
+      do turn += 1;
+      while (gone.has(turn % cluster.bases.length));
       const answer = await post(`${cluster.bases[turn % cluster.bases.length]}${pathname}${search}`, message);
       assert.equal(answer.status, 202, answer.text);
     };
@@ -81,8 +84,21 @@ describe('HTTP+SSE over several edges', () => {
   it('the death of the edge that holds the stream ends the child', async () => {
     const { stream, pid } = await open(2);
     const died = life.died(pid, 30_000);
+    gone.add(2);
     cluster.edges[2]!.kill('SIGKILL');
     await stream.ended;
     await died;
+  });
+
+  it('an edge that is told to leave has what was posted elsewhere answered, then the session ends', async () => {
+    const { stream, send, pid } = await open(1);
+    const died = life.died(pid, 8_000);
+    await send(toolCall('slow', 'sleep', { ms: 1_500, text: 'finished' }));
+    gone.add(1);
+    cluster.edges[1]!.kill('SIGTERM');
+    assert.equal(textOf(await stream.message('the answer', ({ id }) => id === 'slow')), 'finished');
+    await stream.ended;
+    await died;
+    assert.equal((await within(15_000, 'the end of the edge', cluster.edges[1]!.exited)).code, 0);
   });
 });

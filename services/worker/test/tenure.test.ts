@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Lease, Ledger, LeaseLoss, NewRecord } from '@causeway/cluster';
+import type { Lease, Ledger, LeaseLoss, NewRecord, RecordChange } from '@causeway/cluster';
 import { CausewayError, newWorkerId } from '@causeway/protocol';
 import { fakeTime, silentLog } from '@causeway/runtime';
 import { openTenure, type HeldSessions } from '../src/tenure.ts';
@@ -9,6 +9,7 @@ const record: NewRecord = { v: 1, worker: newWorkerId(), host: 'h', version: '0'
 
 interface Granted {
   readonly record: NewRecord;
+  readonly changes: RecordChange[];
   readonly lose: (why: LeaseLoss) => void;
   readonly confirm: () => void;
 }
@@ -18,18 +19,20 @@ function ledger() {
   const granted: Granted[] = [];
   const refuse = { now: false };
   const asked = { times: 0 };
-  const one: Pick<Ledger, 'lease'> = {
+  const one: Pick<Ledger, 'lease' | 'spread'> = {
+    spread: 300,
     async lease(what) {
       asked.times += 1;
       if (refuse.now) throw new CausewayError('cluster.unavailable');
       const lost = new AbortController();
       const { promise, resolve } = Promise.withResolvers<void>();
-      granted.push({ record: what, lose: (why) => lost.abort(why), confirm: resolve });
+      const changes: RecordChange[] = [];
+      granted.push({ record: what, changes, lose: (why) => lost.abort(why), confirm: resolve });
       const lease: Lease = {
         lost: lost.signal,
         remaining: () => (lost.signal.aborted ? 0 : 1),
         confirm: () => promise,
-        update: () => undefined,
+        update: (change) => void changes.push(change),
         admit: () => Promise.reject(new CausewayError('limit.total')),
         async [Symbol.asyncDispose]() {},
       };
@@ -160,6 +163,28 @@ test('after a moment without the bus sessions wait for the word of the store; af
   await turn();
   assert.deepEqual(done, ['suspend', 'resume']);
   await tenure[Symbol.asyncDispose]();
+});
+
+test('whoever leaves says so, and waits until all know; a store that does not take it down is not waited for', async () => {
+  const { granted, time, tenure } = await setting(0);
+  let left = false;
+  const leaving = tenure.leave().then(() => (left = true));
+  assert.deepEqual(granted[0]!.changes, [{ draining: true, left: true }]);
+  time.advance(1_000);
+  await turn();
+  granted[0]!.confirm();
+  await turn();
+  time.advance(200);
+  await turn();
+  assert.equal(left, false, 'some may not have seen it');
+  time.advance(200);
+  await leaving;
+  await tenure[Symbol.asyncDispose]();
+  const other = await setting(0);
+  const silent = other.tenure.leave();
+  other.time.advance(2_100);
+  await silent;
+  await other.tenure[Symbol.asyncDispose]();
 });
 
 test('after its end nothing is asked for any more', async () => {

@@ -25,3 +25,29 @@ test('what was sent is sent once more when the bus is back, but not to an owner 
   assert.equal(sent, 1, 'whoever owns it next is found first');
   exchange.end();
 });
+
+test('a worker that has left is sent nothing, whether or not it is still at its door', async () => {
+  await using cluster = await openMemoryCluster();
+  const { clock, wheel } = fakeTime();
+  using exchanges = new Exchanges({ cluster, edge: newEdgeId(), clock, wheel, log: silentLog() });
+  await exchanges.open();
+  const worker = newWorkerId();
+  let received = 0;
+  const first = Promise.withResolvers<void>();
+  await cluster.bus.subscribe('cw.door', () => {
+    received += 1;
+    first.resolve();
+  });
+  await using lease = await cluster.ledger.lease({ v: 1, worker, host: 'h', version: '0', capacity: 1, draining: false, servers: {} });
+  const known = new Promise<void>((resolve) => cluster.ledger.onChange(() => cluster.ledger.workers().get(worker)?.left && resolve()));
+  const told = Promise.withResolvers<void>();
+  const exchange = exchanges.begin({ receive: () => undefined, undelivered: () => told.resolve(), lost: () => undefined }, 60_000);
+  exchange.send(worker, 'cw.door', { t: 'info', identity: ANONYMOUS });
+  await first.promise;
+  lease.update({ draining: true, left: true });
+  await known;
+  exchange.send(worker, 'cw.door', { t: 'info', identity: ANONYMOUS });
+  await told.promise;
+  assert.equal(received, 1);
+  exchange.end();
+});
