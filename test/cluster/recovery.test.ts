@@ -2,6 +2,8 @@
  * Sessions that outlive their worker: killed, stopped past its lease, cut off, told to leave. The next message is
  * served by a new child elsewhere, one epoch on; streams and subscriptions go on; nothing runs twice.
  */
+import { encode, openNatsCluster, subjects } from '@causeway/cluster';
+import { newEdgeId, type WorkerId } from '@causeway/protocol';
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
@@ -180,6 +182,23 @@ describe('recovery', () => {
     const nonces = (await ledger.entries()).flatMap(({ nonce }) => (nonce?.startsWith('drain-') ? [nonce] : []));
     assert.equal(nonces.length, 60);
     assert.equal(new Set(nonces).size, 60);
+  });
+
+  it('a worker that leaves still answers when its record says that it has left', async () => {
+    await using observer = await openNatsCluster({
+      servers: cluster.nats.urls,
+      name: 'observer',
+      inbox: subjects().edgeInbox(newEdgeId()),
+    });
+    const { ledger, bus } = observer;
+    const left = (): WorkerId | undefined => [...ledger.workers().values()].find((record) => record.left)?.worker;
+    const said = new Promise<WorkerId>((resolve) => ledger.onChange(() => left() !== undefined && resolve(left()!)));
+    const leaving = lose(workers[0]!);
+    leaving.kill('SIGTERM');
+    const worker = await within(10_000, 'the record', said);
+    const answer = await bus.request(observer.subjects.alive(worker), encode({ t: 'alive' }), { deadline: 5_000 });
+    assert.equal(answer.kind, 'data');
+    assert.equal((await within(15_000, 'the end of the worker', leaving.exited)).code, 0);
   });
 
   it('a worker that was stopped past its lease and goes on runs nothing late and nothing twice', async () => {

@@ -9,17 +9,10 @@ import { newEdgeId, newWorkerId, type EdgeId, type WorkerId } from '@causeway/pr
 import type { Log } from '@causeway/runtime';
 import type { Worker } from '@causeway/worker';
 
-/** Milliseconds by which the edge waits longer than the worker, which is to speak first. */
-const SLACK = 5_000;
-
 export async function openEdgeOn(cluster: Cluster, config: Config, log: Log, id: EdgeId = newEdgeId()): Promise<Edge> {
   const { openEdge } = await import('@causeway/edge');
-  const longest = Math.max(...Object.values(config.servers).map((server) => server.requestTimeout));
   const { listen, diagnostics, admin, http, auth, streams, drain } = config;
-  return openEdge(
-    { cluster, log, id },
-    { listen, diagnostics, admin, http, auth, streams, drain, ...(Number.isFinite(longest) ? { requestTimeout: longest + SLACK } : {}) },
-  );
+  return openEdge({ cluster, log, id }, { listen, diagnostics, admin, http, auth, streams, drain });
 }
 
 export async function openWorkerOn(cluster: Cluster, config: Config, log: Log, id: WorkerId = newWorkerId()): Promise<Worker> {

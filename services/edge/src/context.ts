@@ -21,8 +21,6 @@ export interface EdgeOptions {
   readonly auth: Config['auth'];
   readonly streams: Config['streams'];
   readonly drain: Config['drain'];
-  /** Milliseconds after which a call is given up whatever its worker says. Default 10 minutes. */
-  readonly requestTimeout?: number;
 }
 
 export interface EdgeContext {
@@ -47,8 +45,6 @@ export interface EdgeContext {
   readonly options: EdgeOptions;
   /** `unready`: balancers should look elsewhere. `closed`: no call and no stream is begun any more; what runs is finished. */
   readonly gate: { state: 'open' | 'unready' | 'closed' };
-  /** Milliseconds: the last deadline of every exchange. */
-  readonly deadline: number;
 }
 
 /** A stream to a client that no call asked for. */

@@ -22,8 +22,6 @@ export interface ContextDeps {
   readonly random: () => number;
 }
 
-const DEADLINE = 10 * 60_000;
-
 /** What is opened is left to `stack`. */
 export async function openContext(stack: AsyncDisposableStack, deps: ContextDeps, options: EdgeOptions): Promise<EdgeContext> {
   const { id, cluster, log, clock, wheel } = deps;
@@ -35,7 +33,7 @@ export async function openContext(stack: AsyncDisposableStack, deps: ContextDeps
     ...deps,
     exchanges,
     servers,
-    opens: new PendingOpens(clock),
+    opens: new PendingOpens(clock, (worker) => exchanges.owners.presence(worker) === 'there'),
     places: new Places(),
     relocation: new Relocation(() => edge),
     key,
@@ -43,7 +41,6 @@ export async function openContext(stack: AsyncDisposableStack, deps: ContextDeps
     streams: new Set(),
     options,
     gate: { state: 'open' },
-    deadline: options.requestTimeout ?? DEADLINE,
   };
   return edge;
 }

@@ -8,6 +8,10 @@ import { nearest } from '@causeway/config';
 
 /** Names that are remembered at most. */
 const MAX_KNOWN = 10_000;
+/** Milliseconds that a server of which nothing is known is given. */
+const DEADLINE = 10 * 60_000;
+/** Milliseconds by which the edge waits longer than the worker, which is to speak first. */
+const SLACK = 5_000;
 
 export interface OfferedServer extends ServedServer {
   readonly name: string;
@@ -20,6 +24,8 @@ export interface Servers extends Disposable {
   /** The server whose own path is `path`, e.g. `/git`. */
   atPath(path: string): OfferedServer | undefined;
   all(): Iterable<OfferedServer>;
+  /** Milliseconds after which whoever asks it for something gives up, whatever its worker says. */
+  deadline(name: string): number;
   /** The name most like `name`, for whoever mistyped it. */
   nearest(name: string): string | undefined;
 }
@@ -37,6 +43,7 @@ export function openServers(ledger: Ledger): Servers {
     default: () => index.default,
     atPath: (path) => index.byPath.get(path),
     all: () => known.values(),
+    deadline: (name) => (known.get(name)?.timeout ?? DEADLINE) + SLACK,
     nearest: (name) => (name.length > 64 ? undefined : nearest(name, known.keys())),
     [Symbol.dispose]: stop,
   };

@@ -165,21 +165,19 @@ function isHeld(capacity: Capacity, mark: string): boolean {
   return session === PROBE.token || capacity.find(session as SessionToken) !== undefined;
 }
 
-function firstRecord(worker: WorkerId, { servers, limits, worker: { capacity } }: WorkerOptions): NewRecord {
-  const served = Object.entries(servers).map(
-    ([
+function firstRecord(worker: WorkerId, { servers, limits: totals, worker: { capacity } }: WorkerOptions): NewRecord {
+  const served = Object.entries(servers).map(([name, server]): [string, ServedServer] => {
+    const { default: first, recovery, path, startTimeout, requestTimeout, limits } = server;
+    const timeout = Math.max(startTimeout, requestTimeout);
+    return [
       name,
       {
-        default: first,
-        recovery,
-        path,
-        limits: { sessions },
+        ...{ default: first, recovery, timeout },
+        ...(path === undefined ? {} : { path }),
+        ...(limits.sessions === undefined ? {} : { limit: limits.sessions }),
       },
-    ]): [string, ServedServer] => [
-      name,
-      { default: first, recovery, ...(path === undefined ? {} : { path }), ...(sessions === undefined ? {} : { limit: sessions }) },
-    ],
-  );
+    ];
+  });
   return {
     v: 1,
     worker,
@@ -188,6 +186,6 @@ function firstRecord(worker: WorkerId, { servers, limits, worker: { capacity } }
     capacity,
     draining: false,
     servers: Object.fromEntries(served),
-    limits: totalsOf(limits),
+    limits: totalsOf(totals),
   };
 }

@@ -121,7 +121,8 @@ class WorkerTenure implements Tenure {
     );
     const heard = await Promise.race([told, late]);
     cancel();
-    if (heard === true) await new Promise<void>((done) => wheel.after(ledger.spread, done));
+    // Timers keep no process alive: within one process there is nothing to wait for.
+    if (heard === true && ledger.spread > 0) await new Promise<void>((done) => wheel.after(ledger.spread, done));
   }
 
   connected(is: boolean): void {

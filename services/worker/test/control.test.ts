@@ -178,26 +178,6 @@ test('whether a worker is there is answered, with how often it may have lost som
   await assert.rejects(quiet, { failure: 'timeout' });
 });
 
-test('a worker that leaves still answers when its record says so', async (t) => {
-  const here = await setting(t);
-  const session = await open(here, 'git', 'ga');
-  const { ledger, bus, subjects } = here.cluster;
-  const said = Promise.withResolvers<void>();
-  ledger.onChange(() => ledger.workers().get(here.worker.id)?.left && said.resolve());
-  const gone = here.worker[Symbol.asyncDispose]();
-  await said.promise;
-  const late = await bus.request(
-    subjects.sessionControl(here.worker.id, { token: session, epoch: 1 }),
-    encode({ t: 'info', identity: ANONYMOUS }),
-    { deadline: 5_000 },
-  );
-  assert.equal(decode<VerdictHead>(late.data)?.head.reason, 'cluster.moved');
-  await gone;
-  await assert.rejects(bus.request(subjects.alive(here.worker.id), encode({ t: 'alive' }), { deadline: 5_000 }), {
-    failure: 'no_responders',
-  });
-});
-
 test('a question of a newer version is refused, and bytes that are none are dropped', async (t) => {
   const here = await setting(t);
   await assert.rejects(ask(here, { t: 'dance' } as unknown as AskHead), refused('request.invalid'));

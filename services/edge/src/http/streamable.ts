@@ -121,7 +121,7 @@ function call(
       undelivered: () => delivery.undelivered(),
       lost: (why) => reply.fail(new CausewayError(why === 'owner' ? 'cluster.owner_lost' : 'server.deadline')),
     },
-    edge.deadline,
+    edge.servers.deadline(session.server),
   );
   const word = { stream: exchange.name, to: exchange.to };
   const reply = new PostReply(res, {

@@ -101,7 +101,7 @@ export async function close(edge: EdgeContext, session: KnownSession, attempts =
       undelivered: () => forget('unreached'),
       lost: () => reject(new CausewayError('cluster.owner_unheard')),
     },
-    edge.deadline,
+    edge.servers.deadline(session.server),
   );
   try {
     exchange.send(place.owner, subject, { t: 'close', identity: session.identity });
@@ -114,13 +114,13 @@ export async function close(edge: EdgeContext, session: KnownSession, attempts =
 /** Ends a session whose one stream its client has left (2024-11-05), whoever owns it by now. */
 export function abandon(edge: EdgeContext, session: KnownSession): void {
   close(edge, session).catch((error: unknown) => {
-    if (asCausewayError(error).reason === 'cluster.unavailable') edge.exchanges.later(() => abandon(edge, session));
+    if (asCausewayError(error).reason === 'cluster.unavailable') edge.exchanges.words.later(() => abandon(edge, session));
   });
 }
 
 /** The edge of a session's one stream is about to go: its owner finishes what runs, and ends the stream. */
 export function retire(edge: EdgeContext, session: KnownSession, place: Place): void {
-  edge.exchanges.tell(edge.cluster.subjects.sessionControl(place.owner, owned(session, place)), {
+  edge.exchanges.words.tell(edge.cluster.subjects.sessionControl(place.owner, owned(session, place)), {
     t: 'retire',
     identity: session.identity,
   });
@@ -128,7 +128,10 @@ export function retire(edge: EdgeContext, session: KnownSession, place: Place): 
 
 /** Tells the owner about a stream; what is lost on the way is found out otherwise. */
 export function tell(edge: EdgeContext, session: KnownSession, place: Place, about: StreamWord): void {
-  edge.exchanges.tell(edge.cluster.subjects.sessionControl(place.owner, owned(session, place)), { ...about, identity: session.identity });
+  edge.exchanges.words.tell(edge.cluster.subjects.sessionControl(place.owner, owned(session, place)), {
+    ...about,
+    identity: session.identity,
+  });
 }
 
 /** The stream's name, and the address that it is being sent to. */
@@ -154,7 +157,7 @@ function verdict(edge: EdgeContext, session: KnownSession, send: (exchange: Exch
       undelivered: () => delivery.undelivered(),
       lost: unheard,
     },
-    edge.deadline,
+    edge.servers.deadline(session.server),
   );
   const delivery = new Delivery({
     edge,

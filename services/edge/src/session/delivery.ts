@@ -3,7 +3,7 @@
  * whoever owns the session by then.
  *
  * Invariants: nothing is sent to another owner unless the bus, or the owner, has said of every message that it was not
- * taken, nor anything once its outcome was told; the number of sendings is bounded; while the owner is looked for no time runs.
+ * taken, nor anything once its outcome was told, nor to one that is known to be silent; the number of sendings is bounded; while the owner is looked for no time runs.
  */
 import type { DownHead, Place } from '@causeway/cluster';
 import { asCausewayError, CausewayError } from '@causeway/protocol';
@@ -83,13 +83,15 @@ export class Delivery {
   }
 
   #send(place: Place): void {
-    const { send, failed, late, over } = this.#options;
+    const { edge, send, failed, late, over } = this.#options;
     if (over()) return;
     this.#place = place;
     this.#missed = 0;
     this.#sendings += 1;
     if (this.#sendings > MOST) return failed(new CausewayError('cluster.owner_silent', { retryAfter: 1 }));
     this.#cancelLate();
+    if (edge.exchanges.owners.presence(place.owner) === 'silent')
+      return failed(new CausewayError('cluster.owner_silent', { retryAfter: 1 }));
     if (late) this.#awaitWord(late.after);
     try {
       send(place);

@@ -26,16 +26,18 @@ export interface ExchangesDeps {
 }
 
 export class Exchanges implements Disposable {
+  /** The workers that are waited for. */
+  readonly owners: OwnerWatch;
+  /** What needs no answer is told here. */
+  readonly words: Words;
   readonly #cluster: Cluster;
   readonly #edge: EdgeId;
   readonly #wheel: Wheel;
   readonly #log: Log;
   readonly #waiting = new Map<string, Entry>();
-  readonly #owners: OwnerWatch;
   /** Called whenever an exchange with a deadline is over. */
   readonly #settled = new Set<() => void>();
   readonly #stops: readonly (() => void)[];
-  readonly #words: Words;
   readonly #clock: Clock;
   #reconnected = -Infinity;
   #subscription: Subscription | undefined;
@@ -43,21 +45,21 @@ export class Exchanges implements Disposable {
 
   constructor({ cluster, edge, clock, wheel, log }: ExchangesDeps) {
     this.#cluster = cluster;
-    this.#words = new Words(cluster.bus);
+    this.words = new Words(cluster.bus);
     const watch = {
       cluster,
       wheel,
       now: () => clock.monotonic(),
       lost: (worker: WorkerId) => this.#loseAll(worker),
-      lossy: (worker: WorkerId) => this.#askAgain(this.#owners.names(worker)),
+      lossy: (worker: WorkerId) => this.#askAgain(this.owners.names(worker)),
     };
-    this.#owners = new OwnerWatch(watch);
+    this.owners = new OwnerWatch(watch);
     this.#edge = edge;
     this.#clock = clock;
     this.#wheel = wheel;
     this.#log = log;
     this.#stops = [
-      cluster.ledger.onChange(() => this.#owners.keep(cluster.ledger.workers())),
+      cluster.ledger.onChange(() => this.owners.keep(cluster.ledger.workers())),
       cluster.bus.onStatus((status) => status === 'connected' && this.#takeUp()),
     ];
   }
@@ -107,8 +109,7 @@ export class Exchanges implements Disposable {
       },
       send: (worker, subject, head, body) => {
         this.#bind(name, entry, worker);
-        // It may be at its door for a moment yet, or not.
-        if (this.#cluster.ledger.workers().get(worker)?.left)
+        if (this.owners.presence(worker) === 'gone')
           return queueMicrotask(() => this.#waiting.get(name) === entry && this.#undelivered(name, entry));
         this.#cluster.bus.publish(subject, body ? encode(head, body) : encode(head), to);
       },
@@ -141,19 +142,9 @@ export class Exchanges implements Disposable {
 
   [Symbol.dispose](): void {
     for (const stop of this.#stops) stop();
-    this.#owners[Symbol.dispose]();
+    this.owners[Symbol.dispose]();
     this.#subscription?.unsubscribe();
     for (const name of [...this.#waiting.keys()]) this.#lose(name, 'owner');
-  }
-
-  /** Tells a worker something that needs no answer. */
-  tell(subject: string, head: ControlHead): void {
-    this.#words.tell(subject, head);
-  }
-
-  /** Does it when the bus is back. */
-  later(tell: () => void): void {
-    this.#words.later(tell);
   }
 
   #receive(name: string, entry: Entry, head: DownHead, body: Buffer): void {
@@ -195,7 +186,7 @@ export class Exchanges implements Disposable {
   /** The bus is back: what was sent meanwhile reached nobody here. */
   #takeUp(): void {
     this.#reconnected = this.#clock.monotonic();
-    this.#words.resume();
+    this.words.resume();
     this.#askAgain(this.#waiting.keys());
   }
 
@@ -217,9 +208,9 @@ export class Exchanges implements Disposable {
 
   #bind(name: string, entry: Entry, owner: WorkerId | undefined): void {
     if (entry.owner === owner || this.#waiting.get(name) !== entry) return;
-    if (entry.owner !== undefined) this.#owners.release(entry.owner, name);
+    if (entry.owner !== undefined) this.owners.release(entry.owner, name);
     entry.owner = owner;
-    if (owner !== undefined) this.#owners.hold(owner, name);
+    if (owner !== undefined) this.owners.hold(owner, name);
   }
 
   /** Whoever sent this believes that somebody here still listens. */
@@ -233,7 +224,7 @@ export class Exchanges implements Disposable {
 
   #remove(name: string): Entry | undefined {
     const entry = this.#waiting.get(name);
-    if (entry?.owner !== undefined) this.#owners.release(entry.owner, name);
+    if (entry?.owner !== undefined) this.owners.release(entry.owner, name);
     entry?.cancelAgain();
     this.#waiting.delete(name);
     if (entry?.call) for (const settled of this.#settled) settled();
@@ -241,6 +232,6 @@ export class Exchanges implements Disposable {
   }
 
   #loseAll(owner: WorkerId): void {
-    for (const name of this.#owners.names(owner)) this.#lose(name, 'owner');
+    for (const name of this.owners.names(owner)) this.#lose(name, 'owner');
   }
 }

@@ -3,7 +3,8 @@
  * answer has died: each such worker is asked twice a second, once for all that waits.
  *
  * Invariants: questions cost by the number of workers, never of calls; while nothing waits there are none; a worker
- * is lost when the bus has found nobody there for `NOBODY`, or when it was silent for `SILENT`; what it
+ * is lost when the bus has found nobody there for `NOBODY`, or when it was silent for `SILENT`, and is then known as
+ * silent until it says something; what it
  * sent while its own connection was lost is asked for again; without a bus nothing is known and nobody is lost.
  */
 import { BusError, decode, encode, type AliveAnswer, type Cluster } from '@causeway/cluster';
@@ -21,6 +22,12 @@ const NOBODY = 2_000;
 /** Milliseconds of silence after which a worker is lost that the bus still finds: more than a pause of 3 s. */
 const SILENT = 3_300;
 
+/**
+ * `silent`: the bus finds somebody who says nothing, as one that is stopped: what is sent there is taken late, or never.
+ * `gone`: it has left, or is silent and has lost its record: nobody waits for it any more, and others may take over.
+ */
+export type Presence = 'there' | 'silent' | 'gone';
+
 export interface OwnerWatchDeps {
   readonly cluster: Cluster;
   readonly wheel: Wheel;
@@ -37,6 +44,8 @@ interface Watched {
   heard: number;
   /** Since when the bus finds nobody. */
   missing: number | undefined;
+  /** It was lost for its silence, and has said nothing since. */
+  silent: boolean;
   cancel: () => void;
 }
 
@@ -58,6 +67,7 @@ export class OwnerWatch implements Disposable {
       names: new Set([name]),
       heard: this.#deps.now(),
       missing: undefined,
+      silent: false,
       cancel: () => undefined,
     };
     this.#watched.set(worker, watched);
@@ -67,7 +77,15 @@ export class OwnerWatch implements Disposable {
   /** It waits for it no longer. */
   release(worker: WorkerId, name: string): void {
     const watched = this.#watched.get(worker);
-    if (watched?.names.delete(name) && watched.names.size === 0) this.#forget(worker);
+    if (watched?.names.delete(name)) this.#keepOn(worker, watched);
+  }
+
+  /** What is known of a worker, by its record and by what it said here, before anything is sent to it. */
+  presence(worker: WorkerId): Presence {
+    const record = this.#deps.cluster.ledger.workers().get(worker);
+    if (record?.left) return 'gone';
+    if (this.#watched.get(worker)?.silent !== true) return 'there';
+    return record === undefined ? 'gone' : 'silent';
   }
 
   /** What waits for this worker. */
@@ -84,6 +102,11 @@ export class OwnerWatch implements Disposable {
     for (const worker of [...this.#watched.keys()]) this.#forget(worker);
   }
 
+  /** One that is silent is asked until it is heard, or found by nobody, whether or not anything waits for it. */
+  #keepOn(worker: WorkerId, { names, silent }: Watched): void {
+    if (names.size === 0 && !silent) this.#forget(worker);
+  }
+
   #forget(worker: WorkerId): void {
     this.#watched.get(worker)?.cancel();
     this.#watched.delete(worker);
@@ -94,16 +117,16 @@ export class OwnerWatch implements Disposable {
   }
 
   async #ask(worker: WorkerId, watched: Watched): Promise<void> {
-    const { cluster, now } = this.#deps;
+    const { cluster } = this.#deps;
     const pause = await cluster.bus.request(cluster.subjects.alive(worker), encode({ t: 'alive' }), { deadline: ANSWER }).then(
       ({ data }) => {
         const answer = decode<AliveAnswer>(data)?.head;
         if (answer !== undefined) this.#compare(worker, answer.losses);
-        return heard(watched, now());
+        return this.#heard(worker, watched);
       },
       (error: unknown) => this.#unanswered(worker, watched, error),
     );
-    if (pause !== undefined && this.#watched.get(worker) === watched) this.#later(worker, watched, pause);
+    if (this.#watched.get(worker) === watched) this.#later(worker, watched, pause);
   }
 
   /** One that was never asked before may have lost its connection since whatever waits was sent. */
@@ -112,28 +135,26 @@ export class OwnerWatch implements Disposable {
     this.#losses.set(worker, losses);
   }
 
-  /** Milliseconds until the next question; `undefined`: the worker is lost. */
-  #unanswered(worker: WorkerId, watched: Watched, error: unknown): number | undefined {
+  /** Milliseconds until the next question, as of the others below. */
+  #heard(worker: WorkerId, watched: Watched): number {
+    watched.heard = this.#deps.now();
+    watched.missing = undefined;
+    watched.silent = false;
+    this.#keepOn(worker, watched);
+    return INTERVAL;
+  }
+
+  #unanswered(worker: WorkerId, watched: Watched, error: unknown): number {
     if (!(error instanceof BusError)) throw error;
+    if (error.failure === 'disconnected' || error.failure === 'aborted') return this.#heard(worker, watched);
     const now = this.#deps.now();
-    if (error.failure === 'disconnected' || error.failure === 'aborted') {
-      return heard(watched, now);
-    }
     const nobody = error.failure === 'no_responders';
     watched.missing = nobody ? (watched.missing ?? now) : undefined;
-    if (now - (watched.missing ?? now) < NOBODY && now - watched.heard < SILENT) {
-      // A question that ran to its deadline took its time already.
-      return nobody ? INTERVAL : 0;
-    }
-    this.#deps.lost(worker);
-    this.#forget(worker);
-    return undefined;
+    const gone = now - (watched.missing ?? now) >= NOBODY;
+    watched.silent ||= !gone && now - watched.heard >= SILENT;
+    if (gone || watched.silent) this.#deps.lost(worker);
+    if (gone) this.#forget(worker);
+    // A question that ran to its deadline took its time already.
+    return nobody || watched.silent ? INTERVAL : 0;
   }
-}
-
-/** Milliseconds until the next question. */
-function heard(watched: Watched, now: number): number {
-  watched.heard = now;
-  watched.missing = undefined;
-  return INTERVAL;
 }

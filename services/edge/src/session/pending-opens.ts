@@ -1,6 +1,6 @@
 /**
  * Owns what this edge knows of workers that their records cannot show yet, and placement must count all the same: the
- * opens that are under way, as a set of sessions for each worker, never a number; and workers at which nobody was found.
+ * opens that are under way, as a set of sessions for each worker, never a number; and workers that would not answer.
  */
 import type { SessionToken, WorkerId } from '@causeway/protocol';
 import type { Clock } from '@causeway/runtime';
@@ -10,11 +10,14 @@ const PASSED_OVER = 3_000;
 
 export class PendingOpens {
   readonly #clock: Clock;
+  readonly #isThere: (worker: WorkerId) => boolean;
   readonly #byWorker = new Map<WorkerId, Set<SessionToken>>();
   readonly #missed = new Map<WorkerId, number>();
 
-  constructor(clock: Clock) {
+  /** `isThere`: nothing says that the worker is silent, or gone. */
+  constructor(clock: Clock, isThere: (worker: WorkerId) => boolean) {
     this.#clock = clock;
+    this.#isThere = isThere;
   }
 
   /** The bus found nobody at the worker. */
@@ -24,10 +27,10 @@ export class PendingOpens {
     this.#missed.set(worker, now);
   }
 
-  /** Whether nobody was found there a moment ago. */
+  /** Whether nobody was found there a moment ago, or nobody who says anything. */
   missed(worker: WorkerId): boolean {
     const at = this.#missed.get(worker);
-    return at !== undefined && this.#clock.monotonic() - at < PASSED_OVER;
+    return !this.#isThere(worker) || (at !== undefined && this.#clock.monotonic() - at < PASSED_OVER);
   }
 
   add(worker: WorkerId, session: SessionToken): void {

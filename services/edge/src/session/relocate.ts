@@ -99,7 +99,7 @@ export class Relocation {
       const worker = this.#next(session, tried, missing, refused);
       // Its connection may only have been lost for a moment: whoever sends there again finds out.
       if (worker === undefined) return this.#later(tried);
-      const verdict = await this.#ask(worker, head);
+      const verdict = await this.#ask(worker, session.server, head);
       if (verdict === undefined) {
         this.#edge().opens.miss(worker);
         continue;
@@ -147,8 +147,8 @@ export class Relocation {
   }
 
   /** `undefined`: nobody was there. */
-  #ask(worker: WorkerId, head: ClaimHead): Promise<VerdictHead | undefined> {
-    const { cluster, exchanges, deadline, opens } = this.#edge();
+  #ask(worker: WorkerId, server: string, head: ClaimHead): Promise<VerdictHead | undefined> {
+    const { cluster, exchanges, servers, opens } = this.#edge();
     const { promise, resolve, reject } = Promise.withResolvers<VerdictHead | undefined>();
     const exchange = exchanges.begin(
       {
@@ -158,7 +158,7 @@ export class Relocation {
         undelivered: () => resolve(undefined),
         lost: () => reject(new CausewayError('cluster.owner_silent', { retryAfter: 2 })),
       },
-      deadline,
+      servers.deadline(server),
     );
     opens.add(worker, head.session);
     try {

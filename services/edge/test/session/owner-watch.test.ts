@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
 import { encode, openMemoryCluster, type Cluster } from '@causeway/cluster';
 import { newWorkerId, type WorkerId } from '@causeway/protocol';
@@ -50,5 +50,30 @@ test('where the bus finds nobody for two seconds the worker is lost, not before:
   assert.deepEqual(lost, []);
   await pass(1_000);
   assert.deepEqual(lost, [worker]);
+  watch[Symbol.dispose]();
+});
+
+test('one that is found and says nothing is lost, and known as silent until it says something; without a record it is gone', async () => {
+  await using cluster = await openMemoryCluster();
+  const worker = newWorkerId();
+  await using lease = await cluster.ledger.lease({ v: 1, worker, host: 'h', version: '0', capacity: 1, draining: false, servers: {} });
+  let stopped = true;
+  await cluster.bus.subscribe(cluster.subjects.alive(worker), ({ reply }) => {
+    if (!stopped && reply !== undefined) cluster.bus.publish(reply, encode({ t: 'living', losses: 0 }));
+  });
+  const { watch, lost, pass } = watchOf(cluster, worker);
+  assert.equal(watch.presence(worker), 'there');
+  // A request has its deadline from the bus's own clock.
+  while (lost.length === 0) await sleep(100).then(() => pass(100));
+  watch.release(worker, 'call');
+  assert.equal(watch.presence(worker), 'silent');
+  stopped = false;
+  while (watch.presence(worker) === 'silent') await sleep(100).then(() => pass(100));
+  assert.equal(watch.presence(worker), 'there');
+  stopped = true;
+  watch.hold(worker, 'call');
+  while (watch.presence(worker) === 'there') await sleep(100).then(() => pass(100));
+  await lease[Symbol.asyncDispose]();
+  assert.equal(watch.presence(worker), 'gone');
   watch[Symbol.dispose]();
 });
