@@ -87,6 +87,17 @@ describe('one nats-server', () => {
     await lease[Symbol.asyncDispose]();
   });
 
+  it('a signing key that was lost is put back by whoever knows it, and whoever comes meanwhile waits for that', async () => {
+    const key = await a.sessions.signingKey();
+    const operator = await connect({ servers: [...nats.urls] });
+    await (await jetstreamManager(operator)).streams.purge('KV_cw_cluster');
+    await operator.close();
+    await using late = await open();
+    const asked = late.sessions.signingKey();
+    await a.sessions.extent();
+    assert.ok((await asked).equals(key));
+  });
+
   it('gone for longer than a lease: its holder is fenced, its record is gone, and a new lease can be had', async () => {
     const mine = record();
     const lease = await a.ledger.lease(mine);

@@ -8,12 +8,17 @@ import { CausewayError, type SessionToken } from '@causeway/protocol';
 import type { HeldSessions } from './tenure.ts';
 import type { Session } from './session/session.ts';
 
+/** Ended sessions that are remembered. */
+const REMEMBERED = 10_000;
+
 export class Capacity implements HeldSessions {
   /** An operator wants nothing new here; what is here goes on. */
   paused = false;
   readonly #sessions = new Map<SessionToken, Session>();
   /** Ended, but with a record that could not be removed yet. */
   readonly #unsettled = new Map<SessionToken, Session>();
+  /** Have ended here, for good. */
+  readonly #over = new Set<SessionToken>();
   #draining = false;
 
   /** Takes a session in. Throws CausewayError `cluster.draining`, or what `build` throws. */
@@ -27,6 +32,7 @@ export class Capacity implements HeldSessions {
       this.#unsettled.set(token, session);
       await session.aftermath.settled;
       this.#unsettled.delete(token);
+      if (!session.aftermath.moved) this.#remember(token);
     });
     return session;
   }
@@ -34,6 +40,11 @@ export class Capacity implements HeldSessions {
   /** Also one that has ended, as long as its record is there: what is asked of it is answered here, not by the next owner. */
   find(token: SessionToken): Session | undefined {
     return this.#sessions.get(token) ?? this.#unsettled.get(token);
+  }
+
+  /** Whether the session is known to have ended here: a record of it comes from a store that was set back. */
+  hasEnded(token: SessionToken): boolean {
+    return this.#over.has(token);
   }
 
   get sessions(): readonly Session[] {
@@ -73,6 +84,11 @@ export class Capacity implements HeldSessions {
 
   get #waiting(): readonly Session[] {
     return this.sessions.filter(({ waiting }) => waiting);
+  }
+
+  #remember(token: SessionToken): void {
+    if (this.#over.size >= REMEMBERED) for (const oldest of this.#over) if (this.#over.delete(oldest)) break;
+    this.#over.add(token);
   }
 
   async #all(sessions: readonly Session[], end: (session: Session) => void): Promise<void> {

@@ -69,7 +69,7 @@ export class Takeover {
     if (owner !== worker && head.absent !== true && !(await this.#isGone(owner)))
       throw new CausewayError('cluster.owner_silent', { retryAfter: 1 });
     const forgotten = head.t === 'forget';
-    if (forgotten || !this.#mayRestart(record)) {
+    if (forgotten || capacity.hasEnded(head.session) || !this.#mayRestart(record)) {
       // Somebody else was faster: what is to be done is to be done with what stands there now.
       if (!(await cluster.sessions.delete(head.session, stored.revision))) return this.take(head, reply, answer);
       if (forgotten) return answer({ t: 'ok' });

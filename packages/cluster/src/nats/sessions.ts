@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { CausewayError, type SessionToken } from '@causeway/protocol';
 import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
 import { jetstream, type JetStreamManager } from '@nats-io/jetstream';
+import { errors } from '@nats-io/transport-node';
 import { SESSION_RECORD_BYTES, type RecordsExtent, type SessionRecord, type SessionRecords, type StoredSession } from '../sessions.ts';
 import { streamOf, type Bucket } from './buckets.ts';
 import { RECONNECT, type Link } from './link.ts';
@@ -19,6 +20,10 @@ const ATTEMPT = 1_000;
 const TOMBSTONE_TTL = '10m';
 const KEY_NAME = 'signing_key';
 const KEY_BYTES = 32;
+/** Milliseconds in which a key that was lost is put back by a worker that knows it, `extent` being asked for every 5 s. */
+const PUT_BACK = 8_000;
+/** It is not there yet. */
+const PENDING = new errors.TimeoutError();
 
 export interface NatsSessionsOptions {
   readonly control: Link;
@@ -115,9 +120,11 @@ class NatsSessions implements SessionRecords {
   async signingKey(): Promise<Buffer> {
     // The one that is known stays: should it vanish from the store, it is put back.
     const candidate = this.#key ?? randomBytes(KEY_BYTES);
+    const since = performance.now();
     const key = await this.#patiently(async () => {
       const held = await live(this.#cluster, KEY_NAME);
       if (held !== undefined) return keyOf(held);
+      if (this.#key === undefined && performance.now() - since < PUT_BACK && (await this.#keyWasLost())) throw PENDING;
       try {
         await this.#cluster.create(KEY_NAME, candidate);
       } catch (error) {
@@ -131,6 +138,12 @@ class NatsSessions implements SessionRecords {
     });
     this.#key = key;
     return Buffer.from(key);
+  }
+
+  /** Whether there has been a key: somebody may know it. */
+  async #keyWasLost(): Promise<boolean> {
+    const { state } = await this.#options.manager.streams.info(streamOf(this.#options.cluster));
+    return state.last_seq > 0;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

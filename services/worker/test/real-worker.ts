@@ -1,0 +1,91 @@
+/** Owns a real worker with real children in one process, and an edge's words to it. */
+import type { TestContext } from 'node:test';
+import { decode, encode, errorOf, openMemoryCluster, type AskHead, type Cluster, type DownHead, type VerdictHead } from '@causeway/cluster';
+import { loadConfig, type ServerConfig } from '@causeway/config';
+import { ANONYMOUS, CausewayError, newEdgeId, type SessionToken } from '@causeway/protocol';
+import { silentLog } from '@causeway/runtime';
+import { openWorker, type Worker, type WorkerOptions } from '../src/index.ts';
+
+const SCRIPT = `
+  require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+    const { id, method } = JSON.parse(line);
+    const result = { protocolVersion: '2025-06-18', capabilities: {}, serverInfo: { name: 's', version: '1' } };
+    if (method === 'initialize') console.log(JSON.stringify({ jsonrpc: '2.0', id, result }));
+  });`;
+
+const server = (name: string, recovery: ServerConfig['recovery'] = 'end'): ServerConfig => ({
+  name,
+  command: process.execPath,
+  args: ['-e', SCRIPT, 'S3CRET'],
+  env: { KEY: 'S3CRET' },
+  passEnvironment: false,
+  shell: false,
+  startTimeout: 20_000,
+  requestTimeout: 20_000,
+  idle: 60_000,
+  age: 3_600_000,
+  limits: {},
+  default: false,
+  recovery,
+});
+
+/** As they are by default. */
+const { streams } = loadConfig({ value: {}, env: {}, cwd: '/', servers: false }).config;
+
+const options: WorkerOptions = {
+  servers: { git: server('git'), time: server('time'), lasting: server('lasting', 'restart') },
+  limits: { callsPerSession: 64, callsPerIdentity: 256 },
+  worker: { grace: 0, capacity: 8, spawnConcurrency: 4, spawnQueue: 8, lineBytes: 1 << 20, stdinBytes: 1 << 20, stdinFrames: 64 },
+  streams,
+  drain: { timeout: 1000, delay: 0 },
+};
+
+export interface Setting {
+  readonly cluster: Cluster;
+  readonly worker: Worker;
+}
+
+export async function setting(t: TestContext): Promise<Setting> {
+  const stack = new AsyncDisposableStack();
+  t.after(() => stack.disposeAsync());
+  const cluster = stack.use(await openMemoryCluster());
+  return { cluster, worker: stack.use(await openWorker({ cluster, log: silentLog() }, options)) };
+}
+
+/** What an operator asks. Rejects with what the worker refuses. */
+export async function ask<T>({ cluster, worker }: Setting, head: AskHead): Promise<T> {
+  const { data } = await cluster.bus.request(cluster.subjects.control(worker.id), encode(head), { deadline: 10_000 });
+  const { head: verdict, body } = decode<VerdictHead>(data)!;
+  if (verdict.t === 'no') throw errorOf(verdict);
+  return JSON.parse(body.toString()) as T;
+}
+
+const TAIL = 'ZZZZZZZZZZZZZZZZZZZZ';
+const BODY = Buffer.from(
+  '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}',
+);
+
+/** Opens a session as an edge does, and waits for the child's answer to initialize. Rejects with what the worker refuses. */
+export async function open({ cluster, worker }: Setting, name: string, head: string, identity = ANONYMOUS) {
+  const token = `${head}${TAIL}`.slice(0, 22) as SessionToken;
+  const to = cluster.subjects.stream(newEdgeId(), 'g1');
+  const opened = Promise.withResolvers<void>();
+  const subscription = await cluster.bus.subscribe(to, ({ kind, data }) => {
+    const said = kind === 'data' ? decode<DownHead>(data)?.head : undefined;
+    if (said?.t === 'server') opened.resolve();
+    else if (said?.t === 'no') opened.reject(errorOf(said));
+  });
+  const frame = { kind: 'request', method: 'initialize', id: { start: 22, end: 23 } } as const;
+  cluster.bus.publish(
+    cluster.subjects.open(worker.id),
+    encode({ t: 'open', server: name, session: token, identity, stream: 'g1', transport: 'streamable', frame }, BODY),
+    to,
+  );
+  await opened.promise.finally(() => subscription.unsubscribe());
+  return token;
+}
+
+export const refused =
+  (reason: string) =>
+  (error: unknown): boolean =>
+    error instanceof CausewayError && error.reason === reason;
