@@ -1,0 +1,14 @@
+/**
+ * Owns how V8 weighs what lies outside its heap. By default 64 MiB of buffers that have come and gone start a collection
+ * of the whole heap, however small that is: at 1 MB a message one of every ten messages. Counted with the heap, as this
+ * asks, collections follow what lives. Figures and the price in memory: docs/adr/0009.
+ */
+import { setFlagsFromString } from 'node:v8';
+
+/** Majors of Node whose V8 is known to have the flag; another would complain on stderr. */
+const KNOWN: ReadonlySet<string> = new Set(['24']);
+
+/** For a process of our own; a library leaves its host alone. Must come before anything is allocated. */
+export function weighHeap(): void {
+  if (KNOWN.has(process.versions.node.split('.')[0]!)) setFlagsFromString('--external-memory-accounted-in-global-limit');
+}
