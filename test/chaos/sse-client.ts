@@ -10,6 +10,9 @@ import type { Plan } from './plan.ts';
 import type { CallRecord, SessionRecord } from './records.ts';
 import { send } from './wire.ts';
 
+/** Milliseconds for which a call that was taken may be without an answer: it comes when the stream flows again, also after a minute without NATS. */
+const UNANSWERED = 80_000;
+
 export async function openSse(deps: ClientDeps, session: string): Promise<Opened> {
   const record = newRecord(deps, session, 'initialize');
   const attempts = new Attempts(deps.bases, deps.random);
@@ -90,7 +93,6 @@ class SseClient implements LoadClient {
   /** Posts a request until it was taken, and waits for its answer on the stream. */
   async ask(record: CallRecord, make: (id: number) => Message): Promise<Message | undefined> {
     const { promise, resolve } = Promise.withResolvers<Message | undefined>();
-    const late = setTimeout(() => resolve({ method: 'LATE' }), SILENCE);
     const attempts = new Attempts(this.#deps.bases, this.#deps.random);
     let refused: Refusal | undefined;
     do {
@@ -102,6 +104,7 @@ class SseClient implements LoadClient {
       if (refused?.executed === 'unknown') this.#waiting.set(id, () => {});
       if (refused !== undefined) record.retried++;
     } while (refused?.reason === 'client.ECONNRESET' && (await attempts.again(50)));
+    const late = setTimeout(() => resolve({ method: 'LATE' }), UNANSWERED);
     const answer = refused === undefined ? await promise : undefined;
     clearTimeout(late);
     if (refused !== undefined) Object.assign(record, { outcome: 'error', ...refused });

@@ -15,8 +15,8 @@ export interface ServedServer {
   /** Own path as configured, e.g. `/git`; it stands beside `/servers/{name}`. */
   readonly path?: string;
   readonly recovery: 'restart' | 'end';
-  /** Milliseconds in which its worker answers a call, or opens a session, or says that it cannot. */
-  readonly timeout?: number;
+  /** Milliseconds in which its worker has started it, or had its answer to a request, or says that it could not. */
+  readonly timeouts?: { readonly start: number; readonly request: number };
   /** Sessions of it that the cluster may hold, as this worker was configured. */
   readonly limit?: number;
 }

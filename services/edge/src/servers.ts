@@ -24,8 +24,8 @@ export interface Servers extends Disposable {
   /** The server whose own path is `path`, e.g. `/git`. */
   atPath(path: string): OfferedServer | undefined;
   all(): Iterable<OfferedServer>;
-  /** Milliseconds after which whoever asks it for something gives up, whatever its worker says. */
-  deadline(name: string): number;
+  /** Milliseconds after which whoever waits for its start, or for an answer, gives up, whatever its worker says. */
+  deadline(name: string, what: 'start' | 'request'): number;
   /** The name most like `name`, for whoever mistyped it. */
   nearest(name: string): string | undefined;
 }
@@ -43,7 +43,7 @@ export function openServers(ledger: Ledger): Servers {
     default: () => index.default,
     atPath: (path) => index.byPath.get(path),
     all: () => known.values(),
-    deadline: (name) => (known.get(name)?.timeout ?? DEADLINE) + SLACK,
+    deadline: (name, what) => (known.get(name)?.timeouts?.[what] ?? DEADLINE) + SLACK,
     nearest: (name) => (name.length > 64 ? undefined : nearest(name, known.keys())),
     [Symbol.dispose]: stop,
   };

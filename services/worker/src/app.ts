@@ -167,12 +167,11 @@ function isHeld(capacity: Capacity, mark: string): boolean {
 
 function firstRecord(worker: WorkerId, { servers, limits: totals, worker: { capacity } }: WorkerOptions): NewRecord {
   const served = Object.entries(servers).map(([name, server]): [string, ServedServer] => {
-    const { default: first, recovery, path, startTimeout, requestTimeout, limits } = server;
-    const timeout = Math.max(startTimeout, requestTimeout);
+    const { default: first, recovery, path, startTimeout: start, requestTimeout: request, limits } = server;
     return [
       name,
       {
-        ...{ default: first, recovery, timeout },
+        ...{ default: first, recovery, timeouts: { start, request } },
         ...(path === undefined ? {} : { path }),
         ...(limits.sessions === undefined ? {} : { limit: limits.sessions }),
       },

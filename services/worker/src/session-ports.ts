@@ -45,6 +45,7 @@ export function depsOfSessions({ cluster, id, options, edges, capacity, tenure, 
     edges,
     draining: () => capacity.draining,
     mayAct: () => tenure.held,
+    awake: () => tenure.awake(),
     // In memory there is no other worker that could take anything over.
     recoverable: ({ recovery }) => cluster.kind === 'nats' && recovery === 'restart',
     limitsOf: ({ limits: { sessions: server } }) => ({ ...totals, ...(server === undefined ? {} : { server }) }),

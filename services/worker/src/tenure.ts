@@ -26,7 +26,7 @@ export interface Tenure extends AsyncDisposable {
   leave(): Promise<void>;
   /** The bus is lost, or back. */
   connected(is: boolean): void;
-  /** Something has come in: if this process stood still before, it may have been given up meanwhile. */
+  /** Something has come in: the lease may have run out, or, if this process stood still before, have been taken away. */
   awake(): void;
 }
 
@@ -142,7 +142,8 @@ class WorkerTenure implements Tenure {
     const now = this.#deps.now();
     const still = now - this.#seen;
     this.#seen = now;
-    if (still >= UNNOTICED + PULSE && this.#lease !== undefined) this.#doubt(this.#lease);
+    // Asked for what is left, a lease that has run out says so to all at once.
+    if (this.held && still >= UNNOTICED + PULSE) this.#doubt(this.#lease!);
   }
 
   /** No session is touched until the store has acknowledged the lease. */

@@ -121,7 +121,7 @@ function call(
       undelivered: () => delivery.undelivered(),
       lost: (why) => reply.fail(new CausewayError(why === 'owner' ? 'cluster.owner_lost' : 'server.deadline')),
     },
-    edge.servers.deadline(session.server),
+    edge.servers.deadline(session.server, 'request'),
   );
   const word = { stream: exchange.name, to: exchange.to };
   const reply = new PostReply(res, {

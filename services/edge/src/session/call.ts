@@ -101,7 +101,7 @@ export async function close(edge: EdgeContext, session: KnownSession, attempts =
       undelivered: () => forget('unreached'),
       lost: () => reject(new CausewayError('cluster.owner_unheard')),
     },
-    edge.servers.deadline(session.server),
+    edge.servers.deadline(session.server, 'request'),
   );
   try {
     exchange.send(place.owner, subject, { t: 'close', identity: session.identity });
@@ -157,7 +157,7 @@ function verdict(edge: EdgeContext, session: KnownSession, send: (exchange: Exch
       undelivered: () => delivery.undelivered(),
       lost: unheard,
     },
-    edge.servers.deadline(session.server),
+    edge.servers.deadline(session.server, 'request'),
   );
   const delivery = new Delivery({
     edge,

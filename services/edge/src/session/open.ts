@@ -57,7 +57,7 @@ export class SessionOpening implements Listener {
     this.#edge = edge;
     this.#opening = opening;
     this.#listener = listener;
-    this.#exchange = edge.exchanges.begin(this, opening.transport === 'sse' ? undefined : edge.servers.deadline(opening.server));
+    this.#exchange = edge.exchanges.begin(this, opening.transport === 'sse' ? undefined : edge.servers.deadline(opening.server, 'start'));
   }
 
   get exchange(): Exchange {

@@ -158,7 +158,7 @@ export class Relocation {
         undelivered: () => resolve(undefined),
         lost: () => reject(new CausewayError('cluster.owner_silent', { retryAfter: 2 })),
       },
-      servers.deadline(server),
+      servers.deadline(server, 'start'),
     );
     opens.add(worker, head.session);
     try {

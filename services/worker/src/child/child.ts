@@ -58,6 +58,8 @@ export interface ChildExit {
 export type Breach = 'line_too_long' | 'stdin_stalled' | 'stdin_closed' | 'stdout_closed' | 'noise' | 'partial_line';
 
 export interface ChildListeners {
+  /** Something has come that was not looked at yet; where this pauses the child it is kept for later. */
+  reading?(): void;
   /** One complete line without its line feed; may be called many times in a turn, and still after `pause`. The bytes belong to the listener. */
   line(bytes: Buffer): void;
   /** The child broke the protocol for good; its owner stops it. Lines may still follow. */

@@ -25,6 +25,8 @@ export interface SessionDeps {
   readonly draining: () => boolean;
   /** This worker's lease is good at this moment: it may touch its children. */
   readonly mayAct: () => boolean;
+  /** Something has come from a child: finds out whether this worker may still act, and suspends its sessions if not. */
+  readonly awake: () => void;
   /** Whether a session of the server may go on at another owner. */
   recoverable(server: ServerConfig): boolean;
   /** The limits of the whole cluster that concern a session of the server. */

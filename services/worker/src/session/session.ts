@@ -102,6 +102,7 @@ export class Session {
 
   async #begin(reply: string | undefined, begin: (one: Beginning) => Promise<void>): Promise<boolean> {
     const listeners: ChildListeners = {
+      reading: this.#deps.awake,
       line: (line) => this.#line(line),
       broken: (why) => this.close('child_broken', new CausewayError('server.broken', { facts: { why } })),
       exit: (exit) => this.#childExit(exit),

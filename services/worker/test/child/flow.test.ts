@@ -117,3 +117,26 @@ test('100 MB on stderr do not hold up the child, fill the log or pile up', async
   const suppressed = witness.log.records.reduce((sum, { facts }) => sum + Number(facts['lines'] ?? 0), 0);
   assert.equal(logged.length + suppressed, 1_050_000);
 });
+
+test('what has come when its owner may not listen any more is kept until it may again, and nothing of it is lost', async (t) => {
+  const witness = await start(t, ['echo']);
+  let lines = 0;
+  let may = true;
+  witness.on('line', () => {
+    assert.ok(may);
+    lines += 1;
+  });
+  witness.on('reading', () => may || witness.child.pause());
+  const say = (text: string): boolean => witness.child.write(Buffer.from(text));
+  say('one');
+  await witness.untilLine('one');
+  may = false;
+  say('two');
+  await new Promise((resolve) => witness.once('reading', () => resolve(undefined)));
+  say('three');
+  assert.equal(lines, 1);
+  may = true;
+  witness.child.resume();
+  await witness.untilLine('three');
+  assert.deepEqual(witness.lines, ['one', 'two', 'three']);
+});

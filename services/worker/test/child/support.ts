@@ -38,6 +38,7 @@ export class MemoryLog extends EventEmitter<{ record: [Recorded] }> {
 }
 
 interface Heard {
+  reading: [];
   line: [Buffer];
   broken: [Breach];
   exit: [ChildExit];
@@ -91,6 +92,7 @@ export async function start(t: TestContext, args: readonly string[], { command, 
     { log, mark, ...deps },
     { command: process.execPath, args: [FIXTURE, ...args], env: {}, ...command },
     {
+      reading: () => witness.emit('reading'),
       line: (bytes) => {
         if (witness.keepLines) witness.lines.push(bytes.toString());
         witness.emit('line', bytes);
