@@ -127,7 +127,7 @@ class LiveChild implements Child {
 
   #read(chunk: Buffer): void {
     if (!this.#ended) this.#listeners.reading?.();
-    if (this.#paused && !this.#ended) return void this.#spawned.stdout.unshift(chunk);
+    if (this.#paused && !this.#ended) return this.#spawned.stdout.unshift(chunk);
     this.#framing.push(chunk);
     this.#watch();
   }
