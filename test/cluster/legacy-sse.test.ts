@@ -101,4 +101,14 @@ describe('HTTP+SSE over several edges', () => {
     await died;
     assert.equal((await within(15_000, 'the end of the edge', cluster.edges[1]!.exited)).code, 0);
   });
+
+  it('an edge and all workers that are told to leave together end without waiting for each other', async () => {
+    const { stream, pid } = await open(0);
+    const died = life.died(pid, 8_000);
+    const leaving = [cluster.edges[0]!, ...cluster.workers];
+    for (const one of leaving) one.kill('SIGTERM');
+    await stream.ended;
+    await died;
+    for (const { exited } of leaving) assert.equal((await within(8_000, 'the end of a process', exited)).code, 0);
+  });
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { ANONYMOUS, newEdgeId, newWorkerId, type SessionToken } from '@causeway/protocol';
 import { BusError, openNatsCluster, startNats, subjects, type Bus, type Cluster, type Nats, type NewRecord } from '@causeway/cluster';
-import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { connect } from '@nats-io/transport-node';
 import { hear, routed, soon, until } from '../src/contract/world.ts';
@@ -90,12 +90,16 @@ describe('one nats-server', () => {
   it('a signing key that was lost is put back by whoever knows it, and whoever comes meanwhile waits for that', async () => {
     const key = await a.sessions.signingKey();
     const operator = await connect({ servers: [...nats.urls] });
-    await (await jetstreamManager(operator)).streams.purge('KV_cw_cluster');
+    const manager = await jetstreamManager(operator);
+    const bucket = await new Kvm(jetstream(operator)).open('cw_cluster');
+    for (const lose of [() => manager.streams.purge('KV_cw_cluster'), () => bucket.delete('signing_key')]) {
+      await lose();
+      await using late = await open();
+      const asked = late.sessions.signingKey();
+      await a.sessions.extent();
+      assert.ok((await asked).equals(key));
+    }
     await operator.close();
-    await using late = await open();
-    const asked = late.sessions.signingKey();
-    await a.sessions.extent();
-    assert.ok((await asked).equals(key));
   });
 
   it('gone for longer than a lease: its holder is fenced, its record is gone, and a new lease can be had', async () => {

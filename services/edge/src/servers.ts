@@ -10,8 +10,11 @@ import { nearest } from '@causeway/config';
 const MAX_KNOWN = 10_000;
 /** Milliseconds that a server of which nothing is known is given. */
 const DEADLINE = 10 * 60_000;
-/** Milliseconds by which the edge waits longer than the worker, which is to speak first. */
-const SLACK = 5_000;
+/**
+ * Milliseconds by which the edge waits longer than the worker, which is to speak first; at a start the worker has to have
+ * a place, a turn, and before a takeover certainty about the owner before, which the start's own time does not count.
+ */
+const SLACK = { request: 5_000, start: 30_000 };
 
 export interface OfferedServer extends ServedServer {
   readonly name: string;
@@ -43,7 +46,7 @@ export function openServers(ledger: Ledger): Servers {
     default: () => index.default,
     atPath: (path) => index.byPath.get(path),
     all: () => known.values(),
-    deadline: (name, what) => (known.get(name)?.timeouts?.[what] ?? DEADLINE) + SLACK,
+    deadline: (name, what) => (known.get(name)?.timeouts?.[what] ?? DEADLINE) + SLACK[what],
     nearest: (name) => (name.length > 64 ? undefined : nearest(name, known.keys())),
     [Symbol.dispose]: stop,
   };
@@ -66,11 +69,19 @@ function collect(ledger: Ledger, known: Map<string, OfferedServer>): void {
   const now = new Map<string, OfferedServer>();
   for (const record of ledger.workers().values()) {
     for (const [name, server] of Object.entries(record.servers)) {
-      if (!now.has(name) || server.default) now.set(name, { ...server, name });
+      const other = now.get(name);
+      const timeouts = longest(other?.timeouts, server.timeouts);
+      now.set(name, { ...(other === undefined || server.default ? server : other), name, ...(timeouts && { timeouts }) });
     }
   }
   // A default that moved to another server is not remembered at the old one.
   const moved = [...now.values()].some((server) => server.default);
   for (const [name, server] of known) if (!now.has(name) && moved) known.set(name, { ...server, default: false });
   for (const [name, server] of now) if (known.has(name) || known.size < MAX_KNOWN) known.set(name, server);
+}
+
+/** Workers may be configured differently: whoever waits waits long enough for each. */
+function longest(one: ServedServer['timeouts'], other: ServedServer['timeouts']): ServedServer['timeouts'] {
+  if (one === undefined || other === undefined) return one ?? other;
+  return { start: Math.max(one.start, other.start), request: Math.max(one.request, other.request) };
 }

@@ -50,6 +50,8 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const { clock, wheel, start } = machine;
   const now = (): number => clock.monotonic();
   const capacity = new Capacity();
+  // Whoever knows the key can put it back; while it is looked for nobody should place a session here.
+  await cluster.sessions.signingKey();
   const tenure = stack.use(
     await openTenure({ ledger: cluster.ledger, wheel, log, now, grace: graceOf(options), sessions: capacity }, firstRecord(id, options)),
   );
@@ -58,8 +60,6 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const reply = replyBy(cluster);
   const edges = stack.use(new EdgeWatch(wheel, (edge, to) => bus.publish(to, encode({ t: 'ping' }), subjects.edgeLost(id, edge))));
   const vigil = stack.use(new Vigil({ records: cluster.sessions, wheel, log, sessions: () => capacity.sessions }));
-  // Whoever knows the key can put it back.
-  await cluster.sessions.signingKey();
   const sessionDeps = depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, machine });
   const build = (opening: BuiltSession, from?: StoredSession): Session => {
     if (!tenure.held) throw new CausewayError('cluster.unavailable', { retryAfter: 2 });

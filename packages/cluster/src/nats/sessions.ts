@@ -105,13 +105,13 @@ class NatsSessions implements SessionRecords {
   }
 
   async extent(): Promise<RecordsExtent> {
-    const { control, manager, sessions, cluster, restore } = this.#options;
+    const { control, manager, sessions, restore } = this.#options;
     try {
       await control.whenLive(RECONNECT);
       await Promise.all([restore('sessions'), restore('cluster')]);
-      const [kept, keys] = await control.whileLive(Promise.all([sessions, cluster].map((name) => manager.streams.info(streamOf(name)))));
-      if (keys!.state.messages === 0 && this.#key !== undefined) await this.#cluster.create(KEY_NAME, this.#key).catch(() => undefined);
-      return { first: kept!.state.first_seq, last: kept!.state.last_seq, made: kept!.created };
+      const [kept, key] = await control.whileLive(Promise.all([manager.streams.info(streamOf(sessions)), live(this.#cluster, KEY_NAME)]));
+      if (key === undefined && this.#key !== undefined) await this.#cluster.create(KEY_NAME, this.#key).catch(() => undefined);
+      return { first: kept.state.first_seq, last: kept.state.last_seq, made: kept.created };
     } catch (error) {
       throw unavailable(error);
     }

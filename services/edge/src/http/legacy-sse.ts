@@ -42,6 +42,8 @@ class LegacyStream implements OpenListener, OpenStream {
   #listening: Listening | undefined;
   /** There is nothing to leave: it was refused, was left, or its owner has ended it. */
   #over = false;
+  /** This edge leaves: the stream goes on nowhere. */
+  #retiring = false;
 
   constructor(edge: EdgeContext, visit: Visit, res: ServerResponse) {
     this.#edge = edge;
@@ -82,9 +84,10 @@ class LegacyStream implements OpenListener, OpenStream {
   async retire(): Promise<void> {
     const { session } = this.#opening;
     if (!session || this.#over) return;
+    this.#retiring = true;
     const ended = once(this.#res, 'close');
     if (this.#listening) this.#listening.retire();
-    else retire(this.#edge, session, FIRST(session));
+    else if (!(await retire(this.#edge, session, FIRST(session)))) this.#giveUp();
     await ended;
   }
 
@@ -106,7 +109,7 @@ class LegacyStream implements OpenListener, OpenStream {
 
   #move(missing: Missing): void {
     const { session, exchange } = this.#opening;
-    if (!session || !this.#events) return this.#giveUp();
+    if (!session || !this.#events || this.#retiring) return this.#giveUp();
     exchange.end();
     this.#listening = new Listening(
       this.#edge,
@@ -132,7 +135,7 @@ class LegacyStream implements OpenListener, OpenStream {
     if (session) abandon(this.#edge, session);
   }
 
-  /** It did not begin in time, or its owner was gone before it did. */
+  /** It did not begin in time, its owner was gone before it did, or this edge cannot wait for another. */
   #giveUp(): void {
     this.#leave();
     this.#end();

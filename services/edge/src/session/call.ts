@@ -14,6 +14,8 @@ import { busFailure } from './failures.ts';
 
 /** Milliseconds that an owner may take to accept a message that has no answer of its own. */
 const VERDICT = 10_000;
+/** Milliseconds until a session is closed, or its record is known to stay: whoever owns it may have to be found out first. */
+const CLOSED = 30_000;
 
 /** What the worker needs to know of a message that was read here. */
 export function frameHead(frame: Frame): FrameHead {
@@ -64,15 +66,18 @@ export async function notify(edge: EdgeContext, session: KnownSession, { frames,
 
 /** Whether the session's owner holds it. Never rejects, and moves nothing: who is not there does not hold it. */
 export function isHeld(edge: EdgeContext, session: KnownSession): Promise<boolean> {
+  return ask(edge, session, edge.places.of(session), 'info');
+}
+
+/** Whether the owner says yes. */
+function ask(edge: EdgeContext, session: KnownSession, place: Place, t: 'info' | 'retire'): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
-  const place = edge.places.of(session);
   const exchange = edge.exchanges.begin(
     { receive: (head) => resolve(head.t === 'ok'), undelivered: () => resolve(false), lost: () => resolve(false) },
     VERDICT,
   );
   try {
-    const subject = edge.cluster.subjects.sessionControl(place.owner, owned(session, place));
-    exchange.send(place.owner, subject, { t: 'info', identity: session.identity });
+    exchange.send(place.owner, edge.cluster.subjects.sessionControl(place.owner, owned(session, place)), { t, identity: session.identity });
   } catch {
     resolve(false);
   }
@@ -101,10 +106,12 @@ export async function close(edge: EdgeContext, session: KnownSession, attempts =
       undelivered: () => forget('unreached'),
       lost: () => reject(new CausewayError('cluster.owner_unheard')),
     },
-    edge.servers.deadline(session.server, 'request'),
+    CLOSED,
   );
+  const send = (): void => exchange.send(place.owner, subject, { t: 'close', identity: session.identity });
+  exchange.repeat(send);
   try {
-    exchange.send(place.owner, subject, { t: 'close', identity: session.identity });
+    send();
   } catch (error) {
     reject(busFailure(error));
   }
@@ -118,12 +125,9 @@ export function abandon(edge: EdgeContext, session: KnownSession): void {
   });
 }
 
-/** The edge of a session's one stream is about to go: its owner finishes what runs, and ends the stream. */
-export function retire(edge: EdgeContext, session: KnownSession, place: Place): void {
-  edge.exchanges.words.tell(edge.cluster.subjects.sessionControl(place.owner, owned(session, place)), {
-    t: 'retire',
-    identity: session.identity,
-  });
+/** The edge of a session's one stream leaves: its owner finishes what runs, and ends the stream. Resolves with whether it will; never rejects. */
+export function retire(edge: EdgeContext, session: KnownSession, place: Place): Promise<boolean> {
+  return ask(edge, session, place, 'retire');
 }
 
 /** Tells the owner about a stream; what is lost on the way is found out otherwise. */

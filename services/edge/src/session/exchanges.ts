@@ -50,7 +50,7 @@ export class Exchanges implements Disposable {
       cluster,
       wheel,
       now: () => clock.monotonic(),
-      lost: (worker: WorkerId) => this.#loseAll(worker),
+      lost: (name: string) => this.#lose(name, 'owner'),
       lossy: (worker: WorkerId) => this.#askAgain(this.owners.names(worker)),
     };
     this.owners = new OwnerWatch(watch);
@@ -109,7 +109,7 @@ export class Exchanges implements Disposable {
       },
       send: (worker, subject, head, body) => {
         this.#bind(name, entry, worker);
-        if (this.owners.presence(worker) === 'gone')
+        if (this.#cluster.bus.status === 'connected' && this.owners.presence(worker) === 'gone')
           return queueMicrotask(() => this.#waiting.get(name) === entry && this.#undelivered(name, entry));
         this.#cluster.bus.publish(subject, body ? encode(head, body) : encode(head), to);
       },
@@ -229,9 +229,5 @@ export class Exchanges implements Disposable {
     this.#waiting.delete(name);
     if (entry?.call) for (const settled of this.#settled) settled();
     return entry;
-  }
-
-  #loseAll(owner: WorkerId): void {
-    for (const name of this.owners.names(owner)) this.#lose(name, 'owner');
   }
 }

@@ -60,6 +60,7 @@ export class Listening {
   /** How far it was given one. */
   #heard: EventId | undefined;
   #over = false;
+  #retiring = false;
   /** Since when the session has no owner. */
   #missingSince: number | undefined;
 
@@ -90,9 +91,18 @@ export class Listening {
     this.#finish();
   }
 
-  /** 2024-11-05: the owner finishes what runs, then ends the stream. */
+  /** 2024-11-05: the owner finishes what runs, then ends the stream; without one it ends at once. */
   retire(): void {
-    if (this.#at) retire(this.#edge, this.#session, this.#at.place);
+    this.#retiring = true;
+    const at = this.#at;
+    const taken = at ? retire(this.#edge, this.#session, at.place) : Promise.resolve(false);
+    void taken.then((yes) => (yes ? undefined : this.#giveUp()));
+  }
+
+  #giveUp(): void {
+    if (this.#over) return;
+    this.leave();
+    this.#ports.ended();
   }
 
   #attach(place: Place, from: EventId | undefined): void {
@@ -161,6 +171,7 @@ export class Listening {
 
   /** Finds the session's present owner and goes on there: at another one afresh where the client was given something already. */
   #relocate(place: Place, missing: Missing, from: EventId | undefined): void {
+    if (this.#retiring) return this.#giveUp();
     if (this.#over) return;
     this.#detach();
     const { clock, random, wheel } = this.#edge;
@@ -200,9 +211,9 @@ export class Listening {
   #refuse(error: CausewayError): void {
     if (this.#over) return;
     // A worker whose yes was lost on the way must not believe that somebody reads.
+    if (this.#begun) return this.#giveUp();
     this.leave();
-    if (this.#begun) this.#ports.ended();
-    else this.#ports.refused(error);
+    this.#ports.refused(error);
   }
 
   #end(): void {

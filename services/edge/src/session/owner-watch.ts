@@ -32,8 +32,8 @@ export interface OwnerWatchDeps {
   readonly cluster: Cluster;
   readonly wheel: Wheel;
   readonly now: () => number;
-  /** Nothing that waits for this worker will be answered. */
-  readonly lost: (worker: WorkerId) => void;
+  /** What waits under this name will not be answered. */
+  readonly lost: (name: string) => void;
   /** The worker's connection was lost meanwhile. */
   readonly lossy: (worker: WorkerId) => void;
 }
@@ -152,8 +152,9 @@ export class OwnerWatch implements Disposable {
     watched.missing = nobody ? (watched.missing ?? now) : undefined;
     const gone = now - (watched.missing ?? now) >= NOBODY;
     watched.silent ||= !gone && now - watched.heard >= SILENT;
-    if (gone || watched.silent) this.#deps.lost(worker);
+    // Whoever hears of it may wait for it anew.
     if (gone) this.#forget(worker);
+    if (gone || watched.silent) for (const name of [...watched.names]) this.#deps.lost(name);
     // A question that ran to its deadline took its time already.
     return nobody || watched.silent ? INTERVAL : 0;
   }

@@ -8,8 +8,11 @@
 import { CausewayError } from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
 
-/** `taking_over`: the child is not there yet. `lease`: there is none, or not for it yet. `doubt`: whether it is good is not known. `finishing`: what runs is finished, and nothing is begun. */
-export type HoldReason = 'taking_over' | 'lease' | 'doubt' | 'finishing';
+/** `taking_over`: the child is not there yet. `lease`: there is none, or not for it yet. `doubt`: whether it is good is not known. `finishing`, `retiring`: what runs is finished, and nothing is begun, since its worker, or the edge of its one stream, leaves. */
+export type HoldReason = 'taking_over' | 'lease' | 'doubt' | 'finishing' | 'retiring';
+
+/** What a client sends besides requests finishes what runs. */
+const ENDINGS: ReadonlySet<HoldReason> = new Set(['finishing', 'retiring']);
 
 export interface Held {
   readonly bytes: number;
@@ -42,7 +45,7 @@ export class Hold {
   /** Whether a message of this kind need not wait. While calls are finished, what finishes them gets through. */
   passes(kind: 'request' | 'notification' | 'response'): boolean {
     if (this.#reasons.size === 0) return true;
-    return kind !== 'request' && this.#reasons.size === 1 && this.#reasons.has('finishing');
+    return kind !== 'request' && this.#reasons.isSubsetOf(ENDINGS);
   }
 
   has(reason: HoldReason): boolean {

@@ -13,7 +13,7 @@ import { beginAgain, beginByPost, beginByStream, beginFailed, type Beginning } f
 import { describeSession } from './description.ts';
 import { receive } from './downstream.ts';
 import { endSession } from './end.ts';
-import { Hold } from './hold.ts';
+import { Hold, type HoldReason } from './hold.ts';
 import { exitFacts } from './outcome.ts';
 import type { Ownership } from './ownership.ts';
 import { buildParts, type SessionParts } from './parts.ts';
@@ -120,7 +120,6 @@ export class Session {
     }
   }
 
-  /** One message of the client. */
   client(head: ClientHead, body: Buffer, reply: string | undefined): void {
     if (this.#refuses(head.identity, reply)) return;
     if (this.#hold.passes(head.frame.kind)) {
@@ -130,7 +129,6 @@ export class Session {
     this.#hold.keep({ bytes: body.length, reply, pass: () => this.client(head, body, reply) });
   }
 
-  /** An edge's word. */
   control(head: ControlHead, reply: string | undefined): void {
     if (this.#refuses(head.identity, reply)) return;
     switch (head.t) {
@@ -144,7 +142,8 @@ export class Session {
         if (this.#parts.transport === 'sse' && this.#state.kind === 'starting') return this.close('client_gone');
         return this.readers.detach(head);
       case 'retire':
-        return void this.#finish(() => this.close('client_gone'));
+        this.#deps.reply(reply, { t: 'ok' });
+        return void this.#finish('retiring');
       case 'credit':
         return this.readers.credit(head);
       case 'info':
@@ -182,18 +181,21 @@ export class Session {
    */
   async release(): Promise<void> {
     if (this.#state.kind === 'starting') return this.close('drain', new CausewayError('cluster.draining', { retryAfter: 1 }));
-    await this.#finish(this.giveUp, this.#deps.recoverable(this.#opening.server));
+    await this.#finish(this.#deps.recoverable(this.#opening.server) ? 'finishing' : undefined);
   }
 
-  /** Finishes what runs; `hold`: what is asked meanwhile waits for what comes then, instead of being refused. */
-  async #finish(then: () => void, hold = true): Promise<void> {
-    if (hold) this.#hold.begin('finishing');
+  /** Finishes what runs, then gives the session up; `hold`: what is asked meanwhile waits for that, instead of being refused. */
+  async #finish(hold?: HoldReason): Promise<void> {
+    if (hold) this.#hold.begin(hold);
     await this.#parts.calls.none();
-    then();
+    this.giveUp();
   }
 
   /** Leaves the session to another worker where one may take it over, or ends it. */
-  giveUp = (): void => this.close(this.#deps.recoverable(this.#opening.server) ? 'released' : 'drain');
+  giveUp(): void {
+    const left = this.#deps.recoverable(this.#opening.server) ? 'released' : 'drain';
+    this.close(this.#hold.has('retiring') ? 'client_gone' : left);
+  }
 
   /** Ends the session; idempotent, the first reason counts. */
   close(reason: EndReason, error?: CausewayError): void {
@@ -213,12 +215,10 @@ export class Session {
     });
   }
 
-  /** Whether another worker may take up what ends here. */
   #stays(reason: EndReason): boolean {
     return keepsRecord(reason, { takenOver: this.#opening.epoch > 1, recoverable: this.#deps.recoverable(this.#opening.server) });
   }
 
-  /** Applies an event; `false` if it changed nothing. */
   #step(event: SessionEvent): boolean {
     const next = transition(this.#state, event);
     if (next === this.#state) return false;

@@ -6,9 +6,9 @@
  */
 
 export type EndReason =
-  /** The client said DELETE. */
+  /** The client said DELETE, or left its 2024-11-05 stream. */
   | 'delete'
-  /** The 2024-11-05 stream ended, or its edge is gone. */
+  /** The edge of its 2024-11-05 stream is gone, or has left. */
   | 'client_gone'
   | 'idle'
   /** An operator ended it. */
