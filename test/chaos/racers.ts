@@ -3,6 +3,7 @@
  * ended with their scope, so that the load's books are balanced afterwards.
  */
 import assert from 'node:assert/strict';
+import { until } from '../harness/within.ts';
 import { post, type Answer, type Headers } from '../harness/speak.ts';
 import { refusalOf, type Refusal } from './attempts.ts';
 import type { World } from './cluster.ts';
@@ -59,13 +60,13 @@ export class Racers implements AsyncDisposable {
     await Promise.all(
       held.map(async ([id, { url, headers }]) => {
         const end = async (): Promise<number> => (await fetch(url, { method: 'DELETE', headers })).status;
-        const status = await end();
-        // 504: whether it has ended is not known, as when a leader dies at that moment; who asks again is told.
-        const again = status === 504 ? await end() : undefined;
-        assert.ok(
-          status === 200 || again === 200 || ((again ?? status) === 404 && (again !== undefined || lost.has(id))),
-          `DELETE: ${status} ${again}`,
-        );
+        const first = await end();
+        // While there is no leader whether it has ended is not known, or not certain yet: whoever asks again is told.
+        const unsure = (status: number) => status === 503 || status === 504;
+        const last = unsure(first)
+          ? await until(30_000, 'the end of a session', async () => end().then((status) => (unsure(status) ? undefined : status)))
+          : first;
+        assert.ok(last === 200 || (last === 404 && (unsure(first) || lost.has(id))), `DELETE: ${first}, ${last}`);
       }),
     );
   }
