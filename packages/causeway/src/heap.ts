@@ -8,7 +8,7 @@ import { setFlagsFromString } from 'node:v8';
 /** Majors of Node whose V8 is known to have the flag; another would complain on stderr. */
 const KNOWN: ReadonlySet<string> = new Set(['24']);
 
-/** For a process of our own; a library leaves its host alone. Must come before anything is allocated. */
+/** For a process of our own, before it serves; a library leaves its host alone. */
 export function weighHeap(): void {
   if (KNOWN.has(process.versions.node.split('.')[0]!)) setFlagsFromString('--external-memory-accounted-in-global-limit');
 }

@@ -1,10 +1,11 @@
 /**
  * Owns taking over sessions whose owner is gone (DECISIONS 7), at the request of an edge that could not reach it.
  *
- * Invariants: an owner is gone when its record is, or says that it has left; a record that still stands is taken away only when the bus has
- * found nobody there for `SILENCE`, and the ledger says that the owner has left, or has passed its fence, and only if
- * it does not renew the record at that very moment; the session's record is moved by compare-and-swap, so of several takers one wins
- * and the others say where the session is; a session is taken once at a time.
+ * Invariants: an owner is gone when its record is, or says that it has left; a record that still stands is taken away
+ * only when the bus has found nobody there for `SILENCE`, and the ledger says that the owner has left, or has passed its
+ * fence, and only if it does not renew the record at that very moment; the session's record is moved by
+ * compare-and-swap, so of several takers one wins and the others say where the session is; a session is taken once at a
+ * time, and none that is known to have ended here.
  */
 import {
   BusError,

@@ -30,10 +30,14 @@ export function frameHead(frame: Frame): FrameHead {
 }
 
 /** A session under an owner, as subjects name it. */
-export const owned = ({ token }: KnownSession, { epoch }: Place): { readonly token: KnownSession['token']; readonly epoch: number } => ({
+const owned = ({ token }: KnownSession, { epoch }: Place): { readonly token: KnownSession['token']; readonly epoch: number } => ({
   token,
   epoch,
 });
+
+/** Where the owner takes words about a session. */
+export const controlOf = ({ cluster }: EdgeContext, session: KnownSession, place: Place): string =>
+  cluster.subjects.sessionControl(place.owner, owned(session, place));
 
 export interface Messages {
   readonly frames: readonly Frame[];
@@ -77,7 +81,7 @@ function ask(edge: EdgeContext, session: KnownSession, place: Place, t: 'info' |
     VERDICT,
   );
   try {
-    exchange.send(place.owner, edge.cluster.subjects.sessionControl(place.owner, owned(session, place)), { t, identity: session.identity });
+    exchange.send(place.owner, controlOf(edge, session, place), { t, identity: session.identity });
   } catch {
     resolve(false);
   }
@@ -87,7 +91,6 @@ function ask(edge: EdgeContext, session: KnownSession, place: Place, t: 'info' |
 /** Ends the session, whoever owns it and whether or not it is there. Rejects with CausewayError. */
 export async function close(edge: EdgeContext, session: KnownSession, attempts = 3): Promise<void> {
   const place = edge.places.of(session);
-  const subject = edge.cluster.subjects.sessionControl(place.owner, owned(session, place));
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const forget = (missing: 'unreached' | 'absent'): void => {
     exchange.unbind();
@@ -108,7 +111,7 @@ export async function close(edge: EdgeContext, session: KnownSession, attempts =
     },
     CLOSED,
   );
-  const send = (): void => exchange.send(place.owner, subject, { t: 'close', identity: session.identity });
+  const send = (): void => exchange.send(place.owner, controlOf(edge, session, place), { t: 'close', identity: session.identity });
   exchange.repeat(send);
   try {
     send();
@@ -132,10 +135,7 @@ export function retire(edge: EdgeContext, session: KnownSession, place: Place): 
 
 /** Tells the owner about a stream; what is lost on the way is found out otherwise. */
 export function tell(edge: EdgeContext, session: KnownSession, place: Place, about: StreamWord): void {
-  edge.exchanges.words.tell(edge.cluster.subjects.sessionControl(place.owner, owned(session, place)), {
-    ...about,
-    identity: session.identity,
-  });
+  edge.exchanges.words.tell(controlOf(edge, session, place), { ...about, identity: session.identity });
 }
 
 /** The stream's name, and the address that it is being sent to. */

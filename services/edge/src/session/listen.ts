@@ -8,7 +8,7 @@
 import { BusError, errorOf, type ControlHead, type DownHead, type Place } from '@causeway/cluster';
 import { CausewayError, ERRORS, isRevision, type EventId, type Revision } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
-import { abandon, owned, retire, tell } from './call.ts';
+import { abandon, controlOf, retire, tell } from './call.ts';
 import { isListening, type Exchange, type Listener } from './exchange.ts';
 import { busFailure } from './failures.ts';
 import type { Missing } from './relocate.ts';
@@ -106,7 +106,7 @@ export class Listening {
   }
 
   #attach(place: Place, from: EventId | undefined): void {
-    const { cluster, exchanges, wheel } = this.#edge;
+    const { exchanges, wheel } = this.#edge;
     const { identity } = this.#session;
     const exchange = exchanges.begin(this.#listener(place, from), undefined);
     const stream = from?.stream ?? exchange.name;
@@ -115,7 +115,7 @@ export class Listening {
     const head: ControlHead = { t: 'attach', identity, stream, ...(from ? { after: from.seq } : {}) };
     exchange.follow({ ...this.#session, place, stream, after: from?.seq });
     try {
-      exchange.send(place.owner, cluster.subjects.sessionControl(place.owner, owned(this.#session, place)), head);
+      exchange.send(place.owner, controlOf(this.#edge, this.#session, place), head);
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
       this.#refuse(busFailure(error));

@@ -2,10 +2,10 @@
  * Owns knowing whether the workers that this edge waits for are still there. The bus tells nobody that whoever was to
  * answer has died: each such worker is asked twice a second, once for all that waits.
  *
- * Invariants: questions cost by the number of workers, never of calls; while nothing waits there are none; a worker
- * is lost when the bus has found nobody there for `NOBODY`, or when it was silent for `SILENT`, and is then known as
- * silent until it says something; what it
- * sent while its own connection was lost is asked for again; without a bus nothing is known and nobody is lost.
+ * Invariants: questions cost by the number of workers, never of calls; while nothing waits there are none, but to a
+ * worker that is silent; a worker is lost when the bus has found nobody there for `NOBODY`, or when it was silent for
+ * `SILENT`, and is then known as silent until it says something; what it sent while its own connection was lost is asked
+ * for again; without a bus nothing is known and nobody is lost.
  */
 import { BusError, decode, encode, type AliveAnswer, type Cluster } from '@causeway/cluster';
 import type { WorkerId } from '@causeway/protocol';
