@@ -1,7 +1,7 @@
 /**
  * Owns which scenarios of the official suite are required of the bridge, for each run. The lists are pinned: a
  * scenario that a suite no longer finds, or finds anew, is a failure to be looked at, not a silent change.
- * Source: the suites' own lists (`conformance list --server`), and requirements/2025-11-25.yaml of the coming one.
+ * Source: the suites' own lists (`conformance list --server`), and requirements/*.yaml of the coming one.
  */
 import type { Suite } from './suite.ts';
 
@@ -44,12 +44,65 @@ const SINCE_2025_11_25 = [
 const UNSCORED_2025_11_25 = ['json-schema-2020-12', 'server-sse-polling'] as const;
 const SESSIONS = 'server-session-lifecycle';
 
+/** Of those above, what 2026-07-28 has no method for any more. */
+const REMOVED = new Set<string>([
+  'server-initialize',
+  'logging-set-level',
+  'ping',
+  'tools-call-with-logging',
+  'tools-call-sampling',
+  'tools-call-elicitation',
+  'resources-subscribe',
+  'resources-unsubscribe',
+]);
+
+const SINCE_2026_07_28 = [
+  'server-stateless',
+  'server-sse-multiple-streams',
+  'sep-2164-resource-not-found',
+  'dns-rebinding-protection',
+  'caching',
+  ...[
+    'basic-elicitation',
+    'basic-sampling',
+    'basic-list-roots',
+    'request-state',
+    'multiple-input-requests',
+    'multi-round',
+    'missing-input-response',
+    'non-tool-request',
+    'result-type',
+    'unsupported-methods',
+    'tampered-state',
+    'capability-check',
+    'ignore-extra-params',
+    'validate-input',
+  ].map((name) => `input-required-result-${name}`),
+];
+const UNSCORED_2026_07_28 = ['json-schema-2020-12', 'http-header-validation', 'http-custom-header-server-validation'] as const;
+
+/** An extension that no server here has. */
+const TASKS = [
+  'lifecycle',
+  'capability-negotiation',
+  'wire-fields',
+  'request-state-removal',
+  'mrtr-input',
+  'request-headers',
+  'dispatch-and-envelope',
+  'status-notifications',
+  'required-task-error',
+  'mrtr-composition',
+].map((name) => `tasks-${name}`);
+
 export interface ConformanceRun {
   readonly name: string;
   readonly suite: Suite;
   readonly args: readonly string[];
-  /** Every check of these passes. All that the suite runs, also what it does not score. */
+  /** Every check of these passes, whether the suite scores them or not. */
   readonly scenarios: readonly string[];
+  /** Run by the suite, and not judged. */
+  readonly ignored?: readonly string[];
 }
 
 const dated = (revision: string, scenarios: readonly string[]): ConformanceRun => ({
@@ -71,6 +124,14 @@ export const REQUIRED_2025_11_25: ConformanceRun = {
   suite: 'conformance-next',
   args: ['--requirements', '2025-11-25'],
   scenarios: [...BASIC, ...SINCE_2025_11_25, ...UNSCORED_2025_11_25, SESSIONS],
+};
+
+export const REQUIRED_2026_07_28: ConformanceRun = {
+  name: 'the requirements of 2026-07-28',
+  suite: 'conformance-next',
+  args: ['--requirements', '2026-07-28'],
+  scenarios: [...BASIC.filter((name) => !REMOVED.has(name)), ...SINCE_2026_07_28, ...UNSCORED_2026_07_28],
+  ignored: TASKS,
 };
 
 export const OLDER: readonly ConformanceRun[] = [dated('2025-03-26', [SESSIONS]), dated('2025-06-18', [...BASIC, SESSIONS])];

@@ -17,8 +17,6 @@ export interface Check {
 export interface Findings {
   /** Checks by scenario. */
   readonly scenarios: ReadonlyMap<string, readonly Check[]>;
-  readonly passed: number;
-  readonly failed: number;
   /** Of a run that found nothing at all, this says why. */
   readonly output: string;
 }
@@ -44,19 +42,8 @@ export async function runSuite(suite: Suite, url: string, args: readonly string[
       const name = entry.name.replace(/^server-/, '').replace(/-\d{4}-\d{2}-\d{2}T.*$/, '');
       scenarios.set(name, JSON.parse(await readFile(join(directory, entry.name, 'checks.json'), 'utf8')) as Check[]);
     }
-    const all = [...scenarios.values()].flat();
-    const count = (status: Check['status']) => all.filter((check) => check.status === status).length;
-    return { scenarios, passed: count('SUCCESS'), failed: count('FAILURE'), output };
+    return { scenarios, output };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
-}
-
-/** One line for each failed check: scenario, check, message. */
-export function failures(findings: Findings, only?: readonly string[]): readonly string[] {
-  return [...findings.scenarios]
-    .filter(([name]) => only === undefined || only.includes(name))
-    .flatMap(([name, checks]) =>
-      checks.filter(({ status }) => status === 'FAILURE').map(({ id, errorMessage }) => `${name}: ${id}: ${errorMessage ?? ''}`),
-    );
 }

@@ -5,26 +5,29 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { openBridgeCluster, type BridgeCluster } from '../harness/cluster.ts';
-import { stdio2025 } from '../harness/processes.ts';
 import { openFront, type Front } from '../harness/rotating.ts';
 import { assertConforms } from './assert-conforms.ts';
-import { REQUIRED_2025_11_25 } from './manifest.ts';
+import { SERVERS, TABLE, title } from './table.ts';
 
 describe('conformance of a cluster without stickiness', () => {
   const stack = new AsyncDisposableStack();
   let cluster: BridgeCluster;
   let front: Front;
   before(async () => {
-    cluster = stack.use(await openBridgeCluster({ servers: { surface: stdio2025() } }));
+    cluster = stack.use(await openBridgeCluster({ servers: SERVERS }));
     front = stack.use(await openFront(cluster.bases));
   });
   after(() => stack.disposeAsync());
 
-  it(REQUIRED_2025_11_25.name, async (t) => {
-    await assertConforms(t, REQUIRED_2025_11_25, `${front.base}/servers/surface/mcp`);
-    assert.ok(
-      front.counts.every((count) => count > 20),
-      front.counts.join(),
-    );
-  });
+  for (const row of TABLE.filter(({ through }) => through === 'three edges')) {
+    it(title(row), async (t) => {
+      const before = [...front.counts];
+      await assertConforms(t, row, `${front.base}/servers/${row.server}/mcp`);
+      const counts = front.counts.map((count, edge) => count - before[edge]!);
+      assert.ok(
+        counts.every((count) => count > 20),
+        counts.join(),
+      );
+    });
+  }
 });

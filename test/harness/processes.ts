@@ -32,9 +32,14 @@ export function hostile(env: Readonly<Record<string, string>> = {}, settings: Re
   return { command: process.execPath, args: [`${FIXTURES}hostile.mjs`], env, ...settings };
 }
 
-/** The conformance surface. */
+/** The conformance surface as a server of the 2025 revisions. */
 export function stdio2025(): ServerSpec {
   return { command: process.execPath, args: [`${FIXTURES}stdio-2025.ts`] };
+}
+
+/** The conformance surface as a server of 2026-07-28, and of the 2025 revisions too if it is `dual`. */
+export function stdio2026(...mode: readonly 'dual'[]): ServerSpec {
+  return { command: process.execPath, args: [`${FIXTURES}stdio-2026.ts`, ...mode] };
 }
 
 export interface LogLine {
