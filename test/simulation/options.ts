@@ -20,6 +20,7 @@ const server = (name: string, recovery: ServerConfig['recovery']): ServerConfig 
   age: 86_400_000,
   limits: {},
   default: false,
+  era: 'auto',
   recovery,
 });
 

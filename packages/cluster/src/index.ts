@@ -41,6 +41,7 @@ export { scopeOfIdentity, scopeOfServer, type Claim, type Holdings, type Limits,
 export {
   LEASE_TIMES,
   type AdmitOptions,
+  type FoundEra,
   type Lease,
   type LeaseLoss,
   type LeaseTimes,

@@ -19,6 +19,18 @@ export interface ServedServer {
   readonly timeouts?: { readonly start: number; readonly request: number };
   /** Sessions of it that the cluster may hold, as this worker was configured. */
   readonly limit?: number;
+  /** What its worker has found out; absent: nothing, or what the configuration says. */
+  readonly era?: FoundEra;
+}
+
+/** The eras of MCP that a server was found to speak, or not to; what is absent is not known. */
+export interface FoundEra {
+  /** Of the command: the same at another worker means the same program. */
+  readonly fingerprint: string;
+  /** It answers requests of 2026-07-28. */
+  readonly modern?: boolean;
+  /** It accepts `initialize`. */
+  readonly legacy?: boolean;
 }
 
 export interface WorkerRecord {

@@ -159,6 +159,12 @@ export const serverSchema = z.strictObject({
     .describe('Limits of this server.'),
   path: urlPath.optional().describe('A path of its own beside `/servers/{name}`, e.g. `/git`.'),
   default: z.boolean('true or false').prefault(false).describe('Serve it at `/mcp`, `/sse` and `/message` too. A single server always is.'),
+  era: z
+    .enum(['auto', 'legacy', 'modern'])
+    .prefault('auto')
+    .describe(
+      'Which MCP the server speaks: `legacy` (`initialize`, up to 2025-11-25), `modern` (2026-07-28), or `auto`: it is found out when it matters, by a process of its own, and remembered.',
+    ),
   recovery: z
     .enum(['restart', 'end'])
     .prefault('restart')

@@ -179,6 +179,8 @@ export interface ServerConfig {
   readonly path?: string;
   /** Served at /mcp, /sse and /message too. */
   readonly default: boolean;
+  /** Which MCP it speaks; `auto`: to be found out. */
+  readonly era: 'auto' | 'legacy' | 'modern';
   /** What becomes of a session whose owner died. */
   readonly recovery: 'restart' | 'end';
 }

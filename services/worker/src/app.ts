@@ -6,15 +6,17 @@ import { encode, type Cluster, type NewRecord, type OpenHead, type ServedServer,
 import { CausewayError, newWorkerId, type SessionToken, type WorkerId } from '@causeway/protocol';
 import type { Clock, Log, Wheel } from '@causeway/runtime';
 import { Capacity } from './capacity.ts';
+import { createBreaker } from './child/breaker.ts';
 import { createControl } from './control.ts';
 import { EdgeWatch } from './edges.ts';
+import { openEras, type ErasDeps } from './era/eras.ts';
 import { openIntake } from './intake.ts';
 import { openMachine, type Machine } from './machine.ts';
 import { graceOf, totalsOf, type WorkerOptions } from './options.ts';
 import { probe } from './probe.ts';
 import type { SessionDeps } from './session/deps.ts';
 import { Session } from './session/session.ts';
-import { depsOfSessions, replyBy } from './session-ports.ts';
+import { depsOfSessions, replyBy, type SessionDoors } from './session-ports.ts';
 import { Takeover } from './takeover.ts';
 import { openTenure, type Tenure } from './tenure.ts';
 import { Vigil } from './vigil.ts';
@@ -52,15 +54,18 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const capacity = new Capacity();
   // Whoever knows the key can put it back; while it is looked for nobody should place a session here.
   await cluster.sessions.signingKey();
+  const first = firstRecord(id, options);
   const tenure = stack.use(
-    await openTenure({ ledger: cluster.ledger, wheel, log, now, grace: graceOf(options), sessions: capacity }, firstRecord(id, options)),
+    await openTenure({ ledger: cluster.ledger, wheel, log, now, grace: graceOf(options), sessions: capacity }, first),
   );
   stack.use(await machine.sweep((mark) => isHeld(capacity, mark)));
+  const breaker = createBreaker({ now, random: machine.random });
+  stack.use(openEras(erasDeps({ cluster, first, machine, tenure, breaker, log })));
   const { bus, subjects } = cluster;
   const reply = replyBy(cluster);
   const edges = stack.use(new EdgeWatch(wheel, (edge, to) => bus.publish(to, encode({ t: 'ping' }), subjects.edgeLost(id, edge))));
   const vigil = stack.use(new Vigil({ records: cluster.sessions, wheel, log, sessions: () => capacity.sessions }));
-  const sessionDeps = depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, machine });
+  const sessionDeps = depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, machine, breaker });
   const build = (opening: BuiltSession, from?: StoredSession): Session => {
     if (!tenure.held) throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
     return buildSession(opening, sessionDeps, { servers: options.servers, clock, wheel, log }, from);
@@ -106,6 +111,21 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
     },
     drain: (deadline) => drain(deadline, { capacity, tenure, wheel }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+interface ErasSurroundings extends Pick<SessionDoors, 'cluster' | 'machine' | 'tenure' | 'breaker'> {
+  readonly first: NewRecord;
+  readonly log: Log;
+}
+
+function erasDeps({ cluster, first, machine, tenure, breaker, log }: ErasSurroundings): ErasDeps {
+  return {
+    ...{ wheel: machine.wheel, log, served: first.servers },
+    start: (server, listeners, signal) => machine.start(PROBE, server, listeners, signal),
+    attempt: (server) => breaker.attempt(server),
+    others: () => [...cluster.ledger.workers().values()].filter(({ worker }) => worker !== first.worker),
+    update: (change) => tenure.update(change),
   };
 }
 

@@ -1,11 +1,11 @@
 /**
  * Owns what the worker gives to each of its sessions: its doors to the bus and the records, and what they share: the
- * account of the journals, of running calls, and of servers that keep failing to start.
+ * account of the journals and of running calls.
  */
 import { encode, offer, type Cluster, type DownHead } from '@causeway/cluster';
 import type { WorkerId } from '@causeway/protocol';
 import type { Capacity } from './capacity.ts';
-import { createBreaker } from './child/breaker.ts';
+import type { Breaker } from './child/breaker.ts';
 import type { EdgeWatch } from './edges.ts';
 import type { Machine } from './machine.ts';
 import { totalsOf, type WorkerOptions } from './options.ts';
@@ -32,12 +32,14 @@ export interface SessionDoors {
   readonly vigil: Vigil;
   readonly reply: SessionDeps['reply'];
   readonly machine: Machine;
+  /** Of servers that keep failing to start. */
+  readonly breaker: Breaker;
 }
 
-export function depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, machine }: SessionDoors): SessionDeps {
+export function depsOfSessions(doors: SessionDoors): SessionDeps {
+  const { cluster, id, options, edges, capacity, tenure, vigil, reply, machine, breaker } = doors;
   const { bus, subjects } = cluster;
   const { streams, limits } = options;
-  const breaker = createBreaker({ now: () => machine.clock.monotonic(), random: machine.random });
   const budget = new JournalBudget(streams.workerJournalBytes);
   const totals = totalsOf(limits);
   return {

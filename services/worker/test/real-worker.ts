@@ -26,6 +26,7 @@ const server = (name: string, recovery: ServerConfig['recovery'] = 'end'): Serve
   age: 3_600_000,
   limits: {},
   default: false,
+  era: 'auto',
   recovery,
 });
 
