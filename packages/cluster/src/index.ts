@@ -13,29 +13,7 @@ export {
 } from './bus.ts';
 export { type Cluster, type MemoryCluster, type MemoryClusterOptions, type NatsClusterOptions, type NatsCredentials } from './cluster.ts';
 export type { SessionDescription, SessionsAnswer, StandingAnswer, WorkerProcess } from './answers.ts';
-export {
-  decode,
-  encode,
-  errorOf,
-  verdictOf,
-  type AliveAnswer,
-  type AliveHead,
-  type AskHead,
-  type ClaimHead,
-  type ClientHead,
-  type ControlHead,
-  type DownHead,
-  type EndHead,
-  type Envelope,
-  type FrameHead,
-  type Head,
-  type OpenHead,
-  type PingHead,
-  type Place,
-  type ServerHead,
-  type UpHead,
-  type VerdictHead,
-} from './envelope.ts';
+export { decode, encode, errorOf, verdictOf, type Envelope } from './envelope.ts';
 export { examineNats, type Finding, type NatsExamination } from './examine.ts';
 export { scopeOfIdentity, scopeOfServer, type Claim, type Holdings, type Limits, type Scope } from './admission.ts';
 export {
@@ -52,6 +30,26 @@ export {
   type ServedServer,
   type WorkerRecord,
 } from './ledger.ts';
+export type {
+  AliveAnswer,
+  AliveHead,
+  AskHead,
+  CallHead,
+  ChangedHead,
+  ClaimHead,
+  ClientHead,
+  ControlHead,
+  DownHead,
+  EndHead,
+  FrameHead,
+  Head,
+  OpenHead,
+  PingHead,
+  Place,
+  ServerHead,
+  UpHead,
+  VerdictHead,
+} from './heads.ts';
 export { MemoryHub } from './memory/hub.ts';
 export { findNatsServer, startNats, type Nats, type NatsBinary, type NatsNode, type NatsOptions } from './nats/server.ts';
 export { openMemoryCluster, openNatsCluster } from './open.ts';

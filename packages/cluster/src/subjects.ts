@@ -27,6 +27,14 @@ export interface Subjects {
   sessionControl(worker: WorkerId, session: OwnedSession): string;
   /** Reply address of a frame at `seq` of a stream's `attachment`: whatever arrives here means that it reached nobody. */
   streamLost(worker: WorkerId, session: OwnedSession, stream: string, attachment: number, seq: number): string;
+  /** A request of the stateless era, which belongs to no session. */
+  call(worker: WorkerId): string;
+  /** Words about the stream of such a call: attach, detach, credit. Its name is unique in the cluster. */
+  callControl(worker: WorkerId, stream: string): string;
+  /** Reply address of a frame of such a stream, as `streamLost`. */
+  callLost(worker: WorkerId, stream: string, attachment: number, seq: number): string;
+  /** Workers tell each other that what a server offers has changed. */
+  changed(worker: WorkerId): string;
   /** Inbox of a worker: below it arrive answers to its own requests and acknowledgements of its parts. */
   workerInbox(worker: WorkerId): string;
   /** Everything addressed to an edge. */
@@ -50,6 +58,10 @@ export function subjects(prefix = 'cw'): Subjects {
     sessionControl: (worker, { token, epoch }) => `${prefix}.w.${worker}.s.${token}.${epoch}.ctl`,
     streamLost: (worker, { token, epoch }, stream, attachment, seq) =>
       `${prefix}.w.${worker}.s.${token}.${epoch}.lost.${stream}.${attachment}.${seq}`,
+    call: (worker) => `${prefix}.w.${worker}.call`,
+    callControl: (worker, stream) => `${prefix}.w.${worker}.c.${stream}.ctl`,
+    callLost: (worker, stream, attachment, seq) => `${prefix}.w.${worker}.c.${stream}.lost.${attachment}.${seq}`,
+    changed: (worker) => `${prefix}.w.${worker}.changed`,
     workerInbox: (worker) => `${prefix}.wr.${worker}`,
     edgeAll: (edge) => `${prefix}.e.${edge}.>`,
     stream: (edge, stream) => `${prefix}.e.${edge}.g.${stream}`,

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { ANONYMOUS, CausewayError, ERRORS, type Reason } from '@causeway/protocol';
-import { decode, encode, errorOf, verdictOf, type Head, type VerdictHead } from '../src/envelope.ts';
+import { decode, encode, errorOf, verdictOf } from '../src/envelope.ts';
+import type { Head, VerdictHead } from '../src/heads.ts';
 
 describe('envelope', () => {
   it('gives back the head and the bytes of the message, however they were cut', () => {

@@ -16,12 +16,16 @@ export const size = z.union([z.string(), z.number()], 'a size: 4MiB, 64kB, or by
   return z.NEVER;
 });
 
-export const count = z.union([z.number(), z.string()], 'a whole number').transform((value, context) => {
-  const number = typeof value === 'number' ? value : /^\d+$/.test(value) ? Number(value) : Number.NaN;
-  if (Number.isSafeInteger(number) && number > 0) return number;
-  context.addIssue(`not a whole number above 0: ${JSON.stringify(value)}`);
-  return z.NEVER;
-});
+const whole = (least: 0 | 1) =>
+  z.union([z.number(), z.string()], 'a whole number').transform((value, context) => {
+    const number = typeof value === 'number' ? value : /^\d+$/.test(value) ? Number(value) : Number.NaN;
+    if (Number.isSafeInteger(number) && number >= least) return number;
+    context.addIssue(`not a whole number ${least === 0 ? 'from 0 on' : 'above 0'}: ${JSON.stringify(value)}`);
+    return z.NEVER;
+  });
+
+export const count = whole(1);
+export const countOrNone = whole(0);
 
 export const port = z.union([z.number(), z.string()], 'a port').transform((value, context) => {
   const number = typeof value === 'number' ? value : /^\d{1,5}$/.test(value) ? Number(value) : Number.NaN;

@@ -18,6 +18,20 @@ export const limits = z
   .prefault({})
   .describe('Limits of the whole bridge; the workers keep them, and each should be given the same.');
 
+export const pool = z
+  .strictObject({
+    max: count
+      .refine((most) => most >= 2, 'at least 2')
+      .prefault(16)
+      .describe('Processes that a worker has at once for those who may share them. At least 2: one is kept free of calls that wait.'),
+    idle: duration.prefault('5m').describe('A process that nobody has used for so long is stopped.'),
+    parked: duration
+      .prefault('3m')
+      .describe('How long a call waits for its client to answer what the server has asked, before it is cancelled.'),
+  })
+  .prefault({})
+  .describe('Processes for requests without a session (2026-07-28). They take places under the limits as sessions do.');
+
 export const worker = z
   .strictObject({
     grace: duration

@@ -5,8 +5,8 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { count, duration, header, httpUrl, scalar, size, text, texts, urlPath } from './forms.ts';
-import { drain, limit, limits, streams, worker } from './schema-bounds.ts';
+import { count, countOrNone, duration, header, httpUrl, scalar, size, text, texts, urlPath } from './forms.ts';
+import { drain, limit, limits, pool, streams, worker } from './schema-bounds.ts';
 import { admin, diagnostics, listen } from './schema-listeners.ts';
 
 const http = z
@@ -171,6 +171,14 @@ export const serverSchema = z.strictObject({
     .describe(
       "When a session's worker is lost or shuts down: `restart` starts the server anew at another worker with the session's next message and tells the client so, `end` ends the session.",
     ),
+  sharing: z
+    .enum(['per-session', 'per-identity', 'shared', 'per-request'])
+    .prefault('per-session')
+    .describe(
+      'Who may use a process that serves requests without a session (2026-07-28): `per-session` and `per-identity` one client identity after the other never, `shared` everybody, `per-request` nobody twice. A session always has a process of its own.',
+    ),
+  warm: countOrNone.prefault(0).describe('Processes that each worker keeps started and ready.'),
+  pool,
 });
 
 /** Everything but the servers. */

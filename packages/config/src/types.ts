@@ -183,4 +183,19 @@ export interface ServerConfig {
   readonly era: 'auto' | 'legacy' | 'modern';
   /** What becomes of a session whose owner died. */
   readonly recovery: 'restart' | 'end';
+  /** Who may use a process that serves requests without a session. */
+  readonly sharing: 'per-session' | 'per-identity' | 'shared' | 'per-request';
+  /** Processes that each worker keeps ready. */
+  readonly warm: number;
+  readonly pool: PoolConfig;
+}
+
+/** The processes of one server that one worker keeps for requests without a session. */
+export interface PoolConfig {
+  /** Of one scope of sharing. */
+  readonly max: number;
+  /** Milliseconds after which one that nobody uses is stopped. */
+  readonly idle: number;
+  /** Milliseconds that a call waits for its client's answer. */
+  readonly parked: number;
 }

@@ -51,11 +51,20 @@ export const ERRORS = {
   'request.timeout': row(408, -32000, 'no', true, 'The request did not arrive in time.'),
   'request.worker_unknown': row(404, -32000, 'no', false, 'No worker of that id is known.'),
   'request.ambiguous': row(409, -32000, 'no', false, 'Several ids begin so. Give more characters.'),
+  'request.header_mismatch': row(400, -32020, 'no', false, 'A header is missing, or says something else than the body.'),
+  'request.envelope': row(400, -32602, 'no', false, 'Invalid params: params._meta lacks what every request of this revision carries.'),
+  'request.revision': row(400, -32022, 'no', false, 'Unsupported protocol version'),
+  'request.capability': row(400, -32021, 'unknown', false, 'The server asks for something that this client has not declared.'),
+  'request.method_unknown': row(404, -32601, 'no', false, 'Method not found'),
+  'request.state': row(200, -32602, 'no', false, 'Invalid or expired requestState'),
+  'request.filter': row(200, -32602, 'no', false, 'Invalid params: notifications must say what to listen to.'),
   'limit.worker': row(503, -31503, 'no', true, 'Every worker is full.'),
   'limit.total': row(503, -31503, 'no', true, 'As many sessions as this bridge may hold are open.'),
   'limit.server': row(503, -31503, 'no', true, 'As many sessions as this server may have are open.'),
   'limit.identity': row(429, -31429, 'no', true, 'As many sessions as you may have are open.'),
   'limit.calls': row(429, -31429, 'no', true, 'Too many calls of this session are in flight.'),
+  'limit.parked': row(200, -31429, 'unknown', true, 'Too many calls wait for their clients.'),
+  'limit.listens': row(200, -31429, 'no', true, 'Too many subscriptions are open.'),
   'server.unknown': row(404, -32000, 'no', false, 'No server of that name is configured.'),
   'server.start_failed': row(503, -31520, 'no', true, 'The MCP server could not be started.'),
   'server.start_timeout': row(504, -31521, 'no', true, 'The MCP server did not answer initialize in time.'),
@@ -97,7 +106,11 @@ export interface ErrorDetail {
   readonly cause?: unknown;
   /** The one that it already has, where it came over the bus. */
   readonly ref?: string;
+  /** Capabilities that the client would have to declare: `data.requiredCapabilities` (2026-07-28 schema). */
+  readonly required?: Capabilities;
 }
+
+export type Capabilities = Readonly<Record<string, object>>;
 
 /** Random bytes of a reference: enough to tell the failures in one log apart. */
 const REF_BYTES = 6;
@@ -107,6 +120,7 @@ export class CausewayError extends Error {
   readonly reason: Reason;
   readonly facts: ErrorFacts;
   readonly retryAfter: number | undefined;
+  readonly required: Capabilities | undefined;
   #ref: string | undefined;
 
   constructor(reason: Reason, detail: ErrorDetail = {}) {
@@ -115,6 +129,7 @@ export class CausewayError extends Error {
     this.reason = reason;
     this.facts = detail.facts ?? {};
     this.retryAfter = detail.retryAfter;
+    this.required = detail.required;
     this.#ref = detail.ref;
   }
 
@@ -138,8 +153,12 @@ export function isReason(value: unknown): value is Reason {
 /** The JSON-RPC `error` member for a failure: `{code, message, data: {source, reason, executed, retryable, ref, …}}`. */
 export function errorObject(error: CausewayError): Record<string, unknown> {
   const { rpc, executed, retryable } = ERRORS[error.reason];
-  const data = { source: 'causeway', reason: error.reason, executed, retryable, ref: error.ref, ...error.facts };
-  return { code: rpc, message: error.message, data: error.retryAfter === undefined ? data : { ...data, retryAfter: error.retryAfter } };
+  const data = {
+    ...{ source: 'causeway', reason: error.reason, executed, retryable, ref: error.ref, ...error.facts },
+    ...(error.required === undefined ? {} : { requiredCapabilities: error.required }),
+    ...(error.retryAfter === undefined ? {} : { retryAfter: error.retryAfter }),
+  };
+  return { code: rpc, message: error.message, data };
 }
 
 /** A whole JSON-RPC error response. `id` is the request's raw JSON id; without one it is null. */

@@ -6,12 +6,15 @@ export {
   asCausewayError,
   errorResponse,
   isReason,
+  type Capabilities,
   type ErrorDetail,
   type ErrorFacts,
   type Executed,
   type Reason,
 } from './errors.ts';
+export { classify, type EraHeaders, type ModernMessage } from './classify.ts';
 export { formatEventId, parseEventId, type EventId } from './event-id.ts';
+export { checkHeaderArguments, headerArguments, type HeaderArgument } from './headers.ts';
 export { memberText, readHandshake, requestedRevision, type Handshake } from './handshake.ts';
 export {
   ANONYMOUS,
@@ -30,7 +33,13 @@ export {
   type SessionToken,
   type WorkerId,
 } from './ids.ts';
+export { allRequired, ASKING_METHODS, inputRequired, isInputKind, mayAsk, toInputRequest, type InputRequest } from './input-required.ts';
 export { FrameFault, oneLine, readClientBody, readServerLine, splitServerBatch, withId, type Body, type Frame } from './jsonrpc.ts';
+export { elementsOf, membersAt, membersOf, textOf, valueAt, withMembers, withoutMembers, type Members } from './members.ts';
+export { isLoud, isObject, legacyMeta, ownMeta, readMeta, type ClientCapabilities, type LogLevel, type RequestMeta } from './meta.ts';
+export { MODERN_REVISION, SERVER_INFO_KEY, SUBSCRIPTION_ID_KEY } from './meta-keys.ts';
+export { openState, sealState, type RequestState, type StateAudience } from './request-state.ts';
 export { refusedAnswer } from './refused-answer.ts';
+export { completing, discoverResult, UNCACHED } from './results.ts';
 export { ASSUMED_REVISION, isRevision, LEGACY_REVISIONS, REVISIONS, type Revision } from './revisions.ts';
 export { slice, splice, type Edit, type Span } from './splice.ts';

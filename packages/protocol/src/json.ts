@@ -120,18 +120,18 @@ export class JsonScanner {
     return this.#decode(start, this.#at);
   }
 
-  /** Consumes an object: its keys are decoded and must differ from each other, and the visitor consumes each value. */
-  object(depth: number, visit: MemberVisitor): void {
-    this.#open(OPEN_OBJECT, depth);
+  /** Consumes an object and says where it lay: its keys differ from each other, and the visitor consumes each value. */
+  object(depth: number, visit: MemberVisitor): Span {
+    const start = this.#open(OPEN_OBJECT, depth);
     const seen: string[] = [];
-    if (this.peek() === CLOSE_OBJECT) return void this.#at++;
-    for (;;) {
+    if (this.peek() === CLOSE_OBJECT) return { start, end: ++this.#at };
+    do {
       const key = this.#decode(this.#key(depth), this.#keyEnd);
       if (seen.includes(key)) throw new JsonFault('forbidden', 'a key occurs twice in one object');
       seen.push(key);
       visit(key, this, depth + 1);
-      if (this.#endsWith(CLOSE_OBJECT)) return;
-    }
+    } while (!this.#endsWith(CLOSE_OBJECT));
+    return { start, end: this.#at };
   }
 
   /** Consumes an array and says where its elements lay. */
@@ -166,10 +166,10 @@ export class JsonScanner {
     }
   }
 
-  #open(bracket: number, depth: number): void {
+  #open(bracket: number, depth: number): number {
     if (depth >= this.#limits.depth) throw new JsonFault('forbidden', `nested deeper than ${this.#limits.depth}`);
     if (this.peek() !== bracket) throw this.#malformed();
-    this.#at++;
+    return this.#at++;
   }
 
   #countKey(start: number, depth: number): void {

@@ -9,6 +9,8 @@
 import { isUtf8 } from 'node:buffer';
 import { JsonScanner } from './json.ts';
 import { JsonFault, type ScanLimits } from './json-limits.ts';
+import { printable, readId, refuseLookalike } from './member-rules.ts';
+import { PROTOCOL_VERSION_KEY } from './meta-keys.ts';
 import { splice, type Span } from './splice.ts';
 
 export interface Frame {
@@ -22,6 +24,8 @@ export interface Frame {
   readonly progressToken?: Span;
   /** `params.requestId` of `notifications/cancelled`. */
   readonly requestId?: Span;
+  /** `params._meta`, where that names a protocol version: the message claims to be of the stateless era. */
+  readonly claim?: Span;
 }
 
 export type Body = { readonly kind: 'single'; readonly frame: Frame } | { readonly kind: 'batch'; readonly frames: readonly Frame[] };
@@ -43,7 +47,19 @@ const MAX_BATCH = 100;
 /** A result may be large and deep, and reaches its client as it would directly; no parser takes it deeper than a line can be. */
 export const SERVER_SCAN: ScanLimits = { depth: 10_000, keys: 5_000_000, prototypeKeys: 'pass', controls: 'pass' };
 
-const PARAMS_KEYS = ['_meta', 'name', 'uri', 'arguments', 'requestId', 'progressToken', 'protocolVersion', 'capabilities', 'clientInfo'];
+const PARAMS_KEYS = [
+  '_meta',
+  'name',
+  'uri',
+  'arguments',
+  'requestId',
+  'progressToken',
+  'protocolVersion',
+  'capabilities',
+  'clientInfo',
+  'inputResponses',
+  'requestState',
+];
 
 interface Draft {
   version: boolean;
@@ -56,6 +72,8 @@ interface Draft {
   metaToken?: Span;
   paramsToken?: Span;
   requestId?: Span;
+  meta?: Span;
+  claims?: boolean;
 }
 
 /** The body of a POST: one message or an array of them. Throws FrameFault. */
@@ -178,7 +196,8 @@ function readMember(draft: Draft, bytes: Buffer, key: string, scanner: JsonScann
 function readParam(draft: Draft, key: string, scanner: JsonScanner, depth: number, strict: boolean): void {
   if (strict) refuseLookalike(key, PARAMS_KEYS);
   if (key === '_meta' && scanner.peek() === 0x7b) {
-    scanner.object(depth, (name, at, deeper) => {
+    draft.meta = scanner.object(depth, (name, at, deeper) => {
+      draft.claims ||= name === PROTOCOL_VERSION_KEY;
       if (name === 'progressToken') draft.metaToken = readId(at, deeper);
       else at.value(deeper);
     });
@@ -189,29 +208,6 @@ function readParam(draft: Draft, key: string, scanner: JsonScanner, depth: numbe
   } else {
     scanner.value(depth);
   }
-}
-
-/** A string or a number, or null; anything else names nothing. */
-function readId(scanner: JsonScanner, depth: number): Span {
-  const first = scanner.peek();
-  if (first === 0x7b || first === 0x5b || first === 0x74 || first === 0x66)
-    throw new JsonFault('forbidden', 'an id is a string or a number');
-  const span = scanner.value(depth);
-  if (span.end - span.start > 4096) throw new JsonFault('forbidden', 'an id is longer than 4096 bytes');
-  return span;
-}
-
-/** Other parsers fold case, compatibility forms or NUL: a key that they would take for a known one is refused. */
-function refuseLookalike(key: string, known: readonly string[]): void {
-  if (known.includes(key)) return;
-  const folded = key.normalize('NFKC').replaceAll('\0', '').toLowerCase();
-  if (key.includes('\0') || known.some((name) => name.toLowerCase() === folded)) {
-    throw new JsonFault('forbidden', `the member ${printable(key)} looks like another one`);
-  }
-}
-
-function printable(key: string): string {
-  return JSON.stringify(key.slice(0, 40));
 }
 
 function settle(draft: Draft, bytes: Buffer, strict: boolean, id: string | undefined): Frame {
@@ -229,6 +225,7 @@ function settle(draft: Draft, bytes: Buffer, strict: boolean, id: string | undef
       method,
       ...(progressToken ? { progressToken } : {}),
       ...(requestId && method === 'notifications/cancelled' ? { requestId } : {}),
+      ...(draft.claims && draft.meta ? { claim: draft.meta } : {}),
     };
   }
   if (!draft.id || draft.result === draft.error) throw invalid('a response has an id and either a result or an error');

@@ -6,6 +6,7 @@ import type { Config } from '@causeway/config';
 import type { EdgeId, Identity, SessionClaims } from '@causeway/protocol';
 import type { Clock, Log, Wheel } from '@causeway/runtime';
 import type { Servers } from './servers.ts';
+import type { Descriptions } from './session/descriptions.ts';
 import type { Exchanges } from './session/exchanges.ts';
 import type { PendingOpens } from './session/pending-opens.ts';
 import type { Places } from './session/places.ts';
@@ -31,6 +32,7 @@ export interface EdgeContext {
   readonly opens: PendingOpens;
   readonly places: Places;
   readonly relocation: Relocation;
+  readonly descriptions: Descriptions;
   /** Signs and verifies session ids. */
   readonly key: Buffer;
   /** Sessions whose ids were verified here, by identity, server and id. */

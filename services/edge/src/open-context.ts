@@ -7,6 +7,7 @@ import type { EdgeId } from '@causeway/protocol';
 import type { Clock, Log, Wheel } from '@causeway/runtime';
 import type { EdgeContext, EdgeOptions } from './context.ts';
 import { openServers } from './servers.ts';
+import { Descriptions } from './session/descriptions.ts';
 import { Exchanges } from './session/exchanges.ts';
 import { PendingOpens } from './session/pending-opens.ts';
 import { Places } from './session/places.ts';
@@ -36,6 +37,7 @@ export async function openContext(stack: AsyncDisposableStack, deps: ContextDeps
     opens: new PendingOpens(clock, (worker) => exchanges.owners.presence(worker) === 'there'),
     places: new Places(),
     relocation: new Relocation(() => edge),
+    descriptions: new Descriptions(),
     key,
     verified: new Map(),
     streams: new Set(),

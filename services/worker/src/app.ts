@@ -2,24 +2,20 @@
  * Owns the composition of a worker: its parts in the order of their dependencies, released in reverse.
  */
 import { hostname } from 'node:os';
-import { encode, type Cluster, type NewRecord, type OpenHead, type ServedServer, type StoredSession } from '@causeway/cluster';
+import type { Cluster, NewRecord, ServedServer } from '@causeway/cluster';
 import { CausewayError, newWorkerId, type SessionToken, type WorkerId } from '@causeway/protocol';
-import type { Clock, Log, Wheel } from '@causeway/runtime';
+import type { Log, Wheel } from '@causeway/runtime';
 import { Capacity } from './capacity.ts';
-import { createBreaker } from './child/breaker.ts';
 import { createControl } from './control.ts';
-import { EdgeWatch } from './edges.ts';
-import { openEras, type ErasDeps } from './era/eras.ts';
 import { openIntake } from './intake.ts';
 import { openMachine, type Machine } from './machine.ts';
 import { graceOf, totalsOf, type WorkerOptions } from './options.ts';
 import { probe } from './probe.ts';
-import type { SessionDeps } from './session/deps.ts';
-import { Session } from './session/session.ts';
-import { depsOfSessions, replyBy, type SessionDoors } from './session-ports.ts';
+import { openServing, PROBE } from './serving.ts';
+import { replyBy } from './session-ports.ts';
+import type { StatelessDoor } from './stateless/door.ts';
 import { Takeover } from './takeover.ts';
 import { openTenure, type Tenure } from './tenure.ts';
-import { Vigil } from './vigil.ts';
 
 export interface WorkerDeps {
   readonly cluster: Cluster;
@@ -39,8 +35,6 @@ export interface Worker extends AsyncDisposable {
 }
 
 const VERSION = '0.1.0';
-/** Stands for the session in the mark of a probed child. */
-const PROBE = { token: 'probe' as SessionToken, epoch: 1 };
 
 /** Starts a worker; when it resolves, edges place sessions on it. */
 export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Promise<Worker> {
@@ -52,24 +46,17 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const { clock, wheel, start } = machine;
   const now = (): number => clock.monotonic();
   const capacity = new Capacity();
+  const marks = new Set<string>();
   // Whoever knows the key can put it back; while it is looked for nobody should place a session here.
-  await cluster.sessions.signingKey();
+  const key = await cluster.sessions.signingKey();
   const first = firstRecord(id, options);
   const tenure = stack.use(
     await openTenure({ ledger: cluster.ledger, wheel, log, now, grace: graceOf(options), sessions: capacity }, first),
   );
-  stack.use(await machine.sweep((mark) => isHeld(capacity, mark)));
-  const breaker = createBreaker({ now, random: machine.random });
-  stack.use(openEras(erasDeps({ cluster, first, machine, tenure, breaker, log })));
-  const { bus, subjects } = cluster;
+  stack.use(await machine.sweep((mark) => isHeld(capacity, marks, mark)));
   const reply = replyBy(cluster);
-  const edges = stack.use(new EdgeWatch(wheel, (edge, to) => bus.publish(to, encode({ t: 'ping' }), subjects.edgeLost(id, edge))));
-  const vigil = stack.use(new Vigil({ records: cluster.sessions, wheel, log, sessions: () => capacity.sessions }));
-  const sessionDeps = depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, machine, breaker });
-  const build = (opening: BuiltSession, from?: StoredSession): Session => {
-    if (!tenure.held) throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
-    return buildSession(opening, sessionDeps, { servers: options.servers, clock, wheel, log }, from);
-  };
+  const { bus } = cluster;
+  const { door, build, edges } = openServing(stack, { cluster, id, options, first, capacity, tenure, machine, key, marks, reply, log });
   const takeover = new Takeover({
     cluster,
     worker: id,
@@ -79,7 +66,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
     now,
     build: (session, stored) => build({ ...stored.record, session, epoch: stored.record.epoch + 1 }, stored),
   });
-  const link = stack.use(followBus(bus, tenure, capacity));
+  const link = stack.use(followBus(bus, tenure, { capacity, door }));
   stack.use(
     await openIntake({
       cluster,
@@ -87,6 +74,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
       capacity,
       edges,
       takeover,
+      stateless: door,
       awake: () => tenure.awake(),
       log,
       reply,
@@ -97,7 +85,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   );
   stack.defer(async () => {
     capacity.refuse();
-    await capacity.giveUp();
+    await Promise.all([capacity.giveUp(), door.close(new CausewayError('session.ended'))]);
     // The door stays open until nobody knocks: what is already on its way here is told where to go.
     await tenure.leave();
   });
@@ -109,80 +97,48 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
       if (!server) return Promise.reject(new CausewayError('server.unknown'));
       return probe(server, (listeners) => start(PROBE, server, listeners));
     },
-    drain: (deadline) => drain(deadline, { capacity, tenure, wheel }),
+    drain: (deadline) => drain(deadline, { capacity, door, tenure, wheel }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-interface ErasSurroundings extends Pick<SessionDoors, 'cluster' | 'machine' | 'tenure' | 'breaker'> {
-  readonly first: NewRecord;
-  readonly log: Log;
-}
-
-function erasDeps({ cluster, first, machine, tenure, breaker, log }: ErasSurroundings): ErasDeps {
-  return {
-    ...{ wheel: machine.wheel, log, served: first.servers },
-    start: (server, listeners, signal) => machine.start(PROBE, server, listeners, signal),
-    attempt: (server) => breaker.attempt(server),
-    others: () => [...cluster.ledger.workers().values()].filter(({ worker }) => worker !== first.worker),
-    update: (change) => tenure.update(change),
-  };
-}
-
 /** What the sessions and the lease are told of the bus. */
-function followBus(bus: Cluster['bus'], tenure: Tenure, capacity: Capacity): Disposable & { readonly losses: number } {
+function followBus(
+  bus: Cluster['bus'],
+  tenure: Tenure,
+  { capacity, door }: Pick<Draining, 'capacity' | 'door'>,
+): Disposable & { readonly losses: number } {
   const link = { losses: 0, [Symbol.dispose]: () => stop() };
   const stop = bus.onStatus((status) => {
     tenure.connected(status === 'connected');
-    if (status === 'connected') for (const session of capacity.sessions) session.readers.resume();
-    else link.losses += 1;
+    if (status !== 'connected') return void (link.losses += 1);
+    for (const session of capacity.sessions) session.readers.resume();
+    door.resume();
   });
   return link;
 }
 
 interface Draining {
   readonly capacity: Capacity;
+  readonly door: StatelessDoor;
   readonly tenure: Tenure;
   readonly wheel: Wheel;
 }
 
-async function drain(deadline: number, { capacity, tenure, wheel }: Draining): Promise<void> {
+async function drain(deadline: number, { capacity, door, tenure, wheel }: Draining): Promise<void> {
   capacity.refuse();
   tenure.update({ draining: true });
   const { promise, resolve } = Promise.withResolvers<void>();
   const cancel = wheel.after(deadline, resolve);
-  await Promise.race([promise, Promise.all(capacity.sessions.map((session) => session.release()))]);
+  await Promise.race([promise, Promise.all([door.drain(), ...capacity.sessions.map((session) => session.release())])]);
   cancel();
   await capacity.giveUp();
 }
 
-interface Surroundings {
-  readonly servers: WorkerOptions['servers'];
-  readonly clock: Clock;
-  readonly wheel: Wheel;
-  readonly log: Log;
-}
-
-/** The facts of a session that is to be built: from its opening, or from its record. */
-type BuiltSession = Pick<OpenHead, 'server' | 'session' | 'identity' | 'transport' | 'share'> & {
-  readonly epoch: number;
-  readonly created: number;
-};
-
-/** A session, not begun yet. Throws `server.unknown`. */
-function buildSession(facts: BuiltSession, deps: SessionDeps, { servers, clock, wheel, log }: Surroundings, from?: StoredSession): Session {
-  const server = Object.hasOwn(servers, facts.server) ? servers[facts.server] : undefined;
-  if (!server) throw new CausewayError('server.unknown');
-  const { session: token, identity, share, transport, epoch, created } = facts;
-  const named = log.child({ server: server.name, session: token.slice(0, 8) });
-  const opening = { token, identity, server, transport, epoch, created, clock, wheel, log: named };
-  return new Session(deps, share === undefined ? opening : { ...opening, share }, from);
-}
-
-/** Whether the session that a child's mark names is still here; a probe has none. */
-function isHeld(capacity: Capacity, mark: string): boolean {
+/** Whether the session, or the pooled process, that a child's mark names is still here; a probe has none. */
+function isHeld(capacity: Capacity, marks: ReadonlySet<string>, mark: string): boolean {
   const session = mark.split('/')[1] ?? '';
-  return session === PROBE.token || capacity.find(session as SessionToken) !== undefined;
+  return session === PROBE.token || marks.has(session) || capacity.find(session as SessionToken) !== undefined;
 }
 
 function firstRecord(worker: WorkerId, { servers, limits: totals, worker: { capacity } }: WorkerOptions): NewRecord {

@@ -19,7 +19,13 @@ export class Capacity implements HeldSessions {
   readonly #unsettled = new Map<SessionToken, Session>();
   /** Have ended here, for good. */
   readonly #over = new Set<SessionToken>();
+  readonly #lost = new Set<() => void>();
   #draining = false;
+
+  /** Calls back whenever the lease is lost under which everything here is held. */
+  onLost(listener: () => void): void {
+    this.#lost.add(listener);
+  }
 
   /** Takes a session in. Throws CausewayError `cluster.draining`, or what `build` throws. */
   admit(token: SessionToken, build: () => Session): Session {
@@ -62,6 +68,7 @@ export class Capacity implements HeldSessions {
 
   suspend(why: 'lease' | 'doubt'): void {
     for (const session of this.sessions) session.suspend(why);
+    if (why === 'lease') for (const lost of this.#lost) lost();
   }
 
   resume(): void {

@@ -11,8 +11,11 @@ import {
   verdictOf,
   type AliveHead,
   type BusMessage,
+  type CallHead,
+  type ChangedHead,
   type ClaimHead,
   type Cluster,
+  type ControlHead,
   type DownHead,
   type OpenHead,
   type UpHead,
@@ -22,6 +25,7 @@ import type { Log } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
 import type { EdgeWatch } from './edges.ts';
 import type { Session } from './session/session.ts';
+import type { StatelessDoor } from './stateless/door.ts';
 import type { Takeover } from './takeover.ts';
 
 export interface IntakeDeps {
@@ -30,6 +34,8 @@ export interface IntakeDeps {
   readonly capacity: Capacity;
   readonly edges: EdgeWatch;
   readonly takeover: Takeover;
+  /** Requests that belong to no session. */
+  readonly stateless: Pick<StatelessDoor, 'call' | 'control' | 'lost' | 'changed'>;
   readonly log: Log;
   /** Answers an edge, where it asked for an answer. */
   readonly reply: (to: string | undefined, head: DownHead) => void;
@@ -68,11 +74,30 @@ function receive(deps: IntakeDeps, where: readonly string[], message: BusMessage
     if (!session) return deps.reply(message.reply, verdictOf(new CausewayError('cluster.moved')));
     return dispatch(deps, session, message);
   }
+  if (area === 'c') return aboutCall(deps, where, message);
   if (area === 'edge') return deps.edges.lost(token ?? '');
   if (message.kind === 'undelivered') return;
   if (area === 'alive') return alive(deps, message);
   if (area === 'ctl') return deps.control(message);
   if (area === 'open') return begin(deps, message);
+  if (area === 'call') return call(deps, message);
+  if (area === 'changed') {
+    const envelope = decode<ChangedHead>(message.data);
+    if (envelope?.head.t === 'changed') deps.stateless.changed(envelope.head);
+  }
+}
+
+/** About the stream of a request without a session. */
+function aboutCall({ stateless }: IntakeDeps, [, stream = '', word, attachment, seq]: readonly string[], message: BusMessage): void {
+  if (word === 'lost') return stateless.lost(stream, Number(attachment), Number(seq));
+  const envelope = message.kind === 'data' ? decode<ControlHead>(message.data) : undefined;
+  if (envelope) stateless.control(stream, envelope.head, message.reply);
+}
+
+function call({ stateless, log }: IntakeDeps, { data, reply }: BusMessage): void {
+  const envelope = decode<CallHead>(data);
+  if (envelope?.head.t === 'call' && reply !== undefined) return stateless.call(envelope.head, envelope.body, reply);
+  log.warn({ reason: 'request.malformed' }, 'request without an envelope dropped');
 }
 
 /** Whoever asks quietly hears from the bus alone. */

@@ -20,6 +20,8 @@ export interface PostReplyOptions extends Omit<EventStreamOptions, 'headers'> {
   readonly stream: string;
   /** Begin a stream with a priming event. */
   readonly priming: boolean;
+  /** Events have ids, from which a client can resume. Default true. */
+  readonly resumable?: boolean;
   /** The worker has taken the request, as far as can be known before it says so. */
   readonly accepted: boolean;
   /** Answer by a stream even when the answer comes first, and begin it as soon as the request is accepted. */
@@ -81,9 +83,17 @@ export class PostReply {
     if (this.#done) return;
     const last = head.last === true;
     if (head.index !== undefined) this.#unanswered.delete(head.index);
-    if (last && !this.#events && !this.#options.eager && this.#options.ids.length === 1) return this.#json(200, bytes);
-    this.#stream().message(bytes, { id: formatEventId(this.#options.stream, head.seq), seq: head.seq, last });
+    if (last && !this.#events && !this.#options.eager && this.#options.ids.length === 1) return this.#json(head.status ?? 200, bytes);
+    const id = this.#options.resumable === false ? {} : { id: formatEventId(this.#options.stream, head.seq) };
+    this.#stream().message(bytes, { ...id, seq: head.seq, last });
     if (last) this.#finish();
+  }
+
+  /** A last message of this edge's own. */
+  conclude(bytes: Buffer): void {
+    if (this.#done) return;
+    this.#stream().message(bytes, { last: true });
+    this.#finish();
   }
 
   /** What was asked failed: every request that has no answer yet gets this error. */

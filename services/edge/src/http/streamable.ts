@@ -1,5 +1,6 @@
 /**
- * Owns the Streamable HTTP endpoint of the 2025 revisions: POST, GET and DELETE on one URL.
+ * Owns the Streamable HTTP endpoint: POST, GET and DELETE on one URL, for sessions of the 2025 revisions; a POST of the
+ * stateless era is handed on (stateless.ts).
  * Sources: basic/transports of 2025-03-26, 2025-06-18 and 2025-11-25.
  *
  * Invariants: a body is read once; whatever is refused here was published to nobody; a client that leaves
@@ -10,6 +11,7 @@ import { errorOf } from '@causeway/cluster';
 import {
   ASSUMED_REVISION,
   CausewayError,
+  classify,
   FrameFault,
   isRevision,
   oneLine,
@@ -17,17 +19,19 @@ import {
   readClientBody,
   REVISIONS,
   slice,
+  type EraHeaders,
   type Frame,
   type Revision,
 } from '@causeway/protocol';
 import type { EdgeContext, KnownSession, OpenStream } from '../context.ts';
-import { close, isHeld, notify, sendFrames, tell } from '../session/call.ts';
+import { close, followed, isHeld, notify, sendFrames, tell } from '../session/call.ts';
 import { Delivery } from '../session/delivery.ts';
 import { Listening, type ListenPorts } from '../session/listen.ts';
 import { EventStream } from './event-stream.ts';
 import { openByPost } from './open-by-post.ts';
 import { PostReply } from './post-reply.ts';
 import { asRefusal, refuse } from './refusal.ts';
+import { serveStateless } from './stateless.ts';
 import { findSession, requireOpen, type Visit } from './visit.ts';
 
 /** Milliseconds after which a quiet or busy GET is sent away to come back: a frozen client never does. */
@@ -56,6 +60,20 @@ function asLine(frame: Frame): Frame {
   return bytes === frame.bytes ? frame : { ...frame, bytes };
 }
 
+function accept(res: ServerResponse): void {
+  res.writeHead(202, { 'content-length': 0, 'cache-control': 'no-store' }).end();
+}
+
+/** The guard has refused any that came twice. */
+function eraHeaders({ headers }: IncomingMessage): EraHeaders {
+  const {
+    'mcp-protocol-version': version,
+    'mcp-method': method,
+    'mcp-name': name,
+  } = headers as Readonly<Record<string, string | undefined>>;
+  return { version, method, name };
+}
+
 const idText = (frame: Frame): string => (frame.id ? Buffer.from(slice(frame.bytes, frame.id)).toString() : 'null');
 
 export async function post(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse, body: Buffer): Promise<void> {
@@ -66,7 +84,10 @@ export async function post(edge: EdgeContext, visit: Visit, req: IncomingMessage
     const frames = (batch ? read.frames : [read.frame]).map(asLine);
     const requests = frames.filter(({ kind }) => kind === 'request');
     if (requests.length === 1) id = idText(requests[0]!);
+    const stateless = classify(read, eraHeaders(req));
+    if (stateless === 'ignored') return accept(res);
     if (requests.length > 0) requireOpen(edge);
+    if (stateless) return serveStateless(edge, visit, req, res, stateless);
     if (requests.some(({ method }) => method === 'initialize')) {
       if (batch) throw new CausewayError('request.invalid', { message: 'Invalid Request: initialize must not be part of a batch' });
       return await initialize(edge, visit, req, res, frames[0]!);
@@ -77,7 +98,7 @@ export async function post(edge: EdgeContext, visit: Visit, req: IncomingMessage
       throw new CausewayError('request.invalid', { message: 'Batches exist in revision 2025-03-26 only.' });
     if (requests.length > 0) return call(edge, session, res, frames, batch, revision);
     await notify(edge, session, { frames, batch });
-    res.writeHead(202, { 'content-length': 0, 'cache-control': 'no-store' }).end();
+    accept(res);
   } catch (error) {
     const { error: told, id: readId } = asRefusal(error);
     if (told.reason === 'internal' && !(error instanceof FrameFault)) edge.log.error({ err: error, ref: told.ref }, 'post failed');
@@ -144,7 +165,7 @@ function call(
     exchange,
     messages: frames.length,
     send: (place) => {
-      exchange.follow({ ...session, place, stream: exchange.name, after: 0 });
+      exchange.follow(followed(edge, session, place, exchange.name, 0));
       sendFrames(edge, session, exchange, place, { frames, batch });
     },
     failed: (error) => reply.fail(error),

@@ -9,7 +9,7 @@ import { errorOf, type ClientHead, type DownHead, type FrameHead, type Place } f
 import { asCausewayError, CausewayError, type Frame } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
 import { Delivery } from './delivery.ts';
-import type { Exchange } from './exchange.ts';
+import type { Exchange, Followed } from './exchange.ts';
 import { busFailure } from './failures.ts';
 
 /** Milliseconds that an owner may take to accept a message that has no answer of its own. */
@@ -38,6 +38,15 @@ const owned = ({ token }: KnownSession, { epoch }: Place): { readonly token: Kno
 /** Where the owner takes words about a session. */
 export const controlOf = ({ cluster }: EdgeContext, session: KnownSession, place: Place): string =>
   cluster.subjects.sessionControl(place.owner, owned(session, place));
+
+/** A stream of the session's owner, from the frame after `after` on. */
+export const followed = (edge: EdgeContext, session: KnownSession, place: Place, stream: string, after: number | undefined): Followed => ({
+  owner: place.owner,
+  control: controlOf(edge, session, place),
+  identity: session.identity,
+  stream,
+  after,
+});
 
 export interface Messages {
   readonly frames: readonly Frame[];

@@ -2,8 +2,8 @@
  * Owns the words about an exchange: one stream of answers from one worker that this edge waits for. What becomes of
  * them is exchanges.ts's.
  */
-import type { DownHead, Place, UpHead, VerdictHead } from '@causeway/cluster';
-import type { Identity, SessionToken, WorkerId } from '@causeway/protocol';
+import type { DownHead, UpHead, VerdictHead } from '@causeway/cluster';
+import type { Identity, WorkerId } from '@causeway/protocol';
 
 export interface Listener {
   /** Something from the worker. */
@@ -33,10 +33,11 @@ export interface Exchange {
   end(): void;
 }
 
-/** A stream of a session and how far it was received. */
+/** A stream of a worker and how far it was received. */
 export interface Followed {
-  readonly place: Place;
-  readonly token: SessionToken;
+  readonly owner: WorkerId;
+  /** Where the owner takes words about it. */
+  readonly control: string;
   readonly identity: Identity;
   readonly stream: string;
   /** `undefined`: all of it, and it may have to be begun. */

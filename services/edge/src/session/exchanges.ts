@@ -117,7 +117,7 @@ export class Exchanges implements Disposable {
         entry.again = again;
       },
       follow: (stream) => {
-        this.#bind(name, entry, stream.place.owner);
+        this.#bind(name, entry, stream.owner);
         entry.position = { stream, seq: stream.after ?? 0, asking: false };
       },
       end: () => {
@@ -175,12 +175,11 @@ export class Exchanges implements Disposable {
   /** Asks the owner for what follows the last frame that was passed on. */
   #ask(name: string, { position }: Entry): void {
     if (!position || position.asking) return;
-    const { place, token, identity, stream } = position.stream;
+    const { control, identity, stream } = position.stream;
     const fresh = position.stream.after === undefined && position.seq === 0;
     const head: ControlHead = { t: 'attach', identity, stream, ...(fresh ? {} : { after: position.seq }) };
     const { bus, subjects } = this.#cluster;
-    const to = subjects.sessionControl(place.owner, { token, epoch: place.epoch });
-    position.asking = offer(() => bus.publish(to, encode(head), subjects.stream(this.#edge, name)));
+    position.asking = offer(() => bus.publish(control, encode(head), subjects.stream(this.#edge, name)));
   }
 
   /** The bus is back: what was sent meanwhile reached nobody here. */

@@ -8,7 +8,7 @@
 import { BusError, errorOf, type ControlHead, type DownHead, type Place } from '@causeway/cluster';
 import { CausewayError, ERRORS, isRevision, type EventId, type Revision } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
-import { abandon, controlOf, retire, tell } from './call.ts';
+import { abandon, controlOf, followed, retire, tell } from './call.ts';
 import { isListening, type Exchange, type Listener } from './exchange.ts';
 import { busFailure } from './failures.ts';
 import type { Missing } from './relocate.ts';
@@ -113,7 +113,7 @@ export class Listening {
     this.#at = { exchange, place, stream };
     this.#cancel = wheel.after(VERDICT, () => this.#refuse(new CausewayError('cluster.owner_silent')));
     const head: ControlHead = { t: 'attach', identity, stream, ...(from ? { after: from.seq } : {}) };
-    exchange.follow({ ...this.#session, place, stream, after: from?.seq });
+    exchange.follow(followed(this.#edge, this.#session, place, stream, from?.seq));
     try {
       exchange.send(place.owner, controlOf(this.#edge, this.#session, place), head);
     } catch (error) {

@@ -17,6 +17,7 @@ import {
   type WorkerId,
 } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
+import { followed } from './call.ts';
 import type { Exchange, Listener } from './exchange.ts';
 
 const ATTEMPTS = 3;
@@ -127,14 +128,8 @@ export class SessionOpening implements Listener {
     }
     if (!this.#accepted && this.#session) {
       // From the worker's first word on the stream exists, and can be taken up again.
-      const { owner, token, identity } = this.#session;
-      this.#exchange.follow({
-        place: { owner, epoch: 1 },
-        token,
-        identity,
-        stream: this.#exchange.name,
-        after: head.t === 'server' ? head.seq : 0,
-      });
+      const after = head.t === 'server' ? head.seq : 0;
+      this.#exchange.follow(followed(this.#edge, this.#session, { owner: this.#session.owner, epoch: 1 }, this.#exchange.name, after));
     }
     this.#accepted = true;
     this.#listener.receive(head, body);

@@ -3,7 +3,6 @@
  * Invariant: what counts is a set of running calls for each identity, gone with its last call.
  */
 import { CausewayError, type Identity } from '@causeway/protocol';
-import type { Call } from './calls.ts';
 
 export interface CallLimitsOptions {
   readonly perSession: number;
@@ -12,7 +11,7 @@ export interface CallLimitsOptions {
 
 export class CallLimits {
   readonly #options: CallLimitsOptions;
-  readonly #running = new Map<Identity, Set<Call>>();
+  readonly #running = new Map<Identity, Set<object>>();
 
   constructor(options: CallLimitsOptions) {
     this.#options = options;
@@ -29,13 +28,13 @@ export class CallLimits {
       if (used >= limit) throw new CausewayError('limit.calls', { retryAfter: 1, facts: { scope, limit, used } });
   }
 
-  hold(call: Call, identity: Identity | undefined): void {
+  hold(call: object, identity: Identity | undefined): void {
     if (identity === undefined) return;
     const running = this.#running.get(identity) ?? new Set();
     this.#running.set(identity, running.add(call));
   }
 
-  release(call: Call, identity: Identity | undefined): void {
+  release(call: object, identity: Identity | undefined): void {
     const running = identity === undefined ? undefined : this.#running.get(identity);
     if (running?.delete(call) && running.size === 0) this.#running.delete(identity!);
   }

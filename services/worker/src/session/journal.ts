@@ -14,6 +14,8 @@ export interface Entry {
   readonly last: boolean;
   readonly index?: number;
   readonly opened?: true;
+  /** The HTTP status of an answer, where it is not 200. */
+  readonly status?: number;
   /** It may be missed, where its reader lags. */
   readonly dispensable?: Dispensable;
 }

@@ -207,6 +207,7 @@ export class Stream {
       ...(entry.last ? { last: true as const } : {}),
       ...(entry.index === undefined ? {} : { index: entry.index }),
       ...(entry.opened ? { opened: true as const } : {}),
+      ...(entry.status === undefined ? {} : { status: entry.status }),
     };
     try {
       this.#ports.publish(to, head, entry.bytes, this, entry.seq);

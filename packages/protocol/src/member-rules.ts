@@ -1,0 +1,29 @@
+/**
+ * Owns what single members of a message must be: ids that name something, keys that every parser reads alike. Pure.
+ */
+import type { JsonScanner } from './json.ts';
+import { JsonFault } from './json-limits.ts';
+import type { Span } from './splice.ts';
+
+/** A string or a number, or null; anything else names nothing. */
+export function readId(scanner: JsonScanner, depth: number): Span {
+  const first = scanner.peek();
+  if (first === 0x7b || first === 0x5b || first === 0x74 || first === 0x66)
+    throw new JsonFault('forbidden', 'an id is a string or a number');
+  const span = scanner.value(depth);
+  if (span.end - span.start > 4096) throw new JsonFault('forbidden', 'an id is longer than 4096 bytes');
+  return span;
+}
+
+/** Other parsers fold case, compatibility forms or NUL: a key that they would take for a known one is refused. */
+export function refuseLookalike(key: string, known: readonly string[]): void {
+  if (known.includes(key)) return;
+  const folded = key.normalize('NFKC').replaceAll('\0', '').toLowerCase();
+  if (key.includes('\0') || known.some((name) => name.toLowerCase() === folded)) {
+    throw new JsonFault('forbidden', `the member ${printable(key)} looks like another one`);
+  }
+}
+
+export function printable(key: string): string {
+  return JSON.stringify(key.slice(0, 40));
+}

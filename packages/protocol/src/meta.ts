@@ -1,0 +1,93 @@
+/**
+ * Owns what a request of the stateless era says of itself in `params._meta`, and that metadata in the form that a
+ * server of either era is given. Pure.
+ * Source: 2026-07-28 basic/index (Requests, `_meta`); DECISIONS: identity never comes from here.
+ */
+import { CausewayError } from './errors.ts';
+import type { Frame } from './jsonrpc.ts';
+import { valueAt } from './members.ts';
+import { CLIENT_CAPABILITIES_KEY, CLIENT_INFO_KEY, ENVELOPE_KEYS, LOG_LEVEL_KEY, PROTOCOL_VERSION_KEY } from './meta-keys.ts';
+import type { Span } from './splice.ts';
+
+export const LOG_LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Capabilities as a client declares them: what matters here is which there are, and their members. */
+export type ClientCapabilities = Readonly<Record<string, unknown>>;
+
+export interface RequestMeta {
+  /** Where it lies in the message. */
+  readonly span: Span;
+  readonly version: string;
+  readonly capabilities: ClientCapabilities;
+  /** Absent: the request wants no logs. */
+  readonly logLevel?: LogLevel;
+  /** All of it. */
+  readonly all: Readonly<Record<string, unknown>>;
+}
+
+export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The metadata of a message that claims to be of the stateless era. Throws `request.envelope`, naming what to change. */
+export function readMeta(frame: Frame & { readonly claim: Span }): RequestMeta {
+  const all = valueAt(frame.bytes, frame.claim) as Readonly<Record<string, unknown>>;
+  const version = all[PROTOCOL_VERSION_KEY];
+  const capabilities = all[CLIENT_CAPABILITIES_KEY];
+  if (typeof version !== 'string') throw broken(PROTOCOL_VERSION_KEY, 'must be a string');
+  if (frame.kind === 'notification') return { span: frame.claim, version, capabilities: {}, all };
+  if (capabilities === undefined) throw broken(CLIENT_CAPABILITIES_KEY, 'is missing');
+  if (!isObject(capabilities)) throw broken(CLIENT_CAPABILITIES_KEY, 'must be an object');
+  for (const [name, value] of Object.entries(capabilities)) {
+    if (!isObject(value)) throw broken(`${CLIENT_CAPABILITIES_KEY}.${name}`, 'must be an object');
+  }
+  const info = all[CLIENT_INFO_KEY];
+  if (info !== undefined && !(isObject(info) && typeof info['name'] === 'string' && typeof info['version'] === 'string')) {
+    throw broken(CLIENT_INFO_KEY, 'must be an object with a name and a version');
+  }
+  const level = all[LOG_LEVEL_KEY];
+  if (level !== undefined && !isLogLevel(level)) throw broken(LOG_LEVEL_KEY, `must be one of ${LOG_LEVELS.join(', ')}`);
+  return { span: frame.claim, version, capabilities, all, ...(level === undefined ? {} : { logLevel: level }) };
+}
+
+function broken(key: string, problem: string): CausewayError {
+  return new CausewayError('request.envelope', {
+    message: `Invalid params: _meta of a 2026-07-28 request: ${key} ${problem}`,
+    facts: { key, problem },
+  });
+}
+
+/** What a client must add that names the era in its header alone. */
+export function missingMeta(frame: Frame): CausewayError {
+  const keys = frame.kind === 'notification' ? [PROTOCOL_VERSION_KEY] : [PROTOCOL_VERSION_KEY, CLIENT_CAPABILITIES_KEY];
+  return new CausewayError('request.envelope', {
+    message: `Invalid params: the MCP-Protocol-Version header names the stateless era, but params._meta lacks ${keys.join(' and ')}`,
+    facts: { missing: keys },
+  });
+}
+
+function isLogLevel(value: unknown): value is LogLevel {
+  return typeof value === 'string' && (LOG_LEVELS as readonly string[]).includes(value);
+}
+
+/** Whether a message at `level` is wanted by whoever asked for `wanted` and what is more severe. */
+export function isLoud(level: unknown, wanted: LogLevel): boolean {
+  return isLogLevel(level) && LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(wanted);
+}
+
+/** The metadata for a server with a handshake: without the envelope, with another token; `undefined` if nothing is left. */
+export function legacyMeta({ all }: Pick<RequestMeta, 'all'>, progressToken: number | undefined): string | undefined {
+  const kept = Object.entries(all).filter(([key]) => !ENVELOPE_KEYS.includes(key) && key !== 'progressToken');
+  const entries = progressToken === undefined ? kept : [...kept, ['progressToken', progressToken] as const];
+  return entries.length === 0 ? undefined : JSON.stringify(Object.fromEntries(entries));
+}
+
+/** Raw JSON text of an envelope of the bridge's own, for requests that it makes by itself. */
+export function ownMeta(version: string, more: Readonly<Record<string, unknown>> = {}): string {
+  return JSON.stringify({
+    [PROTOCOL_VERSION_KEY]: version,
+    [CLIENT_CAPABILITIES_KEY]: {},
+    [CLIENT_INFO_KEY]: { name: 'causeway', version: '0' },
+    ...more,
+  });
+}

@@ -1,0 +1,74 @@
+/**
+ * Owns the form of a result in the stateless era when it comes from a server with a handshake: what every result says
+ * there, what lists and resources say about caching, and what that era has no word for. Pure.
+ * Source: 2026-07-28 basic/index (Results), basic/patterns/caching, changelog.
+ */
+import { elementsOf, membersAt, membersOf, textOf, withMembers, withoutMembers, type Members } from './members.ts';
+import { SERVER_INFO_KEY } from './meta-keys.ts';
+import { slice, splice, type Edit } from './splice.ts';
+
+/** Methods whose results say for how long, and by whom, they may be kept. */
+const CACHEABLE: ReadonlySet<string> = new Set([
+  'tools/list',
+  'prompts/list',
+  'resources/list',
+  'resources/templates/list',
+  'resources/read',
+]);
+
+/** Not to be kept, and by nobody else: a server with a handshake has promised nothing. */
+export const UNCACHED = '"ttlMs":0,"cacheScope":"private"';
+const EXECUTION: ReadonlySet<string> = new Set(['execution']);
+
+/** The changes that make a result complete. `message`: the members of the response; `serverInfo`: raw JSON text. */
+export function completing(bytes: Buffer, message: Members, method: string, serverInfo: string | undefined): readonly Edit[] {
+  const result = membersOf(bytes, message, 'result');
+  if (!result) return [];
+  const added: string[] = [];
+  if (!result.of.has('resultType')) added.push('"resultType":"complete"');
+  if (CACHEABLE.has(method) && !result.of.has('ttlMs') && !result.of.has('cacheScope')) added.push(UNCACHED);
+  const meta = membersOf(bytes, result, '_meta');
+  const edits: Edit[] = [];
+  if (serverInfo !== undefined && !meta?.of.has(SERVER_INFO_KEY)) {
+    const info = `${JSON.stringify(SERVER_INFO_KEY)}:${serverInfo}`;
+    if (meta) edits.push(withMembers(meta, info));
+    else if (!result.of.has('_meta')) added.push(`"_meta":{${info}}`);
+  }
+  if (added.length > 0) edits.push(withMembers(result, added.join(',')));
+  if (method === 'tools/list') edits.push(...withoutExecution(bytes, result));
+  return edits;
+}
+
+/** Tools of this era have no `execution`. */
+function withoutExecution(bytes: Buffer, result: Members): readonly Edit[] {
+  return elementsOf(bytes, result, 'tools').flatMap(({ start }) => {
+    const tool = membersAt(bytes, start);
+    return tool ? withoutMembers(bytes, tool, EXECUTION) : [];
+  });
+}
+
+/** What a server said of itself when it shook hands, as `server/discover` says it; raw JSON text of the result. */
+export function discoverResult(handshake: string, version: string): string {
+  const bytes = Buffer.from(handshake);
+  const result = membersAt(bytes);
+  const capabilities = membersOf(bytes, result, 'capabilities');
+  const kept = capabilities ? withoutTasks(bytes, capabilities) : '{}';
+  const text = textOf(bytes, result, 'instructions');
+  const info = result?.of.get('serverInfo');
+  const members = [
+    '"resultType":"complete"',
+    `"supportedVersions":${JSON.stringify([version])}`,
+    `"capabilities":${kept}`,
+    ...(text === undefined ? [] : [`"instructions":${JSON.stringify(text)}`]),
+    UNCACHED,
+    ...(info ? [`"_meta":{${JSON.stringify(SERVER_INFO_KEY)}:${Buffer.from(slice(bytes, info)).toString()}}`] : []),
+  ];
+  return `{${members.join(',')}}`;
+}
+
+const TASKS: ReadonlySet<string> = new Set(['tasks']);
+
+function withoutTasks(bytes: Buffer, { span }: Members): string {
+  const text = Buffer.from(slice(bytes, span));
+  return splice(text, withoutMembers(text, membersAt(text)!, TASKS)).toString();
+}

@@ -1,0 +1,137 @@
+/**
+ * Owns requests of the stateless era (2026-07-28) over HTTP: one POST, one answer, which is JSON or a stream that lives as
+ * long as the request. Their headers and their metadata were checked before (protocol/classify.ts).
+ * Sources: 2026-07-28 basic/transports/streamable-http, basic/patterns/{mrtr,subscriptions}.
+ *
+ * Invariants: what this era does not know is refused without asking a server; events have no ids and nothing is resumed;
+ * a client that closes its stream cancels; `server/discover` is never refused with a status that makes a client take this
+ * bridge for an old one.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import {
+  asCausewayError,
+  CausewayError,
+  ERRORS,
+  openState,
+  oneLine,
+  slice,
+  SUBSCRIPTION_ID_KEY,
+  textOf,
+  type ModernMessage,
+  type RequestState,
+} from '@causeway/protocol';
+import type { EdgeContext, OpenStream } from '../context.ts';
+import { StatelessCall, type StatelessOrder } from '../session/stateless-call.ts';
+import { PostReply } from './post-reply.ts';
+import { refuse } from './refusal.ts';
+import type { Visit } from './visit.ts';
+
+/** Methods of the eras with sessions. */
+const REMOVED: ReadonlySet<string> = new Set([
+  'initialize',
+  'ping',
+  'logging/setLevel',
+  'resources/subscribe',
+  'resources/unsubscribe',
+  'tasks/list',
+  'tasks/result',
+]);
+const PARAM_HEADER = 'mcp-param-';
+
+/** Answers a message of the stateless era. Throws CausewayError for what is refused at once. */
+export function serveStateless(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse, message: ModernMessage): void {
+  const { frame } = message;
+  if (frame.kind === 'notification') {
+    res.writeHead(202, { 'content-length': 0, 'cache-control': 'no-store' }).end();
+    return;
+  }
+  const id = Buffer.from(slice(frame.bytes, frame.id!)).toString();
+  if (REMOVED.has(frame.method ?? '')) throw new CausewayError('request.method_unknown');
+  if (frame.method === 'server/discover') return void discover(edge, visit, res, id);
+  call(edge, res, id, orderOf(edge, visit, req, message));
+}
+
+function orderOf(edge: EdgeContext, visit: Visit, req: IncomingMessage, message: ModernMessage): StatelessOrder {
+  const { frame, meta, name } = message;
+  const { server, identity, share } = visit;
+  const headers = Object.entries(req.headers)
+    .filter(([header]) => header.startsWith(PARAM_HEADER))
+    .map(([header, value]): [string, string] => [header.slice(PARAM_HEADER.length), String(value)]);
+  const state = stateOf(edge, visit, message);
+  const lasts = frame.method === 'subscriptions/listen';
+  return {
+    ...{ server, identity, frame: { ...frame, bytes: oneLine(frame.bytes) }, meta: meta.span },
+    ...(share === undefined ? {} : { share }),
+    ...(name === undefined ? {} : { name }),
+    ...(headers.length === 0 ? {} : { headers: Object.fromEntries(headers) }),
+    ...(state === undefined ? {} : { state }),
+    ...(lasts ? {} : { deadline: edge.servers.deadline(server, 'start') + edge.servers.deadline(server, 'request') }),
+  };
+}
+
+/** Where an earlier round of the call stands. Throws `request.state`. */
+function stateOf(edge: EdgeContext, { server, identity }: Visit, { frame, params, name }: ModernMessage): RequestState | undefined {
+  if (!params.of.has('requestState')) return undefined;
+  const text = textOf(frame.bytes, params, 'requestState');
+  const audience = { identity, server, method: frame.method ?? '', name: name ?? '' };
+  const state = text === undefined ? undefined : openState(edge.key, text, audience, edge.clock.now());
+  if (!state) throw new CausewayError('request.state');
+  return state;
+}
+
+function call(edge: EdgeContext, res: ServerResponse, id: string, order: StatelessOrder): void {
+  const lasts = order.deadline === undefined;
+  const { streams } = edge.options;
+  const stateless = new StatelessCall(edge, order, {
+    message: (head, bytes) => reply.message(head, bytes),
+    accepted: () => reply.accepted(),
+    failed: (error) => reply.fail(error),
+    ended: () => reply.end(),
+  });
+  const reply = new PostReply(res, {
+    ids: [id],
+    stream: stateless.stream,
+    priming: false,
+    resumable: false,
+    accepted: false,
+    eager: false,
+    retry: streams.retry,
+    heartbeat: streams.heartbeat,
+    wheel: edge.wheel,
+    log: edge.log,
+    taken: (seq) => stateless.taken(seq),
+    left: () => stateless.leave(),
+    finished: () => stateless.end(),
+  });
+  if (lasts) untilLeave(edge, res, id, reply, stateless);
+  stateless.ask();
+}
+
+/** A subscription ends properly when this edge leaves: its client opens another one elsewhere. */
+function untilLeave(edge: EdgeContext, res: ServerResponse, id: string, reply: PostReply, stateless: StatelessCall): void {
+  const open: OpenStream = {
+    retire: async () => {
+      stateless.leave();
+      reply.conclude(
+        Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":{"resultType":"complete","_meta":{"${SUBSCRIPTION_ID_KEY}":${id}}}}`),
+      );
+    },
+  };
+  edge.streams.add(open);
+  res.once('close', () => edge.streams.delete(open));
+}
+
+async function discover(edge: EdgeContext, visit: Visit, res: ServerResponse, id: string): Promise<void> {
+  const { server, identity, share } = visit;
+  try {
+    const result = await edge.descriptions.get(edge, { server, identity, ...(share === undefined ? {} : { share }) });
+    if (res.destroyed) return;
+    const body = Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":${result}}`);
+    res.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length, 'cache-control': 'no-store' }).end(body);
+  } catch (error) {
+    const told = asCausewayError(error);
+    if (told.reason === 'internal') edge.log.error({ err: error, ref: told.ref }, 'discover failed');
+    const transient = ERRORS[told.reason].http >= 500;
+    refuse(res, transient ? told : new CausewayError('cluster.no_worker', { retryAfter: 2, ref: told.ref }), { log: edge.log, id });
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * Owns what this edge knows of what servers say of themselves: `server/discover` is answered from here, for a client that
+ * is refused it takes the whole bridge for an old one (WIRE §1.7).
+ *
+ * Invariants: a server is asked by one request at a time; what it said is told for a while after nobody can be asked;
+ * it is asked again when the workers that serve it are other ones.
+ */
+import { membersAt, MODERN_REVISION, ownMeta, readClientBody, slice, type CausewayError, type Identity } from '@causeway/protocol';
+import type { EdgeContext } from '../context.ts';
+import { StatelessCall } from './stateless-call.ts';
+
+/** Milliseconds for which it is told without asking, and told where nobody can be asked. */
+const FRESH = 60_000;
+const STALE = 10 * 60_000;
+/** Servers that are remembered. */
+const MOST = 1_000;
+
+interface Known {
+  readonly text: string;
+  readonly at: number;
+  readonly workers: string;
+}
+
+export interface Asker {
+  readonly server: string;
+  readonly identity: Identity;
+  readonly share?: Identity;
+}
+
+const QUESTION = Buffer.from(`{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":${ownMeta(MODERN_REVISION)}}}`);
+
+export class Descriptions {
+  readonly #known = new Map<string, Known>();
+  readonly #asking = new Map<string, Promise<string>>();
+
+  /** Raw JSON text of the result. Rejects with CausewayError where it was never known. */
+  async get(edge: EdgeContext, asker: Asker): Promise<string> {
+    const { server } = asker;
+    const known = this.#known.get(server);
+    const now = edge.clock.monotonic();
+    const workers = servedBy(edge, server);
+    if (known && now - known.at < FRESH && known.workers === workers) return known.text;
+    try {
+      return await (this.#asking.get(server) ?? this.#ask(edge, asker, workers));
+    } catch (error) {
+      if (known && now - known.at < STALE) return known.text;
+      throw error;
+    }
+  }
+
+  #ask(edge: EdgeContext, asker: Asker, workers: string): Promise<string> {
+    const asking = ask(edge, asker)
+      .then((text) => {
+        if (this.#known.size >= MOST) for (const oldest of this.#known.keys()) if (this.#known.delete(oldest)) break;
+        this.#known.set(asker.server, { text, at: edge.clock.monotonic(), workers });
+        return text;
+      })
+      .finally(() => this.#asking.delete(asker.server));
+    this.#asking.set(asker.server, asking);
+    return asking;
+  }
+}
+
+function servedBy(edge: EdgeContext, server: string): string {
+  const workers = [...edge.cluster.ledger.workers().values()].filter(({ servers }) => Object.hasOwn(servers, server));
+  return workers
+    .map(({ worker }) => worker)
+    .toSorted()
+    .join(' ');
+}
+
+function ask(edge: EdgeContext, asker: Asker): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const body = readClientBody(QUESTION);
+  if (body.kind !== 'single' || !body.frame.claim) throw new Error('the question is a request of the stateless era');
+  const { frame } = body;
+  const deadline = edge.servers.deadline(asker.server, 'start');
+  const call = new StatelessCall(
+    edge,
+    { ...asker, frame, meta: body.frame.claim, deadline },
+    {
+      message: (_head, bytes) => {
+        const result = membersAt(bytes)?.of.get('result');
+        if (result) resolve(Buffer.from(slice(bytes, result)).toString());
+        else reject(new Error('server/discover was answered by an error'));
+      },
+      accepted: () => undefined,
+      failed: (error: CausewayError) => reject(error),
+      ended: () => reject(new Error('server/discover was not answered')),
+    },
+  );
+  call.ask();
+  return promise.finally(() => call.end());
+}

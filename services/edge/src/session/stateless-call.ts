@@ -1,0 +1,181 @@
+/**
+ * Owns one request of the stateless era on its way: choosing a worker, asking it, and asking another where the first has
+ * certainly not taken it. A request that goes on with one that waits goes to the worker where that waits, and nowhere else.
+ *
+ * Invariants: one worker is asked at a time, the next only after a definite no; at most `ATTEMPTS` are asked; every
+ * request ends with its answer, its refusal, its deadline, or the loss of the worker.
+ */
+import { BusError, errorOf, place, type CallHead, type DownHead } from '@causeway/cluster';
+import { CausewayError, type Frame, type Identity, type Reason, type RequestState, type Span, type WorkerId } from '@causeway/protocol';
+import type { EdgeContext } from '../context.ts';
+import { frameHead } from './call.ts';
+import type { Exchange, Listener } from './exchange.ts';
+import { busFailure } from './failures.ts';
+
+const ATTEMPTS = 3;
+const ELSEWHERE: ReadonlySet<Reason> = new Set(['limit.worker', 'cluster.draining', 'cluster.unavailable']);
+
+export interface StatelessOrder {
+  readonly server: string;
+  readonly identity: Identity;
+  /** Whose share of the limits it takes. */
+  readonly share?: Identity;
+  readonly frame: Frame;
+  /** `params._meta`. */
+  readonly meta: Span;
+  readonly name?: string;
+  /** Values of its `Mcp-Param-` headers. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** It goes on with an earlier one. */
+  readonly state?: RequestState;
+  /** Milliseconds; absent: it is a subscription, and lasts. */
+  readonly deadline?: number;
+}
+
+/** What becomes of it. */
+export interface StatelessListener {
+  message(head: Extract<DownHead, { t: 'server' }>, bytes: Buffer): void;
+  /** The worker has taken it. */
+  accepted(): void;
+  failed(error: CausewayError): void;
+  /** Its stream is over without an answer. */
+  ended(): void;
+}
+
+export class StatelessCall implements Listener {
+  readonly #edge: EdgeContext;
+  readonly #order: StatelessOrder;
+  readonly #listener: StatelessListener;
+  readonly #exchange: Exchange;
+  readonly #refused = new Set<WorkerId>();
+  #worker: WorkerId | undefined;
+  #spoken = false;
+  #last: CausewayError | undefined;
+
+  constructor(edge: EdgeContext, order: StatelessOrder, listener: StatelessListener) {
+    this.#edge = edge;
+    this.#order = order;
+    this.#listener = listener;
+    this.#exchange = edge.exchanges.begin(this, order.deadline);
+  }
+
+  get stream(): string {
+    return this.#exchange.name;
+  }
+
+  /** Asks the next worker. */
+  ask(): void {
+    const worker = this.#choose();
+    if (!(typeof worker === 'string')) return this.#fail(worker);
+    this.#worker = worker;
+    const { cluster } = this.#edge;
+    const { frame, identity } = this.#order;
+    const { name: stream } = this.#exchange;
+    const control = cluster.subjects.callControl(worker, stream);
+    this.#exchange.follow({ owner: worker, control, identity, stream, after: 0 });
+    try {
+      this.#exchange.send(worker, cluster.subjects.call(worker), this.#head(), frame.bytes);
+    } catch (error) {
+      if (!(error instanceof BusError)) throw error;
+      this.#fail(busFailure(error));
+    }
+  }
+
+  /** The client's socket has taken everything up to `seq`. */
+  taken(seq: number): void {
+    this.#tell({ t: 'credit', seq });
+  }
+
+  /** The client has left: in this era that cancels. */
+  leave(): void {
+    this.#tell({ t: 'detach' });
+    this.end();
+  }
+
+  /** Nothing is waited for any more. */
+  end(): void {
+    this.#exchange.end();
+  }
+
+  receive(head: DownHead, body: Buffer): void {
+    if (head.t === 'no' && !this.#spoken) {
+      const error = errorOf(head);
+      if (!ELSEWHERE.has(error.reason) || this.#bound) return this.#fail(error);
+      this.#refused.add(this.#worker!);
+      this.#last = error;
+      return this.ask();
+    }
+    this.#spoken = true;
+    if (head.t === 'server') this.#listener.message(head, body);
+    else if (head.t === 'ok') this.#listener.accepted();
+    else if (head.t === 'no') this.#fail(errorOf(head));
+    else if (head.t === 'end') this.#listener.ended();
+  }
+
+  undelivered(): void {
+    const worker = this.#worker!;
+    this.#edge.opens.miss(worker);
+    this.#refused.add(worker);
+    if (this.#spoken) return this.#fail(new CausewayError('cluster.owner_lost'));
+    this.ask();
+  }
+
+  lost(why: 'deadline' | 'owner'): void {
+    this.#listener.failed(new CausewayError(why === 'owner' ? 'cluster.owner_lost' : 'server.deadline'));
+  }
+
+  /** The call that it goes on with waits at one worker. */
+  get #bound(): boolean {
+    return this.#order.state?.parked !== undefined;
+  }
+
+  #choose(): WorkerId | CausewayError {
+    const { cluster, opens, random } = this.#edge;
+    const { server, state } = this.#order;
+    const workers = cluster.ledger.workers();
+    const wanted = state?.worker;
+    if (wanted !== undefined && !this.#refused.has(wanted) && workers.get(wanted)?.left !== true && workers.has(wanted)) return wanted;
+    if (this.#bound) return new CausewayError('request.state');
+    if (this.#refused.size >= ATTEMPTS) return this.#last ?? new CausewayError('cluster.no_worker', { retryAfter: 2 });
+    const chosen = place({
+      server,
+      workers: workers.values(),
+      pending: (worker) => opens.count(worker),
+      except: this.#refused,
+      unreached: (worker) => opens.missed(worker),
+      random,
+    });
+    if (typeof chosen === 'object') return chosen.worker;
+    return this.#last ?? new CausewayError(chosen === 'full' ? 'limit.worker' : 'cluster.no_worker', { retryAfter: 2, facts: { server } });
+  }
+
+  #head(): CallHead {
+    const { server, identity, share, frame, meta, name, headers, state } = this.#order;
+    return {
+      t: 'call',
+      server,
+      identity,
+      stream: this.#exchange.name,
+      frame: frameHead(frame),
+      meta,
+      ...(share === undefined ? {} : { share }),
+      ...(name === undefined ? {} : { name }),
+      ...(headers === undefined ? {} : { headers }),
+      ...(state?.parked === undefined ? {} : { parked: state.parked }),
+      ...(state?.process === undefined ? {} : { process: state.process }),
+      ...(state === undefined ? {} : { inner: state.inner ?? '' }),
+    };
+  }
+
+  #tell(word: { readonly t: 'credit' | 'detach'; readonly seq?: number }): void {
+    if (this.#worker === undefined) return;
+    const { name: stream, to } = this.#exchange;
+    const control = this.#edge.cluster.subjects.callControl(this.#worker, stream);
+    this.#edge.exchanges.words.tell(control, { ...word, stream, to, identity: this.#order.identity });
+  }
+
+  #fail(error: CausewayError): void {
+    this.end();
+    this.#listener.failed(error);
+  }
+}

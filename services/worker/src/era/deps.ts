@@ -1,0 +1,16 @@
+/**
+ * Owns what the translations between the eras are given.
+ */
+import type { WorkerId } from '@causeway/protocol';
+import type { Clock, Wheel } from '@causeway/runtime';
+import type { ParkedCalls } from '../stateless/parked-calls.ts';
+import type { LegacyCall } from './modern-over-legacy.ts';
+
+export interface EraDeps {
+  readonly worker: WorkerId;
+  readonly clock: Clock;
+  readonly wheel: Wheel;
+  /** Of the whole cluster: seals the state between two rounds. */
+  readonly key: Uint8Array;
+  readonly parked: ParkedCalls<LegacyCall>;
+}

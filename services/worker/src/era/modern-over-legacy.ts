@@ -1,0 +1,212 @@
+/**
+ * Owns one call of a client without a session to a server with a handshake, whose child it holds alone, for what such a
+ * server says in the middle of a call names no call: its questions make the call wait, as "parked", for the client's next
+ * request, which answers them; its logs are this call's.
+ * Source: WIRE §3.3; 2026-07-28 basic/patterns/mrtr.
+ *
+ * Invariants: the client is asked only what it has declared; each round has a name of its own, good for once; a call
+ * that waits holds its child, within a time; after anything but the server's own answer the child serves nobody again.
+ */
+import {
+  allRequired,
+  ASKING_METHODS,
+  CausewayError,
+  completing,
+  inputRequired,
+  isInputKind,
+  isObject,
+  mayAsk,
+  membersAt,
+  membersOf,
+  sealState,
+  splice,
+  valueAt,
+  type Frame,
+  type InputRequest,
+  type Members,
+} from '@causeway/protocol';
+import { answerAlone } from '../pool/answer-alone.ts';
+import type { Lease } from '../pool/lease.ts';
+import type { Pool } from '../pool/pool.ts';
+import { serverInfoOf } from '../pool/greet.ts';
+import { audienceOf, forLegacy, type StatelessRequest } from '../stateless/request.ts';
+import type { ParkedCall } from '../stateless/parked-calls.ts';
+import { CallInUse } from './call.ts';
+import type { EraDeps } from './deps.ts';
+import { Questions } from './questions.ts';
+
+/** Milliseconds in which questions that a server asks at the same time come together. */
+const TOGETHER = 15;
+
+export class LegacyCall implements ParkedCall {
+  readonly #deps: EraDeps;
+  readonly #pool: Pool;
+  readonly #use: CallInUse;
+  readonly #questions: Questions;
+  /** The client's latest request of this call. */
+  #request: StatelessRequest;
+  #cancelAsking: (() => void) | undefined;
+  /** The name under which it waits. */
+  #parked: string | undefined;
+  /** The server's answer, where it came before the client did. */
+  #early: Frame | undefined;
+
+  constructor(deps: EraDeps, pool: Pool, lease: Lease, request: StatelessRequest) {
+    this.#deps = deps;
+    this.#pool = pool;
+    this.#request = request;
+    const { requestTimeout: deadline } = request.server;
+    this.#use = new CallInUse({ lease, wheel: deps.wheel, deadline, identity: request.head.identity });
+    this.#questions = new Questions(lease.process);
+  }
+
+  get identity(): CallInUse['identity'] {
+    return this.#use.identity;
+  }
+
+  /** Sends the request to the server. */
+  begin(): void {
+    const { process } = this.#use;
+    const request = this.#request;
+    this.#use.run(request.response, () => this.#left());
+    process.holder = (frame) => this.#heard(frame);
+    const id = process.begin({
+      answered: (frame) => this.#answered(frame),
+      progress: (frame) => this.#request.response.progress(frame),
+      failed: (error) => this.#failed(error),
+    });
+    this.#use.began(id);
+    try {
+      process.write(forLegacy(request, id));
+    } catch (error) {
+      this.#failed(error as CausewayError);
+    }
+  }
+
+  /** The client has come back with answers. */
+  resume(request: StatelessRequest): void {
+    this.#parked = undefined;
+    this.#pool.park(this.#use.process, false);
+    this.#request = request;
+    if (this.#early) return this.#tell(this.#early);
+    this.#use.run(request.response, () => this.#left());
+    this.#questions.answer(request.body, membersOf(request.body, request.params, 'inputResponses'));
+    // What was not answered is asked for again, and nothing else.
+    if (this.#questions.size > 0) this.#ask();
+  }
+
+  expire(): void {
+    this.#parked = undefined;
+    this.#giveUp('the client did not come back');
+  }
+
+  /** This worker shuts down: the client will find nobody. */
+  abandon(error: CausewayError): void {
+    this.#request.response.fail(error);
+    this.#giveUp('shutting down');
+  }
+
+  #answered(frame: Frame): void {
+    this.#cancelAsking?.();
+    // It answered although it was asking: what it asked is void.
+    this.#use.end(this.#questions.size === 0 ? 'sound' : 'doubtful');
+    if (this.#parked === undefined) this.#tell(frame);
+    else this.#early = frame;
+  }
+
+  /** Gives the client the server's answer. */
+  #tell(frame: Frame): void {
+    const { response, method, meta } = this.#request;
+    const { bytes } = frame;
+    const message = membersAt(bytes)!;
+    const id = { span: frame.id!, bytes: response.id };
+    if (!message.of.has('error')) {
+      const edits = completing(bytes, message, method, serverInfoOf(this.#use.process.greeting));
+      return response.answer(splice(bytes, [id, ...edits]));
+    }
+    const error = membersOf(bytes, message, 'error');
+    const code = error?.of.get('code');
+    const number = code && valueAt(bytes, code);
+    if (number === -32042) return this.#urlFirst(bytes, error, meta.capabilities);
+    const edits = number === -32002 && code ? [id, { span: code, bytes: Buffer.from('-32602') }] : [id];
+    response.answer(splice(bytes, edits), number === -32601 ? 404 : undefined);
+  }
+
+  /** The server wants something done at a URL before the call is made again. */
+  #urlFirst(bytes: Buffer, error: Members | undefined, capabilities: StatelessRequest['meta']['capabilities']): void {
+    const data = membersOf(bytes, error, 'data')?.of.get('elicitations');
+    const listed = data ? valueAt(bytes, data) : [];
+    const requests = (Array.isArray(listed) ? listed : [])
+      .filter(isObject)
+      .map(({ url, message }, at): [string, InputRequest] => [
+        `elicitation-${at + 1}`,
+        { method: 'elicitation/create', params: { mode: 'url', url, message } },
+      ]);
+    const asked = requests.filter(([, request]) => mayAsk(capabilities, request));
+    if (asked.length > 0) return this.#request.response.result(inputRequired(Object.fromEntries(asked), undefined));
+    this.#request.response.fail(new CausewayError('request.capability', { required: { elicitation: { url: {} } } }));
+  }
+
+  /** Something that names no request: it is this call's. */
+  #heard(frame: Frame): void {
+    if (frame.kind === 'request') return this.#asked(frame);
+    if (frame.method === 'notifications/message') {
+      const level = membersOf(frame.bytes, membersAt(frame.bytes), 'params')?.of.get('level');
+      this.#request.response.logged(frame, level && valueAt(frame.bytes, level));
+    } else if (frame.method === 'notifications/cancelled') {
+      this.#questions.withdraw(frame);
+    }
+  }
+
+  #asked(frame: Frame): void {
+    const asks = isInputKind(frame.method ?? '') && ASKING_METHODS.has(this.#request.method) && this.#parked === undefined;
+    if (!asks || !this.#questions.add(frame)) return answerAlone(this.#use.process, frame);
+    this.#cancelAsking?.();
+    this.#cancelAsking = this.#deps.wheel.after(TOGETHER, () => this.#ask());
+  }
+
+  /** Asks the client what it can be asked, or ends the call if that is nothing. */
+  #ask(): void {
+    if (this.#use.over || this.#questions.size === 0) return;
+    const { meta, response } = this.#request;
+    const refused = this.#questions.refuse((question) => !mayAsk(meta.capabilities, question));
+    if (this.#questions.size > 0) return this.#park();
+    this.#giveUp('the client cannot be asked');
+    response.fail(new CausewayError('request.capability', { required: allRequired(refused) }));
+  }
+
+  #park(): void {
+    const request = this.#request;
+    const { clock, key, parked, worker } = this.#deps;
+    const patience = request.server.pool.parked;
+    const name = this.#pool.park(this.#use.process, true) ? parked.add(this, patience) : undefined;
+    if (name === undefined) {
+      this.#giveUp('too many calls wait');
+      return request.response.fail(new CausewayError('limit.parked', { retryAfter: 1 }));
+    }
+    this.#parked = name;
+    this.#use.rest();
+    const state = sealState(key, { worker, parked: name, expires: clock.now() + patience }, audienceOf(request));
+    request.response.result(inputRequired(this.#questions.requests, state));
+  }
+
+  #left(): void {
+    // The answer of a round has been given: the next one comes by another request.
+    if (this.#parked !== undefined || this.#use.over) return;
+    this.#giveUp('the client left');
+  }
+
+  #failed(error: CausewayError): void {
+    this.#cancelAsking?.();
+    if (this.#parked !== undefined) this.#deps.parked.take(this.#parked);
+    this.#use.end('doubtful');
+    this.#request.response.fail(error);
+  }
+
+  #giveUp(reason: string): void {
+    this.#cancelAsking?.();
+    if (this.#parked !== undefined) this.#deps.parked.take(this.#parked);
+    this.#questions.giveUp();
+    this.#use.abandon(reason);
+  }
+}

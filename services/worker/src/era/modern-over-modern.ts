@@ -1,0 +1,93 @@
+/**
+ * Owns one call of a client without a session to a server of the same era: the message passes as it is, under an id and
+ * a token that are unique at the child, which others may use at the same time.
+ * Source: WIRE §3.4; 2026-07-28 basic/patterns/mrtr.
+ *
+ * Invariants: a call that wants logs holds its child alone, for nothing else tells whose logs they are; a state that the
+ * server gives goes to the client sealed, with the name of the child, and comes back to the server as it was.
+ */
+import {
+  type CausewayError,
+  membersAt,
+  membersOf,
+  sealState,
+  splice,
+  textOf,
+  valueAt,
+  type Edit,
+  type Frame,
+  type Members,
+} from '@causeway/protocol';
+import type { Lease } from '../pool/lease.ts';
+import { audienceOf, forModern, type StatelessRequest } from '../stateless/request.ts';
+import { CallInUse } from './call.ts';
+import type { EraDeps } from './deps.ts';
+
+/** Errors of the era's own that refuse a request as a whole: what HTTP says of them. */
+const STATUS: ReadonlyMap<unknown, number> = new Map([
+  [-32601, 404],
+  [-32020, 400],
+  [-32021, 400],
+  [-32022, 400],
+]);
+
+/** Sends the request to the server; every outcome is told to its response. */
+export function callModern(deps: EraDeps, lease: Lease, request: StatelessRequest): void {
+  const { head, response, server } = request;
+  const { process } = lease;
+  const use = new CallInUse({ lease, wheel: deps.wheel, deadline: server.requestTimeout, identity: head.identity });
+  // What it may still log must not reach the next one.
+  use.run(response, () => use.abandon('the client left', process.holder ? 'doubtful' : 'sound'));
+  process.holder = request.meta.logLevel === undefined ? undefined : (frame) => logged(request, frame);
+  const failed = (error: CausewayError): void => {
+    use.end('doubtful');
+    response.fail(error);
+  };
+  const id = process.begin({
+    answered: (frame) => {
+      use.end('sound');
+      answer(deps, request, process.id, frame);
+    },
+    progress: (frame) => response.progress(frame),
+    failed,
+  });
+  use.began(id);
+  try {
+    process.write(forModern(request, id));
+  } catch (error) {
+    failed(error as CausewayError);
+  }
+}
+
+function answer(deps: EraDeps, request: StatelessRequest, process: string, frame: Frame): void {
+  const { response } = request;
+  const { bytes } = frame;
+  const message = membersAt(bytes);
+  const id: Edit = { span: frame.id!, bytes: response.id };
+  const code = membersOf(bytes, message, 'error')?.of.get('code');
+  if (code) return response.answer(splice(bytes, [id]), STATUS.get(valueAt(bytes, code)));
+  response.answer(splice(bytes, [id, ...sealing(deps, request, process, bytes, membersOf(bytes, message, 'result'))]));
+}
+
+/** The server's state in the envelope that brings it back here. */
+function sealing(
+  { clock, key, worker }: EraDeps,
+  request: StatelessRequest,
+  process: string,
+  bytes: Buffer,
+  result: Members | undefined,
+): readonly Edit[] {
+  if (textOf(bytes, result, 'resultType') !== 'input_required') return [];
+  const inner = textOf(bytes, result, 'requestState');
+  const span = result?.of.get('requestState');
+  if (inner === undefined || !span) return [];
+  const expires = clock.now() + request.server.pool.parked;
+  const state = sealState(key, { worker, process, inner, expires }, audienceOf(request));
+  return [{ span, bytes: Buffer.from(JSON.stringify(state)) }];
+}
+
+function logged({ response }: StatelessRequest, frame: Frame): void {
+  if (frame.method !== 'notifications/message') return;
+  const level = membersOf(frame.bytes, membersAt(frame.bytes), 'params')?.of.get('level');
+  response.logged(frame, level && valueAt(frame.bytes, level));
+}

@@ -1,0 +1,72 @@
+/**
+ * Owns how a child of a pool is greeted before it serves anybody: the handshake of its era, in the name of the bridge.
+ * Source: 2025-11-25 basic/lifecycle; 2026-07-28 server/discover.
+ */
+import { CausewayError, membersAt, membersOf, MODERN_REVISION, ownMeta } from '@causeway/protocol';
+import { resultOf, type PooledProcess } from './pooled-process.ts';
+
+/** Everything that a client could declare: so a server lists the same to all, and each request's own client is asked no more than it declared. */
+const CAPABILITIES = { elicitation: { form: {}, url: {} }, sampling: { tools: {} }, roots: {} };
+const INITIALIZE = JSON.stringify({
+  protocolVersion: '2025-11-25',
+  capabilities: CAPABILITIES,
+  clientInfo: { name: 'causeway', version: '0' },
+});
+
+export const LISTS = ['tools', 'prompts', 'resources'] as const;
+export type List = (typeof LISTS)[number];
+
+/** Shakes hands. Rejects with CausewayError `server.start_failed`, or how the child ended. */
+export async function greet(child: PooledProcess): Promise<void> {
+  if (child.era === 'modern') {
+    child.greeting = granted(await child.ask('server/discover', `{"_meta":${ownMeta(MODERN_REVISION)}}`).then(resultOf));
+    const lists = listChanges(child.greeting);
+    if (Object.keys(lists).length > 0) listen(child, lists);
+    return;
+  }
+  child.greeting = granted(await child.ask('initialize', INITIALIZE).then(resultOf));
+  child.say({ method: 'notifications/initialized' });
+  // Each request chooses what it wants to hear; the child is to say everything.
+  if (capabilitiesOf(child.greeting).has('logging')) await child.ask('logging/setLevel', '{"level":"debug"}');
+}
+
+/** Opens a subscription in the bridge's own name, which lasts as long as the child or until it is cancelled. Gives its id. */
+export function listen(child: PooledProcess, notifications: object): number {
+  const ended = (): void => undefined;
+  const id = child.begin({ answered: ended, failed: ended });
+  const params = `{"notifications":${JSON.stringify(notifications)},"_meta":${ownMeta(MODERN_REVISION)}}`;
+  child.tell(Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":"subscriptions/listen","params":${params}}`));
+  return id;
+}
+
+/** The changes of lists that a server announces, as a subscription names them. */
+export function listChanges(greeting: string): Readonly<Record<string, true>> {
+  const { capabilities } = JSON.parse(greeting) as { readonly capabilities?: Readonly<Record<string, { readonly listChanged?: unknown }>> };
+  const lists = LISTS.filter((list) => capabilities?.[list]?.listChanged === true);
+  return Object.fromEntries(lists.map((list) => [`${list}ListChanged`, true as const]));
+}
+
+/** Whether a server tells of changes of single resources. */
+export function tellsOfResources(greeting: string): boolean {
+  const { capabilities } = JSON.parse(greeting) as { readonly capabilities?: { readonly resources?: { readonly subscribe?: unknown } } };
+  return capabilities?.resources?.subscribe === true;
+}
+
+function granted(result: string | undefined): string {
+  if (result === undefined) throw new CausewayError('server.start_failed', { message: 'The MCP server refused to begin.' });
+  return result;
+}
+
+/** Names of what a server declared in its greeting. */
+function capabilitiesOf(greeting: string): ReadonlySet<string> {
+  const bytes = Buffer.from(greeting);
+  const members = membersOf(bytes, membersAt(bytes), 'capabilities');
+  return new Set(members?.of.keys());
+}
+
+/** Raw JSON text of what a server with a handshake calls itself. */
+export function serverInfoOf(greeting: string): string | undefined {
+  const bytes = Buffer.from(greeting);
+  const span = membersAt(bytes)?.of.get('serverInfo');
+  return span && bytes.toString('utf8', span.start, span.end);
+}

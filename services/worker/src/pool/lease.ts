@@ -1,0 +1,36 @@
+/**
+ * Owns the words about the use of a pooled child.
+ */
+import type { PooledProcess } from './pooled-process.ts';
+import type { StartedProcess } from './start-process.ts';
+
+/** How a use went: whether the child is as it was before. */
+export type Outcome = 'sound' | 'doubtful';
+
+export interface Lease {
+  readonly process: PooledProcess;
+  /** The use is over. Idempotent. */
+  end(outcome: Outcome): void;
+}
+
+export interface LeaseWish {
+  /** Nobody else may use it meanwhile. */
+  readonly exclusive: boolean;
+  /** The one of this name, while it is there. */
+  readonly prefer?: string | undefined;
+}
+
+/** A child as its pool sees it. */
+export interface Member {
+  readonly process: PooledProcess;
+  readonly stop: StartedProcess['stop'];
+  readonly leases: Set<Lease>;
+  exclusive: boolean;
+  parked: boolean;
+  /** A use of it went doubtfully: it serves those that use it, and nobody after them. */
+  retired: boolean;
+  idleSince: number;
+  cancelIdle: () => void;
+}
+
+export const isIdle = ({ leases }: Member): boolean => leases.size === 0;

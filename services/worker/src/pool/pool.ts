@@ -1,0 +1,242 @@
+/**
+ * Owns the children of one server, one era and one scope of sharing that serve requests without a session: who uses
+ * which, how many there are, and when one is good enough to be used again.
+ *
+ * Invariants: a child is held alone or shared, never both; every use ends with a word on how it went, and after a
+ * doubtful one the child serves nobody again; there are never more than `max`; one that was idle for long is asked
+ * whether it lives before it is used; some children stay free of calls that wait for their clients, so that those cannot
+ * block the pool.
+ */
+import type { ServerConfig } from '@causeway/config';
+import { asCausewayError, CausewayError, MODERN_REVISION, ownMeta, type Identity } from '@causeway/protocol';
+import { isIdle, type Lease, type LeaseWish, type Member } from './lease.ts';
+import type { Era, Hearing, PooledProcess } from './pooled-process.ts';
+import { startProcess, type ProcessDeps } from './start-process.ts';
+import { Waiting } from './waiting.ts';
+
+export interface PoolDeps extends ProcessDeps {
+  readonly now: () => number;
+  /** Something was said that names no request. */
+  readonly heard: Hearing;
+  /** It has no children any more and nobody waits. */
+  readonly empty: () => void;
+}
+
+export interface PoolOrder {
+  readonly server: ServerConfig;
+  readonly era: Era;
+  readonly share: Identity | undefined;
+}
+
+/** Uses that one shared child may have at once. */
+const SHARED = 64;
+/** Milliseconds of idleness after which a child is asked first, and that it is given for its answer. */
+const STALE = 60_000;
+const HEALTH = 2_000;
+const HEALTH_QUESTION: Readonly<Record<Era, readonly [method: string, params: string]>> = {
+  legacy: ['ping', '{}'],
+  modern: ['server/discover', `{"_meta":${ownMeta(MODERN_REVISION)}}`],
+};
+/** Children that calls which wait for their clients must leave to others. */
+const HEADROOM = 1;
+
+export class Pool {
+  readonly order: PoolOrder;
+  readonly #deps: PoolDeps;
+  readonly #members = new Map<PooledProcess, Member>();
+  readonly #starting = new Set<AbortController>();
+  readonly #examined = new Set<Member>();
+  readonly #waiting: Waiting<LeaseWish, Lease>;
+  #closed: CausewayError | undefined;
+
+  constructor(deps: PoolDeps, order: PoolOrder) {
+    this.#deps = deps;
+    this.order = order;
+    this.#waiting = new Waiting(deps.wheel);
+  }
+
+  /** A child to use. Rejects with CausewayError: how it could not be started, `server.busy` when none became free. */
+  async lease(wish: LeaseWish): Promise<Lease> {
+    if (this.#closed) throw this.#closed;
+    if (!this.#deps.mayAct()) throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
+    const free = this.#offer(wish);
+    if (free) return free;
+    const lease = this.#waiting.add(wish);
+    this.#grow();
+    return lease;
+  }
+
+  /** How many children there are, those that start included. */
+  get size(): number {
+    return this.#members.size + this.#starting.size;
+  }
+
+  /** Since when the child that was idle for longest is, in monotonic milliseconds; `undefined`: none is. */
+  get idleSince(): number | undefined {
+    return this.#oldest()?.idleSince;
+  }
+
+  /** Any child's greeting. */
+  get greeting(): string | undefined {
+    const [first] = this.#members.keys();
+    return first?.greeting;
+  }
+
+  /** Keeps children ready: as many as the server is to have warm. */
+  warm(): void {
+    while (this.size < this.order.server.warm && !this.#closed) this.#start();
+  }
+
+  /** The call on this child waits for its client from now on, or does not any more. `false`: too many do already. */
+  park(process: PooledProcess, parked: boolean): boolean {
+    const member = this.#members.get(process);
+    if (!member) return false;
+    const others = [...this.#members.values()].filter((one) => one !== member && one.parked).length;
+    if (parked && others >= this.order.server.pool.max - HEADROOM) return false;
+    member.parked = parked;
+    return true;
+  }
+
+  /** Lets go of the child that was idle for longest; resolves when its place is free. */
+  async shrink(): Promise<void> {
+    const oldest = this.#oldest();
+    if (oldest) await this.#discard(oldest);
+  }
+
+  /** Ends every child; nothing is given out any more. */
+  async close(why: CausewayError): Promise<void> {
+    this.#closed = why;
+    for (const starting of this.#starting) starting.abort(why);
+    this.#waiting.refuseAll(why);
+    await Promise.all([...this.#members.values()].map((member) => this.#discard(member, why)));
+  }
+
+  #oldest(): Member | undefined {
+    return [...this.#members.values()].filter(isIdle).toSorted((one, other) => one.idleSince - other.idleSince)[0];
+  }
+
+  /** A child that can be used now. One that was idle for long is examined, for whoever waits. */
+  #offer(wish: LeaseWish): Lease | undefined {
+    const usable = [...this.#members.values()].filter((member) =>
+      wish.exclusive ? isIdle(member) : !member.exclusive && !member.retired && member.leases.size < SHARED,
+    );
+    const stale = (member: Member): boolean => isIdle(member) && this.#deps.now() - member.idleSince >= STALE;
+    const preferred = usable.find(({ process }) => process.id === wish.prefer);
+    const member = preferred && !stale(preferred) ? preferred : usable.find((one) => !stale(one));
+    if (member) return this.#use(member, wish.exclusive);
+    if (usable[0]) void this.#examine(usable[0]);
+    return undefined;
+  }
+
+  #use(member: Member, exclusive: boolean): Lease {
+    member.cancelIdle();
+    member.exclusive = exclusive;
+    const lease: Lease = {
+      process: member.process,
+      end: (outcome) => {
+        if (!member.leases.delete(lease)) return;
+        member.process.holder = undefined;
+        member.parked = false;
+        const once = this.order.server.sharing === 'per-request' && this.order.era === 'legacy';
+        member.retired ||= outcome === 'doubtful' || once;
+        if (isIdle(member) && member.retired) void this.#discard(member);
+        else if (isIdle(member)) this.#rest(member);
+        this.#serve();
+      },
+    };
+    member.leases.add(lease);
+    return lease;
+  }
+
+  /** Starts as many children as are waited for, within the maximum. */
+  #grow(): void {
+    const coming = (): number => this.#starting.size + this.#examined.size;
+    while (!this.#closed && coming() < this.#waiting.size && this.size < this.order.server.pool.max) this.#start();
+  }
+
+  #start(): void {
+    const { server, era, share } = this.order;
+    const abandon = new AbortController();
+    this.#starting.add(abandon);
+    const order = { server, era, share, hears: this.#deps.heard, lost: (one: PooledProcess) => this.#lost(one), signal: abandon.signal };
+    startProcess(this.#deps, order).then(
+      (started) => {
+        this.#starting.delete(abandon);
+        const member: Member = {
+          ...started,
+          leases: new Set(),
+          exclusive: false,
+          parked: false,
+          retired: false,
+          idleSince: this.#deps.now(),
+          cancelIdle: () => undefined,
+        };
+        this.#members.set(started.process, member);
+        if (this.#closed) return void this.#discard(member, this.#closed);
+        this.#rest(member);
+        this.#serve();
+      },
+      (error: unknown) => {
+        this.#starting.delete(abandon);
+        this.#failed(error);
+      },
+    );
+  }
+
+  /** One start fewer than are waited for: somebody is told why, unless another child will become free for it. */
+  #failed(error: unknown): void {
+    const told = asCausewayError(error);
+    if (told.reason === 'internal') this.#deps.log.error({ err: error }, 'child of a pool not started');
+    if (!told.reason.startsWith('limit.') || this.#members.size === 0) this.#waiting.refuseFirst(told);
+    this.#vanish();
+  }
+
+  /** Whoever has waited longest gets what is free. */
+  #serve(): void {
+    this.#waiting.serve((wish) => this.#offer(wish));
+    this.#grow();
+  }
+
+  #rest(member: Member): void {
+    member.exclusive = false;
+    member.idleSince = this.#deps.now();
+    member.cancelIdle();
+    const { pool, warm } = this.order.server;
+    member.cancelIdle = this.#deps.wheel.after(pool.idle, () => {
+      if (isIdle(member) && this.#members.size > warm) void this.#discard(member);
+    });
+  }
+
+  /** Asks a child that was idle for long whether it lives; any answer is life. */
+  async #examine(member: Member): Promise<void> {
+    this.#examined.add(member);
+    const lease = this.#use(member, true);
+    const { process } = member;
+    const cancel = this.#deps.wheel.after(HEALTH, () => process.end(new CausewayError('server.deadline')));
+    const [method, params] = HEALTH_QUESTION[process.era];
+    const lives = await process.ask(method, params).then(
+      () => true,
+      () => false,
+    );
+    cancel();
+    this.#examined.delete(member);
+    lease.end(lives ? 'sound' : 'doubtful');
+  }
+
+  #lost(process: PooledProcess): void {
+    const member = this.#members.get(process);
+    if (member) void this.#discard(member);
+  }
+
+  async #discard(member: Member, why?: CausewayError): Promise<void> {
+    if (!this.#members.delete(member.process)) return;
+    member.cancelIdle();
+    await member.stop(why);
+    this.#serve();
+    this.#vanish();
+  }
+
+  #vanish(): void {
+    if (this.size === 0 && this.#waiting.size === 0) this.#deps.empty();
+  }
+}

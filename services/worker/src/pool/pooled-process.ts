@@ -1,0 +1,170 @@
+/**
+ * Owns one child that serves requests of many callers, one after the other or at once: the ids under which it is asked,
+ * who waits for what it says, and when it is not read.
+ *
+ * Invariants: an id is used once in the life of a child, so no caller ever hears another's answer; whoever waits is
+ * told once, by the answer or by the child's end; what names no request goes to the one that holds the child alone, or
+ * to nobody; reasons not to read it are a set.
+ */
+import { CausewayError, FrameFault, membersAt, readServerLine, refusedAnswer, slice, type Frame, type Span } from '@causeway/protocol';
+import type { Child, ChildExit } from '../child/child.ts';
+import { exitFacts } from '../session/outcome.ts';
+import { answerAlone } from './answer-alone.ts';
+
+export type Era = 'legacy' | 'modern';
+
+/** Whoever waits for the answer to one request. */
+export interface Asking {
+  answered(frame: Frame): void;
+  /** Progress under its id, or undefined where it wants none. */
+  progress?(frame: Frame): void;
+  failed(error: CausewayError): void;
+}
+
+/** Hears what names no request: questions, logs, changes. */
+export type Hearing = (frame: Frame, process: PooledProcess) => void;
+
+export class PooledProcess {
+  /** Names it in request states and in its mark. */
+  readonly id: string;
+  readonly era: Era;
+  /** Raw JSON text of the result that it greeted with: of initialize, or of server/discover. */
+  greeting = '';
+  readonly #child: () => Child | undefined;
+  readonly #asking = new Map<number, Asking>();
+  readonly #unread = new Set<object>();
+  /** The pool hears everything that names no request. */
+  readonly #pool: Hearing;
+  /** Who holds it alone. */
+  holder: Hearing | undefined;
+  #next = 1;
+  #over: CausewayError | undefined;
+
+  constructor(id: string, era: Era, child: () => Child | undefined, pool: Hearing) {
+    this.id = id;
+    this.era = era;
+    this.#child = child;
+    this.#pool = pool;
+  }
+
+  /** Nothing is running on it. */
+  get quiet(): boolean {
+    return this.#asking.size === 0;
+  }
+
+  /** Registers who waits; its id is to be used for the request, and for its progress. */
+  begin(asking: Asking): number {
+    const id = this.#next++;
+    this.#asking.set(id, asking);
+    return id;
+  }
+
+  /** Nobody waits for that answer any more. */
+  forget(id: number): void {
+    this.#asking.delete(id);
+  }
+
+  /** Throws `server.busy` where it does not read, or how it ended. */
+  write(bytes: Uint8Array): void {
+    if (this.#over) throw this.#over;
+    if (!this.#child()?.write(bytes)) throw new CausewayError('server.busy', { retryAfter: 1 });
+  }
+
+  /** Writes what needs no answer, if it listens. */
+  tell(bytes: Uint8Array): void {
+    if (!this.#over) this.#child()?.write(bytes);
+  }
+
+  say(message: object): void {
+    this.tell(Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...message })));
+  }
+
+  /** A request of the bridge's own; `params` is raw JSON text. Resolves with any answer. Rejects with CausewayError. */
+  ask(method: string, params: string): Promise<Frame> {
+    const { promise, resolve, reject } = Promise.withResolvers<Frame>();
+    const id = this.begin({ answered: resolve, failed: reject });
+    try {
+      this.write(Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`));
+    } catch (error) {
+      this.forget(id);
+      reject(error);
+    }
+    return promise;
+  }
+
+  /** The server may stop working at it. */
+  cancel(id: number, reason: string): void {
+    this.say({ method: 'notifications/cancelled', params: { requestId: id, reason } });
+  }
+
+  /** It is not read while anybody wants that. */
+  pause(why: object): void {
+    this.#unread.add(why);
+    this.#child()?.pause();
+  }
+
+  resume(why: object): void {
+    if (this.#unread.delete(why) && this.#unread.size === 0) this.#child()?.resume();
+  }
+
+  /** One line of its stdout. */
+  line(bytes: Buffer): void {
+    const frame = read(bytes);
+    if (!frame) return this.#refused(bytes);
+    if (frame.kind === 'response') return this.#answered(frame);
+    if (frame.method === 'notifications/progress') return this.#find(frame, frame.progressToken)?.progress?.(frame);
+    this.#pool(frame, this);
+    if (this.holder) this.holder(frame, this);
+    else if (frame.kind === 'request') answerAlone(this, frame);
+  }
+
+  /** The child is gone, or broken for good: nobody waits for it any more. */
+  end(error: CausewayError): void {
+    this.#over ??= error;
+    const waiting = [...this.#asking.values()];
+    this.#asking.clear();
+    for (const asking of waiting) asking.failed(error);
+  }
+
+  exited(exit: ChildExit): void {
+    this.end(new CausewayError('server.exited', { facts: exitFacts(exit) }));
+  }
+
+  #answered(frame: Frame): void {
+    const asking = this.#find(frame, frame.id);
+    if (asking) this.forget(Number(Buffer.from(slice(frame.bytes, frame.id!)).toString('latin1')));
+    asking?.answered(frame);
+  }
+
+  /** A line that is no JSON-RPC; where it was meant as an answer, its caller waits no longer. */
+  #refused(line: Buffer): void {
+    this.#child()?.noise(line);
+    const id = refusedAnswer(line);
+    const asking = id && this.#find({ bytes: line }, id);
+    if (!asking) return;
+    this.forget(Number(Buffer.from(slice(line, id)).toString('latin1')));
+    asking.failed(new CausewayError('server.reply_invalid'));
+  }
+
+  #find({ bytes }: Pick<Frame, 'bytes'>, span: Span | undefined): Asking | undefined {
+    if (!span || span.end - span.start > 15) return undefined;
+    const text = bytes.toString('latin1', span.start, span.end);
+    return /^[1-9][0-9]*$/.test(text) ? this.#asking.get(Number(text)) : undefined;
+  }
+}
+
+/** `undefined` for what is no JSON-RPC message. */
+function read(line: Buffer): Frame | undefined {
+  try {
+    return readServerLine(line);
+  } catch (error) {
+    if (error instanceof FrameFault) return undefined;
+    throw error;
+  }
+}
+
+/** Raw JSON text of an answer's result; `undefined` for an error. */
+export function resultOf(answer: Frame): string | undefined {
+  const span = membersAt(answer.bytes)?.of.get('result');
+  return span && Buffer.from(slice(answer.bytes, span)).toString();
+}

@@ -1,0 +1,95 @@
+/**
+ * Owns all pools of a worker: which children may be shared by whom, and giving up what is idle where a place is needed.
+ *
+ * Invariants: a child serves one scope for all its life, so what one identity left in it no other meets, unless the
+ * server is configured to be shared; an idle child is given up before a claim is refused for want of a place.
+ */
+import type { AdmitOptions, Claim, Permit } from '@causeway/cluster';
+import type { ServerConfig } from '@causeway/config';
+import { CausewayError, type Frame, type Identity } from '@causeway/protocol';
+import { Pool, type PoolDeps } from './pool.ts';
+import type { Era } from './pooled-process.ts';
+
+export interface PoolsDeps extends Omit<PoolDeps, 'heard' | 'empty'> {
+  /** A child said something that names no request. */
+  readonly heard: (pool: Pool, frame: Frame) => void;
+}
+
+/** For whom a request is served. */
+export interface Beneficiary {
+  readonly identity: Identity;
+  readonly share: Identity | undefined;
+}
+
+/** Reasons for which giving up an idle child may help. */
+const FULL: ReadonlySet<string> = new Set(['limit.worker', 'limit.total', 'limit.server', 'limit.identity']);
+
+export class Pools {
+  readonly #deps: PoolsDeps;
+  readonly #pools = new Map<string, Pool>();
+  /** Closing pools whose children are not gone yet. */
+  readonly #closing = new Set<Promise<void>>();
+
+  constructor(deps: PoolsDeps) {
+    this.#deps = { ...deps, admit: this.makingRoom(deps.admit) };
+  }
+
+  /** The children of a server that whoever asks may use. */
+  of(server: ServerConfig, era: Era, { identity, share }: Beneficiary): Pool {
+    const shared = server.sharing === 'shared';
+    const key = `${era} ${shared ? '*' : identity} ${server.name}`;
+    const known = this.#pools.get(key);
+    if (known) return known;
+    const deps: PoolDeps = {
+      ...this.#deps,
+      heard: (frame) => this.#deps.heard(pool, frame),
+      empty: () => {
+        if (this.#pools.get(key) === pool && pool.size === 0) this.#pools.delete(key);
+      },
+    };
+    const pool: Pool = new Pool(deps, { server, era, share: shared ? undefined : share });
+    this.#pools.set(key, pool);
+    return pool;
+  }
+
+  /** Raw JSON text with which any child of the server greeted. */
+  greeting(server: ServerConfig, era: Era): string | undefined {
+    for (const { order, greeting } of this.#pools.values()) {
+      if (order.server === server && order.era === era && greeting !== undefined) return greeting;
+    }
+    return undefined;
+  }
+
+  /** `admit`, which gives up an idle child and asks again before it refuses for want of a place. */
+  makingRoom(admit: PoolsDeps['admit']): (claim: Claim, options: AdmitOptions) => Promise<Permit> {
+    return async (claim, options) => {
+      try {
+        return await admit(claim, options);
+      } catch (error) {
+        if (!(error instanceof CausewayError) || !FULL.has(error.reason)) throw error;
+        const pool = this.#idlest(error.reason === 'limit.server' ? claim.server : undefined);
+        if (!pool) throw error;
+        await pool.shrink();
+        return admit(claim, options);
+      }
+    };
+  }
+
+  /** Ends every child; what is asked later begins anew. Resolves when they are gone. */
+  async discard(why: CausewayError): Promise<void> {
+    const pools = [...this.#pools.values()];
+    this.#pools.clear();
+    for (const pool of pools) {
+      const closed = pool.close(why).finally(() => this.#closing.delete(closed));
+      this.#closing.add(closed);
+    }
+    await Promise.all(this.#closing);
+  }
+
+  #idlest(server: string | undefined): Pool | undefined {
+    const idle = [...this.#pools.values()].filter(
+      ({ order, idleSince }) => idleSince !== undefined && (server === undefined || order.server.name === server),
+    );
+    return idle.toSorted((one, other) => (one.idleSince ?? 0) - (other.idleSince ?? 0))[0];
+  }
+}

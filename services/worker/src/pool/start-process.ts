@@ -1,0 +1,109 @@
+/**
+ * Owns how a child of a pool begins and what it holds until it is gone: a place under the limits, the child, its
+ * greeting. Whatever fails on the way gives everything back.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Permit } from '@causeway/cluster';
+import type { ServerConfig } from '@causeway/config';
+import { CausewayError, type Identity, type SessionToken } from '@causeway/protocol';
+import type { Log, Wheel } from '@causeway/runtime';
+import type { Child } from '../child/child.ts';
+import type { SessionDeps } from '../session/deps.ts';
+import { greet } from './greet.ts';
+import { PooledProcess, type Era, type Hearing } from './pooled-process.ts';
+
+export interface ProcessDeps extends Pick<SessionDeps, 'admit' | 'limitsOf' | 'attempt' | 'startChild' | 'mayAct'> {
+  readonly wheel: Wheel;
+  readonly log: Log;
+  /** The marks of these children: as long as one is among them, nobody takes its child for one that was left behind. */
+  readonly marks: Set<string>;
+}
+
+export interface ProcessOrder {
+  readonly server: ServerConfig;
+  readonly era: Era;
+  /** Whose share of the limits it takes. */
+  readonly share: Identity | undefined;
+  readonly hears: Hearing;
+  /** It ended, or broke, by itself. */
+  readonly lost: (process: PooledProcess) => void;
+  readonly signal: AbortSignal;
+}
+
+export interface StartedProcess {
+  readonly process: PooledProcess;
+  /** Ends the child and gives its place back; resolves when it is gone. Idempotent, never rejects. */
+  readonly stop: (error?: CausewayError) => Promise<void>;
+}
+
+/** Rejects with CausewayError `limit.*`, `server.*`, `cluster.unavailable`, and the signal's reason. */
+export async function startProcess(deps: ProcessDeps, order: ProcessOrder): Promise<StartedProcess> {
+  const { server, share, signal } = order;
+  let started: StartedProcess | undefined;
+  const permit = await deps.admit(
+    { server: server.name, limits: deps.limitsOf(server), ...(share === undefined ? {} : { identity: share }) },
+    { signal, revoked: () => void started?.stop() },
+  );
+  try {
+    started = await launch(deps, order, permit);
+    return started;
+  } catch (error) {
+    permit.release();
+    throw error;
+  }
+}
+
+async function launch(deps: ProcessDeps, order: ProcessOrder, permit: Permit): Promise<StartedProcess> {
+  const { server, era, signal } = order;
+  const id = randomBytes(12).toString('base64url');
+  using attempt = deps.attempt(server.name);
+  let child: Child | undefined;
+  const process = new PooledProcess(id, era, () => child, order.hears);
+  const lose = (): void => {
+    attempt.failed();
+    order.lost(process);
+  };
+  deps.marks.add(id);
+  const listeners = {
+    line: (line: Buffer) => process.line(line),
+    broken: (why: string) => {
+      process.end(new CausewayError('server.broken', { facts: { why } }));
+      lose();
+    },
+    exit: (exit: Parameters<PooledProcess['exited']>[0]) => {
+      process.exited(exit);
+      lose();
+    },
+  };
+  const leave = async (): Promise<void> => {
+    await child?.stop({ gentle: false });
+    deps.marks.delete(id);
+    permit.release();
+  };
+  let gone: Promise<void> | undefined;
+  const stop = (error = new CausewayError('session.ended')): Promise<void> => {
+    process.end(error);
+    gone ??= leave();
+    return gone;
+  };
+  let cancel = (): void => undefined;
+  try {
+    child = await deps.startChild({ token: id as SessionToken, epoch: 1 }, server, listeners, signal);
+    cancel = deps.wheel.after(server.startTimeout, () => process.end(new CausewayError('server.start_timeout')));
+    await greet(process);
+    attempt.succeeded();
+    return { process, stop };
+  } catch (error) {
+    attempt.failed();
+    await stop();
+    throw asStartFailure(error);
+  } finally {
+    cancel();
+  }
+}
+
+/** Nobody's request was on it yet: whatever ended it, nothing was executed. */
+function asStartFailure(error: unknown): unknown {
+  if (!(error instanceof CausewayError) || (error.reason !== 'server.exited' && error.reason !== 'server.broken')) return error;
+  return new CausewayError('server.start_failed', { facts: error.facts, ref: error.ref });
+}

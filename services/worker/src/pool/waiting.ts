@@ -1,0 +1,63 @@
+/**
+ * Owns the requests that wait for a child: in their order, bounded in number, each for a bounded time.
+ * Invariant: each is settled once, and whoever was refused is given nothing afterwards.
+ */
+import { CausewayError } from '@causeway/protocol';
+import type { Wheel } from '@causeway/runtime';
+
+/** Requests that may wait, and milliseconds that each may. */
+const MOST = 1_024;
+const PATIENCE = 30_000;
+
+interface Waiter<W, T> {
+  readonly wish: W;
+  readonly give: (thing: T) => void;
+  readonly refuse: (error: CausewayError) => void;
+}
+
+export class Waiting<W, T> {
+  readonly #wheel: Wheel;
+  readonly #waiters = new Set<Waiter<W, T>>();
+
+  constructor(wheel: Wheel) {
+    this.#wheel = wheel;
+  }
+
+  get size(): number {
+    return this.#waiters.size;
+  }
+
+  /** Resolves with what is given. Rejects with CausewayError: `server.busy` when there are too many, or it took too long. */
+  async add(wish: W): Promise<T> {
+    if (this.#waiters.size >= MOST) throw new CausewayError('server.busy', { retryAfter: 1 });
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const settle =
+      <A>(end: (value: A) => void) =>
+      (value: A): void => {
+        cancel();
+        if (this.#waiters.delete(waiter)) end(value);
+      };
+    const waiter: Waiter<W, T> = { wish, give: settle(resolve), refuse: settle(reject) };
+    const cancel = this.#wheel.after(PATIENCE, () => waiter.refuse(new CausewayError('server.busy', { retryAfter: 1 })));
+    this.#waiters.add(waiter);
+    return promise;
+  }
+
+  /** Offers to each in turn; `undefined`: there is nothing for that one. */
+  serve(offer: (wish: W) => T | undefined): void {
+    for (const waiter of [...this.#waiters]) {
+      const thing = offer(waiter.wish);
+      if (thing !== undefined) waiter.give(thing);
+    }
+  }
+
+  /** Tells the one that has waited longest. */
+  refuseFirst(error: CausewayError): void {
+    const [first] = this.#waiters;
+    first?.refuse(error);
+  }
+
+  refuseAll(error: CausewayError): void {
+    for (const { refuse } of [...this.#waiters]) refuse(error);
+  }
+}

@@ -1,0 +1,99 @@
+/**
+ * Owns what a worker serves with: how its sessions are built, the door for requests without one, and what both share,
+ * which is places, children, the eras of servers, and the account of what runs.
+ */
+import { encode, type Cluster, type NewRecord, type OpenHead, type StoredSession } from '@causeway/cluster';
+import { CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
+import type { Log } from '@causeway/runtime';
+import type { Capacity } from './capacity.ts';
+import { createBreaker, type Breaker } from './child/breaker.ts';
+import { EdgeWatch } from './edges.ts';
+import { openEras, type ErasDeps } from './era/eras.ts';
+import type { Machine } from './machine.ts';
+import type { WorkerOptions } from './options.ts';
+import type { SessionDeps } from './session/deps.ts';
+import { Session } from './session/session.ts';
+import { depsOfSessions } from './session-ports.ts';
+import { StatelessDoor } from './stateless/door.ts';
+import type { Tenure } from './tenure.ts';
+import { Vigil } from './vigil.ts';
+
+/** Stands for the session in the mark of a probed child. */
+export const PROBE = { token: 'probe' as SessionToken, epoch: 1 };
+
+export interface ServingDeps {
+  readonly cluster: Cluster;
+  readonly id: WorkerId;
+  readonly options: WorkerOptions;
+  /** This worker's record as it began. */
+  readonly first: NewRecord;
+  readonly capacity: Capacity;
+  readonly tenure: Tenure;
+  readonly machine: Machine;
+  /** Of the whole cluster. */
+  readonly key: Uint8Array;
+  /** The marks of children that belong to no session. */
+  readonly marks: Set<string>;
+  readonly reply: SessionDeps['reply'];
+  readonly log: Log;
+}
+
+/** The facts of a session that is to be built: from its opening, or from its record. */
+type BuiltSession = Pick<OpenHead, 'server' | 'session' | 'identity' | 'transport' | 'share'> & {
+  readonly epoch: number;
+  readonly created: number;
+};
+
+export interface Serving {
+  /** For requests without a session. */
+  readonly door: StatelessDoor;
+  readonly edges: EdgeWatch;
+  /** A session, not begun yet; `from`: the record of the one that is taken over. Throws CausewayError. */
+  readonly build: (facts: BuiltSession, from?: StoredSession) => Session;
+}
+
+/** What is opened is left to `stack`. */
+export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Serving {
+  const { cluster, id, options, capacity, tenure, machine, log, reply } = deps;
+  const { clock, wheel, random } = machine;
+  const now = (): number => clock.monotonic();
+  const breaker = createBreaker({ now, random });
+  const eras = stack.use(openEras(erasDeps(deps, breaker)));
+  const ping = (edge: string, to: string): void => cluster.bus.publish(to, encode({ t: 'ping' }), cluster.subjects.edgeLost(id, edge));
+  const edges = stack.use(new EdgeWatch(wheel, ping));
+  const vigil = stack.use(new Vigil({ records: cluster.sessions, wheel, log, sessions: () => capacity.sessions }));
+  const shared = depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, machine, breaker });
+  const door = new StatelessDoor({ ...shared, ...deps, servers: options.servers, eras, clock, wheel, now });
+  capacity.onLost(() => void door.close(new CausewayError('cluster.owner_lost')));
+  const sessionDeps: SessionDeps = { ...shared, admit: door.pools.makingRoom((claim, how) => shared.admit(claim, how)) };
+  return {
+    door,
+    edges,
+    build: (facts, from) => {
+      if (!tenure.held) throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
+      return buildSession(facts, sessionDeps, deps, from);
+    },
+  };
+}
+
+function erasDeps({ cluster, first, machine, tenure, log }: ServingDeps, breaker: Breaker): ErasDeps {
+  return {
+    ...{ wheel: machine.wheel, log, served: first.servers },
+    start: (server, listeners, signal) => machine.start(PROBE, server, listeners, signal),
+    attempt: (server) => breaker.attempt(server),
+    others: () => [...cluster.ledger.workers().values()].filter(({ worker }) => worker !== first.worker),
+    update: (change) => tenure.update(change),
+  };
+}
+
+/** A session, not begun yet. Throws `server.unknown`. */
+function buildSession(facts: BuiltSession, deps: SessionDeps, { options, machine, log }: ServingDeps, from?: StoredSession): Session {
+  const { clock, wheel } = machine;
+  const { servers } = options;
+  const server = Object.hasOwn(servers, facts.server) ? servers[facts.server] : undefined;
+  if (!server) throw new CausewayError('server.unknown');
+  const { session: token, identity, share, transport, epoch, created } = facts;
+  const named = log.child({ server: server.name, session: token.slice(0, 8) });
+  const opening = { token, identity, server, transport, epoch, created, clock, wheel, log: named };
+  return new Session(deps, share === undefined ? opening : { ...opening, share }, from);
+}

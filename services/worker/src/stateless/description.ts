@@ -1,0 +1,29 @@
+/**
+ * Owns what a server says of itself, as `server/discover` tells it: taken from a child that has greeted, and from a new
+ * one where none has.
+ * Source: 2026-07-28 server/discover; WIRE §1.8: only revisions that would be accepted are listed.
+ */
+import { discoverResult, membersAt, MODERN_REVISION, splice } from '@causeway/protocol';
+import type { Pool } from '../pool/pool.ts';
+import type { Pools } from '../pool/pools.ts';
+
+/** Raw JSON text of the result. Rejects with CausewayError where no child could be had. */
+export async function describe(pools: Pools, pool: Pool): Promise<string> {
+  const { server, era } = pool.order;
+  const greeting = pools.greeting(server, era) ?? (await greetingOf(pool));
+  return era === 'legacy' ? discoverResult(greeting, MODERN_REVISION) : passedOn(greeting);
+}
+
+async function greetingOf(pool: Pool): Promise<string> {
+  const lease = await pool.lease({ exclusive: pool.order.era === 'legacy' });
+  const { greeting } = lease.process;
+  lease.end('sound');
+  return greeting;
+}
+
+/** A server may speak more revisions than are carried. */
+function passedOn(greeting: string): string {
+  const bytes = Buffer.from(greeting);
+  const span = membersAt(bytes)?.of.get('supportedVersions');
+  return span ? splice(bytes, [{ span, bytes: Buffer.from(JSON.stringify([MODERN_REVISION])) }]).toString() : greeting;
+}

@@ -1,0 +1,181 @@
+/**
+ * Owns the requests of the stateless era at this worker: each is given a response, a child that suits it, and the way of
+ * its server's era.
+ *
+ * Invariants: a request belongs to no session and holds nothing after its answer but, while it waits for its client, its
+ * child; every one is answered once; while the worker shuts down nothing is begun.
+ */
+import { encode, offer, type CallHead, type ChangedHead, type Cluster, type ControlHead } from '@causeway/cluster';
+import type { Config } from '@causeway/config';
+import { asCausewayError, CausewayError, membersAt, membersOf, valueAt, type Frame, type LogLevel } from '@causeway/protocol';
+import type { EraDeps } from '../era/deps.ts';
+import type { Eras } from '../era/eras.ts';
+import { LegacyCall } from '../era/modern-over-legacy.ts';
+import { callModern } from '../era/modern-over-modern.ts';
+import { LISTS, type List } from '../pool/greet.ts';
+import type { Pool } from '../pool/pool.ts';
+import { Pools, type PoolsDeps } from '../pool/pools.ts';
+import type { SessionDeps } from '../session/deps.ts';
+import { describe } from './description.ts';
+import { Listens } from './listen.ts';
+import { ParkedCalls } from './parked-calls.ts';
+import { readRequest, type StatelessRequest } from './request.ts';
+import { Response, type ResponseDeps } from './response.ts';
+import { ToolHeaders } from './tool-headers.ts';
+
+export interface DoorDeps extends ResponseDeps, Omit<EraDeps, 'parked'>, Omit<PoolsDeps, 'heard'> {
+  readonly cluster: Cluster;
+  readonly servers: Config['servers'];
+  readonly eras: Eras;
+  readonly calls: SessionDeps['calls'];
+  readonly draining: () => boolean;
+}
+
+/** Milliseconds after which a request that still waits for its child is said to be accepted, so that its reader is kept warm. */
+const SLOW = 1_000;
+
+export class StatelessDoor {
+  readonly #deps: DoorDeps & EraDeps;
+  readonly #running = new Map<string, Response>();
+  readonly #listens: Listens;
+  readonly #parked: ParkedCalls<LegacyCall>;
+  readonly #tools = new ToolHeaders();
+  readonly pools: Pools;
+
+  constructor(deps: DoorDeps) {
+    this.#parked = new ParkedCalls(deps.wheel);
+    this.#deps = { ...deps, parked: this.#parked };
+    this.#listens = new Listens(deps.wheel);
+    this.pools = new Pools({ ...deps, heard: (pool, frame) => this.#heard(pool, frame) });
+  }
+
+  /** A request; `to`: where its edge listens. */
+  call(head: CallHead, body: Buffer, to: string): void {
+    const { calls, servers, draining, reply } = this.#deps;
+    const known = this.#running.get(head.stream);
+    // An edge that heard nothing asks again: it is running.
+    if (known) return reply(to, { t: 'ok' });
+    const { meta, params } = readRequest(head, body);
+    const response = this.#response(head, body, meta.logLevel, to);
+    try {
+      const server = Object.hasOwn(servers, head.server) ? servers[head.server] : undefined;
+      if (!server) throw new CausewayError('server.unknown');
+      if (draining()) throw new CausewayError('cluster.draining', { retryAfter: 1 });
+      calls.assertRoom(0, head.share);
+      calls.hold(response, head.share);
+      const request = { server, head, body, method: head.frame.method ?? '', meta, params, response };
+      this.#serve(request).catch((error: unknown) => this.#fail(response, error));
+    } catch (error) {
+      this.#fail(response, error);
+    }
+  }
+
+  /** A word about the stream of a response. */
+  control(stream: string, head: ControlHead, reply: string | undefined): void {
+    const response = this.#running.get(stream);
+    if (response) response.control(head, reply);
+    else if (head.t === 'attach') this.#deps.reply(reply, { t: 'no', reason: 'cluster.owner_lost' });
+  }
+
+  /** A frame of a response reached nobody. */
+  lost(stream: string, attachment: number, seq: number): void {
+    this.#running.get(stream)?.lost(attachment, seq);
+  }
+
+  /** Another worker's child has noticed a change. */
+  changed({ server, list }: ChangedHead): void {
+    this.#tools.forget(server);
+    this.#listens.changed(server, list);
+  }
+
+  /** The bus is back. */
+  resume(): void {
+    for (const response of this.#running.values()) response.resume();
+  }
+
+  /** Subscriptions end, and what waits for its client is given up; resolves when what runs is answered. */
+  async drain(): Promise<void> {
+    this.#listens.close();
+    for (const call of this.#parked.takeAll()) call.expire();
+    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+  }
+
+  /** Ends everything: the worker goes, or may not act any more. Resolves when no child is left. */
+  async close(why: CausewayError): Promise<void> {
+    this.#listens.close();
+    for (const call of this.#parked.takeAll()) call.expire();
+    await this.pools.discard(why);
+  }
+
+  #response(head: CallHead, body: Buffer, logLevel: LogLevel | undefined, to: string): Response {
+    const response: Response = new Response(this.#deps, { head, body, logLevel, to }, () => {
+      this.#running.delete(head.stream);
+      this.#deps.calls.release(response, head.share);
+    });
+    this.#running.set(head.stream, response);
+    return response;
+  }
+
+  async #serve(request: StatelessRequest): Promise<void> {
+    const { head, method, response, server } = request;
+    if (head.parked !== undefined) return this.#goOn(head.parked, request);
+    const slow = this.#deps.wheel.after(SLOW, () => response.accepted());
+    try {
+      const era = (await this.#deps.eras.modern(server)) ? 'modern' : 'legacy';
+      const pool = this.pools.of(server, era, { identity: head.identity, share: head.share });
+      if (method === 'server/discover') return response.result(await describe(this.pools, pool));
+      if (method === 'subscriptions/listen') return await this.#listens.open(request, pool);
+      await this.#run(request, pool);
+    } finally {
+      slow();
+    }
+  }
+
+  async #run(request: StatelessRequest, pool: Pool): Promise<void> {
+    const { head, meta, method, response } = request;
+    const legacy = pool.order.era === 'legacy';
+    const lease = await pool.lease({ exclusive: legacy || meta.logLevel !== undefined, prefer: head.process });
+    try {
+      if (method === 'tools/call') await this.#tools.check(request, lease.process);
+      // Its client may have left while a child was started.
+      if (response.answered) return lease.end('sound');
+    } catch (error) {
+      lease.end('sound');
+      throw error;
+    }
+    if (legacy) new LegacyCall(this.#deps, pool, lease, request).begin();
+    else callModern(this.#deps, lease, request);
+  }
+
+  #goOn(parked: string, request: StatelessRequest): void {
+    const call = this.#parked.take(parked);
+    if (call?.identity !== request.head.identity) throw new CausewayError('request.state');
+    call.resume(request);
+  }
+
+  #fail(response: Response, error: unknown): void {
+    if (!(error instanceof CausewayError)) this.#deps.log.error({ err: error }, 'request of the stateless era not served');
+    response.fail(asCausewayError(error));
+  }
+
+  /** What a child says without being asked. */
+  #heard(pool: Pool, frame: Frame): void {
+    const { bytes, method = '' } = frame;
+    const [, list, what] = method.split('/');
+    if (what === 'list_changed' && (LISTS as readonly string[]).includes(list ?? '')) return this.#announce(pool, list as List);
+    if (method !== 'notifications/resources/updated') return;
+    const params = membersOf(bytes, membersAt(bytes), 'params');
+    if (params) this.#listens.updated(pool, valueAt(bytes, params.span) as Readonly<Record<string, unknown>>);
+  }
+
+  /** Subscriptions may be open at any worker that serves the same server. */
+  #announce({ order }: Pool, list: List): void {
+    const { cluster, worker } = this.#deps;
+    const head: ChangedHead = { t: 'changed', server: order.server.name, list };
+    this.changed(head);
+    for (const [other, { servers }] of cluster.ledger.workers()) {
+      if (other !== worker && Object.hasOwn(servers, head.server))
+        offer(() => cluster.bus.publish(cluster.subjects.changed(other), encode(head)));
+    }
+  }
+}

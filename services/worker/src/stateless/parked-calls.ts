@@ -1,0 +1,55 @@
+/**
+ * Owns the calls of this worker that wait for their clients to answer what a server has asked.
+ *
+ * Invariants: a call that waits is taken up once, whatever comes twice, for its name is good for one round; it waits
+ * for a bounded time; there is a bound on their number, over all and for each identity.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Identity } from '@causeway/protocol';
+import type { Wheel } from '@causeway/runtime';
+
+/** Calls that wait at one worker, and of one identity. */
+const MOST = 1_024;
+const MOST_OF_ONE = 256;
+
+export interface ParkedCall {
+  readonly identity: Identity;
+  /** Its client did not come back in time. */
+  expire(): void;
+}
+
+export class ParkedCalls<C extends ParkedCall> {
+  readonly #wheel: Wheel;
+  readonly #calls = new Map<string, { readonly call: C; readonly cancel: () => void }>();
+
+  constructor(wheel: Wheel) {
+    this.#wheel = wheel;
+  }
+
+  get size(): number {
+    return this.#calls.size;
+  }
+
+  /** The name under which the call is found for `patience` milliseconds; `undefined`: too many wait already. */
+  add(call: C, patience: number): string | undefined {
+    const own = [...this.#calls.values()].filter((one) => one.call.identity === call.identity).length;
+    if (this.#calls.size >= MOST || own >= MOST_OF_ONE) return undefined;
+    const name = randomBytes(12).toString('base64url');
+    const cancel = this.#wheel.after(patience, () => this.take(name)?.expire());
+    this.#calls.set(name, { call, cancel });
+    return name;
+  }
+
+  /** Takes it out: whoever asks for the same name later finds nothing. */
+  take(name: string): C | undefined {
+    const found = this.#calls.get(name);
+    found?.cancel();
+    this.#calls.delete(name);
+    return found?.call;
+  }
+
+  /** Those that wait, taken out. */
+  takeAll(): readonly C[] {
+    return [...this.#calls.keys()].map((name) => this.take(name)!);
+  }
+}

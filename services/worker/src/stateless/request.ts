@@ -1,0 +1,68 @@
+/**
+ * Owns what is known of one request of the stateless era while it is served, and the bytes in which a server of either
+ * era is given it. Pure.
+ */
+import type { CallHead } from '@causeway/cluster';
+import type { ServerConfig } from '@causeway/config';
+import {
+  legacyMeta,
+  membersAt,
+  membersOf,
+  readMeta,
+  splice,
+  withoutMembers,
+  type Edit,
+  type Members,
+  type RequestMeta,
+  type StateAudience,
+} from '@causeway/protocol';
+import type { Response } from './response.ts';
+
+export interface StatelessRequest {
+  readonly server: ServerConfig;
+  readonly head: CallHead;
+  readonly body: Buffer;
+  readonly method: string;
+  readonly meta: RequestMeta;
+  /** The members of `params`. */
+  readonly params: Members;
+  readonly response: Response;
+}
+
+/** What of a request can be read before it has a response. Throws CausewayError `request.envelope`. */
+export function readRequest(head: CallHead, body: Buffer): Pick<StatelessRequest, 'meta' | 'params'> {
+  const params = membersOf(body, membersAt(body), 'params');
+  if (!params || !head.frame.id || head.meta.end > body.length)
+    throw new Error('the envelope of a stateless request says where its parts lie');
+  return { meta: readMeta({ kind: 'request', bytes: body, id: head.frame.id, claim: head.meta }), params };
+}
+
+/** To what the state between two rounds of this call is bound. */
+export const audienceOf = ({ head, method, server }: StatelessRequest): StateAudience => ({
+  identity: head.identity,
+  server: server.name,
+  method,
+  name: head.name ?? '',
+});
+
+const ROUND: readonly string[] = ['requestState', 'inputResponses'];
+
+/** For a server with a handshake, under the id that it knows: nothing of the envelope, nothing of rounds. */
+export function forLegacy({ head, body, meta, params, response }: StatelessRequest, id: number): Buffer {
+  const text = legacyMeta(meta, response.wantsProgress ? id : undefined);
+  const gone = new Set(text === undefined ? ['_meta', ...ROUND] : ROUND);
+  const edits: Edit[] = [{ span: head.frame.id!, bytes: Buffer.from(String(id)) }, ...withoutMembers(body, params, gone)];
+  if (text !== undefined) edits.push({ span: meta.span, bytes: Buffer.from(text) });
+  return splice(body, edits);
+}
+
+/** For a server of the stateless era: its own state in the place of ours. */
+export function forModern({ head, body, params }: StatelessRequest, id: number): Buffer {
+  const number = Buffer.from(String(id));
+  const edits: Edit[] = [{ span: head.frame.id!, bytes: number }];
+  if (head.frame.progressToken) edits.push({ span: head.frame.progressToken, bytes: number });
+  const state = params.of.get('requestState');
+  if (state && head.inner !== undefined && head.inner !== '') edits.push({ span: state, bytes: Buffer.from(JSON.stringify(head.inner)) });
+  else if (state && head.inner === '') edits.push(...withoutMembers(body, params, new Set(['requestState'])));
+  return splice(body, edits);
+}

@@ -1,0 +1,237 @@
+/**
+ * Owns one HTTP response to a request of the stateless era, as its worker sees it: the stream that carries it, the
+ * client's own id and token, and whether its reader keeps up.
+ *
+ * Invariants: it is answered exactly once, and nothing is said after that; an error that means "not executed" is told as
+ * a refusal while nothing was sent, so that the edge can choose the status; a reader that does not move is let go.
+ */
+import { encode, verdictOf, type CallHead, type Cluster, type ControlHead, type DownHead } from '@causeway/cluster';
+import { CausewayError, ERRORS, errorResponse, isLoud, oneLine, slice, splice, type Frame, type LogLevel } from '@causeway/protocol';
+import type { Log, Wheel } from '@causeway/runtime';
+import { STALL } from '../session/readers.ts';
+import { Stream } from '../session/stream.ts';
+import type { FrameFacts, StreamLimits, StreamPorts } from '../session/stream-ports.ts';
+
+export interface ResponseDeps {
+  readonly cluster: Pick<Cluster, 'bus' | 'subjects'>;
+  readonly worker: Parameters<Cluster['subjects']['callLost']>[0];
+  readonly charge: StreamPorts['charge'];
+  readonly streamLimits: StreamLimits;
+  readonly maxMessage: number;
+  readonly reply: (to: string | undefined, head: DownHead) => void;
+  readonly wheel: Wheel;
+  readonly log: Log;
+}
+
+/** What the request that it answers has said. */
+export interface Asked {
+  readonly head: CallHead;
+  readonly body: Buffer;
+  readonly logLevel: LogLevel | undefined;
+  /** Where its edge listens. */
+  readonly to: string;
+}
+
+export interface ResponseEvents {
+  /** Its reader is gone, or does not read: nobody waits for the answer any more. */
+  left(): void;
+  /** Its reader lags, or has caught up. */
+  lags(yes: boolean): void;
+}
+
+export class Response {
+  readonly logLevel: LogLevel | undefined;
+  readonly identity: string;
+  readonly #deps: ResponseDeps;
+  readonly #stream: Stream;
+  readonly #id: Buffer;
+  readonly #token: Buffer | undefined;
+  readonly #ended: () => void;
+  readonly #gone = Promise.withResolvers<void>();
+  #events: ResponseEvents | undefined;
+  #answered = false;
+  #over = false;
+  #lagging = false;
+  #seen = 0;
+  #cancelStall: () => void = () => undefined;
+
+  /** `over`: nothing is kept of it any more. */
+  constructor(deps: ResponseDeps, { head, body, logLevel, to }: Asked, over: () => void) {
+    const { bus, subjects } = deps.cluster;
+    this.#deps = deps;
+    this.#ended = over;
+    this.logLevel = logLevel;
+    this.identity = head.identity;
+    this.#id = Buffer.from(slice(body, head.frame.id!));
+    this.#token = head.frame.progressToken && Buffer.from(slice(body, head.frame.progressToken));
+    const publish: StreamPorts['publish'] = (address, word, bytes, stream, seq) => {
+      const lost = subjects.callLost(deps.worker, stream.name, stream.attachment, seq);
+      bus.publish(address, bytes ? encode(word, bytes) : encode(word), lost);
+    };
+    this.#stream = new Stream(head.stream, 'call', { publish, charge: deps.charge }, deps.streamLimits);
+    this.#stream.attach(to, 0);
+  }
+
+  get name(): string {
+    return this.#stream.name;
+  }
+
+  /** The client's id, raw JSON. */
+  get id(): Buffer {
+    return this.#id;
+  }
+
+  /** Progress is wanted. */
+  get wantsProgress(): boolean {
+    return this.#token !== undefined;
+  }
+
+  /** Nothing was sent yet: the status can still be chosen. */
+  get untouched(): boolean {
+    return this.#stream.newest === 0;
+  }
+
+  get answered(): boolean {
+    return this.#answered;
+  }
+
+  /** Resolves when nothing is kept of it any more. */
+  get ended(): Promise<void> {
+    return this.#gone.promise;
+  }
+
+  follow(events: ResponseEvents): void {
+    this.#events = events;
+  }
+
+  /** The request is taken, and will be a while. */
+  accepted(): void {
+    if (this.untouched && this.#stream.to !== undefined) this.#deps.reply(this.#stream.to, { t: 'ok' });
+  }
+
+  /** Progress of the server for this call. */
+  progress({ bytes, progressToken }: Frame): void {
+    if (this.#token && progressToken) this.notify(splice(bytes, [{ span: progressToken, bytes: this.#token }]), { dispensable: 1 });
+  }
+
+  /** A log message, if the client wants such. */
+  logged(frame: Frame, level: unknown): void {
+    if (this.logLevel !== undefined && isLoud(level, this.logLevel)) this.notify(frame.bytes, { dispensable: 'log' });
+  }
+
+  notify(bytes: Buffer, facts: FrameFacts = {}): void {
+    if (this.#answered || bytes.length > this.#deps.maxMessage) return;
+    this.#stream.append(oneLine(bytes), false, facts);
+    this.#balance();
+  }
+
+  /** The one answer; `bytes` carry the client's id already. */
+  answer(bytes: Buffer, status?: number): void {
+    if (this.#answered) return;
+    if (bytes.length > this.#deps.maxMessage) return this.fail(new CausewayError('server.reply_too_large'));
+    this.#answered = true;
+    this.#stream.append(oneLine(bytes), true, status === undefined || !this.untouched ? {} : { status });
+    this.#settle();
+  }
+
+  /** The answer with this result; raw JSON text. */
+  result(text: string): void {
+    this.answer(Buffer.from(`{"jsonrpc":"2.0","id":${this.#id.toString()},"result":${text}}`));
+  }
+
+  fail(error: CausewayError): void {
+    if (this.#answered) return;
+    const { to } = this.#stream;
+    if (this.untouched && to !== undefined && ERRORS[error.reason].http !== 200) {
+      this.#answered = true;
+      this.#deps.reply(to, verdictOf(error));
+      this.#stream.detach();
+      return this.#end();
+    }
+    this.#deps.log.info({ ref: error.ref, reason: error.reason }, 'call failed');
+    this.answer(errorResponse(this.#id.toString(), error));
+  }
+
+  /** Ends it without an answer: its client is told by its edge. */
+  break(): void {
+    if (this.#over) return;
+    this.#answered = true;
+    this.#stream.finish('session_ended');
+    this.#end();
+  }
+
+  /** A word of its edge about the stream. */
+  control({ t, to, seq, after, identity }: ControlHead, reply: string | undefined): void {
+    if (identity !== this.identity) return;
+    if (t === 'attach' && reply !== undefined) this.#attach(after ?? 0, reply);
+    else if (t === 'credit' && to === this.#stream.to && seq !== undefined) this.#credited(seq);
+    else if (t === 'detach' && to === this.#stream.to) this.#left();
+  }
+
+  /** A frame reached nobody. */
+  lost(attachment: number, seq: number): void {
+    if (this.#stream.undelivered(attachment, seq)) this.#left();
+  }
+
+  /** The bus is back: what waited is sent. */
+  resume(): void {
+    this.#stream.pump();
+    this.#stream.ask();
+    this.#settle();
+  }
+
+  #attach(after: number, reply: string): void {
+    if (!this.#stream.covers(after)) return this.#deps.reply(reply, verdictOf(new CausewayError('request.event_id')));
+    this.#deps.reply(reply, { t: 'ok' });
+    this.#stream.attach(reply, after);
+    this.#settle();
+  }
+
+  #credited(seq: number): void {
+    this.#stream.credit(seq);
+    this.#balance();
+    this.#settle();
+  }
+
+  /** Whoever waited for it does not any more. */
+  #left(): void {
+    this.#answered = true;
+    this.#stream.detach();
+    this.#events?.left();
+    this.#end();
+  }
+
+  #balance(): void {
+    const { blocked } = this.#stream;
+    if (blocked === this.#lagging) return;
+    this.#lagging = blocked;
+    this.#events?.lags(blocked);
+    this.#cancelStall();
+    if (blocked) this.#watch();
+  }
+
+  #watch(): void {
+    this.#seen = this.#stream.moved;
+    this.#cancelStall = this.#deps.wheel.after(STALL, () => {
+      if (this.#stream.moved !== this.#seen) return this.#watch();
+      this.#stream.release('stalled');
+      this.#left();
+    });
+  }
+
+  /** Kept until its last frame was sent. */
+  #settle(): void {
+    if (this.#answered && !this.#stream.blocked) this.#end();
+    else this.#balance();
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#cancelStall();
+    if (this.#lagging) this.#events?.lags(false);
+    this.#stream.discard();
+    this.#ended();
+    this.#gone.resolve();
+  }
+}

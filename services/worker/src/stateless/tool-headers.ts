@@ -1,0 +1,83 @@
+/**
+ * Owns which arguments of a server's tools its clients repeat in headers: asked of the server once, and again when it
+ * says that its tools have changed.
+ * Source: 2026-07-28 server/tools (x-mcp-header); SEP-2243.
+ *
+ * Invariants: a call is checked against what the server declares now, before it is sent there; a server that cannot say
+ * declares nothing; the list is read within bounds.
+ */
+import {
+  checkHeaderArguments,
+  elementsOf,
+  headerArguments,
+  membersAt,
+  membersOf,
+  MODERN_REVISION,
+  ownMeta,
+  textOf,
+  valueAt,
+  type HeaderArgument,
+} from '@causeway/protocol';
+import { withDeadline } from '@causeway/runtime';
+import type { PooledProcess } from '../pool/pooled-process.ts';
+import type { StatelessRequest } from './request.ts';
+
+type Declared = ReadonlyMap<string, readonly HeaderArgument[]>;
+
+const MOST_PAGES = 50;
+/** Milliseconds for one page. */
+const PATIENCE = 10_000;
+const HEADER = Buffer.from('x-mcp-header');
+
+export class ToolHeaders {
+  readonly #declared = new Map<string, Promise<Declared>>();
+
+  /** Throws `request.header_mismatch` for a call whose headers are not what its arguments are. */
+  async check({ server, head, body, params }: StatelessRequest, process: PooledProcess): Promise<void> {
+    const known = this.#declared.get(server.name);
+    const declared = await (known ?? this.#read(server.name, process));
+    const arguments_ = declared.get(head.name ?? '');
+    if (!arguments_) return;
+    const span = params.of.get('arguments');
+    checkHeaderArguments(arguments_, span && valueAt(body, span), head.headers ?? {});
+  }
+
+  /** Its tools are other ones now. */
+  forget(server: string): void {
+    this.#declared.delete(server);
+  }
+
+  #read(server: string, process: PooledProcess): Promise<Declared> {
+    const reading = read(process).catch(() => {
+      // Whoever comes next asks again.
+      this.#declared.delete(server);
+      return new Map();
+    });
+    this.#declared.set(server, reading);
+    return reading;
+  }
+}
+
+/** Tools with such arguments, by name. */
+async function read(process: PooledProcess): Promise<Declared> {
+  const found = new Map<string, readonly HeaderArgument[]>();
+  let cursor: string | undefined;
+  for (let page = 0; page < MOST_PAGES; page++) {
+    const meta = process.era === 'modern' ? { _meta: JSON.parse(ownMeta(MODERN_REVISION)) as object } : {};
+    const params = JSON.stringify({ ...meta, ...(cursor === undefined ? {} : { cursor }) });
+    const { bytes } = await withDeadline(process.ask('tools/list', params), PATIENCE);
+    const result = membersOf(bytes, membersAt(bytes), 'result');
+    if (bytes.includes(HEADER)) {
+      for (const { start } of elementsOf(bytes, result, 'tools')) {
+        const tool = membersAt(bytes, start);
+        const schema = tool?.of.get('inputSchema');
+        const declared = schema ? headerArguments(valueAt(bytes, schema)) : [];
+        const name = textOf(bytes, tool, 'name');
+        if (name !== undefined && declared.length > 0) found.set(name, declared);
+      }
+    }
+    cursor = textOf(bytes, result, 'nextCursor');
+    if (cursor === undefined) break;
+  }
+  return found;
+}
