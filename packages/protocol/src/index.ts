@@ -37,7 +37,7 @@ export { allRequired, ASKING_METHODS, inputRequired, isInputKind, mayAsk, toInpu
 export { FrameFault, oneLine, readClientBody, readServerLine, splitServerBatch, withId, type Body, type Frame } from './jsonrpc.ts';
 export { elementsOf, membersAt, membersOf, textOf, valueAt, withMembers, withoutMembers, type Members } from './members.ts';
 export { isLoud, isObject, legacyMeta, ownMeta, readMeta, type ClientCapabilities, type LogLevel, type RequestMeta } from './meta.ts';
-export { MODERN_REVISION, SERVER_INFO_KEY, SUBSCRIPTION_ID_KEY } from './meta-keys.ts';
+export { isModern, MODERN_REVISION, SERVER_INFO_KEY, SUBSCRIPTION_ID_KEY } from './meta-keys.ts';
 export { openState, sealState, type RequestState, type StateAudience } from './request-state.ts';
 export { refusedAnswer } from './refused-answer.ts';
 export { completing, discoverResult, UNCACHED } from './results.ts';

@@ -166,7 +166,7 @@ async function serve(
   } catch (error) {
     const { error: told } = asRefusal(error);
     if (told.reason === 'internal') edge.log.error({ err: error, ref: told.ref }, 'request failed');
-    refuse(res, told, { log: edge.log });
+    refuse(res, told, { log: edge.log, ...(told.reason === 'request.method' ? { allow: 'POST' } : {}) });
   }
 }
 

@@ -13,6 +13,7 @@ import {
   CausewayError,
   classify,
   FrameFault,
+  isModern,
   isRevision,
   oneLine,
   parseEventId,
@@ -39,6 +40,12 @@ const MAX_AGE = 15 * 60_000;
 
 /** Methods that may ask or report before they answer: their stream is begun at once where it can be resumed. */
 const TALKATIVE: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
+
+/** GET and DELETE belong to sessions: the stateless era has POST alone. Throws `request.method`. */
+function requireSessions({ headers }: IncomingMessage): void {
+  const named = headers['mcp-protocol-version'];
+  if (typeof named === 'string' && isModern(named)) throw new CausewayError('request.method');
+}
 
 /** The revision that a request's header names; absent: what its session asked for, or 2025-03-26. Throws `request.version`. */
 function revisionOf(req: IncomingMessage, session: KnownSession): Revision {
@@ -176,6 +183,7 @@ function call(
 
 export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse): void {
   requireOpen(edge);
+  requireSessions(req);
   const session = requireSession(edge, req, visit);
   revisionOf(req, session);
   const last = req.headers['last-event-id'];
@@ -221,6 +229,7 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
 }
 
 export async function remove(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  requireSessions(req);
   const session = requireSession(edge, req, visit);
   revisionOf(req, session);
   await close(edge, session);

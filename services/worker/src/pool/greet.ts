@@ -3,7 +3,7 @@
  * Source: 2025-11-25 basic/lifecycle; 2026-07-28 server/discover.
  */
 import { CausewayError, membersAt, membersOf, MODERN_REVISION, ownMeta } from '@causeway/protocol';
-import { resultOf, type PooledProcess } from './pooled-process.ts';
+import { resultOf, type Era, type PooledProcess } from './pooled-process.ts';
 
 /** Everything that a client could declare: so a server lists the same to all, and each request's own client is asked no more than it declared. */
 const CAPABILITIES = { elicitation: { form: {}, url: {} }, sampling: { tools: {} }, roots: {} };
@@ -16,15 +16,15 @@ const INITIALIZE = JSON.stringify({
 export const LISTS = ['tools', 'prompts', 'resources'] as const;
 export type List = (typeof LISTS)[number];
 
-/** Shakes hands. Rejects with CausewayError `server.start_failed`, or how the child ended. */
+/** Shakes hands. Rejects with EraRefused, or with how the child ended. */
 export async function greet(child: PooledProcess): Promise<void> {
   if (child.era === 'modern') {
-    child.greeting = granted(await child.ask('server/discover', `{"_meta":${ownMeta(MODERN_REVISION)}}`).then(resultOf));
+    child.greeting = granted(child.era, await child.ask('server/discover', `{"_meta":${ownMeta(MODERN_REVISION)}}`).then(resultOf));
     const lists = listChanges(child.greeting);
     if (Object.keys(lists).length > 0) listen(child, lists);
     return;
   }
-  child.greeting = granted(await child.ask('initialize', INITIALIZE).then(resultOf));
+  child.greeting = granted(child.era, await child.ask('initialize', INITIALIZE).then(resultOf));
   child.say({ method: 'notifications/initialized' });
   // Each request chooses what it wants to hear; the child is to say everything.
   if (capabilitiesOf(child.greeting).has('logging')) await child.ask('logging/setLevel', '{"level":"debug"}');
@@ -52,8 +52,23 @@ export function tellsOfResources(greeting: string): boolean {
   return capabilities?.resources?.subscribe === true;
 }
 
-function granted(result: string | undefined): string {
-  if (result === undefined) throw new CausewayError('server.start_failed', { message: 'The MCP server refused to begin.' });
+/** The server does not greet as its era does. */
+export class EraRefused extends CausewayError {
+  readonly era: Era;
+
+  constructor(era: Era) {
+    super('server.start_failed', { message: 'The MCP server refused to begin.' });
+    this.era = era;
+  }
+
+  /** As a client is told. */
+  asRefusal(): CausewayError {
+    return new CausewayError('server.start_failed', { message: this.message });
+  }
+}
+
+function granted(era: Era, result: string | undefined): string {
+  if (result === undefined) throw new EraRefused(era);
   return result;
 }
 

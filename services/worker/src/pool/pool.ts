@@ -58,7 +58,6 @@ export class Pool {
   /** A child to use. Rejects with CausewayError: how it could not be started, `server.busy` when none became free. */
   async lease(wish: LeaseWish): Promise<Lease> {
     if (this.#closed) throw this.#closed;
-    if (!this.#deps.mayAct()) throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
     const free = this.#offer(wish);
     if (free) return free;
     const lease = this.#waiting.add(wish);

@@ -6,21 +6,23 @@
  * child; every one is answered once; while the worker shuts down nothing is begun.
  */
 import { encode, offer, type CallHead, type ChangedHead, type Cluster, type ControlHead } from '@causeway/cluster';
-import type { Config } from '@causeway/config';
+import type { Config, ServerConfig } from '@causeway/config';
 import { asCausewayError, CausewayError, membersAt, membersOf, valueAt, type Frame, type LogLevel } from '@causeway/protocol';
 import type { EraDeps } from '../era/deps.ts';
 import type { Eras } from '../era/eras.ts';
 import { LegacyCall } from '../era/modern-over-legacy.ts';
 import { callModern } from '../era/modern-over-modern.ts';
-import { LISTS, type List } from '../pool/greet.ts';
+import { EraRefused, LISTS, type List } from '../pool/greet.ts';
 import type { Pool } from '../pool/pool.ts';
+import type { Era } from '../pool/pooled-process.ts';
 import { Pools, type PoolsDeps } from '../pool/pools.ts';
 import type { SessionDeps } from '../session/deps.ts';
 import { describe } from './description.ts';
 import { Listens } from './listen.ts';
 import { ParkedCalls } from './parked-calls.ts';
 import { readRequest, type StatelessRequest } from './request.ts';
-import { Response, type ResponseDeps } from './response.ts';
+import { Response } from './response.ts';
+import type { ResponseDeps } from './response-ports.ts';
 import { ToolHeaders } from './tool-headers.ts';
 
 export interface DoorDeps extends ResponseDeps, Omit<EraDeps, 'parked'>, Omit<PoolsDeps, 'heard'> {
@@ -51,7 +53,7 @@ export class StatelessDoor {
 
   /** A request; `to`: where its edge listens. */
   call(head: CallHead, body: Buffer, to: string): void {
-    const { calls, servers, draining, reply } = this.#deps;
+    const { calls, servers, draining, mayAct, reply } = this.#deps;
     const known = this.#running.get(head.stream);
     // An edge that heard nothing asks again: it is running.
     if (known) return reply(to, { t: 'ok' });
@@ -61,6 +63,7 @@ export class StatelessDoor {
       const server = Object.hasOwn(servers, head.server) ? servers[head.server] : undefined;
       if (!server) throw new CausewayError('server.unknown');
       if (draining()) throw new CausewayError('cluster.draining', { retryAfter: 1 });
+      if (!mayAct()) throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
       calls.assertRoom(0, head.share);
       calls.hold(response, head.share);
       const request = { server, head, body, method: head.frame.method ?? '', meta, params, response };
@@ -117,18 +120,33 @@ export class StatelessDoor {
   }
 
   async #serve(request: StatelessRequest): Promise<void> {
-    const { head, method, response, server } = request;
+    const { head, response, server } = request;
     if (head.parked !== undefined) return this.#goOn(head.parked, request);
     const slow = this.#deps.wheel.after(SLOW, () => response.accepted());
     try {
-      const era = (await this.#deps.eras.modern(server)) ? 'modern' : 'legacy';
-      const pool = this.pools.of(server, era, { identity: head.identity, share: head.share });
-      if (method === 'server/discover') return response.result(await describe(this.pools, pool));
-      if (method === 'subscriptions/listen') return await this.#listens.open(request, pool);
-      await this.#run(request, pool);
+      await this.#serveBy(await this.#era(server), request);
+    } catch (error) {
+      // It was believed to be of the other era.
+      if (!(error instanceof EraRefused)) throw error;
+      this.#deps.eras.learn(server, error.era === 'modern' ? { modern: false } : { legacy: false });
+      const era = await this.#era(server);
+      if (era === error.era) throw error.asRefusal();
+      await this.#serveBy(era, request);
     } finally {
       slow();
     }
+  }
+
+  async #era(server: ServerConfig): Promise<Era> {
+    return (await this.#deps.eras.modern(server)) ? 'modern' : 'legacy';
+  }
+
+  async #serveBy(era: Era, request: StatelessRequest): Promise<void> {
+    const { head, method, response, server } = request;
+    const pool = this.pools.of(server, era, { identity: head.identity, share: head.share });
+    if (method === 'server/discover') return response.result(await describe(this.pools, pool));
+    if (method === 'subscriptions/listen') return this.#listens.open(request, pool);
+    await this.#run(request, pool);
   }
 
   async #run(request: StatelessRequest, pool: Pool): Promise<void> {

@@ -5,41 +5,15 @@
  * Invariants: it is answered exactly once, and nothing is said after that; an error that means "not executed" is told as
  * a refusal while nothing was sent, so that the edge can choose the status; a reader that does not move is let go.
  */
-import { encode, verdictOf, type CallHead, type Cluster, type ControlHead, type DownHead } from '@causeway/cluster';
+import { edgeOf, encode, verdictOf, type ControlHead } from '@causeway/cluster';
 import { CausewayError, ERRORS, errorResponse, isLoud, oneLine, slice, splice, type Frame, type LogLevel } from '@causeway/protocol';
-import type { Log, Wheel } from '@causeway/runtime';
+import type { EdgeHolder } from '../edges.ts';
 import { STALL } from '../session/readers.ts';
 import { Stream } from '../session/stream.ts';
-import type { FrameFacts, StreamLimits, StreamPorts } from '../session/stream-ports.ts';
+import type { FrameFacts, StreamPorts } from '../session/stream-ports.ts';
+import type { Asked, ResponseDeps, ResponseEvents } from './response-ports.ts';
 
-export interface ResponseDeps {
-  readonly cluster: Pick<Cluster, 'bus' | 'subjects'>;
-  readonly worker: Parameters<Cluster['subjects']['callLost']>[0];
-  readonly charge: StreamPorts['charge'];
-  readonly streamLimits: StreamLimits;
-  readonly maxMessage: number;
-  readonly reply: (to: string | undefined, head: DownHead) => void;
-  readonly wheel: Wheel;
-  readonly log: Log;
-}
-
-/** What the request that it answers has said. */
-export interface Asked {
-  readonly head: CallHead;
-  readonly body: Buffer;
-  readonly logLevel: LogLevel | undefined;
-  /** Where its edge listens. */
-  readonly to: string;
-}
-
-export interface ResponseEvents {
-  /** Its reader is gone, or does not read: nobody waits for the answer any more. */
-  left(): void;
-  /** Its reader lags, or has caught up. */
-  lags(yes: boolean): void;
-}
-
-export class Response {
+export class Response implements EdgeHolder {
   readonly logLevel: LogLevel | undefined;
   readonly identity: string;
   readonly #deps: ResponseDeps;
@@ -52,6 +26,8 @@ export class Response {
   #answered = false;
   #over = false;
   #lagging = false;
+  /** The address whose edge is watched. */
+  #held: string | undefined;
   #seen = 0;
   #cancelStall: () => void = () => undefined;
 
@@ -69,7 +45,7 @@ export class Response {
       bus.publish(address, bytes ? encode(word, bytes) : encode(word), lost);
     };
     this.#stream = new Stream(head.stream, 'call', { publish, charge: deps.charge }, deps.streamLimits);
-    this.#stream.attach(to, 0);
+    this.#attachTo(to, 0);
   }
 
   get name(): string {
@@ -173,6 +149,10 @@ export class Response {
     if (this.#stream.undelivered(attachment, seq)) this.#left();
   }
 
+  edgeLost(edge: string): void {
+    if (this.#held !== undefined && edgeOf(this.#held).edge === edge) this.#left();
+  }
+
   /** The bus is back: what waited is sent. */
   resume(): void {
     this.#stream.pump();
@@ -183,8 +163,20 @@ export class Response {
   #attach(after: number, reply: string): void {
     if (!this.#stream.covers(after)) return this.#deps.reply(reply, verdictOf(new CausewayError('request.event_id')));
     this.#deps.reply(reply, { t: 'ok' });
-    this.#stream.attach(reply, after);
+    this.#attachTo(reply, after);
     this.#settle();
+  }
+
+  #attachTo(to: string, after: number): void {
+    if (this.#held !== to) this.#letGo();
+    this.#held = to;
+    this.#deps.edges.hold(to, this);
+    this.#stream.attach(to, after);
+  }
+
+  #letGo(): void {
+    if (this.#held !== undefined) this.#deps.edges.release(this.#held, this);
+    this.#held = undefined;
   }
 
   #credited(seq: number): void {
@@ -228,6 +220,7 @@ export class Response {
   #end(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#letGo();
     this.#cancelStall();
     if (this.#lagging) this.#events?.lags(false);
     this.#stream.discard();

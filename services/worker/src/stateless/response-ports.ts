@@ -1,0 +1,37 @@
+/**
+ * Owns the words about a response: what it is given, and what it tells whoever serves the request.
+ */
+import type { CallHead, Cluster, DownHead } from '@causeway/cluster';
+import type { LogLevel, WorkerId } from '@causeway/protocol';
+import type { Log, Wheel } from '@causeway/runtime';
+import type { EdgeWatch } from '../edges.ts';
+import type { StreamLimits, StreamPorts } from '../session/stream-ports.ts';
+
+export interface ResponseDeps {
+  readonly cluster: Pick<Cluster, 'bus' | 'subjects'>;
+  readonly worker: WorkerId;
+  readonly charge: StreamPorts['charge'];
+  readonly streamLimits: StreamLimits;
+  readonly maxMessage: number;
+  readonly reply: (to: string | undefined, head: DownHead) => void;
+  /** Whether the edges live that are sent to: one that dies says nothing. */
+  readonly edges: EdgeWatch;
+  readonly wheel: Wheel;
+  readonly log: Log;
+}
+
+/** What the request that it answers has said. */
+export interface Asked {
+  readonly head: CallHead;
+  readonly body: Buffer;
+  readonly logLevel: LogLevel | undefined;
+  /** Where its edge listens. */
+  readonly to: string;
+}
+
+export interface ResponseEvents {
+  /** Its reader is gone, or does not read: nobody waits for the answer any more. */
+  left(): void;
+  /** Its reader lags, or has caught up. */
+  lags(yes: boolean): void;
+}
