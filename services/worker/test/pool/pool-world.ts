@@ -1,0 +1,75 @@
+/** A pool over scripted children that shake hands by themselves, in time that stands still until told. */
+import type { ServerConfig } from '@causeway/config';
+import { CausewayError, type Identity } from '@causeway/protocol';
+import { fakeTime, type FakeTime } from '@causeway/runtime';
+import type { Pool } from '../../src/pool/pool.ts';
+import { Pools } from '../../src/pool/pools.ts';
+import type { PoolsDeps } from '../../src/pool/pools.ts';
+import { Nursery, server as serverOf, type Message, type ScriptedChild } from '../era/scripted-child.ts';
+
+const GREETING = { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 's', version: '1' } };
+
+export interface PoolWorld {
+  readonly time: FakeTime;
+  readonly pools: Pools;
+  readonly children: readonly ScriptedChild[];
+  /** Places that are held. */
+  readonly held: Set<object>;
+  /** What is refused for want of a place, from now on. */
+  limit: number;
+  /** Children answer to `ping` and the like. */
+  healthy: boolean;
+  of(server: ServerConfig, identity?: string): Pool;
+}
+
+export const server = (pool: Partial<ServerConfig['pool']> = {}, more: Partial<ServerConfig> = {}): ServerConfig =>
+  serverOf({ pool: { max: 3, idle: 300_000, parked: 180_000, ...pool }, ...more });
+
+export function poolWorld(): PoolWorld {
+  const time = fakeTime();
+  const nursery = new Nursery();
+  const world = { limit: Infinity, healthy: true, held: new Set<object>() };
+  const answer = (child: ScriptedChild): void => {
+    for (const { id, method } of child.take() as readonly Message[]) {
+      if (id === undefined) continue;
+      if (method === 'initialize') child.say({ id, result: GREETING });
+      else if (world.healthy) child.say({ id, result: {} });
+    }
+  };
+  const deps: PoolsDeps = {
+    wheel: time.wheel,
+    now: () => time.clock.monotonic(),
+    log: { error: () => undefined, info: () => undefined } as unknown as PoolsDeps['log'],
+    marks: new Set(),
+    mayAct: () => true,
+    limitsOf: () => ({}),
+    attempt: () => ({ succeeded: () => undefined, failed: () => undefined, [Symbol.dispose]: () => undefined }),
+    admit: async (claim) => {
+      if (world.held.size >= world.limit) throw new CausewayError('limit.worker');
+      const place = {};
+      world.held.add(place);
+      return { claim, release: () => void world.held.delete(place) };
+    },
+    startChild: async (_session, _server, listeners) => {
+      const child = await nursery.start(listeners);
+      const write = child.write.bind(child);
+      child.write = (frame) => {
+        const taken = write(frame);
+        queueMicrotask(() => answer(child));
+        return taken;
+      };
+      return child;
+    },
+    heard: () => undefined,
+  };
+  const pools = new Pools(deps);
+  return Object.assign(world, {
+    time,
+    pools,
+    children: nursery.children,
+    of: (one: ServerConfig, identity = 'a') => pools.of(one, 'legacy', { identity: identity as Identity, share: undefined }),
+  });
+}
+
+/** Lets everything that is ready happen. */
+export const settle = (): Promise<void> => new Promise((resolve) => setImmediate(() => setImmediate(resolve)));

@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CausewayError } from '@causeway/protocol';
+import { poolWorld, server, settle } from './pool-world.ts';
+
+const EXCLUSIVE = { exclusive: true };
+const SHARED = { exclusive: false };
+const running = (children: readonly { readonly stops: number }[]): number => children.filter(({ stops }) => stops === 0).length;
+
+test('one child after the other serves, and is held alone', async () => {
+  const world = poolWorld();
+  const pool = world.of(server());
+  const first = await pool.lease(EXCLUSIVE);
+  const second = await pool.lease(EXCLUSIVE);
+  assert.notEqual(first.process, second.process);
+  first.end('sound');
+  const third = await pool.lease(EXCLUSIVE);
+  assert.equal(third.process, first.process);
+  assert.equal(world.children.length, 2);
+  assert.equal(world.held.size, 2);
+});
+
+test('ten thousand uses, one after the other, leave one child', async () => {
+  const world = poolWorld();
+  const pool = world.of(server());
+  for (let use = 0; use < 10_000; use++) (await pool.lease(EXCLUSIVE)).end('sound');
+  assert.equal(world.children.length, 1);
+});
+
+test('beyond the maximum one waits, is served in its order, and not for ever', async () => {
+  const world = poolWorld();
+  const pool = world.of(server({ max: 2 }));
+  const [one] = [await pool.lease(EXCLUSIVE), await pool.lease(EXCLUSIVE)];
+  const order: string[] = [];
+  const third = pool.lease(EXCLUSIVE).then((lease) => (order.push('third'), lease));
+  const fourth = pool.lease(EXCLUSIVE).then((lease) => (order.push('fourth'), lease));
+  const late = assert.rejects(fourth, { reason: 'server.busy' });
+  await settle();
+  assert.equal(world.children.length, 2);
+  one.end('sound');
+  await third;
+  assert.deepEqual(order, ['third']);
+  world.time.advance(30_000);
+  await late;
+});
+
+test('after a doubtful use the child serves nobody again, and its place is free', async () => {
+  const world = poolWorld();
+  const pool = world.of(server());
+  (await pool.lease(EXCLUSIVE)).end('doubtful');
+  await settle();
+  assert.equal(running(world.children), 0);
+  assert.equal(world.held.size, 0);
+  await pool.lease(EXCLUSIVE);
+  assert.equal(world.children.length, 2);
+});
+
+test('a shared child that goes doubtful finishes what others do with it, and takes nothing new', async () => {
+  const world = poolWorld();
+  const pool = world.of(server());
+  const [one, other] = [await pool.lease(SHARED), await pool.lease(SHARED)];
+  assert.equal(one.process, other.process);
+  one.end('doubtful');
+  await settle();
+  assert.equal(running(world.children), 1);
+  assert.notEqual((await pool.lease(SHARED)).process, one.process);
+  other.end('sound');
+  await settle();
+  assert.equal(running(world.children), 1);
+});
+
+test('a child is never held alone while others use it', async () => {
+  const world = poolWorld();
+  const pool = world.of(server());
+  const shared = await pool.lease(SHARED);
+  const alone = await pool.lease(EXCLUSIVE);
+  assert.notEqual(alone.process, shared.process);
+  assert.equal((await pool.lease(SHARED)).process, shared.process);
+});
+
+test('an end that comes twice counts once', async () => {
+  const world = poolWorld();
+  const pool = world.of(server());
+  const lease = await pool.lease(EXCLUSIVE);
+  lease.end('sound');
+  const next = await pool.lease(EXCLUSIVE);
+  lease.end('doubtful');
+  await settle();
+  assert.equal(running(world.children), 1);
+  next.end('sound');
+});
+
+test('one that was idle for long is asked first: any answer is life, silence is death', async () => {
+  const world = poolWorld();
+  const pool = world.of(server());
+  const first = await pool.lease(EXCLUSIVE);
+  first.end('sound');
+  world.time.advance(60_000);
+  assert.equal((await pool.lease(EXCLUSIVE)).process, first.process);
+  first.process.holder = undefined;
+  const silent = poolWorld();
+  const other = silent.of(server());
+  (await other.lease(EXCLUSIVE)).end('sound');
+  silent.time.advance(60_000);
+  silent.healthy = false;
+  const wanted = other.lease(EXCLUSIVE);
+  await settle();
+  silent.time.advance(2_000);
+  await wanted;
+  assert.equal(silent.children.length, 2);
+  assert.equal(running(silent.children), 1);
+});
+
+test('one that nobody uses is stopped after a while', async () => {
+  const world = poolWorld();
+  const pool = world.of(server({ idle: 90_000 }));
+  (await pool.lease(EXCLUSIVE)).end('sound');
+  world.time.advance(89_000);
+  await settle();
+  assert.equal(running(world.children), 1);
+  world.time.advance(2_000);
+  await settle();
+  assert.equal(running(world.children), 0);
+  assert.equal(world.held.size, 0);
+});
+
+test('a child that ends is replaced, and its users are told', async () => {
+  const world = poolWorld();
+  const pool = world.of(server());
+  const lease = await pool.lease(EXCLUSIVE);
+  const told = assert.rejects(lease.process.ask('tools/list', '{}'), { reason: 'server.exited' });
+  world.children[0]!.exit();
+  await told;
+  lease.end('doubtful');
+  await pool.lease(EXCLUSIVE);
+  assert.equal(world.children.length, 2);
+  assert.equal(world.held.size, 1);
+});
+
+test('calls that wait for their clients leave a child to others', async () => {
+  const world = poolWorld();
+  const pool = world.of(server({ max: 2 }));
+  const [one, other] = [await pool.lease(EXCLUSIVE), await pool.lease(EXCLUSIVE)];
+  assert.ok(pool.park(one.process, true));
+  assert.ok(!pool.park(other.process, true));
+  assert.ok(pool.park(one.process, false));
+  assert.ok(pool.park(other.process, true));
+  other.end('sound');
+  assert.ok(pool.park(one.process, true), 'a use that ended waits for nobody');
+});
+
+test('identities never share a child, unless the server is shared', async () => {
+  const world = poolWorld();
+  const own = server();
+  (await world.of(own, 'a').lease(EXCLUSIVE)).end('sound');
+  (await world.of(own, 'b').lease(EXCLUSIVE)).end('sound');
+  assert.equal(world.children.length, 2);
+  const shared = server({}, { name: 'shared', sharing: 'shared' });
+  (await world.of(shared, 'a').lease(EXCLUSIVE)).end('sound');
+  (await world.of(shared, 'b').lease(EXCLUSIVE)).end('sound');
+  assert.equal(world.children.length, 3);
+});
+
+test('with sharing per request nobody meets what another has left', async () => {
+  const world = poolWorld();
+  const pool = world.of(server({}, { sharing: 'per-request' }));
+  for (let use = 0; use < 3; use++) {
+    (await pool.lease(EXCLUSIVE)).end('sound');
+    await settle();
+  }
+  assert.equal(world.children.length, 3);
+  assert.equal(running(world.children), 0);
+});
+
+test('what is idle is given up before somebody is refused for want of a place', async () => {
+  const world = poolWorld();
+  const one = server();
+  (await world.of(one, 'a').lease(EXCLUSIVE)).end('sound');
+  world.limit = 1;
+  await world.of(one, 'b').lease(EXCLUSIVE);
+  assert.equal(running(world.children), 1);
+  await assert.rejects(world.of(one, 'c').lease(EXCLUSIVE), { reason: 'limit.worker' });
+});
+
+test('whoever finds no place waits for a child of its own pool that is in use', async () => {
+  const world = poolWorld();
+  const pool = world.of(server());
+  const lease = await pool.lease(EXCLUSIVE);
+  world.limit = 1;
+  const next = pool.lease(EXCLUSIVE);
+  await settle();
+  lease.end('sound');
+  assert.equal((await next).process, lease.process);
+});
+
+test('when all is discarded nothing is left, and what is asked afterwards begins anew', async () => {
+  const world = poolWorld();
+  const one = server();
+  const lease = await world.of(one).lease(EXCLUSIVE);
+  const told = assert.rejects(lease.process.ask('x', '{}'), { reason: 'session.ended' });
+  await world.pools.discard(new CausewayError('session.ended'));
+  await told;
+  assert.equal(running(world.children), 0);
+  assert.equal(world.held.size, 0);
+  (await world.of(one).lease(EXCLUSIVE)).end('sound');
+  assert.equal(running(world.children), 1);
+});

@@ -1,0 +1,267 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { server, settle } from '../pool/pool-world.ts';
+import { statelessWorld, type AskOptions, type StatelessWorld } from './stateless-world.ts';
+import type { Message, ScriptedChild } from '../era/scripted-child.ts';
+
+const FORM = { elicitation: {} };
+const ALL = { elicitation: {}, sampling: {}, roots: {} };
+
+interface Asked {
+  readonly child: ScriptedChild;
+  /** The server's view of the call. */
+  readonly call: Message;
+  readonly stream: string;
+}
+
+/** A call that has reached its child. */
+async function begin(world: StatelessWorld, options: AskOptions, id: number | string = 1, nth = 1): Promise<Asked> {
+  const stream = world.ask(id, options);
+  const child = await world.nursery.nth(nth);
+  await settle();
+  const call = child.take().find(({ method }) => method === 'tools/call')!;
+  return { child, call, stream };
+}
+
+function elicit(child: ScriptedChild, id: number | string): void {
+  child.say({ id, method: 'elicitation/create', params: { message: 'Name?', requestedSchema: { type: 'object' } } });
+}
+
+interface Required {
+  readonly inputRequests: Readonly<Record<string, { readonly method: string }>>;
+  readonly requestState: string;
+}
+
+const required = (world: StatelessWorld, stream: string): Required => world.answer(stream).result as unknown as Required;
+
+/** A call that waits for its client, with one elicitation under the server's id 0. */
+async function parked(
+  world: StatelessWorld,
+  options: AskOptions = { capabilities: FORM },
+): Promise<Asked & { readonly state: string; readonly key: string }> {
+  const asked = await begin(world, options);
+  elicit(asked.child, 0);
+  world.time.advance(20);
+  const { requestState, inputRequests } = required(world, asked.stream);
+  return { ...asked, state: requestState, key: Object.keys(inputRequests)[0]! };
+}
+
+const reply = (state: string, responses: object, more: AskOptions = {}): AskOptions => ({
+  capabilities: FORM,
+  state,
+  params: { name: 'ask', arguments: {}, inputResponses: responses },
+  ...more,
+});
+
+test('a question in the middle of a call comes back as input_required, and its answer goes on with the same call', async () => {
+  const world = statelessWorld(server());
+  const { child, call, state, key } = await parked(world);
+  const next = world.ask('two', reply(state, { [key]: { action: 'accept', content: { name: 'Ada' } }, other: {} }));
+  await settle();
+  assert.deepEqual(child.take(), [{ jsonrpc: '2.0', id: 0, result: { action: 'accept', content: { name: 'Ada' } } }]);
+  child.say({ id: call.id!, result: { content: [] } });
+  const answer = world.answer(next);
+  assert.equal(answer.id, 'two');
+  assert.equal(answer.result!['resultType'], 'complete');
+  assert.equal(world.nursery.children.length, 1);
+});
+
+test('a state is good for one round', async () => {
+  const world = statelessWorld(server());
+  const { state, key, child } = await parked(world);
+  const answers = { [key]: { action: 'decline' } };
+  world.ask(2, reply(state, answers));
+  const again = world.ask(3, reply(state, answers));
+  await settle();
+  assert.equal(world.answer(again).error?.code, -32602);
+  assert.equal(child.take().length, 1);
+});
+
+test('several rounds have states of their own, and progress goes to the latest request', async () => {
+  const world = statelessWorld(server());
+  const first = await parked(world, { capabilities: FORM, meta: { progressToken: 'one' } });
+  const second = world.ask(2, reply(first.state, { [first.key]: { action: 'accept' } }, { meta: { progressToken: 'two' } }));
+  await settle();
+  first.child.say({ method: 'notifications/progress', params: { progressToken: first.call.id!, progress: 1 } });
+  assert.deepEqual(
+    world.told(second).map(({ message }) => message?.params),
+    [{ progressToken: 'two', progress: 1 }],
+  );
+  elicit(first.child, '');
+  world.time.advance(20);
+  const { requestState, inputRequests } = required(world, second);
+  assert.notEqual(requestState, first.state);
+  const third = world.ask(3, reply(requestState, { [Object.keys(inputRequests)[0]!]: { action: 'accept' } }));
+  await settle();
+  first.child.say({ id: first.call.id!, result: {} });
+  assert.equal(world.answer(third).id, 3);
+});
+
+test('what a client leaves out is asked for again, and nothing else', async () => {
+  const world = statelessWorld(server());
+  const { child, call, stream } = await begin(world, { capabilities: ALL });
+  elicit(child, 1);
+  child.say({ id: 2, method: 'roots/list' });
+  world.time.advance(20);
+  const { inputRequests, requestState } = required(world, stream);
+  const [form, roots] = ['elicitation/create', 'roots/list'].map((method) =>
+    Object.keys(inputRequests).find((name) => inputRequests[name]!.method === method)!,
+  );
+  const second = world.ask(2, reply(requestState, { [form!]: { action: 'accept' }, [roots!]: 'no object' }, { capabilities: ALL }));
+  await settle();
+  assert.deepEqual(
+    child.take().map(({ id }) => id),
+    [1],
+  );
+  const rest = required(world, second);
+  assert.deepEqual(Object.keys(rest.inputRequests), [roots]);
+  const third = world.ask(3, reply(rest.requestState, { [roots!]: { roots: [] } }, { capabilities: ALL }));
+  await settle();
+  assert.deepEqual(
+    child.take().map(({ id }) => id),
+    [2],
+  );
+  child.say({ id: call.id!, result: {} });
+  assert.equal(world.answer(third).id, 3);
+});
+
+test('a client that has declared nothing is not asked: the call ends, and says what was missing', async () => {
+  const world = statelessWorld(server());
+  const { child, call, stream } = await begin(world, {});
+  child.say({ id: 7, method: 'sampling/createMessage', params: { messages: [] } });
+  world.time.advance(20);
+  const refusal = world.told(stream)[0]!.head;
+  assert.equal(refusal.t === 'no' && refusal.reason, 'request.capability');
+  assert.deepEqual(refusal.t === 'no' && refusal.required, { sampling: {} });
+  const sent = child.take();
+  assert.equal(sent.find(({ id }) => id === 7)?.error?.code, -32601);
+  assert.equal(sent.find(({ method }) => method === 'notifications/cancelled')?.params?.['requestId'], call.id);
+  await settle();
+  assert.equal(child.stops, 1, 'nobody is given this child again');
+});
+
+test('of several questions those that may be asked are, the others are refused', async () => {
+  const world = statelessWorld(server());
+  const { child, stream } = await begin(world, { capabilities: FORM });
+  elicit(child, 1);
+  child.say({ id: 2, method: 'sampling/createMessage', params: { messages: [] } });
+  world.time.advance(20);
+  assert.equal(child.take().find(({ id }) => id === 2)?.error?.code, -32601);
+  assert.deepEqual(
+    Object.values(required(world, stream).inputRequests).map(({ method }) => method),
+    ['elicitation/create'],
+  );
+});
+
+test('a client that does not come back is not waited for for ever', async () => {
+  const world = statelessWorld(server({ parked: 5_000 }));
+  const { child, call, state } = await parked(world);
+  world.time.advance(5_010);
+  assert.deepEqual(child.take(), [
+    { jsonrpc: '2.0', id: 0, result: { action: 'cancel' } },
+    { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: call.id, reason: 'the client did not come back' } },
+  ]);
+  await settle();
+  assert.equal(child.stops, 1);
+  assert.equal(world.open(state), undefined, 'the state has expired too');
+});
+
+test('an answer that the server gives before its client comes back waits for the client', async () => {
+  const world = statelessWorld(server());
+  const { child, call, state } = await parked(world);
+  child.say({ id: call.id!, result: { isError: true, content: [] } });
+  const next = world.ask(2, reply(state, {}));
+  await settle();
+  assert.equal(world.answer(next).result!['isError'], true);
+});
+
+test('when the server is lost while a call waits, its client is told', async () => {
+  const world = statelessWorld(server());
+  const { child, state } = await parked(world);
+  child.exit();
+  const next = world.ask(2, reply(state, {}));
+  await settle();
+  assert.equal(world.answer(next).error?.code, -32602);
+});
+
+test('a client that leaves cancels its call; one that left a call which waits does not', async () => {
+  const world = statelessWorld(server());
+  const { child, call, stream } = await begin(world, {});
+  world.leave(stream);
+  assert.equal(child.take()[0]?.params?.['requestId'], call.id);
+  const other = await begin(world, { capabilities: FORM }, 2, 2);
+  elicit(other.child, 1);
+  world.time.advance(20);
+  world.leave(other.stream);
+  assert.deepEqual(other.child.take(), []);
+  assert.equal(other.child.stops, 0);
+});
+
+test('not all children may wait for their clients', async () => {
+  const world = statelessWorld(server({ max: 2 }));
+  const first = await begin(world, { capabilities: FORM }, 1, 1);
+  const second = await begin(world, { capabilities: FORM }, 2, 2);
+  for (const { child } of [first, second]) elicit(child, 1);
+  world.time.advance(20);
+  assert.ok(required(world, first.stream).requestState);
+  assert.equal((world.answer(second.stream).error as { data?: { reason?: string } }).data?.reason, 'limit.parked');
+});
+
+test('somebody else cannot go on with the call', async () => {
+  const world = statelessWorld(server());
+  const { state, key } = await parked(world);
+  assert.equal(world.open(state, { identity: 'b' }), undefined);
+  assert.equal(world.open(state, { method: 'prompts/get' }), undefined);
+  assert.ok(world.open(state)?.parked);
+  assert.ok(key);
+});
+
+test('logs are passed on where they were asked for, from the level that was asked for on', async () => {
+  const world = statelessWorld(server());
+  const { child, stream } = await begin(world, { meta: { 'io.modelcontextprotocol/logLevel': 'warning' } });
+  for (const level of ['debug', 'info', 'warning', 'error']) child.say({ method: 'notifications/message', params: { level, data: level } });
+  assert.deepEqual(
+    world.told(stream).map(({ message }) => message?.params?.['data']),
+    ['warning', 'error'],
+  );
+  const quiet = await begin(world, {}, 2, 2);
+  quiet.child.say({ method: 'notifications/message', params: { level: 'emergency', data: 'x' } });
+  assert.deepEqual(world.told(quiet.stream), []);
+});
+
+test('a question outside of any call is answered by the bridge', async () => {
+  const world = statelessWorld(server());
+  const { child, call } = await begin(world, {});
+  child.say({ id: call.id!, result: {} });
+  child.say({ id: 0, method: 'roots/list' });
+  child.say({ id: 1, method: 'ping' });
+  child.say({ id: 2, method: 'elicitation/create', params: {} });
+  assert.deepEqual(
+    child.take().map(({ id, result, error }) => [id, result ?? error?.code]),
+    [
+      [0, { roots: [] }],
+      [1, {}],
+      [2, -32601],
+    ],
+  );
+});
+
+test('errors that this era does not know are told as those that it does', async () => {
+  const world = statelessWorld(server());
+  const { child, call, stream } = await begin(world, {});
+  child.say({ id: call.id!, error: { code: -32002, message: 'Resource not found', data: { uri: 'x' } } });
+  assert.deepEqual(world.answer(stream).error, { code: -32602, message: 'Resource not found', data: { uri: 'x' } });
+  const unknown = await begin(world, {}, 2);
+  unknown.child.say({ id: unknown.call.id!, error: { code: -32601, message: 'Method not found' } });
+  const { head } = world.told(unknown.stream)[0]!;
+  assert.equal(head.t === 'server' && head.status, 404);
+  const url = await begin(world, { capabilities: { elicitation: { url: {} } } }, 3);
+  url.child.say({
+    id: url.call.id!,
+    error: { code: -32042, message: 'x', data: { elicitations: [{ mode: 'url', elicitationId: 'e', url: 'https://x', message: 'm' }] } },
+  });
+  assert.deepEqual(world.answer(url.stream).result, {
+    resultType: 'input_required',
+    inputRequests: { 'elicitation-1': { method: 'elicitation/create', params: { mode: 'url', url: 'https://x', message: 'm' } } },
+  });
+});

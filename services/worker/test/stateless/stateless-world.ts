@@ -1,0 +1,177 @@
+/** The door for requests without a session over scripted children, with a bus that only notes what is said. */
+import { randomBytes } from 'node:crypto';
+import { decode, subjects, type CallHead, type Cluster, type DownHead } from '@causeway/cluster';
+import type { ServerConfig } from '@causeway/config';
+import {
+  ANONYMOUS,
+  classify,
+  newWorkerId,
+  openState,
+  readClientBody,
+  type Identity,
+  type RequestState,
+  type StateAudience,
+  type WorkerId,
+} from '@causeway/protocol';
+import { fakeTime, silentLog, type FakeTime } from '@causeway/runtime';
+import { CallLimits } from '../../src/session/call-limits.ts';
+import { StatelessDoor, type DoorDeps } from '../../src/stateless/door.ts';
+import { Nursery, type Message, type ScriptedChild } from '../era/scripted-child.ts';
+
+export interface Told {
+  readonly head: DownHead;
+  readonly message: Message | undefined;
+}
+
+export interface AskOptions {
+  readonly capabilities?: object;
+  readonly meta?: object;
+  readonly params?: object;
+  readonly method?: string;
+  readonly identity?: string;
+  readonly state?: string;
+}
+
+export interface StatelessWorld {
+  readonly door: StatelessDoor;
+  readonly time: FakeTime;
+  readonly worker: WorkerId;
+  readonly nursery: Nursery;
+  /** Sends a request; gives the name of its stream. */
+  ask(id: number | string, options?: AskOptions): string;
+  /** What was said on a stream. */
+  told(stream: string): readonly Told[];
+  /** The one answer that was given on a stream. */
+  answer(stream: string): Message;
+  /** What the edge would read in a state. */
+  open(state: string, options?: AskOptions): RequestState | undefined;
+  leave(stream: string): void;
+}
+
+const GREETING = { protocolVersion: '2025-11-25', serverInfo: { name: 's', version: '1' } };
+const DISCOVERED = { resultType: 'complete', supportedVersions: ['2026-07-28'], ttlMs: 0, cacheScope: 'private' };
+const PREFIX = 'io.modelcontextprotocol/';
+
+export function statelessWorld(
+  server: ServerConfig,
+  era: 'legacy' | 'modern' = 'legacy',
+  capabilities: object = { logging: {} },
+): StatelessWorld {
+  const time = fakeTime();
+  const nursery = new Nursery();
+  const said = new Map<string, Told[]>();
+  const worker = newWorkerId();
+  const key = randomBytes(32);
+  const note = (to: string | undefined, head: DownHead, body?: Buffer): void => {
+    const stream = to?.split('.').at(-1) ?? '';
+    const message = body && body.length > 0 ? (JSON.parse(body.toString()) as Message) : undefined;
+    said.set(stream, [...(said.get(stream) ?? []), { head, message }]);
+  };
+  const bus = {
+    publish: (to: string, data: Buffer) => {
+      const envelope = decode<DownHead>(data);
+      if (envelope) note(to, envelope.head, envelope.body);
+    },
+  };
+  const deps = {
+    worker,
+    cluster: { bus, subjects: subjects(), ledger: { workers: () => new Map() } } as unknown as Cluster,
+    log: silentLog(),
+    clock: time.clock,
+    wheel: time.wheel,
+    now: () => time.clock.monotonic(),
+    key,
+    marks: new Set<string>(),
+    servers: { [server.name]: server },
+    eras: { modern: async () => era === 'modern', legacy: () => era === 'legacy', learn: () => undefined },
+    calls: new CallLimits({ perSession: 64, perIdentity: 256 }),
+    draining: () => false,
+    mayAct: () => true,
+    edges: { hold: () => undefined, release: () => undefined },
+    charge: () => undefined,
+    streamLimits: { frames: 256, bytes: 1_048_576, credit: { frames: 64, bytes: 1_048_576 } },
+    maxMessage: 32 * 1_048_576,
+    reply: note,
+    limitsOf: () => ({}),
+    attempt: () => ({ succeeded: () => undefined, failed: () => undefined, [Symbol.dispose]: () => undefined }),
+    admit: async (claim: object) => ({ claim, release: () => undefined }),
+    startChild: async (_session: unknown, _server: unknown, listeners: Parameters<Nursery['start']>[0]) =>
+      greeted(await nursery.start(listeners), capabilities),
+  } as unknown as DoorDeps;
+  const door = new StatelessDoor(deps);
+  let streams = 0;
+  const audience = ({ identity, method = 'tools/call' }: AskOptions = {}): StateAudience => ({
+    identity: (identity ?? ANONYMOUS) as Identity,
+    server: server.name,
+    method,
+    name: method === 'tools/call' ? 'ask' : '',
+  });
+  const open: StatelessWorld['open'] = (state, options) => openState(key, state, audience(options), time.clock.now());
+  return {
+    door,
+    time,
+    worker,
+    nursery,
+    ask(id, options = {}) {
+      const { capabilities = {}, meta = {}, params = { name: 'ask', arguments: {} }, method = 'tools/call', identity, state } = options;
+      const envelope = { [`${PREFIX}protocolVersion`]: '2026-07-28', [`${PREFIX}clientCapabilities`]: capabilities, ...meta };
+      const body = {
+        jsonrpc: '2.0',
+        id,
+        method,
+        params: { ...params, ...(state === undefined ? {} : { requestState: state }), _meta: envelope },
+      };
+      const bytes = Buffer.from(JSON.stringify(body));
+      const name = method === 'tools/call' ? 'ask' : undefined;
+      const headers = { version: '2026-07-28', method, ...(name === undefined ? {} : { name }) };
+      const message = classify(readClientBody(bytes), headers);
+      if (message === undefined || message === 'ignored') throw new Error('no request of the stateless era');
+      const stream = `edge_${++streams}`;
+      const opened = state === undefined ? undefined : open(state, options);
+      const { id: span, progressToken } = message.frame;
+      const head: CallHead = {
+        t: 'call',
+        server: server.name,
+        identity: (identity ?? ANONYMOUS) as Identity,
+        stream,
+        frame: { kind: 'request', method, id: span!, ...(progressToken ? { progressToken } : {}) },
+        meta: message.meta.span,
+        ...(name === undefined ? {} : { name }),
+        ...(opened?.parked === undefined ? {} : { parked: opened.parked }),
+        ...(opened?.process === undefined ? {} : { process: opened.process }),
+        ...(opened === undefined ? {} : { inner: opened.inner ?? '' }),
+      };
+      door.call(head, bytes, `cw.e.edge.g.${stream}`);
+      return stream;
+    },
+    told: (stream) => said.get(stream) ?? [],
+    answer(stream) {
+      const answers = (said.get(stream) ?? []).filter(({ head }) => head.t === 'server' && head.last === true);
+      if (answers.length !== 1) throw new Error(`${answers.length} answers on ${stream}: ${JSON.stringify(said.get(stream))}`);
+      return answers[0]!.message!;
+    },
+    open,
+    leave: (stream) => door.control(stream, { t: 'detach', identity: ANONYMOUS, stream, to: `cw.e.edge.g.${stream}` }, undefined),
+  };
+}
+
+/** A child that answers its greeting and what belongs to it by itself; the rest is the test's. */
+function greeted(child: ScriptedChild, capabilities: object): ScriptedChild {
+  const write = child.write.bind(child);
+  child.write = (frame) => {
+    const message = JSON.parse(Buffer.from(frame).toString()) as Message;
+    const result = own(message, capabilities);
+    if (result === undefined) return write(frame);
+    const { id } = message;
+    if (id !== undefined) queueMicrotask(() => child.say({ id, result }));
+    return true;
+  };
+  return child;
+}
+
+function own({ method }: Message, capabilities: object): Readonly<Record<string, unknown>> | undefined {
+  if (method === 'initialize') return { ...GREETING, capabilities };
+  if (method === 'server/discover') return { ...DISCOVERED, capabilities };
+  if (method === 'tools/list') return { tools: [] };
+  return method === 'logging/setLevel' || method === 'notifications/initialized' ? {} : undefined;
+}
