@@ -85,7 +85,6 @@ export const FLAGS: readonly Flag[] = [
     path: 'diagnostics.port',
     env: 'CAUSEWAY_DIAGNOSTICS_PORT',
     rare: true,
-    not: WORKER,
   }),
   flag('listen', '--admin-port PORT', 'for operators: default 8001; "off" for none', {
     path: 'admin.port',
@@ -192,7 +191,7 @@ export function kebabCase(name: string): string {
 /** What an operator asks; all of them answer with `--format json` too. */
 export const OPERATIONS = ['sessions', 'workers', 'servers', 'limits', 'doctor'] as const;
 export type Operation = (typeof OPERATIONS)[number];
-export const VERBS = ['run', 'edge', 'worker', 'config', 'init', 'health', ...OPERATIONS] as const;
+export const VERBS = ['run', 'edge', 'worker', 'config', 'init', 'health', 'nats', ...OPERATIONS] as const;
 export type Verb = (typeof VERBS)[number];
 
 export function isVerb(word: string | undefined): word is Verb {

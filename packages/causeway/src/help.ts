@@ -21,6 +21,8 @@ const USAGE: Readonly<Record<Verb, string>> = {
        causeway config schema                       its JSON Schema
        causeway config import FILE                  a client's file as our YAML`,
   init: 'causeway init [--] [COMMAND…]     write a causeway.yaml; never over an existing one',
+  nats: `causeway nats keys DIRECTORY HOST…     make the keys of a NATS with one user for each role; what is there is kept
+       causeway nats buckets [options]        make the buckets, as the user that may; exit 0 or 4`,
   sessions: `causeway sessions [ls] [--server NAME] [--limit N]     the sessions of a running bridge, the newest first
        causeway sessions get ID                               all that is known of one
        causeway sessions kill ID… [--yes]                     end them; calls in flight are told so${ASKING}
@@ -43,7 +45,7 @@ const VERBS_TEXT = `Verbs:
   health    ask a running bridge: --live, --ready
   sessions  ls, get, kill                   workers   ls, get, drain, resume
   servers   what is served                  limits    used and allowed, per scope
-  doctor    look for what would go wrong: NATS, commands, ports`;
+  doctor    look for what would go wrong    nats    keys, buckets: before the first start`;
 
 const TITLES: Readonly<Record<Flag['group'], string>> = {
   server: 'Servers',
@@ -55,7 +57,7 @@ const TITLES: Readonly<Record<Flag['group'], string>> = {
 };
 
 export function helpText(verb: Verb | undefined, all: boolean): string {
-  if (verb === 'init' || verb === 'health' || (isOperation(verb) && verb !== 'doctor')) return `Usage: ${USAGE[verb]}\n`;
+  if (verb === 'init' || verb === 'health' || verb === 'nats' || (isOperation(verb) && verb !== 'doctor')) return `Usage: ${USAGE[verb]}\n`;
   const role = verb ?? 'run';
   const flags = FLAGS.filter((flag) => (all || !flag.rare) && !flag.not?.includes(role as 'run'));
   const parts = [`${verb === undefined ? `${EXAMPLES}\n\n` : ''}Usage: ${USAGE[role]}`];

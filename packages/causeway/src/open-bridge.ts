@@ -6,7 +6,7 @@ import type { Cluster, NatsClusterOptions, NatsCredentials } from '@causeway/clu
 import type { Config } from '@causeway/config';
 import type { Edge } from '@causeway/edge';
 import { newEdgeId, newWorkerId, type EdgeId, type WorkerId } from '@causeway/protocol';
-import type { Log } from '@causeway/runtime';
+import type { Health, Log } from '@causeway/runtime';
 import type { Worker } from '@causeway/worker';
 
 export async function openEdgeOn(cluster: Cluster, config: Config, log: Log, id: EdgeId = newEdgeId()): Promise<Edge> {
@@ -15,10 +15,20 @@ export async function openEdgeOn(cluster: Cluster, config: Config, log: Log, id:
   return openEdge({ cluster, log, id }, { listen, diagnostics, admin, http, auth, streams, drain });
 }
 
-export async function openWorkerOn(cluster: Cluster, config: Config, log: Log, id: WorkerId = newWorkerId()): Promise<Worker> {
+export interface WorkerExtras {
+  readonly id?: WorkerId;
+  readonly health?: Health;
+}
+
+export async function openWorkerOn(
+  cluster: Cluster,
+  config: Config,
+  log: Log,
+  { id = newWorkerId(), ...extras }: WorkerExtras = {},
+): Promise<Worker> {
   const { openWorker } = await import('@causeway/worker');
   const { servers, limits, worker, streams, drain } = config;
-  return openWorker({ cluster, log, id }, { servers, limits, worker, streams, drain });
+  return openWorker({ cluster, log, id, ...extras }, { servers, limits, worker, streams, drain });
 }
 
 /** A cluster for one process: in memory, or over NATS under the name of the part that lives in it. */
@@ -79,7 +89,7 @@ export async function openBridge(config: Config, log: Log, signal?: AbortSignal)
   const ids = { edge: newEdgeId(), worker: newWorkerId() };
   const shared = config.nats === undefined ? stack.use(await openMemory(config)) : undefined;
   const worker = stack.use(
-    await openWorkerOn(shared ?? stack.use(await openNatsFor({ worker: ids.worker }, config, signal)), config, log, ids.worker),
+    await openWorkerOn(shared ?? stack.use(await openNatsFor({ worker: ids.worker }, config, signal)), config, log, { id: ids.worker }),
   );
   const edge = stack.use(
     await openEdgeOn(shared ?? stack.use(await openNatsFor({ edge: ids.edge }, config, signal)), config, log, ids.edge),

@@ -51,6 +51,8 @@ export type {
   VerdictHead,
 } from './heads.ts';
 export { MemoryHub } from './memory/hub.ts';
+export { natsUserKey } from './keys.ts';
+export type { NatsKey } from './nats/keys.ts';
 export { findNatsServer, startNats, type Nats, type NatsBinary, type NatsNode, type NatsOptions } from './nats/server.ts';
 export { openMemoryCluster, openNatsCluster } from './open.ts';
 export { place, type PlacementQuestion } from './placement.ts';

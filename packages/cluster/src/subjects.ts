@@ -45,6 +45,8 @@ export interface Subjects {
   edgeLost(worker: WorkerId, edge: string): string;
   /** Inbox of an edge, as a worker's. */
   edgeInbox(edge: EdgeId): string;
+  /** Inbox of a process that only makes the buckets. */
+  bootInbox(name: string): string;
 }
 
 /** Subjects under `prefix`, one or more tokens, default `cw`. */
@@ -67,6 +69,7 @@ export function subjects(prefix = 'cw'): Subjects {
     stream: (edge, stream) => `${prefix}.e.${edge}.g.${stream}`,
     edgeLost: (worker, edge) => `${prefix}.w.${worker}.edge.${edge}`,
     edgeInbox: (edge) => `${prefix}.er.${edge}`,
+    bootInbox: (name) => `${prefix}.boot.${name}`,
   };
 }
 

@@ -30,6 +30,8 @@ export interface LoadInput {
   readonly value?: unknown;
   /** `false`: servers are neither read nor checked (an edge learns them from the workers). Default `true`. */
   readonly servers?: boolean;
+  /** `false`: nothing is served from here, and no word is lost on who could reach it (a worker, a check). Default `true`. */
+  readonly listens?: boolean;
 }
 
 export interface Loaded {
@@ -72,6 +74,7 @@ export function loadConfig(input: LoadInput): Loaded {
   if (settings !== undefined) {
     const files = said ? new Set<string>() : fromFile;
     checkPublic(settings, main, files, collected);
+    if (input.listens !== false) warnOfEverybody(settings, files, warnings);
     checkAdmin(settings, main, files, collected);
   }
   if (faults.length > 0 || settings === undefined) throw new ConfigError(faults.toSorted(byPlace));
@@ -137,10 +140,10 @@ function keysAt(path: Path): readonly string[] {
 }
 
 function checkPublic(
-  { listen, diagnostics, auth }: ParsedSettings,
+  { listen, diagnostics }: ParsedSettings,
   main: Document | undefined,
   fromFile: ReadonlySet<string>,
-  { faults, warnings }: Collected,
+  { faults }: Collected,
 ): void {
   const open = !isLoopback(listen.host);
   const silent = fromFile.has('listen.host');
@@ -168,8 +171,11 @@ function checkPublic(
       ),
     );
   }
-  if (open && !silent && auth.apiKeys.length === 0)
-    warnings.push(`${listen.host} can be reached by others, and nobody is asked for a key: set --api-key, or listen on 127.0.0.1`);
+}
+
+function warnOfEverybody({ listen, auth }: ParsedSettings, fromFile: ReadonlySet<string>, warnings: string[]): void {
+  if (isLoopback(listen.host) || fromFile.has('listen.host') || auth.apiKeys.length > 0) return;
+  warnings.push(`${listen.host} can be reached by others, and nobody is asked for a key: set --api-key, or listen on 127.0.0.1`);
 }
 
 /** Who reaches the admin listener can end sessions: an address that others reach is said on purpose, and has a token. */

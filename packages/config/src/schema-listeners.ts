@@ -23,7 +23,7 @@ export const diagnostics = z
       .describe('Port of `/livez`, `/readyz` and the like; `false` for none. If it is taken, a free one is used and logged.'),
   })
   .prefault({})
-  .describe('The listener for probes. Short: `false`, `"host:port"`, or the port alone.');
+  .describe('The listener for probes, of every process. Short: `false`, `"host:port"`, or the port alone.');
 
 export const admin = z
   .strictObject({

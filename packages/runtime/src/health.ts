@@ -1,7 +1,7 @@
 /**
  * Owns what a process says of its own health: named checks, and how they read as text and as JSON.
  * Keeps: a check answers from what is known already; asking never does I/O, never waits, never starts
- * an MCP session. It leaves paths and status lines to the edge's `ops.ts`.
+ * an MCP session. It leaves paths and status lines to `diagnostics.ts`.
  */
 
 /** `degraded` is worth a look but serves; `failing` must get no traffic. */

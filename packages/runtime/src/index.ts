@@ -1,6 +1,8 @@
 /** The package's door: what every process needs. */
 export { DeadlineError, deferred, withDeadline, type Deferred, type DeadlineOptions } from './async.ts';
+export { bindOrFree } from './bind.ts';
 export { createWheel, systemClock, type Clock, type Wheel, type WheelOptions } from './clock.ts';
+export { answerProbe, openDiagnostics } from './diagnostics.ts';
 export { fakeTime, type FakeTime } from './fake-time.ts';
 export {
   createHealth,
@@ -25,3 +27,4 @@ export {
   type LogWrite,
   type OpenLog,
 } from './log.ts';
+export { urlOf } from './url.ts';

@@ -4,10 +4,9 @@
 import { once } from 'node:events';
 import type { Cluster } from '@causeway/cluster';
 import { newEdgeId, type EdgeId } from '@causeway/protocol';
-import { createHealth, createWheel, systemClock, type Log } from '@causeway/runtime';
+import { createHealth, createWheel, openDiagnostics, systemClock, type Log } from '@causeway/runtime';
 import type { EdgeContext, EdgeOptions, OpenStream } from './context.ts';
 import { openAdmin, type AdminDoor } from './http/admin.ts';
-import { openDiagnostics } from './http/diagnostics.ts';
 import { createServer } from './http/server.ts';
 import { openContext } from './open-context.ts';
 
@@ -47,7 +46,8 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
   health.add('workers', () => (cluster.ledger.workers().size > 0 ? { state: 'ok' } : { state: 'degraded', note: 'none' }));
   const server = stack.use(createServer(edge, health));
   const url = await server.listen(options.listen);
-  const diagnostics = options.diagnostics.port === false ? undefined : stack.use(await openDiagnostics(health, options.diagnostics, log));
+  const diagnostics =
+    options.diagnostics.port === false ? undefined : stack.use(await openDiagnostics({ health, log }, options.diagnostics));
   const admin = await openAdminIn(stack, edge, options.admin);
   const owned = stack.move();
   return {

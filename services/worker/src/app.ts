@@ -4,8 +4,9 @@
 import { hostname } from 'node:os';
 import type { Cluster, NewRecord, ServedServer } from '@causeway/cluster';
 import { CausewayError, newWorkerId, type SessionToken, type WorkerId } from '@causeway/protocol';
-import type { Log, Wheel } from '@causeway/runtime';
+import type { Health, Log, Wheel } from '@causeway/runtime';
 import { Capacity } from './capacity.ts';
+import { addChecks } from './checks.ts';
 import { createControl } from './control.ts';
 import { openIntake } from './intake.ts';
 import { openMachine, type Machine } from './machine.ts';
@@ -24,6 +25,8 @@ export interface WorkerDeps {
   readonly id?: WorkerId;
   /** Default the one that this process runs on. */
   readonly machine?: Machine;
+  /** Where the worker says how it is; default nowhere. */
+  readonly health?: Health;
 }
 
 export interface Worker extends AsyncDisposable {
@@ -66,6 +69,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
     now,
     build: (session, stored) => build({ ...stored.record, session, epoch: stored.record.epoch + 1 }, stored),
   });
+  if (deps.health !== undefined) stack.use(addChecks(deps.health, { bus, tenure, capacity }));
   const link = stack.use(followBus(bus, tenure, { capacity, door }));
   stack.use(
     await openIntake({

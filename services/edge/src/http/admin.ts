@@ -8,10 +8,10 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AdminConfig } from '@causeway/config';
 import { CausewayError, ERRORS } from '@causeway/protocol';
+import { bindOrFree } from '@causeway/runtime';
 import { allowedMethods, answerAdmin } from '../admin/api.ts';
 import { clusterId } from '../admin/cluster.ts';
 import type { EdgeContext } from '../context.ts';
-import { bindOrFree } from './bind.ts';
 import { createGuard, type Guard } from './guard.ts';
 import { asRefusal, refuse } from './refusal.ts';
 

@@ -8,17 +8,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { CausewayError, errorResponse } from '@causeway/protocol';
-import type { Health, Log } from '@causeway/runtime';
+import { answerProbe, urlOf, type Health, type Log } from '@causeway/runtime';
 import fastify from 'fastify';
 import type { EdgeContext, EdgeOptions } from '../context.ts';
 import { createCors } from './cors.ts';
 import { createGuard, requireJson, type Guard } from './guard.ts';
 import { message, openSse } from './legacy-sse.ts';
-import { answerIndex, answerProbe } from './ops.ts';
+import { answerIndex } from './ops.ts';
 import { asRefusal, logRefusal, refuse } from './refusal.ts';
 import { METHODS, route, type Endpoint } from './routes.ts';
 import { get, post, remove } from './streamable.ts';
-import { urlOf } from './url.ts';
 import type { Visit } from './visit.ts';
 
 const MAX_HEADER_BYTES = 16 * 1024;

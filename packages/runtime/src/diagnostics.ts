@@ -1,0 +1,63 @@
+/**
+ * Owns what a process answers to machines that watch it: the paths for probes (/livez, /readyz, /startupz, and /healthz,
+ * an alias of /livez) and for figures (/metrics), and the listener for them alone: network policies filter ports, not paths.
+ * Invariant: they answer from what is known already and start nothing.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { bindOrFree } from './bind.ts';
+import { healthJson, healthText, type Health } from './health.ts';
+import type { Log } from './log.ts';
+
+const JSON_TYPE = 'application/json';
+
+/** Whether the path was a probe's; if so the response is done. */
+export function answerProbe(path: string, health: Health, aliases: readonly string[], req: IncomingMessage, res: ServerResponse): boolean {
+  const live = path === '/livez' || path === '/healthz' || aliases.includes(path);
+  if (!live && path !== '/readyz' && path !== '/startupz') return false;
+  const report = live ? health.live() : health.ready();
+  const json = (req.headers.accept ?? '').includes(JSON_TYPE);
+  const verbose = new URL(req.url ?? '/', 'http://localhost').searchParams.has('verbose');
+  send(res, report.status, json ? JSON_TYPE : 'text/plain; charset=utf-8', json ? healthJson(report) : healthText(report, verbose));
+  return true;
+}
+
+export interface DiagnosticsDeps {
+  readonly health: Health;
+  readonly log: Log;
+}
+
+/** Where it listens; a port of `false` is any free one. */
+export interface DiagnosticsAt {
+  readonly host: string;
+  readonly port: number | false;
+}
+
+/** Listens; a taken port is exchanged for a free one. */
+export async function openDiagnostics(
+  { health, log }: DiagnosticsDeps,
+  at: DiagnosticsAt,
+): Promise<AsyncDisposable & { readonly url: string }> {
+  const server = createServer((req, res) => {
+    if (answerProbe((req.url ?? '/').split('?')[0]!, health, [], req, res)) return;
+    res.writeHead(404, { 'content-length': 0 }).end();
+  });
+  const wanted = at.port === false ? 0 : at.port;
+  const url = await bindOrFree(server, {
+    host: at.host,
+    port: wanted,
+    exchanged: (port) => log.info({ wanted, port }, 'diagnostics port is taken, using a free one'),
+  });
+  server.unref();
+  return {
+    url,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function send(res: ServerResponse, status: number, type: string, body: string): void {
+  res.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body), 'cache-control': 'no-store' });
+  res.end(body);
+}

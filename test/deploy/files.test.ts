@@ -1,0 +1,36 @@
+/** The files of the stack say what the rest of the repository says. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { describe, it } from 'node:test';
+import { loadConfig } from '@causeway/config';
+
+const text = (path: string): Promise<string> => readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
+
+describe('the files of the stack', () => {
+  it('nats.conf permits each role what docs/subjects.md says, and has no way to be anybody else', async () => {
+    const documented = /```\n(authorization \{\n[^]*?)```/.exec(await text('docs/subjects.md'))![1]!;
+    const conf = await text('deploy/compose/nats.conf');
+    const permissions = (from: string): string => from.slice(from.indexOf('authorization {\n  edge'), from.indexOf('  users: ['));
+    assert.equal(permissions(conf), permissions(documented));
+    const users = [...conf.slice(conf.indexOf('  users: [')).matchAll(/\{ nkey: \$([A-Z]+)_KEY, permissions: \$(\w+) \}/g)];
+    assert.deepEqual(
+      users.map(([, key, role]) => [key, role]),
+      ['edge', 'worker', 'bootstrap'].map((role) => [role.toUpperCase(), role]),
+    );
+    assert.doesNotMatch(conf, /no_auth_user/);
+  });
+
+  it('causeway.yaml is a configuration without mistakes, and names exact versions', async () => {
+    const { config, warnings } = loadConfig({ file: new URL('../../causeway.yaml', import.meta.url).pathname, env: {}, cwd: '/' });
+    assert.deepEqual(warnings, []);
+    assert.ok(Object.keys(config.servers).length >= 2);
+    for (const { args } of Object.values(config.servers)) assert.match(args.join(' '), /@\d+\.\d+\.\d+$/);
+  });
+
+  it('the image has the version of the packages', async () => {
+    const { version } = JSON.parse(await text('packages/causeway/package.json')) as { version: string };
+    const [dockerfile, compose] = await Promise.all([text('Dockerfile'), text('docker-compose.yml')]);
+    assert.ok(dockerfile.includes(`image.version="${version}"`));
+    assert.ok(compose.includes(`causeway:${version}}`));
+  });
+});
