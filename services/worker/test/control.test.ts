@@ -60,11 +60,11 @@ test('an ended session is gone, child and all, when that is said', async (t) => 
 test('a drained worker keeps its sessions and takes no new ones; resumed, it takes them again', async (t) => {
   const here = await setting(t);
   const session = await open(here, 'git', 'ga');
-  const changed = (): Promise<void> => new Promise((resolve) => void here.cluster.ledger.onChange(resolve));
-  const told = changed();
+  const { ledger } = here.cluster;
+  const drained = (): boolean | undefined => ledger.workers().get(here.worker.id)?.draining;
+  const told = new Promise<void>((resolve) => void ledger.onChange(() => drained() === true && resolve()));
   assert.deepEqual(await ask<StandingAnswer>(here, { t: 'drain' }), { draining: true, sessions: 1 });
   await told;
-  assert.equal(here.cluster.ledger.workers().get(here.worker.id)?.draining, true);
   await assert.rejects(open(here, 'git', 'gb'), refused('cluster.draining'));
   const info = await here.cluster.bus.request(
     here.cluster.subjects.sessionControl(here.worker.id, { token: session, epoch: 1 }),
