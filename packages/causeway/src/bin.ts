@@ -23,6 +23,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   if (own[0] === '--version' || own[0] === '-V') return version();
   if (verb === 'init') return (await import('./commands/init.ts')).init(rest);
   if (verb === 'health') return (await import('./commands/health.ts')).health(rest);
+  if (verb === 'demo') return (await import('./commands/demo.ts')).demo(rest);
   if (verb === 'nats') return (await import('./commands/nats.ts')).nats(rest);
   if (verb === 'config') return (await import('./commands/config.ts')).config(rest);
   if (isOperation(verb)) return operate(verb, rest);

@@ -191,7 +191,7 @@ export function kebabCase(name: string): string {
 /** What an operator asks; all of them answer with `--format json` too. */
 export const OPERATIONS = ['sessions', 'workers', 'servers', 'limits', 'doctor'] as const;
 export type Operation = (typeof OPERATIONS)[number];
-export const VERBS = ['run', 'edge', 'worker', 'config', 'init', 'health', 'nats', ...OPERATIONS] as const;
+export const VERBS = ['run', 'edge', 'worker', 'config', 'init', 'health', 'nats', 'demo', ...OPERATIONS] as const;
 export type Verb = (typeof VERBS)[number];
 
 export function isVerb(word: string | undefined): word is Verb {

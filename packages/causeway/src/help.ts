@@ -21,6 +21,9 @@ const USAGE: Readonly<Record<Verb, string>> = {
        causeway config schema                       its JSON Schema
        causeway config import FILE                  a client's file as our YAML`,
   init: 'causeway init [--] [COMMAND…]     write a causeway.yaml; never over an existing one',
+  demo: `causeway demo [--url URL] [--calls N]     one session, its calls over every edge; what the client saw. Default http://localhost:8000/mcp
+       [--kill-edge] [--kill-worker]        kills them on the way: a stack of docker compose, from its directory
+       [--together N] [--gap MS] [--tool NAME] [--format table|json]`,
   nats: `causeway nats keys DIRECTORY HOST…     make the keys of a NATS with one user for each role; what is there is kept
        causeway nats buckets [options]        make the buckets, as the user that may; exit 0 or 4`,
   sessions: `causeway sessions [ls] [--server NAME] [--limit N]     the sessions of a running bridge, the newest first
@@ -45,6 +48,7 @@ const VERBS_TEXT = `Verbs:
   health    ask a running bridge: --live, --ready
   sessions  ls, get, kill                   workers   ls, get, drain, resume
   servers   what is served                  limits    used and allowed, per scope
+  demo      what a client sees while an edge and a worker are killed
   doctor    look for what would go wrong    nats    keys, buckets: before the first start`;
 
 const TITLES: Readonly<Record<Flag['group'], string>> = {
@@ -57,7 +61,8 @@ const TITLES: Readonly<Record<Flag['group'], string>> = {
 };
 
 export function helpText(verb: Verb | undefined, all: boolean): string {
-  if (verb === 'init' || verb === 'health' || verb === 'nats' || (isOperation(verb) && verb !== 'doctor')) return `Usage: ${USAGE[verb]}\n`;
+  if (verb === 'init' || verb === 'health' || verb === 'nats' || verb === 'demo' || (isOperation(verb) && verb !== 'doctor'))
+    return `Usage: ${USAGE[verb]}\n`;
   const role = verb ?? 'run';
   const flags = FLAGS.filter((flag) => (all || !flag.rare) && !flag.not?.includes(role as 'run'));
   const parts = [`${verb === undefined ? `${EXAMPLES}\n\n` : ''}Usage: ${USAGE[role]}`];

@@ -1,0 +1,155 @@
+/**
+ * Owns `causeway demo`: one session, its calls through a balancer over every edge, an edge and the session's own worker
+ * killed on the way, and what the client saw of it. Exit 0 only if every call was answered, rightly.
+ */
+import { parseArgs } from 'node:util';
+import { tokenOf } from '@causeway/protocol';
+import { DemoClient, type Attempt } from '../demo/client.ts';
+import { percentile, play, type Score } from '../demo/play.ts';
+import { containersOf, kill, ownerOf, start, type Container } from '../demo/stack.ts';
+import { EXIT, Failure } from '../failure.ts';
+import { print, printJson } from '../operation.ts';
+
+interface Wanted {
+  readonly url: string;
+  readonly calls: number;
+  readonly together: number;
+  readonly gap: number;
+  readonly tool: string;
+  readonly kill: { readonly edge: boolean; readonly worker: boolean };
+  readonly json: boolean;
+}
+
+const USAGE = 'causeway demo [--url URL] [--calls N] [--together N] [--kill-edge] [--kill-worker] [--format json]';
+
+export async function demo(argv: readonly string[]): Promise<number> {
+  const wanted = options(argv);
+  // A stack that is not there is said before anything is asked of it.
+  const edges = wanted.kill.edge ? await containersOf('edge') : [];
+  const workers = wanted.kill.worker ? await containersOf('worker') : [];
+  const client = await DemoClient.open(wanted.url);
+  const story: string[] = [];
+  const known = wanted.kill.edge || wanted.kill.worker;
+  const owner = known ? await ownerOf(client.session) : undefined;
+  if (!wanted.json)
+    print([`session ${(tokenOf(client.session) ?? client.session).slice(0, 8)}${owner === undefined ? '' : ` on worker ${owner.worker}`}`]);
+  const events = eventsOf(wanted, { client, edges, workers, story });
+  const question = await questionOf(client, wanted.tool);
+  const score = await play(client, { ...wanted, question, events });
+  const after = wanted.kill.worker && score.lost.length === 0 ? await ownerOf(client.session) : undefined;
+  if (after !== undefined && after.worker !== owner?.worker) story.push(`the session went on at worker ${after.worker}`);
+  await client.close();
+  tell(wanted, score, story);
+  return score.lost.length === 0 ? EXIT.ok : EXIT.unexpected;
+}
+
+interface Scene {
+  readonly client: DemoClient;
+  readonly edges: readonly Container[];
+  readonly workers: readonly Container[];
+  /** What happened, in order. */
+  readonly story: string[];
+}
+
+/** The edge dies after a third of the calls, the owner after two; each is started again a sixth later. */
+function eventsOf({ calls, kill: killed }: Wanted, { client, edges, workers, story }: Scene): ReadonlyMap<number, () => Promise<void>> {
+  const events = new Map<number, () => Promise<void>>();
+  const lose = (call: number, pick: () => Promise<Container | undefined>): void => {
+    const dead = Promise.withResolvers<Container | undefined>();
+    const back = Math.min(calls, call + Math.ceil(calls / 6));
+    events.set(call, async () => {
+      dead.resolve(pick());
+      const container = await dead.promise;
+      if (container === undefined) return;
+      await kill(container);
+      story.push(`${container.name} killed at call ${call}, started again at call ${back}`);
+    });
+    events.set(back, async () => {
+      const container = await dead.promise;
+      if (container !== undefined) await start(container);
+    });
+  };
+  if (killed.edge) lose(Math.max(1, Math.floor(calls / 3)), async () => edges.at(-1));
+  if (killed.worker)
+    lose(Math.max(2, Math.floor((calls * 2) / 3)), async () => {
+      const { host } = await ownerOf(client.session);
+      return workers.find(({ id }) => host !== '' && id.startsWith(host));
+    });
+  return events;
+}
+
+/** `echo` with a text of its own where the server has the tool; else a ping, to which every server answers. */
+async function questionOf(
+  client: DemoClient,
+  tool: string,
+): Promise<(client: DemoClient, call: number) => Promise<Attempt & { readonly right: boolean }>> {
+  const listed = await client.ask('tools/list', {});
+  const tools = listed.kind === 'answered' ? (listed.result['tools'] as readonly { readonly name?: unknown }[] | undefined) : undefined;
+  const has = tools?.some(({ name }) => name === tool) ?? false;
+  return async (asked, call) => {
+    const message = `call ${call} of the demo`;
+    const attempt = has ? await asked.ask('tools/call', { name: tool, arguments: { message } }) : await asked.ask('ping', {});
+    return { ...attempt, right: attempt.kind === 'answered' && (!has || JSON.stringify(attempt.result).includes(message)) };
+  };
+}
+
+function tell({ json }: Wanted, score: Score, story: readonly string[]): void {
+  const { wanted, latencies, served, again, lost } = score;
+  const [p50, p99, longest] = [percentile(latencies, 50), percentile(latencies, 99), percentile(latencies, 100)].map(Math.round);
+  if (json)
+    return printJson({
+      calls: wanted,
+      answered: latencies.length,
+      served: Object.fromEntries(served),
+      story,
+      again,
+      lost,
+      ms: { p50, p99, longest },
+    });
+  const by = [...served].toSorted(([a], [b]) => a.localeCompare(b)).map(([name, count]) => `${name}: ${count}`);
+  const repeated = again.cut + again.refused + again.unknown;
+  print([
+    ` calls ${latencies.length}/${wanted} ok    served by ${by.join(', ')}`,
+    ...story.map((line) => ` ${line}`),
+    ` asked again ${repeated}${repeated === 0 ? '' : `: ${again.cut} cut off, ${again.refused} refused before they ran, ${again.unknown} "unknown whether it ran"`}`,
+    ` lost ${lost.length}   p50 ${p50} ms   p99 ${p99} ms   longest ${longest} ms${served.size > 1 ? '    sticky sessions: none' : ''}`,
+    ...lost.slice(0, 10).map((line) => `  ${line}`),
+  ]);
+}
+
+function options(argv: readonly string[]): Wanted {
+  const fail = (message: string): Failure => new Failure(EXIT.usage, message, [USAGE]);
+  const count = (name: string, text: string, most: number): number => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < 1 || value > most) throw fail(`--${name} ${text}: a number from 1 to ${most}`);
+    return value;
+  };
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      options: {
+        url: { type: 'string', default: 'http://localhost:8000/mcp' },
+        calls: { type: 'string', default: '200' },
+        together: { type: 'string', default: '4' },
+        gap: { type: 'string', default: '50' },
+        tool: { type: 'string', default: 'echo' },
+        format: { type: 'string', default: 'table' },
+        'kill-edge': { type: 'boolean', default: false },
+        'kill-worker': { type: 'boolean', default: false },
+      },
+    });
+    if (!URL.canParse(values.url) || !/^https?:/.test(values.url)) throw fail(`${values.url} is no http URL`);
+    if (values.format !== 'table' && values.format !== 'json') throw fail(`--format ${values.format}: there are table and json`);
+    return {
+      url: values.url,
+      calls: count('calls', values.calls, 100_000),
+      together: count('together', values.together, 64),
+      gap: count('gap', values.gap, 60_000),
+      tool: values.tool,
+      kill: { edge: values['kill-edge'], worker: values['kill-worker'] },
+      json: values.format === 'json',
+    };
+  } catch (error) {
+    throw error instanceof Failure ? error : fail((error as Error).message.split('. ')[0]!);
+  }
+}

@@ -1,0 +1,73 @@
+/** What `causeway demo` counts: nothing that it was told is taken for an answer, and nothing is called lost that was answered. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { outcomeOf, type DemoClient, type Outcome } from '../src/demo/client.ts';
+import { percentile, play, type Play } from '../src/demo/play.ts';
+
+/** No client is asked: the questions of these tests answer themselves. */
+const nobody = {} as DemoClient;
+
+const told = (executed: string, retryable: boolean, source = 'causeway'): Parameters<typeof outcomeOf>[0] => ({
+  id: 1,
+  error: { message: 'm', data: { source, executed, retryable } },
+});
+
+describe('one attempt', () => {
+  it('is what the answer says', () => {
+    assert.deepEqual(outcomeOf({ id: 1, result: { a: 1 } }, 200), { kind: 'answered', result: { a: 1 } });
+    assert.deepEqual(outcomeOf(told('no', true), 503), { kind: 'refused', text: 'm' });
+    assert.deepEqual(outcomeOf(told('unknown', true), 200), { kind: 'unknown', text: 'm' });
+    assert.deepEqual(outcomeOf(told('unknown', false), 404), { kind: 'failed', text: 'm' });
+    assert.deepEqual(outcomeOf(told('no', true, 'server'), 200), { kind: 'failed', text: 'm' });
+    assert.deepEqual(outcomeOf(undefined, 502), { kind: 'cut', text: 'status 502' });
+    assert.deepEqual(outcomeOf(undefined, 404), { kind: 'failed', text: 'status 404' });
+  });
+});
+
+describe('the calls of a demo', () => {
+  const answered = { kind: 'answered', result: {} } as const;
+  const question =
+    (script: (call: number, attempt: number) => Outcome & { readonly right?: boolean }): Play['question'] =>
+    async (_client, call) => {
+      attempts.set(call, (attempts.get(call) ?? 0) + 1);
+      return { right: true, by: call % 2 === 0 ? 'edge-1' : 'edge-2', ...script(call, attempts.get(call)!) };
+    };
+  let attempts = new Map<number, number>();
+  const run = (script: Parameters<typeof question>[0], events: Play['events'] = new Map()) => {
+    attempts = new Map();
+    return play(nobody, { calls: 6, together: 2, gap: 1, question: question(script), events });
+  };
+
+  it('are each answered once, and counted by who served them', async () => {
+    const score = await run(() => answered);
+    assert.deepEqual([score.latencies.length, score.lost, Object.fromEntries(score.served)], [6, [], { 'edge-1': 3, 'edge-2': 3 }]);
+  });
+
+  it('are asked again when they were cut off, refused, or of unknown outcome, and each of these is counted', async () => {
+    const kinds = ['cut', 'refused', 'unknown'] as const;
+    const score = await run((call, attempt) => (call === 3 && attempt <= 3 ? { kind: kinds[attempt - 1]!, text: 't' } : answered));
+    assert.deepEqual([score.latencies.length, score.again, score.lost], [6, { cut: 1, refused: 1, unknown: 1 }, []]);
+    assert.ok(percentile(score.latencies, 100) >= 600, 'the time of a call is until its answer');
+  });
+
+  it("are lost when they fail, or when the answer is another call's", async () => {
+    const score = await run((call) => (call === 1 ? { kind: 'failed', text: 'no such tool' } : { ...answered, right: call !== 2 }));
+    assert.deepEqual([score.latencies.length, score.lost], [4, ['call 1: no such tool', 'call 2: the answer is not its own']]);
+  });
+
+  it('have events on their way, once each, and end with what an event rejects with', async () => {
+    const seen: number[] = [];
+    const at = (call: number) => [call, async () => void seen.push(call)] as const;
+    await run(() => answered, new Map([at(2), at(6)]));
+    assert.deepEqual(seen, [2, 6]);
+    await assert.rejects(
+      run(() => answered, new Map([[1, () => Promise.reject(new Error('no engine'))]])),
+      /no engine/,
+    );
+    assert.equal(attempts.size, 6);
+  });
+
+  it('a percentile is a value that was measured', () => {
+    assert.deepEqual([percentile([], 50), percentile([3, 1, 2], 50), percentile([3, 1, 2], 99), percentile([7], 1)], [0, 2, 3, 7]);
+  });
+});
