@@ -11,6 +11,7 @@ const doors: readonly (readonly [module: string, door: string])[] = [
   ['execa', 'services/worker/src/child/**'],
   ['@nats-io/*', 'packages/cluster/src/nats/**'],
   ['pino', 'packages/runtime/src/**'],
+  ['@opentelemetry/*', 'packages/runtime/src/**'],
   ['pino-pretty', 'packages/runtime/src/**'],
   ['zod', 'packages/config/src/**'],
   ['yaml', 'packages/config/src/**'],

@@ -43,4 +43,5 @@ function buildPackage(folder: string): void {
 }
 
 for (const group of ['packages', 'services']) for (const name of readdirSync(join(root, group))) buildPackage(`${group}/${name}`);
-cpSync(join(root, 'packages/causeway/bin'), join(into, 'packages/causeway/bin'), { recursive: true });
+for (const folder of ['bin', 'stack'])
+  cpSync(join(root, 'packages/causeway', folder), join(into, 'packages/causeway', folder), { recursive: true });

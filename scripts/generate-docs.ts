@@ -1,6 +1,6 @@
 /**
- * Owns the files that are made from the code and checked in: docs/config.md, docs/errors.md and the JSON Schema of the
- * configuration. Writes them; with `--check` it writes nothing and fails when one of them is not as the code says.
+ * Owns the files that are made from others and checked in: docs/config.md, docs/errors.md and the JSON Schema of the
+ * configuration, from the code; what `causeway init --cluster` writes, from the stack at the top of the repository. Writes them; with `--check` it writes nothing and fails when one of them is not as what it is made from.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { configReference, jsonSchema, SEARCH_ORDER, type ReferenceRow } from '@causeway/config';
@@ -75,10 +75,22 @@ ${table(['reason', 'HTTP', 'JSON-RPC', 'executed', 'retryable', 'text'], rows)}
 `;
 }
 
+/** The stack as it is without the sources beside it: its image is not built, but there. */
+function stackFile(path: string): readonly [path: string, text: string] {
+  const text = readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+  return [
+    `packages/causeway/stack/${path.split('/').at(-1)}`,
+    text.replace('    build: .\n', '').replace('; deploy/README.md says the rest', ''),
+  ];
+}
+
 const files: readonly (readonly [path: string, text: string])[] = [
   ['docs/config.md', configPage()],
   ['docs/errors.md', errorsPage()],
   ['packages/config/schema.json', `${JSON.stringify(jsonSchema(), null, 2)}\n`],
+  ...['docker-compose.yml', 'haproxy.cfg', 'nats.conf', 'prometheus.yml', 'rules.yml'].map((name) =>
+    stackFile(name === 'docker-compose.yml' ? name : `deploy/compose/${name}`),
+  ),
 ];
 
 const check = process.argv.includes('--check');

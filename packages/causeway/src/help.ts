@@ -20,7 +20,9 @@ const USAGE: Readonly<Record<Verb, string>> = {
        causeway config print [--show-origin]        the configuration in force, secrets masked
        causeway config schema                       its JSON Schema
        causeway config import FILE                  a client's file as our YAML`,
-  init: 'causeway init [--] [COMMAND…]     write a causeway.yaml; never over an existing one',
+  init: `causeway init [--] [COMMAND…]     write a causeway.yaml; never over an existing one
+       causeway init --cluster           … and a docker-compose.yml around it: NATS, workers, edges, HAProxy
+       [--import FILE]                   the servers of an MCP client's file`,
   demo: `causeway demo [--url URL] [--calls N]     one session, its calls over every edge; what the client saw. Default http://localhost:8000/mcp
        [--kill-edge] [--kill-worker]        kills them on the way: a stack of docker compose, from its directory
        [--together N] [--gap MS] [--tool NAME] [--format table|json]`,

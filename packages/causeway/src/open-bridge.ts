@@ -6,18 +6,37 @@ import type { Cluster, NatsClusterOptions, NatsCredentials } from '@causeway/clu
 import type { Config } from '@causeway/config';
 import type { Edge } from '@causeway/edge';
 import { newEdgeId, newWorkerId, type EdgeId, type WorkerId } from '@causeway/protocol';
-import type { Health, Log } from '@causeway/runtime';
+import { addProcessFigures, createMetrics, type Health, type Log, type Metrics } from '@causeway/runtime';
 import type { Worker } from '@causeway/worker';
+import { VERSION } from './version.ts';
 
-export async function openEdgeOn(cluster: Cluster, config: Config, log: Log, id: EdgeId = newEdgeId()): Promise<Edge> {
+/** The figures of a process of ours. */
+export function processMetrics(role: 'run' | 'edge' | 'worker'): Metrics {
+  const metrics = createMetrics();
+  addProcessFigures(metrics, { version: VERSION, role });
+  return metrics;
+}
+
+export interface EdgeExtras {
+  readonly id?: EdgeId;
+  readonly metrics?: Metrics;
+}
+
+export async function openEdgeOn(
+  cluster: Cluster,
+  config: Config,
+  log: Log,
+  { id = newEdgeId(), ...extras }: EdgeExtras = {},
+): Promise<Edge> {
   const { openEdge } = await import('@causeway/edge');
   const { listen, diagnostics, admin, http, auth, streams, drain } = config;
-  return openEdge({ cluster, log, id }, { listen, diagnostics, admin, http, auth, streams, drain });
+  return openEdge({ cluster, log, id, ...extras }, { listen, diagnostics, admin, http, auth, streams, drain });
 }
 
 export interface WorkerExtras {
   readonly id?: WorkerId;
   readonly health?: Health;
+  readonly metrics?: Metrics;
 }
 
 export async function openWorkerOn(
@@ -87,12 +106,16 @@ export interface OpenBridge extends AsyncDisposable {
 export async function openBridge(config: Config, log: Log, signal?: AbortSignal): Promise<OpenBridge> {
   await using stack = new AsyncDisposableStack();
   const ids = { edge: newEdgeId(), worker: newWorkerId() };
+  const metrics = processMetrics('run');
   const shared = config.nats === undefined ? stack.use(await openMemory(config)) : undefined;
   const worker = stack.use(
-    await openWorkerOn(shared ?? stack.use(await openNatsFor({ worker: ids.worker }, config, signal)), config, log, { id: ids.worker }),
+    await openWorkerOn(shared ?? stack.use(await openNatsFor({ worker: ids.worker }, config, signal)), config, log, {
+      id: ids.worker,
+      metrics,
+    }),
   );
   const edge = stack.use(
-    await openEdgeOn(shared ?? stack.use(await openNatsFor({ edge: ids.edge }, config, signal)), config, log, ids.edge),
+    await openEdgeOn(shared ?? stack.use(await openNatsFor({ edge: ids.edge }, config, signal)), config, log, { id: ids.edge, metrics }),
   );
   const owned = stack.move();
   return { edge, worker, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { bindOrFree } from './bind.ts';
 import { healthJson, healthText, type Health } from './health.ts';
 import type { Log } from './log.ts';
+import { METRICS_TYPE, type Metrics } from './metrics.ts';
 
 const JSON_TYPE = 'application/json';
 
@@ -24,6 +25,7 @@ export function answerProbe(path: string, health: Health, aliases: readonly stri
 export interface DiagnosticsDeps {
   readonly health: Health;
   readonly log: Log;
+  readonly metrics: Metrics;
 }
 
 /** Where it listens; a port of `false` is any free one. */
@@ -34,11 +36,13 @@ export interface DiagnosticsAt {
 
 /** Listens; a taken port is exchanged for a free one. */
 export async function openDiagnostics(
-  { health, log }: DiagnosticsDeps,
+  { health, log, metrics }: DiagnosticsDeps,
   at: DiagnosticsAt,
 ): Promise<AsyncDisposable & { readonly url: string }> {
   const server = createServer((req, res) => {
-    if (answerProbe((req.url ?? '/').split('?')[0]!, health, [], req, res)) return;
+    const [path = '/'] = (req.url ?? '/').split('?');
+    if (answerProbe(path, health, [], req, res)) return;
+    if (path === '/metrics') return void answerMetrics(metrics, log, res);
     res.writeHead(404, { 'content-length': 0 }).end();
   });
   const wanted = at.port === false ? 0 : at.port;
@@ -55,6 +59,15 @@ export async function openDiagnostics(
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+async function answerMetrics(metrics: Metrics, log: Log, res: ServerResponse): Promise<void> {
+  try {
+    send(res, 200, METRICS_TYPE, await metrics.text());
+  } catch (error) {
+    log.error({ err: error }, 'figures could not be read');
+    res.writeHead(500, { 'content-length': 0 }).end();
+  }
 }
 
 function send(res: ServerResponse, status: number, type: string, body: string): void {

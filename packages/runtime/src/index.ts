@@ -27,4 +27,5 @@ export {
   type LogWrite,
   type OpenLog,
 } from './log.ts';
+export { addProcessFigures, createMetrics, type Metrics } from './metrics.ts';
 export { urlOf } from './url.ts';

@@ -4,8 +4,9 @@
 import { once } from 'node:events';
 import type { Cluster } from '@causeway/cluster';
 import { newEdgeId, type EdgeId } from '@causeway/protocol';
-import { createHealth, createWheel, openDiagnostics, systemClock, type Log } from '@causeway/runtime';
+import { createHealth, createMetrics, createWheel, openDiagnostics, systemClock, type Log, type Metrics } from '@causeway/runtime';
 import type { EdgeContext, EdgeOptions, OpenStream } from './context.ts';
+import { addFigures } from './figures.ts';
 import { openAdmin, type AdminDoor } from './http/admin.ts';
 import { createServer } from './http/server.ts';
 import { openContext } from './open-context.ts';
@@ -15,6 +16,8 @@ export interface EdgeDeps {
   readonly log: Log;
   /** Needed where the cluster's inbox is named after it; default a new one. */
   readonly id?: EdgeId;
+  /** Where the edge adds its figures; default its own, which the diagnostics listener tells. */
+  readonly metrics?: Metrics;
 }
 
 export interface Edge extends AsyncDisposable {
@@ -44,10 +47,12 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
   health.add('drain', () => (edge.gate.state === 'open' ? { state: 'ok' } : { state: 'failing', note: 'shutting down' }));
   health.add('bus', () => (cluster.bus.status === 'connected' ? { state: 'ok' } : { state: 'failing', note: cluster.bus.status }));
   health.add('workers', () => (cluster.ledger.workers().size > 0 ? { state: 'ok' } : { state: 'degraded', note: 'none' }));
+  const { metrics = createMetrics() } = deps;
+  addFigures(metrics, edge);
   const server = stack.use(createServer(edge, health));
   const url = await server.listen(options.listen);
   const diagnostics =
-    options.diagnostics.port === false ? undefined : stack.use(await openDiagnostics({ health, log }, options.diagnostics));
+    options.diagnostics.port === false ? undefined : stack.use(await openDiagnostics({ health, log, metrics }, options.diagnostics));
   const admin = await openAdminIn(stack, edge, options.admin);
   const owned = stack.move();
   return {

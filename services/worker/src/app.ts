@@ -4,10 +4,11 @@
 import { hostname } from 'node:os';
 import type { Cluster, NewRecord, ServedServer } from '@causeway/cluster';
 import { CausewayError, newWorkerId, type SessionToken, type WorkerId } from '@causeway/protocol';
-import type { Health, Log, Wheel } from '@causeway/runtime';
+import { createMetrics, type Health, type Log, type Metrics, type Wheel } from '@causeway/runtime';
 import { Capacity } from './capacity.ts';
 import { addChecks } from './checks.ts';
 import { createControl } from './control.ts';
+import { withFigures } from './figures.ts';
 import { openIntake } from './intake.ts';
 import { openMachine, type Machine } from './machine.ts';
 import { graceOf, totalsOf, type WorkerOptions } from './options.ts';
@@ -25,8 +26,9 @@ export interface WorkerDeps {
   readonly id?: WorkerId;
   /** Default the one that this process runs on. */
   readonly machine?: Machine;
-  /** Where the worker says how it is; default nowhere. */
+  /** Where the worker says how it is, and what it holds; default nowhere. */
   readonly health?: Health;
+  readonly metrics?: Metrics;
 }
 
 export interface Worker extends AsyncDisposable {
@@ -48,7 +50,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const machine = deps.machine ?? stack.use(await openMachine({ worker: id, log }, options.worker));
   const { clock, wheel, start } = machine;
   const now = (): number => clock.monotonic();
-  const capacity = new Capacity();
+  const capacity = withFigures(new Capacity(), deps.metrics ?? createMetrics(), options);
   const marks = new Set<string>();
   // Whoever knows the key can put it back; while it is looked for nobody should place a session here.
   const key = await cluster.sessions.signingKey();

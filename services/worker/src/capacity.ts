@@ -14,6 +14,8 @@ const REMEMBERED = 10_000;
 export class Capacity implements HeldSessions {
   /** An operator wants nothing new here; what is here goes on. */
   paused = false;
+  /** Sessions that were ever taken in. */
+  begun = 0;
   readonly #sessions = new Map<SessionToken, Session>();
   /** Ended, but with a record that could not be removed yet. */
   readonly #unsettled = new Map<SessionToken, Session>();
@@ -33,6 +35,7 @@ export class Capacity implements HeldSessions {
     if (this.find(token) !== undefined) throw new CausewayError('cluster.moved', { retryAfter: 1 });
     const session = build();
     this.#sessions.set(token, session);
+    this.begun += 1;
     void session.ended.then(async () => {
       this.#sessions.delete(token);
       this.#unsettled.set(token, session);

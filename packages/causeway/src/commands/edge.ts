@@ -5,7 +5,7 @@ import { openLog, runProcess, type OpenLog, type Running } from '@causeway/runti
 import type { Config } from '@causeway/config';
 import { announce } from '../admin-file.ts';
 import { EXIT, Failure, report, warn } from '../failure.ts';
-import { openEdgeOn, openNatsFor, otherListeners } from '../open-bridge.ts';
+import { openEdgeOn, openNatsFor, otherListeners, processMetrics } from '../open-bridge.ts';
 import { loadInput, type Line } from '../options.ts';
 import { listenFailure } from '../start-failure.ts';
 
@@ -38,7 +38,7 @@ async function start({ config, log, id, abandon }: Start): Promise<Running> {
   log.info({ url: config.nats!.servers.join(',') }, 'connecting to nats');
   try {
     const cluster = stack.use(await openNatsFor({ edge: id }, config, abandon));
-    const opened = stack.use(await openEdgeOn(cluster, config, log, id));
+    const opened = stack.use(await openEdgeOn(cluster, config, log, { id, metrics: processMetrics('edge') }));
     stack.use(announce(opened, config.admin.token !== undefined, log));
     log.info({ url: opened.url, ...otherListeners(opened) }, 'listening');
     const owned = stack.move();

@@ -1,20 +1,93 @@
-/** Owns `causeway init`: a first causeway.yaml. Keeps: what exists is never overwritten. */
-import { writeFileSync } from 'node:fs';
-import { serverNameOf, scaffold } from '@causeway/config';
-import { EXIT, Failure, say } from '../failure.ts';
+/**
+ * Owns `causeway init`: a first causeway.yaml, and with `--cluster` the whole stack of docker compose around it. Keeps:
+ * what exists is never overwritten, and when a file is in the way none is written.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { importedYaml, scaffold, serverNameOf } from '@causeway/config';
+import { EXIT, Failure, say, warn } from '../failure.ts';
+import { VERSION } from '../version.ts';
 
 const FILE = 'causeway.yaml';
+/** Of the stack, as they stand in `stack/`: copies of the repository's own (scripts/generate-docs.ts). */
+const STACK = ['docker-compose.yml', 'haproxy.cfg', 'nats.conf', 'prometheus.yml', 'rules.yml'] as const;
+const USAGE = ['causeway init [--cluster] [--import FILE] [--] [COMMAND…]'];
+
+interface NewFile {
+  readonly path: string;
+  readonly text: string;
+}
 
 export async function init(argv: readonly string[]): Promise<number> {
-  const words = argv[0] === '--' ? argv.slice(1) : argv;
-  if (words[0]?.startsWith('-')) throw new Failure(EXIT.usage, `unknown option '${words[0]}'`, ['causeway init [--] [COMMAND…]']);
-  const [command = 'npx', ...args] = words.length === 0 ? ['npx', '-y', '@modelcontextprotocol/server-everything'] : words;
-  try {
-    writeFileSync(FILE, scaffold({ name: serverNameOf(command, args), command, args }), { flag: 'wx' });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw new Failure(EXIT.usage, `${FILE} exists already and is left as it is`);
-    throw new Failure(EXIT.unexpected, `${FILE} cannot be written: ${(error as NodeJS.ErrnoException).code}`);
+  const { cluster, from, words } = options(argv);
+  const serves = servedBy(words, from);
+  if (!cluster) {
+    write([serves]);
+    say(`wrote ${FILE}; start it with:  causeway`);
+    return EXIT.ok;
   }
-  say(`wrote ${FILE}; start it with:  causeway`);
+  // Servers that are described already are what the stack is for.
+  const kept = existsSync(FILE) && words.length === 0 && from === undefined;
+  const files = [...STACK.map(stackFile), ...(kept ? [] : [serves])];
+  write(files);
+  say(`wrote ${files.map(({ path }) => path).join(', ')}`);
+  if (kept) say(`${FILE} is left as it is: it says what the stack serves`);
+  say(`1  docker build -t causeway:${VERSION} REPOSITORY    once: the directory of causeway's sources`);
+  say('2  docker compose up -d --wait                      then: http://localhost:8000/');
+  say('3  causeway demo --kill-edge --kill-worker');
   return EXIT.ok;
+}
+
+function options(argv: readonly string[]): {
+  readonly cluster: boolean;
+  readonly from: string | undefined;
+  readonly words: readonly string[];
+} {
+  let [cluster, from] = [false, undefined as string | undefined];
+  for (let at = 0; ; at += 1) {
+    const word = argv[at];
+    if (word === '--') return { cluster, from, words: argv.slice(at + 1) };
+    if (word === '--cluster') cluster = true;
+    else if (word === '--import') {
+      from = argv[(at += 1)];
+      if (from === undefined) throw new Failure(EXIT.usage, '--import: which file?', USAGE);
+    } else if (word?.startsWith('-')) throw new Failure(EXIT.usage, `unknown option '${word}'`, USAGE);
+    else return { cluster, from, words: argv.slice(at) };
+  }
+}
+
+function servedBy(words: readonly string[], from: string | undefined): NewFile {
+  if (from !== undefined) {
+    if (words.length > 0) throw new Failure(EXIT.usage, `there are two: the servers of ${from}, and "${words.join(' ')}"`, USAGE);
+    const { yaml, warnings } = importedYaml(from, process.cwd());
+    for (const text of warnings) warn(text);
+    return { path: FILE, text: yaml };
+  }
+  const [command = 'npx', ...args] = words.length === 0 ? ['npx', '-y', '@modelcontextprotocol/server-everything'] : words;
+  return { path: FILE, text: scaffold({ name: serverNameOf(command, args), command, args }) };
+}
+
+function stackFile(name: (typeof STACK)[number]): NewFile {
+  const text = readFileSync(new URL(`../../stack/${name}`, import.meta.url), 'utf8');
+  return { path: name === 'docker-compose.yml' ? name : `deploy/compose/${name}`, text };
+}
+
+function write(files: readonly NewFile[]): void {
+  const present = files.filter(({ path }) => existsSync(path)).map(({ path }) => path);
+  if (present.length > 0)
+    throw new Failure(
+      EXIT.usage,
+      present.length === 1
+        ? `${present[0]} exists already and is left as it is`
+        : `${present.join(', ')} exist already and are left as they are`,
+      files.length === 1 ? [] : ['nothing was written'],
+    );
+  for (const { path, text } of files) {
+    try {
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, text, { flag: 'wx' });
+    } catch (error) {
+      throw new Failure(EXIT.unexpected, `${path} cannot be written: ${(error as NodeJS.ErrnoException).code}`);
+    }
+  }
 }

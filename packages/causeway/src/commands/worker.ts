@@ -4,7 +4,7 @@ import { newWorkerId } from '@causeway/protocol';
 import { createHealth, openDiagnostics, openLog, runProcess, type Health, type OpenLog, type Running } from '@causeway/runtime';
 import { EXIT, Failure, report, warn } from '../failure.ts';
 import { missingCommand } from '../not-found.ts';
-import { openNatsFor, openWorkerOn } from '../open-bridge.ts';
+import { openNatsFor, openWorkerOn, processMetrics } from '../open-bridge.ts';
 import { loadInput, type Line } from '../options.ts';
 import { listenFailure } from '../start-failure.ts';
 
@@ -43,14 +43,15 @@ interface Start {
 async function start({ config, log, id, health, abandon }: Start): Promise<Running> {
   await using stack = new AsyncDisposableStack();
   // Asked while it starts, it can say what it waits for.
+  const metrics = processMetrics('worker');
   const url = config.nats!.servers.join(',');
   const started = health.add('start', () => ({ state: 'failing', note: 'connecting to nats' }));
   try {
     const diagnostics =
-      config.diagnostics.port === false ? undefined : stack.use(await openDiagnostics({ health, log }, config.diagnostics));
+      config.diagnostics.port === false ? undefined : stack.use(await openDiagnostics({ health, log, metrics }, config.diagnostics));
     log.info({ url }, 'connecting to nats');
     const cluster = stack.use(await openNatsFor({ worker: id }, config, abandon));
-    const opened = stack.use(await openWorkerOn(cluster, config, log, { id, health }));
+    const opened = stack.use(await openWorkerOn(cluster, config, log, { id, health, metrics }));
     started();
     const listeners = diagnostics === undefined ? {} : { diagnostics: diagnostics.url };
     log.info({ servers: Object.keys(config.servers), capacity: config.worker.capacity, ...listeners }, 'working');

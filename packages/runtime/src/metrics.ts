@@ -1,0 +1,97 @@
+/**
+ * Owns the figures of a process: each by a name and the way to read it, and how all of them read as Prometheus' text, in the
+ * names of OpenTelemetry. The only code that touches OpenTelemetry.
+ *
+ * Invariants: nothing is done on the path of a message; a figure is read when somebody asks, from what exists then; the
+ * library is loaded with the first question, so that a process that nobody asks does not carry it.
+ */
+
+/** One value, and what it is of. Labels come from configuration, never from clients: their number is bounded by it. */
+export interface Reading {
+  readonly value: number;
+  readonly of?: Readonly<Record<string, string>>;
+}
+
+export interface Figure {
+  /** As in OpenTelemetry, e.g. `causeway.worker.slots.used`; dots become underscores. */
+  readonly name: string;
+  /** For people. */
+  readonly text: string;
+  /** `By`, `s` and `1` (a ratio) stand at the end of the name, in words, as Prometheus wants it. */
+  readonly unit?: 'By' | 's' | '1';
+  /** `total` only grows, from the start of the process. */
+  readonly kind: 'gauge' | 'total';
+  readonly read: () => Iterable<Reading>;
+}
+
+export interface Metrics {
+  /** A name is used once. Returns the way to remove it. */
+  add(figure: Figure): () => void;
+  /** Every figure as it is now. */
+  text(): Promise<string>;
+}
+
+export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+
+const UNITS = { By: '.bytes', s: '.seconds', '1': '.ratio' } as const;
+
+export function createMetrics(): Metrics {
+  const figures = new Map<string, Figure>();
+  return {
+    add(figure) {
+      if (figures.has(figure.name)) throw new Error(`there is a figure "${figure.name}" already`);
+      figures.set(figure.name, figure);
+      return () => void figures.delete(figure.name);
+    },
+    text: () => serialize([...figures.values()]),
+  };
+}
+
+async function serialize(figures: readonly Figure[]): Promise<string> {
+  const [{ MeterProvider, MetricReader }, { PrometheusSerializer }] = await Promise.all([
+    import('@opentelemetry/sdk-metrics'),
+    import('@opentelemetry/exporter-prometheus'),
+  ]);
+  class Once extends MetricReader {
+    protected override async onForceFlush(): Promise<void> {}
+    protected override async onShutdown(): Promise<void> {}
+  }
+  const reader = new Once();
+  // A provider for each question: nothing of an answer is kept.
+  const provider = new MeterProvider({ readers: [reader] });
+  const meter = provider.getMeter('causeway');
+  for (const { name, text, unit, kind, read } of figures) {
+    const full = unit === undefined ? name : `${name}${UNITS[unit]}`;
+    const instrument =
+      kind === 'gauge'
+        ? meter.createObservableGauge(full, { description: text })
+        : meter.createObservableCounter(full, { description: text });
+    instrument.addCallback((result) => {
+      for (const { value, of } of read()) result.observe(value, of);
+    });
+  }
+  const { resourceMetrics } = await reader.collect();
+  await provider.shutdown();
+  return new PrometheusSerializer(undefined, false, undefined, true, true).serialize(resourceMetrics);
+}
+
+/** What every process says of itself. */
+export function addProcessFigures(metrics: Metrics, { version, role }: { readonly version: string; readonly role: string }): void {
+  const begun = performance.eventLoopUtilization();
+  const figure = (name: string, text: string, value: () => number, more: Partial<Figure> = {}): void => {
+    metrics.add({ name, text, kind: 'gauge', read: () => [{ value: value() }], ...more });
+  };
+  figure('causeway.build.info', 'Always 1; its labels say what runs.', () => 1, { read: () => [{ value: 1, of: { version, role } }] });
+  figure('process.memory.usage', 'Resident memory.', () => process.memoryUsage.rss(), { unit: 'By' });
+  figure('process.cpu.time', 'Processor time used.', () => process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6, {
+    unit: 's',
+    kind: 'total',
+  });
+  figure('process.uptime', 'Time since the start.', () => process.uptime(), { unit: 's' });
+  figure(
+    'nodejs.eventloop.utilization',
+    'Share of its time in which the loop was busy, since the start.',
+    () => performance.eventLoopUtilization(begun).utilization,
+    { unit: '1' },
+  );
+}

@@ -1,0 +1,60 @@
+/** The figures of a process, as Prometheus reads them. */
+import assert from 'node:assert/strict';
+import { request } from 'node:http';
+import { describe, it } from 'node:test';
+import { addProcessFigures, createHealth, createMetrics, openDiagnostics, silentLog } from '../src/index.ts';
+
+describe('metrics', () => {
+  it('have names of OpenTelemetry with units and kinds in words, and are read anew at every question', async () => {
+    const metrics = createMetrics();
+    let bytes = 1;
+    metrics.add({ name: 'a.memory.usage', text: 'Of a.', unit: 'By', kind: 'gauge', read: () => [{ value: bytes }] });
+    metrics.add({ name: 'a.started', text: 'Starts.', kind: 'total', read: () => [{ value: 7, of: { 'a.server': 'x"y' } }] });
+    const first = await metrics.text();
+    assert.equal(
+      first,
+      '# HELP a_memory_usage_bytes Of a.\n# TYPE a_memory_usage_bytes gauge\na_memory_usage_bytes 1\n' +
+        '# HELP a_started_total Starts.\n# TYPE a_started_total counter\na_started_total{a_server="x\\"y"} 7\n',
+    );
+    bytes = 2;
+    assert.match(await metrics.text(), /^a_memory_usage_bytes 2$/m);
+  });
+
+  it('a name is used once, and can be given back', async () => {
+    const metrics = createMetrics();
+    const figure = { name: 'a', text: 't', kind: 'gauge', read: () => [{ value: 1 }] } as const;
+    const remove = metrics.add(figure);
+    assert.throws(() => metrics.add(figure), /there is a figure "a" already/);
+    remove();
+    metrics.add(figure);
+    assert.match(await metrics.text(), /^a 1$/m);
+  });
+
+  it('are answered at /metrics of the diagnostics listener, beside the probes', async () => {
+    const metrics = createMetrics();
+    addProcessFigures(metrics, { version: '1.2.3', role: 'edge' });
+    await using listener = await openDiagnostics({ health: createHealth(), log: silentLog(), metrics }, { host: '127.0.0.1', port: false });
+    const get = (path: string): Promise<{ status: number; type: string; text: string }> =>
+      new Promise((resolve, reject) => {
+        request(new URL(path, listener.url), { agent: false }, (response) => {
+          let text = '';
+          response.setEncoding('utf8').on('data', (part: string) => (text += part));
+          response.on('end', () => resolve({ status: response.statusCode!, type: response.headers['content-type'] ?? '', text }));
+        })
+          .on('error', reject)
+          .end();
+      });
+    const { status, type, text } = await get('/metrics?x');
+    assert.deepEqual([status, type], [200, 'text/plain; version=0.0.4; charset=utf-8']);
+    assert.match(text, /^causeway_build_info\{version="1\.2\.3",role="edge"\} 1$/m);
+    for (const name of [
+      'process_memory_usage_bytes',
+      'process_cpu_time_seconds_total',
+      'process_uptime_seconds',
+      'nodejs_eventloop_utilization_ratio',
+    ])
+      assert.match(text, new RegExp(`^${name} [\\d.e+-]+$`, 'm'));
+    assert.equal((await get('/readyz')).status, 200);
+    assert.equal((await get('/')).status, 404);
+  });
+});

@@ -1,0 +1,32 @@
+/** Owns the figures of a worker: how many sessions it holds, and has room for, read when somebody asks. */
+import type { Metrics } from '@causeway/runtime';
+import type { Capacity } from './capacity.ts';
+import type { WorkerOptions } from './options.ts';
+
+/** The same `capacity`, which is looked into when the figures are read. */
+export function withFigures(capacity: Capacity, metrics: Metrics, { servers, worker }: WorkerOptions): Capacity {
+  const used = (): number => capacity.sessions.length;
+  const slots = (name: string, text: string, value: () => number): void => {
+    metrics.add({ name: `causeway.worker.slots.${name}`, text, kind: 'gauge', read: () => [{ value: value() }] });
+  };
+  slots('used', 'Sessions that this worker holds.', used);
+  slots('max', 'Sessions that it may hold.', () => worker.capacity);
+  slots('available', 'What is left of them.', () => Math.max(0, worker.capacity - used()));
+  metrics.add({
+    name: 'causeway.sessions',
+    text: 'Sessions that this worker holds, by server.',
+    kind: 'gauge',
+    read: () =>
+      Object.keys(servers).map((server) => ({
+        value: capacity.sessions.filter((session) => session.describe().server === server).length,
+        of: { 'causeway.server': server },
+      })),
+  });
+  metrics.add({
+    name: 'causeway.session.started',
+    text: 'Sessions that this worker has taken in: opened, or taken over.',
+    kind: 'total',
+    read: () => [{ value: capacity.begun }],
+  });
+  return capacity;
+}
