@@ -50,7 +50,8 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const machine = deps.machine ?? stack.use(await openMachine({ worker: id, log }, options.worker));
   const { clock, wheel, start } = machine;
   const now = (): number => clock.monotonic();
-  const capacity = withFigures(new Capacity(), deps.metrics ?? createMetrics(), options);
+  const held = (): number => cluster.ledger.workers().get(id)?.sessions ?? 0;
+  const capacity = withFigures(new Capacity(), { metrics: deps.metrics ?? createMetrics(), options, held });
   const marks = new Set<string>();
   // Whoever knows the key can put it back; while it is looked for nobody should place a session here.
   const key = await cluster.sessions.signingKey();

@@ -3,15 +3,22 @@ import type { Metrics } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
 import type { WorkerOptions } from './options.ts';
 
+interface Shown {
+  readonly metrics: Metrics;
+  readonly options: WorkerOptions;
+  /** Places that are held, by sessions and by what serves requests without one: as the ledger knows it. */
+  readonly held: () => number;
+}
+
 /** The same `capacity`, which is looked into when the figures are read. */
-export function withFigures(capacity: Capacity, metrics: Metrics, { servers, worker }: WorkerOptions): Capacity {
-  const used = (): number => capacity.sessions.length;
+export function withFigures(capacity: Capacity, { metrics, options, held }: Shown): Capacity {
+  const { servers, worker } = options;
   const slots = (name: string, text: string, value: () => number): void => {
     metrics.add({ name: `causeway.worker.slots.${name}`, text, kind: 'gauge', read: () => [{ value: value() }] });
   };
-  slots('used', 'Sessions that this worker holds.', used);
-  slots('max', 'Sessions that it may hold.', () => worker.capacity);
-  slots('available', 'What is left of them.', () => Math.max(0, worker.capacity - used()));
+  slots('used', 'Places of this worker that are taken.', held);
+  slots('max', 'Places that it has.', () => worker.capacity);
+  slots('available', 'What is left of them.', () => Math.max(0, worker.capacity - held()));
   metrics.add({
     name: 'causeway.sessions',
     text: 'Sessions that this worker holds, by server.',
