@@ -24,7 +24,7 @@ export const pool = z
       .refine((most) => most >= 2, 'at least 2')
       .prefault(16)
       .describe('Processes that a worker has at once for those who may share them. At least 2: one is kept free of calls that wait.'),
-    idle: duration.prefault('5m').describe('A process that nobody has used for so long is stopped.'),
+    idle: duration.prefault('5m').describe('The last process that nobody has used for so long is stopped; others are after 30s.'),
     parked: duration
       .prefault('3m')
       .describe('How long a call waits for its client to answer what the server has asked, before it is cancelled.'),

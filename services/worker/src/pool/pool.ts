@@ -30,6 +30,8 @@ export interface PoolOrder {
 
 /** Uses that one shared child may have at once. */
 const SHARED = 64;
+/** Milliseconds of idleness after which a child is stopped while there is another. */
+const SURPLUS = 30_000;
 /** Milliseconds of idleness after which a child is asked first, and that it is given for its answer. */
 const STALE = 60_000;
 const HEALTH = 2_000;
@@ -79,11 +81,6 @@ export class Pool {
   get greeting(): string | undefined {
     const [first] = this.#members.keys();
     return first?.greeting;
-  }
-
-  /** Keeps children ready: as many as the server is to have warm. */
-  warm(): void {
-    while (this.size < this.order.server.warm && !this.#closed) this.#start();
   }
 
   /** The call on this child waits for its client from now on, or does not any more. `false`: too many do already. */
@@ -200,9 +197,12 @@ export class Pool {
     member.exclusive = false;
     member.idleSince = this.#deps.now();
     member.cancelIdle();
-    const { pool, warm } = this.order.server;
-    member.cancelIdle = this.#deps.wheel.after(pool.idle, () => {
-      if (isIdle(member) && this.#members.size > warm) void this.#discard(member);
+    const { idle } = this.order.server.pool;
+    const surplus = Math.min(SURPLUS, idle);
+    // One is kept for whoever comes next; a burst's others are not.
+    member.cancelIdle = this.#deps.wheel.after(surplus, () => {
+      if (this.#members.size > 1) return void this.#discard(member);
+      member.cancelIdle = this.#deps.wheel.after(idle - surplus, () => void this.#discard(member));
     });
   }
 

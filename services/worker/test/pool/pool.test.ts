@@ -111,6 +111,17 @@ test('one that was idle for long is asked first: any answer is life, silence is 
   assert.equal(running(silent.children), 1);
 });
 
+test('after a burst one child is kept, the others are stopped soon', async () => {
+  const world = poolWorld();
+  const pool = world.of(server({ idle: 90_000 }));
+  const burst = await Promise.all([pool.lease(EXCLUSIVE), pool.lease(EXCLUSIVE), pool.lease(EXCLUSIVE)]);
+  for (const lease of burst) lease.end('sound');
+  world.time.advance(30_010);
+  await settle();
+  assert.equal(running(world.children), 1);
+  assert.equal(world.held.size, 1);
+});
+
 test('one that nobody uses is stopped after a while', async () => {
   const world = poolWorld();
   const pool = world.of(server({ idle: 90_000 }));
