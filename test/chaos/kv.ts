@@ -50,8 +50,9 @@ export interface Eye extends AsyncDisposable {
   tap(subject: string, take: (message: Msg) => void): Disposable;
 }
 
-/** A worker's life; the bucket has a mark of its own besides. */
+/** A worker's life, and a session's token; each bucket has a mark of its own besides. */
 const WORKER = /^[0-9A-Za-z]{12}$/;
+const TOKEN = /^[\w-]{22}$/;
 const streamOf = (bucket: Bucket) => `KV_cw_${bucket}`;
 const subjectOf = (bucket: Bucket, key: string) => `$KV.cw_${bucket}.${key}`;
 
@@ -88,6 +89,10 @@ export async function openEye(nodes: readonly NatsNode[], { echo = true } = {}):
     return values;
   }
 
+  async function named(bucket: Bucket, name: RegExp): Promise<RawBucket> {
+    return new Map([...(await raw(bucket))].filter(([key]) => name.test(key)));
+  }
+
   async function write(bucket: Bucket, key: string, value: Uint8Array, fields: Readonly<Record<string, string>>): Promise<void> {
     const sent = headers();
     for (const [name, text] of Object.entries(fields)) sent.set(name, text);
@@ -103,8 +108,8 @@ export async function openEye(nodes: readonly NatsNode[], { echo = true } = {}):
     raw: (bucket) => patiently(() => raw(bucket)),
     dump: () =>
       patiently(async () => ({
-        workers: parsed<WorkerEntry>(new Map([...(await raw('workers'))].filter(([key]) => WORKER.test(key)))),
-        sessions: parsed<SessionEntry>(await raw('sessions')),
+        workers: parsed<WorkerEntry>(await named('workers', WORKER)),
+        sessions: parsed<SessionEntry>(await named('sessions', TOKEN)),
       })),
     put: (bucket, key, value, ttl) => write(bucket, key, value, ttl === undefined ? {} : { 'Nats-TTL': `${Math.ceil(ttl / 1_000)}s` }),
     remove: (bucket, key) => write(bucket, key, new Uint8Array(), { 'KV-Operation': 'DEL' }),

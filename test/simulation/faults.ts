@@ -1,4 +1,7 @@
 /** Owns what is done to a simulated cluster, one thing at a time, by chance. What it breaks it mends after a while. */
+import type { FoundMark } from '@causeway/cluster/simulation';
+import type { WorkerRecord } from '@causeway/cluster';
+import type { WorkerId } from '@causeway/protocol';
 import type { SimulatedEdge } from './edge.ts';
 import type { Stage } from './stage.ts';
 import type { SimulatedWorker } from './worker.ts';
@@ -79,9 +82,11 @@ function disturbStores(stage: Stage, kind: number): void {
   } else if (kind < 0.95) {
     world.loss = time.between(0, 0.3);
     time.after(time.between(1_000, 10_000), () => (world.loss = 0));
-  } else if (kind < 0.97) {
+  } else if (kind < 0.96) {
     stage.say('a child ends by itself');
     time.pick([undefined, ...judge.children])?.end();
+  } else if (kind < 0.98) {
+    setBack(stage);
   } else {
     wipe(stage);
   }
@@ -98,13 +103,39 @@ function loseAll(stage: Stage): void {
   }
 }
 
+/** Milliseconds of which the copy is older than what it replaces: two looks of every worker. */
+const OLD = { low: 12_000, high: 30_000 };
+
+/** An operator puts back what he has kept. */
+function setBack(stage: Stage): void {
+  const { time, records } = stage.world;
+  stage.say('copy');
+  const copy = records.copy();
+  time.after(time.between(OLD.low, OLD.high), () => {
+    // Open: what was counted on less than twice since, or what nobody is left to have seen, cannot be known.
+    const [old, now] = [countOf(copy.mark), countOf(records.mark)];
+    const witnessed = stage.workers.some(({ member, running }) => running && (seenBy(stage, member.id) ?? 0) > old);
+    if (stage.calm || now < old + 2 || !witnessed) return;
+    const how = time.pick(['whole', 'keys'] as const);
+    stage.say('set back', how);
+    records.setBack(copy, how);
+    stage.judge.setBack();
+  });
+}
+
+/** The count of the mark that a worker's record tells. */
+function seenBy({ world }: Stage, id: WorkerId): number | undefined {
+  const entry = world.log.entries.find(({ key }) => key === id);
+  return entry?.text === undefined ? undefined : (JSON.parse(entry.text) as WorkerRecord).mark;
+}
+
+const countOf = (mark: FoundMark | undefined): number => (mark ? (JSON.parse(mark.text) as { readonly count: number }).count : 0);
+
 function wipe(stage: Stage): void {
   const { world, judge } = stage;
-  // Open: a worker that was given up and has not heard of it, when the log is emptied, goes on as if it had not been.
-  const heard = stage.workers.every(({ member }) => member.control.live && !member.control.dropped && !member.stopped);
-  const kind = world.time.pick(heard ? (['log', 'records', 'made anew'] as const) : (['records', 'made anew'] as const));
+  const kind = world.time.pick(['log', 'records', 'made anew'] as const);
   stage.say('wipe', kind);
   if (kind === 'log') return world.log.wipe();
-  judge.wipe();
   world.records.wipe(kind === 'made anew');
+  judge.setBack();
 }

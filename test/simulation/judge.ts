@@ -57,6 +57,13 @@ interface Run {
   readonly child: SimulatedChild;
 }
 
+/** It serves, and its worker can do what it has to. */
+const isWell = ({ state, worker: { member, leaving } }: SimulatedChild): boolean =>
+  state === 'running' && !leaving && !member.crashed && !member.stopped && member.control.live && !member.control.dropped;
+
+/** The same as long as its worker was not cut off. */
+const linkOf = ({ worker: { member } }: SimulatedChild): string => `${member.control.link} ${member.data.link}`;
+
 export class Judge {
   readonly #world: World;
   readonly sessions = new Map<SessionToken, Known>();
@@ -70,28 +77,46 @@ export class Judge {
   /** Since when a session has had children of two owners that may act. */
   readonly #double = new Map<SessionToken, number>();
   #failure: Error | undefined;
-  /** When the session records were emptied. */
-  wiped = -Infinity;
+  /** When the session records were emptied or set back. */
+  #setBack = -Infinity;
+  /** Sessions that lived then, and must not be over for that. */
+  readonly #lived = new Set<SessionToken>();
 
   constructor(world: World) {
     this.#world = world;
     world.records.written = (token, record) => this.#written(token, record);
   }
 
-  /** Its end was promised, and nothing has been lost since that said so: a former owner within its grace may not know it. */
+  /** Its end was promised. */
   isDeleted({ deleted }: Known): boolean {
-    return deleted !== undefined && !this.#wipedSince(deleted);
+    return deleted !== undefined;
   }
 
   get now(): number {
     return this.#world.time.now();
   }
 
-  /** The session records are emptied now: what was known of ends and owners is gone. */
-  wipe(): void {
-    this.wiped = this.now;
-    this.#epochs.clear();
-    this.#recorded.clear();
+  /** The session records are emptied, or an older copy of them stands there now: what is not true any more may not be believed. */
+  setBack(): void {
+    this.#setBack = this.now;
+    this.#lived.clear();
+    const before = this.children.filter(isWell).map((child) => [child, linkOf(child)] as const);
+    const at = this.now;
+    this.#world.time.after(LOOKED_AFTER, () => {
+      if (this.#setBack !== at) return;
+      for (const [child, link] of before) {
+        const { token, epoch, worker } = child;
+        if (!isWell(child) || linkOf(child) !== link || this.living(token).length !== 1) continue;
+        const record = this.#world.records.get(token);
+        this.#assert(record?.epoch === epoch && record.owner === worker.member.id, 'its record is not put right', token);
+        this.#lived.add(token);
+      }
+    });
+  }
+
+  /** Nobody who lived knew of it when the records were set back. */
+  mayBeForgotten({ token }: Known): boolean {
+    return this.#setBack >= 0 && !this.#lived.has(token);
   }
 
   run(nonce: string): Run | undefined {
@@ -132,14 +157,14 @@ export class Judge {
     this.#assert(!this.isDeleted(call.session), `${nonce} ran after the session was deleted`, token);
     this.#assert(call.due() + TRANSIT >= this.now, `${nonce} ran after its deadline`, token);
     const record = this.#world.records.get(token);
-    if (record && !this.#wipedSince(this.now))
+    if (record && this.#setBack <= this.now - LOOKED_AFTER)
       this.#assert(
         record.epoch === epoch && record.owner === worker.member.id,
         `${nonce} ran under epoch ${epoch} of ${record.epoch}`,
         token,
       );
     const { unknown } = call.session;
-    if (unknown !== undefined && call.sent > unknown) this.#assert(this.wiped >= 0, `${nonce} ran in a session that was unknown`, token);
+    this.#assert(unknown === undefined || call.sent <= unknown, `${nonce} ran in a session that was unknown`, token);
     this.#runs.set(nonce, { at: this.now, child });
   }
 
@@ -204,13 +229,8 @@ export class Judge {
 
   #written(token: SessionToken, { epoch }: SessionRecord): void {
     const before = this.#recorded.get(token) ?? 0;
-    // Who has not heard of a later owner may write its own record when all are lost, and is put right.
-    if (!this.#wipedSince(this.now)) this.#assert(epoch >= before, `the record fell from epoch ${before} to ${epoch}`, token);
+    this.#assert(epoch >= before, `the record fell from epoch ${before} to ${epoch}`, token);
     this.#recorded.set(token, epoch);
-  }
-
-  #wipedSince(at: number): boolean {
-    return this.wiped > at - LOOKED_AFTER;
   }
 
   #assert(holds: boolean, what: string, token: SessionToken): void {

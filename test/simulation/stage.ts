@@ -18,7 +18,7 @@ export class Stage {
   readonly edges: SimulatedEdge[] = [];
   readonly #variation: Variation;
   /** Nothing is disturbed any more. */
-  #calm = false;
+  calm = false;
 
   constructor(seed: number) {
     this.world = new World(seed);
@@ -66,7 +66,7 @@ export class Stage {
 
   /** Everything heals. */
   async heal(): Promise<void> {
-    this.#calm = true;
+    this.calm = true;
     this.say('calm');
     this.world.loss = 0;
     this.world.elect(0);
@@ -118,7 +118,7 @@ export class Stage {
   /** Another process takes its place. */
   replace(worker: SimulatedWorker): void {
     const { time } = this.world;
-    if (take(this.workers, worker)) time.after(this.#calm ? 0 : time.between(500, 10_000), () => this.#hire());
+    if (take(this.workers, worker)) time.after(this.calm ? 0 : time.between(500, 10_000), () => this.#hire());
   }
 
   /** Notes something for whoever looks at the schedule. */

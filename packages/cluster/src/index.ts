@@ -50,6 +50,7 @@ export type {
   UpHead,
   VerdictHead,
 } from './heads.ts';
+export { SETTLED, type Generation } from './generations.ts';
 export { MemoryHub } from './memory/hub.ts';
 export { natsUserKey } from './keys.ts';
 export type { NatsKey } from './nats/keys.ts';
@@ -57,8 +58,8 @@ export { findNatsServer, startNats, type Nats, type NatsBinary, type NatsNode, t
 export { openMemoryCluster, openNatsCluster } from './open.ts';
 export { place, type PlacementQuestion } from './placement.ts';
 export {
+  isFormer,
   SESSION_RECORD_BYTES,
-  type RecordsExtent,
   type SessionRecord,
   type SessionRecords,
   type StandingRecord,

@@ -46,6 +46,8 @@ export interface WorkerRecord {
   readonly draining: boolean;
   /** It holds nothing any more, takes nothing, and is about to go: whatever is sent to it is not taken. */
   readonly left?: true;
+  /** The count of the session records' mark that it has seen (generations.ts). */
+  readonly mark?: number;
   /** By server name. */
   readonly servers: Readonly<Record<string, ServedServer>>;
   /** What is held under the limits, counted anew from the permits that exist at every write. */
@@ -69,6 +71,9 @@ export interface LeaseTimes {
 /** Longer than the longest election of JetStream (9 s) beside a heartbeat, and the fence before the end. */
 export const LEASE_TIMES: LeaseTimes = { ttl: 20_000, heartbeat: 2_000, fence: 14_000 };
 
+/** Heartbeats without a worker that has left, after which it may be deposed. */
+export const LEFT_BEATS = 1.5;
+
 /** Why a lease is over: it could not be renewed in time, somebody took the record away, or it was given back. */
 export type LeaseLoss = 'fenced' | 'deposed' | 'returned';
 
@@ -89,7 +94,7 @@ export interface AdmitOptions {
 }
 
 /** What of its record a worker changes by itself; what it holds follows from its permits. */
-export type RecordChange = Partial<Pick<WorkerRecord, 'draining' | 'left' | 'servers' | 'capacity' | 'limits'>>;
+export type RecordChange = Partial<Pick<WorkerRecord, 'draining' | 'left' | 'mark' | 'servers' | 'capacity' | 'limits'>>;
 
 export interface Lease extends AsyncDisposable {
   /** Fires when this worker may no longer act; the reason is a `LeaseLoss`. */
@@ -127,4 +132,11 @@ export interface Ledger extends AsyncDisposable {
    * its fence. Counts only while this process listened. Resolves with whether the worker has no record now.
    */
   depose(worker: WorkerId, options: { readonly left: boolean }): Promise<boolean>;
+}
+
+/** The highest count of the session records' mark that a worker has seen. */
+export function markSeen(ledger: Pick<Ledger, 'workers'>): number {
+  let highest = 0;
+  for (const { mark = 0 } of ledger.workers().values()) highest = Math.max(highest, mark);
+  return highest;
 }

@@ -3,7 +3,7 @@
  * The same over NATS, in memory and in simulation; what differs is the store and how the view is fed.
  */
 import { CausewayError, type WorkerId } from '@causeway/protocol';
-import type { Lease, Ledger, LeaseTimes, NewRecord, WorkerRecord } from './ledger.ts';
+import { LEFT_BEATS, type Lease, type Ledger, type LeaseTimes, type NewRecord, type WorkerRecord } from './ledger.ts';
 import { ORIGIN, type RecordsView } from './records.ts';
 import { WriteConflict, type Expectation, type RecordStore } from './store.ts';
 import { Tenancy } from './tenancy.ts';
@@ -11,8 +11,6 @@ import type { Time } from './time.ts';
 
 /** Milliseconds for the first write of a lease, longer than a leader election. */
 const LEASE_DEADLINE = 12_000;
-/** Heartbeats without a worker that has left, after which it may be deposed. */
-const LEFT_BEATS = 1.5;
 
 export interface LogLedgerDeps {
   readonly store: RecordStore;

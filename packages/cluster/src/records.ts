@@ -50,7 +50,7 @@ export class RecordsView {
   readonly #held = new Map<WorkerId, Held>();
   readonly #listeners = new Set<() => void>();
   readonly #watchers = new Set<(seen: SeenRecord) => void>();
-  readonly #gaps = new Set<(present: ReadonlySet<WorkerId>) => void>();
+  readonly #gaps = new Set<(present: ReadonlySet<WorkerId>, cut: boolean) => void>();
   #workers: ReadonlyMap<WorkerId, WorkerRecord> = new Map();
   #last = 0;
   #since: number | undefined;
@@ -126,13 +126,14 @@ export class RecordsView {
     const marked = entries.some(({ key, text }) => key === ORIGIN && text !== undefined);
     // While nothing was seen it may have been wiped once more.
     if (marked || this.#since === undefined) this.#wipedSince = marked ? undefined : now;
-    this.#whole = marked || (this.#whole && this.#since !== undefined);
+    const cut = this.#since === undefined;
+    this.#whole = marked || (this.#whole && !cut);
     this.#since ??= now;
     this.#lastSeen = now;
     for (const entry of entries) this.#take(entry);
     this.#last = last;
     for (const entry of entries) for (const watcher of [...this.#watchers]) watcher(entry);
-    for (const gap of [...this.#gaps]) gap(named);
+    for (const gap of [...this.#gaps]) gap(named, cut);
     this.#show();
   }
 
@@ -184,8 +185,8 @@ export class RecordsView {
     return () => void this.#watchers.delete(watcher);
   }
 
-  /** Calls back after every snapshot with the keys that the log has a word about. */
-  onSnapshot(gap: (present: ReadonlySet<WorkerId>) => void): () => void {
+  /** Calls back after every snapshot with the keys that the log has a word about. `cut`: nothing was seen for a while before. */
+  onSnapshot(gap: (present: ReadonlySet<WorkerId>, cut: boolean) => void): () => void {
     this.#gaps.add(gap);
     return () => void this.#gaps.delete(gap);
   }

@@ -3,9 +3,11 @@
  * serve it. Written once when a session opens, again only when its owner changes, deleted at its end.
  *
  * Invariants: never read on the path of a call while the owner is where the id says it is; every change
- * is a compare-and-swap on the record's own revision, so that of two claimants one loses.
+ * is a compare-and-swap on the record's own revision, so that of two claimants one loses; a store that was emptied or set
+ * back shows, if its copy is older than two looks (generations.ts).
  */
 import type { Identity, SessionToken, WorkerId } from '@causeway/protocol';
+import type { Generation } from './generations.ts';
 
 export interface SessionRecord {
   readonly v: 1;
@@ -25,6 +27,8 @@ export interface SessionRecord {
   readonly share?: Identity;
   /** What its client has asked of the server for as long as the session lasts. */
   readonly standing?: StandingRecord;
+  /** Under which generation of the records it was written (generations.ts); without one by a program that knew of none. */
+  readonly generation?: string;
 }
 
 /** Requests that a new child is to be given again: raw JSON text of their `params`. */
@@ -59,15 +63,22 @@ export interface SessionRecords extends AsyncDisposable {
   signingKey(): Promise<Buffer>;
   /** Whether the record was removed by somebody, rather than lost: known for some minutes. */
   wasRemoved(token: SessionToken): Promise<boolean>;
-  /** What the store has now. What is gone of the store itself is made again first, the signing key included. */
-  extent(): Promise<RecordsExtent>;
+  /** The generation as last seen here: what is written is written under it. `undefined` before the first look. */
+  readonly generation: string | undefined;
+  /**
+   * The present generation. A record of another one was written before the store was lost or set back, and is believed
+   * only when its owner has written it again.
+   */
+  look(): Promise<Generation>;
+  /** Whether a record that is missing now may be written again by its owner, since records were lost or set back a moment ago. */
+  unsettled(): Promise<boolean>;
+  /** As `look`, every few seconds, for whoever holds sessions. What is gone of the store itself is made again first, the signing key included. */
+  tend(): Promise<Generation>;
+  /** Removes the records of former generations. Rejects with some of them left. */
+  sweep(): Promise<void>;
 }
 
-/** A record outside was lost with the store, which an operator emptied, removed or set back. */
-export interface RecordsExtent {
-  /** The lowest and the highest revision that may be kept. */
-  readonly first: number;
-  readonly last: number;
-  /** Changes when the store is made anew: revisions of the one before mean nothing. */
-  readonly made: string;
+/** Whether the record was written before the present generation began. */
+export function isFormer({ generation }: SessionRecord, present: string | undefined): boolean {
+  return generation !== undefined && generation !== present;
 }

@@ -11,13 +11,14 @@
  *  4. The fence counts from the moment the last acknowledged write was *sent*, on monotonic time; what is
  *     acknowledged after it revives nothing.
  *  5. A record that somebody took away is a lease that was taken away. One that expired is written again, as growth:
- *     what no longer fits is revoked, the newest first. One that was wiped with the store is written again whole;
- *     whoever has not seen everything since before a wipe admits nothing until all had the time to write again.
+ *     what no longer fits is revoked, the newest first. One that was wiped with the store is written again whole, or
+ *     was taken away first, if nobody here could see; who has not seen everything admits nothing until all have written.
  */
 import { CausewayError } from '@causeway/protocol';
 import type { Claim } from './admission.ts';
 import type { Waiting } from './claims.ts';
 import { Confirmations } from './confirmations.ts';
+import { LEFT_BEATS } from './ledger.ts';
 import type { AdmitOptions, Lease, LeaseLoss, LeaseTimes, NewRecord, Permit, RecordChange } from './ledger.ts';
 import { Places } from './places.ts';
 import type { RecordsView, SeenRecord } from './records.ts';
@@ -73,7 +74,7 @@ export class Tenancy implements Lease {
     this.#stops.push(
       view.onSeen((seen) => this.#seen(seen)),
       view.onChange(() => this.#turn()),
-      view.onSnapshot((present) => this.#snapshot(present.has(record.worker))),
+      view.onSnapshot((present, cut) => this.#snapshot(present.has(record.worker), cut)),
     );
   }
 
@@ -204,9 +205,11 @@ export class Tenancy implements Lease {
     if (this.#places.wanted || this.#rejoining !== 'no' || this.#writeAfter > 0) this.#turn();
   }
 
-  #snapshot(present: boolean): void {
+  #snapshot(present: boolean, cut: boolean): void {
     this.#growAfter = 0;
     this.#writeAfter = 0;
+    const { time, times } = this.#deps;
+    if (cut && this.#held && !present && time.now() - this.#sent >= LEFT_BEATS * times.heartbeat) return this.#end('deposed');
     if (this.#held && !present) this.#vanished('wiped');
     this.#turn();
   }

@@ -5,7 +5,7 @@ import { ANONYMOUS, newEdgeId, newWorkerId, type SessionToken } from '@causeway/
 import { BusError, openNatsCluster, startNats, subjects, type Bus, type Cluster, type Nats, type NewRecord } from '@causeway/cluster';
 import { jetstream, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
-import { connect } from '@nats-io/transport-node';
+import { connect, createInbox, type NatsConnection } from '@nats-io/transport-node';
 import { hear, routed, soon, until } from '../src/contract/world.ts';
 
 const TIMES = { ttl: 4_000, heartbeat: 300, fence: 2_500 };
@@ -96,11 +96,38 @@ describe('one nats-server', () => {
       await lose();
       await using late = await open();
       const asked = late.sessions.signingKey();
-      await a.sessions.extent();
+      await a.sessions.tend();
       assert.ok((await asked).equals(key));
     }
     await operator.close();
   });
+
+  for (const how of ['restored from a snapshot', 'written again key by key']) {
+    it(`session records that are ${how} are of a former generation, and what nobody writes again is removed`, async () => {
+      const { id } = await a.sessions.tend();
+      assert.equal((await b.sessions.tend()).id, id);
+      const former = { ...session, generation: id };
+      await a.sessions.create(token, former);
+      const operator = await connect({ servers: [...nats.urls] });
+      const manager = await jetstreamManager(operator);
+      const back = how.startsWith('restored') ? await snapshotOf(operator) : await valuesOf(operator, manager);
+      for (let count = 0; count < 3; count += 1) await a.sessions.tend();
+      await b.sessions.look();
+      await a.sessions.delete(token, (await a.sessions.get(token))!.revision);
+      await back();
+      assert.deepEqual((await b.sessions.get(token))?.record, former);
+      const next = await b.sessions.look();
+      assert.ok(next.id !== id && next.ours);
+      assert.deepEqual([(await a.sessions.tend()).id, await a.sessions.unsettled()], [next.id, true]);
+      const kept = 'kept'.padEnd(22, '-') as SessionToken;
+      await a.sessions.create(kept, { ...session, generation: next.id });
+      await b.sessions.sweep();
+      assert.equal(await a.sessions.get(token), undefined);
+      assert.equal(await a.sessions.wasRemoved(token), true);
+      assert.ok(await a.sessions.get(kept));
+      await operator.close();
+    });
+  }
 
   it('gone for longer than a lease: its holder is fenced, its record is gone, and a new lease can be had', async () => {
     const mine = record();
@@ -205,3 +232,42 @@ describe('one nats-server', () => {
     );
   });
 });
+
+const SESSIONS = 'KV_cw_sessions';
+
+/** A snapshot as `nats stream backup` takes it; puts it back as `nats stream restore` does. */
+async function snapshotOf(nc: NatsConnection): Promise<() => Promise<void>> {
+  const parts: Uint8Array[] = [];
+  const { promise: complete, resolve } = Promise.withResolvers<void>();
+  const inbox = createInbox();
+  nc.subscribe(inbox, {
+    callback: (_, message) => {
+      if (message.data.length === 0) return resolve();
+      parts.push(Uint8Array.from(message.data));
+      message.respond();
+    },
+  });
+  const ask = async (subject: string, body: object): Promise<Record<string, unknown>> =>
+    (await nc.request(`$JS.API.STREAM.${subject}.${SESSIONS}`, JSON.stringify(body), { timeout: 5_000 })).json();
+  const { config, state } = await ask('SNAPSHOT', { deliver_subject: inbox });
+  await soon('a snapshot', complete, 5_000);
+  return async () => {
+    await (await jetstreamManager(nc)).streams.delete(SESSIONS);
+    const { deliver_subject: to } = await ask('RESTORE', { config, state });
+    for (const part of [...parts, new Uint8Array()]) {
+      const told = (await nc.request(String(to), part, { timeout: 5_000 })).string();
+      assert.ok(!told.includes('error'), told);
+    }
+  };
+}
+
+/** Every value; written again into the emptied bucket. */
+async function valuesOf(nc: NatsConnection, manager: JetStreamManager): Promise<() => Promise<void>> {
+  const bucket = await new Kvm(jetstream(nc)).open('cw_sessions');
+  const values = new Map<string, Uint8Array>();
+  for await (const key of await bucket.keys()) values.set(key, Uint8Array.from((await bucket.get(key))!.value));
+  return async () => {
+    await manager.streams.purge(SESSIONS);
+    for (const [key, value] of values) await bucket.put(key, value);
+  };
+}

@@ -30,6 +30,8 @@ export async function openContext(stack: AsyncDisposableStack, deps: ContextDeps
   const exchanges = stack.use(new Exchanges({ cluster, edge: id, clock, wheel, log }));
   await exchanges.open();
   const key = await cluster.sessions.signingKey();
+  // What generation of records there is: another one is known by that.
+  await cluster.sessions.unsettled();
   const edge: EdgeContext = {
     ...deps,
     exchanges,

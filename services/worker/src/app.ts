@@ -55,14 +55,16 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const marks = new Set<string>();
   // Whoever knows the key can put it back; while it is looked for nobody should place a session here.
   const key = await cluster.sessions.signingKey();
-  const first = firstRecord(id, options);
+  const generation = await cluster.sessions.tend();
+  const first = { ...firstRecord(id, options), mark: generation.count };
   const tenure = stack.use(
     await openTenure({ ledger: cluster.ledger, wheel, log, now, grace: graceOf(options), sessions: capacity }, first),
   );
   stack.use(await machine.sweep((mark) => isHeld(capacity, marks, mark)));
   const reply = replyBy(cluster);
   const { bus } = cluster;
-  const { door, build, edges } = openServing(stack, { cluster, id, options, first, capacity, tenure, machine, key, marks, reply, log });
+  const given = { cluster, id, options, first, generation, capacity, tenure, machine, key, marks, reply, log };
+  const { door, build, edges } = openServing(stack, given);
   const takeover = new Takeover({
     cluster,
     worker: id,

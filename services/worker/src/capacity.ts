@@ -5,7 +5,7 @@
  * Invariants: a token is held once; while the worker shuts down nothing is taken in.
  */
 import { CausewayError, type SessionToken } from '@causeway/protocol';
-import type { HeldSessions } from './tenure.ts';
+import type { HeldSessions } from './held-sessions.ts';
 import type { Session } from './session/session.ts';
 
 /** Ended sessions that are remembered. */

@@ -2,7 +2,7 @@
  * Owns what a worker serves with: how its sessions are built, the door for requests without one, and what both share,
  * which is places, children, the eras of servers, and the account of what runs.
  */
-import { encode, type Cluster, type NewRecord, type OpenHead, type StoredSession } from '@causeway/cluster';
+import { encode, type Cluster, type Generation, type NewRecord, type OpenHead, type StoredSession } from '@causeway/cluster';
 import { CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
 import type { Log } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
@@ -27,6 +27,8 @@ export interface ServingDeps {
   readonly options: WorkerOptions;
   /** This worker's record as it began. */
   readonly first: NewRecord;
+  /** Of the session records, as this worker began. */
+  readonly generation: Generation;
   readonly capacity: Capacity;
   readonly tenure: Tenure;
   readonly machine: Machine;
@@ -54,14 +56,14 @@ export interface Serving {
 
 /** What is opened is left to `stack`. */
 export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Serving {
-  const { cluster, id, options, capacity, tenure, machine, log, reply } = deps;
+  const { cluster, id, options, capacity, tenure, machine, reply } = deps;
   const { clock, wheel, random } = machine;
   const now = (): number => clock.monotonic();
   const breaker = createBreaker({ now, random });
   const eras = stack.use(openEras(erasDeps(deps, breaker)));
   const ping = (edge: string, to: string): void => cluster.bus.publish(to, encode({ t: 'ping' }), cluster.subjects.edgeLost(id, edge));
   const edges = stack.use(new EdgeWatch(wheel, ping));
-  const vigil = stack.use(new Vigil({ records: cluster.sessions, wheel, log, sessions: () => capacity.sessions }));
+  const vigil = stack.use(openVigil(deps));
   const shared = depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, machine, breaker });
   const door = new StatelessDoor({ ...shared, ...deps, servers: options.servers, eras, clock, wheel, now });
   capacity.onLost(() => void door.close(new CausewayError('cluster.owner_lost')));
@@ -74,6 +76,14 @@ export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Ser
       return buildSession(facts, sessionDeps, deps, from);
     },
   };
+}
+
+function openVigil({ cluster, generation, capacity, tenure, machine: { clock, wheel }, log }: ServingDeps): Vigil {
+  return new Vigil({
+    ...{ records: cluster.sessions, seen: generation, wheel, now: () => clock.monotonic(), log, sessions: () => capacity.sessions },
+    certain: () => tenure.certain,
+    marked: (mark) => tenure.update({ mark }),
+  });
 }
 
 function erasDeps({ cluster, first, machine, tenure, log }: ServingDeps, breaker: Breaker): ErasDeps {

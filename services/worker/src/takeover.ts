@@ -5,11 +5,13 @@
  * only when the bus has found nobody there for `SILENCE`, and the ledger says that the owner has left, or has passed its
  * fence, and only if it does not renew the record at that very moment; the session's record is moved by
  * compare-and-swap, so of several takers one wins and the others say where the session is; a session is taken once at a
- * time, and none that is known to have ended here.
+ * time, and none that is known to have ended here; a record is believed only under the generation that it was written in.
  */
 import {
   BusError,
   encode,
+  isFormer,
+  SETTLED,
   type ClaimHead,
   type Cluster,
   type DownHead,
@@ -27,6 +29,8 @@ import type { Session } from './session/session.ts';
 const SILENCE = 2_000;
 /** Milliseconds between two looks. */
 const LOOK = 250;
+/** Milliseconds between two looks at a record that its owner may be writing again. */
+const CONFIRMED = 1_000;
 /** Looks at which somebody was there, after which the owner is believed to be back. */
 const BACK = 3;
 /** Milliseconds until an owner that is neither there nor to be given up yet is left to the client's next try. */
@@ -62,7 +66,7 @@ export class Takeover {
       await here.ended;
       return this.take(head, reply, answer);
     }
-    const stored = await cluster.sessions.get(head.session);
+    const stored = await this.#believed(head.session);
     if (stored === undefined || stored.record.identity !== head.identity) throw new CausewayError('request.session_unknown');
     const { record } = stored;
     const { owner, epoch } = record;
@@ -79,6 +83,28 @@ export class Takeover {
     // While its owner was looked for another edge may have asked for the same.
     if (capacity.find(head.session) !== here) return this.take(head, reply, answer);
     capacity.admit(head.session, () => this.#deps.build(head.session, stored)).restore(stored, reply);
+  }
+
+  /**
+   * The session's record. When the store was lost or set back, what is missing and what was written before is waited for
+   * until its owner could have written it again; then the one has ended, and the other is removed. `undefined`: there is
+   * none.
+   */
+  async #believed(token: SessionToken): Promise<StoredSession | undefined> {
+    const { capacity, now, sleep } = this.#deps;
+    const { sessions } = this.#deps.cluster;
+    for (const since = now(); now() - since <= 2 * SETTLED; await sleep(CONFIRMED)) {
+      const stored = await sessions.get(token);
+      if (stored === undefined) {
+        if ((await sessions.wasRemoved(token)) || !(await sessions.unsettled())) return undefined;
+        continue;
+      }
+      // Asked after the record was read: what was true before that may be so no longer.
+      const { id, since: begun } = await sessions.look();
+      if (!isFormer(stored.record, id) || capacity.hasEnded(token)) return stored;
+      if (now() - begun >= SETTLED && (await sessions.delete(token, stored.revision))) return undefined;
+    }
+    throw new CausewayError('cluster.owner_silent', { retryAfter: 2 });
   }
 
   /** The session is here. Whoever would forget its owner has not reached it, or not yet. */

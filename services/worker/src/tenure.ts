@@ -11,10 +11,13 @@
 import type { AdmitOptions, Claim, Ledger, Lease, LeaseLoss, NewRecord, Permit, RecordChange } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
 import type { Log, Wheel } from '@causeway/runtime';
+import type { HeldSessions } from './held-sessions.ts';
 
 export interface Tenure extends AsyncDisposable {
   /** The lease is good at this moment. */
   readonly held: boolean;
+  /** It is, and nobody can have taken it away without being noticed here. */
+  readonly certain: boolean;
   /** Says what has changed about this worker; it reaches the ledger as soon as there is a lease. */
   update(change: RecordChange): void;
   /** A place under every limit; as `Lease.admit`. */
@@ -38,17 +41,6 @@ export interface TenureDeps {
   /** Milliseconds for which sessions outlive a lease that ran out. */
   readonly grace: number;
   readonly sessions: HeldSessions;
-}
-
-/** What is done to all sessions of the worker. */
-export interface HeldSessions {
-  /** `lease`: until it is readmitted. `doubt`: until `resume`. */
-  suspend(why: 'lease' | 'doubt'): void;
-  resume(): void;
-  /** Takes places under the new lease and ends what was taken over meanwhile; resolves with whether that is known of all. */
-  readmit(): Promise<boolean>;
-  /** Ends the sessions that wait for a lease; resolves when nothing of them is left. */
-  end(): Promise<void>;
 }
 
 /** Milliseconds between attempts to get a lease again: doubled each time, up to the last. */
@@ -99,6 +91,10 @@ class WorkerTenure implements Tenure {
 
   get held(): boolean {
     return this.#lease !== undefined && this.#lease.remaining() > 0;
+  }
+
+  get certain(): boolean {
+    return this.held && this.#doubted === undefined && this.#cutAt === undefined;
   }
 
   update(change: RecordChange): void {

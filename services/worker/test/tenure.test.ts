@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import type { Lease, Ledger, LeaseLoss, NewRecord, RecordChange } from '@causeway/cluster';
 import { CausewayError, newWorkerId } from '@causeway/protocol';
 import { fakeTime, silentLog } from '@causeway/runtime';
-import { openTenure, type HeldSessions } from '../src/tenure.ts';
+import type { HeldSessions } from '../src/held-sessions.ts';
+import { openTenure } from '../src/tenure.ts';
 
 const record: NewRecord = { v: 1, worker: newWorkerId(), host: 'h', version: '0', capacity: 2, draining: false, servers: {} };
 

@@ -40,6 +40,7 @@ export function sessionsContract(make: MakeSessionsWorld): void {
     });
   void describe('session records', () => {
     records(pair);
+    generations(pair);
     contests(pair);
     faults(pair);
   });
@@ -53,9 +54,6 @@ function records(pair: Register): void {
     assert.equal(await b.part.get(token), undefined);
     assert.ok(await a.part.create(token, written));
     assert.deepEqual((await b.part.get(token))?.record, written);
-    const { first, last } = await b.part.extent();
-    const { revision } = (await a.part.get(token))!;
-    assert.ok(first <= revision && revision <= last);
     const next = { ...written, owner: newWorkerId(), epoch: 2 };
     assert.ok(await b.part.replace(token, next, (await b.part.get(token))!.revision));
     assert.deepEqual((await a.part.get(token))?.record, next);
@@ -97,6 +95,21 @@ function records(pair: Register): void {
     assert.equal((await b.part.get(token))?.record.initialize.result.length, SESSION_RECORD_BYTES - frame);
     const tooLarge = (error: unknown): boolean => error instanceof CausewayError && error.reason === 'server.reply_too_large';
     await assert.rejects(a.part.create(newToken(), sized(SESSION_RECORD_BYTES + 1)), tooLarge);
+  });
+}
+
+function generations(pair: Register): void {
+  pair('the generation is one for all, and stays while nothing was lost', async ({ world, a, b }) => {
+    const { id } = await a.part.look();
+    const late = await world.join();
+    for (const { part } of [a, b, late]) {
+      for (const seen of [await part.tend(), await part.look(), await part.tend()]) assert.equal(seen.id, id);
+      assert.equal(part.generation, id);
+    }
+    const [token, written] = [newToken(), { ...record(), generation: id }];
+    await a.part.create(token, written);
+    await b.part.sweep();
+    assert.deepEqual((await a.part.get(token))?.record, written);
   });
 }
 

@@ -4,13 +4,18 @@
  */
 import { randomBytes } from 'node:crypto';
 import { CausewayError, type SessionToken } from '@causeway/protocol';
-import { SESSION_RECORD_BYTES, type RecordsExtent, type SessionRecord, type SessionRecords, type StoredSession } from '../sessions.ts';
+import { SESSION_RECORD_BYTES, type SessionRecord, type SessionRecords, type StoredSession } from '../sessions.ts';
+import type { Generation } from '../generations.ts';
 import type { MemoryHub } from './hub.ts';
 
 /** Removed records that are remembered as such. */
 const REMEMBERED = 1_024;
 
+/** Nobody can set memory back. */
+const ONLY: Generation = { id: 'memory', count: 1, since: 0, ours: false };
+
 export class MemorySessions implements SessionRecords {
+  readonly generation = ONLY.id;
   readonly #hub: MemoryHub;
   #reachable = true;
 
@@ -55,9 +60,22 @@ export class MemorySessions implements SessionRecords {
     return this.#hub.removed.has(token);
   }
 
-  async extent(): Promise<RecordsExtent> {
+  async look(): Promise<Generation> {
     this.#reach();
-    return { first: 0, last: Infinity, made: '' };
+    return ONLY;
+  }
+
+  async unsettled(): Promise<boolean> {
+    this.#reach();
+    return false;
+  }
+
+  tend(): Promise<Generation> {
+    return this.look();
+  }
+
+  async sweep(): Promise<void> {
+    this.#reach();
   }
 
   /** Cuts this member off, or joins it again. */

@@ -4,6 +4,7 @@
  * abandoned rejects at once; what it still brings is released when it comes.
  */
 import type { Cluster, NatsClusterOptions } from '../cluster.ts';
+import { markSeen } from '../ledger.ts';
 import { subjects } from '../subjects.ts';
 import { ensureBucket, restoreBucket, type Bucket } from './buckets.ts';
 import { openNatsBus } from './bus.ts';
@@ -48,7 +49,6 @@ async function openParts(options: NatsClusterOptions): Promise<Cluster> {
     }),
   );
   const restore = (bucket: Bucket): Promise<boolean> => restoreBucket(manager, prefix, bucket, replicas);
-  const sessions = stack.use(await openNatsSessions({ control, manager, restore, sessions: sessionBucket!, cluster: cluster! }));
   const ledger = stack.use(
     await openNatsLedger({
       control,
@@ -60,6 +60,8 @@ async function openParts(options: NatsClusterOptions): Promise<Cluster> {
       restore: () => restore('workers'),
     }),
   );
+  const floor = (): number => markSeen(ledger);
+  const sessions = stack.use(await openNatsSessions({ control, manager, floor, restore, sessions: sessionBucket!, cluster: cluster! }));
   const owned = stack.move();
   return { kind: 'nats', bus, ledger, sessions, subjects: subjects(prefix), [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

@@ -8,8 +8,9 @@ import { CausewayError, type SessionToken } from '@causeway/protocol';
 import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
 import { jetstream, type JetStreamManager } from '@nats-io/jetstream';
 import { errors } from '@nats-io/transport-node';
-import { SESSION_RECORD_BYTES, type RecordsExtent, type SessionRecord, type SessionRecords, type StoredSession } from '../sessions.ts';
-import { streamOf, type Bucket } from './buckets.ts';
+import { isFormer, SESSION_RECORD_BYTES, type SessionRecord, type SessionRecords, type StoredSession } from '../sessions.ts';
+import { Generations, type Generation } from '../generations.ts';
+import { streamOf, subjectOf, type Bucket } from './buckets.ts';
 import { RECONNECT, type Link } from './link.ts';
 import { isConflict, patiently, unavailable } from './patience.ts';
 
@@ -19,8 +20,10 @@ const DEADLINE = 12_000;
 const ATTEMPT = 1_000;
 const TOMBSTONE_TTL = '10m';
 const KEY_NAME = 'signing_key';
+/** Beside the records: no token is so long. */
+const MARK_NAME = 'generation';
 const KEY_BYTES = 32;
-/** Milliseconds in which a key that was lost is put back by a worker that knows it, `extent` being asked for every 5 s. */
+/** Milliseconds in which a key that was lost is put back by a worker that knows it, which tends the records every 5 s. */
 const PUT_BACK = 8_000;
 /** It is not there yet. */
 const PENDING = new errors.TimeoutError();
@@ -31,6 +34,8 @@ export interface NatsSessionsOptions {
   readonly sessions: string;
   readonly cluster: string;
   readonly manager: JetStreamManager;
+  /** The highest count of the records' mark that workers have seen. */
+  readonly floor: () => number;
   /** Makes a bucket anew if it is gone; never rejects. */
   readonly restore: (bucket: Bucket) => Promise<boolean>;
 }
@@ -46,6 +51,7 @@ class NatsSessions implements SessionRecords {
   readonly #control: Link;
   readonly #sessions: KV;
   readonly #cluster: KV;
+  readonly #generations: Generations;
   #key: Buffer | undefined;
   #closed = false;
 
@@ -54,18 +60,22 @@ class NatsSessions implements SessionRecords {
     this.#control = options.control;
     this.#sessions = sessions;
     this.#cluster = cluster;
+    this.#generations = new Generations({
+      store: {
+        read: async () => {
+          const entry = await this.#patiently(() => live(sessions, MARK_NAME));
+          return entry && { text: entry.string(), revision: entry.revision };
+        },
+        write: (text, revision) => this.#write(MARK_NAME, Buffer.from(text), revision),
+      },
+      floor: options.floor,
+      now: () => performance.now(),
+      newId: () => randomBytes(6).toString('base64url'),
+    });
   }
 
   async create(token: SessionToken, record: SessionRecord): Promise<number | undefined> {
-    const bytes = write(record);
-    return this.#patiently(async (unsure) => {
-      try {
-        return await this.#sessions.create(token, bytes);
-      } catch (error) {
-        if (!isConflict(error)) throw error;
-        return unsure ? this.#revisionOf(token, bytes) : undefined;
-      }
-    });
+    return this.#write(token, bytesOf(record), 0);
   }
 
   async get(token: SessionToken): Promise<StoredSession | undefined> {
@@ -74,15 +84,7 @@ class NatsSessions implements SessionRecords {
   }
 
   async replace(token: SessionToken, record: SessionRecord, revision: number): Promise<number | undefined> {
-    const bytes = write(record);
-    return this.#patiently(async (unsure) => {
-      try {
-        return await this.#sessions.update(token, bytes, revision);
-      } catch (error) {
-        if (!isConflict(error)) throw error;
-        return unsure ? this.#revisionOf(token, bytes) : undefined;
-      }
-    });
+    return this.#write(token, bytesOf(record), revision);
   }
 
   async delete(token: SessionToken, revision: number): Promise<boolean> {
@@ -104,16 +106,40 @@ class NatsSessions implements SessionRecords {
     return entry !== null && entry.operation !== 'PUT';
   }
 
-  async extent(): Promise<RecordsExtent> {
-    const { control, manager, sessions, restore } = this.#options;
+  get generation(): string | undefined {
+    return this.#generations.present?.id;
+  }
+
+  look(): Promise<Generation> {
+    return this.#generations.look();
+  }
+
+  unsettled(): Promise<boolean> {
+    return this.#generations.unsettled();
+  }
+
+  async tend(): Promise<Generation> {
+    const { control, restore } = this.#options;
     try {
       await control.whenLive(RECONNECT);
       await Promise.all([restore('sessions'), restore('cluster')]);
-      const [kept, key] = await control.whileLive(Promise.all([manager.streams.info(streamOf(sessions)), live(this.#cluster, KEY_NAME)]));
+      const key = await control.whileLive(live(this.#cluster, KEY_NAME));
       if (key === undefined && this.#key !== undefined) await this.#cluster.create(KEY_NAME, this.#key).catch(() => undefined);
-      return { first: kept.state.first_seq, last: kept.state.last_seq, made: kept.created };
+      return await this.#generations.count();
     } catch (error) {
       throw unavailable(error);
+    }
+  }
+
+  async sweep(): Promise<void> {
+    const { manager, sessions } = this.#options;
+    const all = subjectOf(sessions, '');
+    const { id } = await this.look();
+    const { state } = await this.#patiently(() => manager.streams.info(streamOf(sessions), { subjects_filter: `${all}>` }));
+    for (const subject of Object.keys(state.subjects ?? {})) {
+      const token = subject.slice(all.length) as SessionToken;
+      const stored = subject === all + MARK_NAME ? undefined : await this.get(token);
+      if (stored !== undefined && isFormer(stored.record, id)) await this.delete(token, stored.revision);
     }
   }
 
@@ -162,9 +188,23 @@ class NatsSessions implements SessionRecords {
     }
   }
 
+  /** The revision at which it stands then, or `undefined` if something stands there at another than `before` (0: anything). */
+  #write(key: string, bytes: Buffer, before: number): Promise<number | undefined> {
+    return this.#patiently(async (unsure) => {
+      try {
+        const revision = await (before === 0 ? this.#sessions.create(key, bytes) : this.#sessions.update(key, bytes, before));
+        if (key !== MARK_NAME) this.#generations.wrote(revision);
+        return revision;
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+        return unsure ? this.#revisionOf(key, bytes) : undefined;
+      }
+    });
+  }
+
   /** The revision at which these very bytes stand: an attempt of unknown outcome was carried out. */
-  async #revisionOf(token: SessionToken, bytes: Buffer): Promise<number | undefined> {
-    const entry = await live(this.#sessions, token);
+  async #revisionOf(key: string, bytes: Buffer): Promise<number | undefined> {
+    const entry = await live(this.#sessions, key);
     return entry !== undefined && bytes.equals(entry.value) ? entry.revision : undefined;
   }
 }
@@ -182,7 +222,7 @@ function keyOf(entry: KvEntry): Buffer {
   return Buffer.from(entry.value);
 }
 
-function write(record: SessionRecord): Buffer {
+function bytesOf(record: SessionRecord): Buffer {
   const bytes = Buffer.from(JSON.stringify(record));
   if (bytes.length > SESSION_RECORD_BYTES) throw new CausewayError('server.reply_too_large');
   return bytes;

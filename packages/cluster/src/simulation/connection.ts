@@ -41,6 +41,11 @@ export class Connection {
     this.#events = events;
   }
 
+  /** Changes when it is lost, and when it is back. */
+  get link(): number {
+    return this.#link;
+  }
+
   /** Something for the servers, behind what is under way in its lane. */
   up(lane: string, fn: () => void): void {
     if (!this.dropped) this.#travel(`up ${lane}`, fn);

@@ -3,3 +3,4 @@ export { TIMES, type Member } from './member.ts';
 export { runHere, runSchedules } from './run.ts';
 export { type VirtualTime } from './time.ts';
 export { World } from './world.ts';
+export type { FoundMark } from '../generations.ts';

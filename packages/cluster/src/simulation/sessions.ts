@@ -3,7 +3,9 @@
  * operation is tried again until its deadline; one whose outcome is unknown is looked up before it is called a loss.
  */
 import { CausewayError, type SessionToken } from '@causeway/protocol';
-import type { RecordsExtent, SessionRecord, SessionRecords, StoredSession } from '../sessions.ts';
+import { markSeen } from '../ledger.ts';
+import { Generations, type FoundMark, type Generation } from '../generations.ts';
+import { isFormer, type SessionRecord, type SessionRecords, type StoredSession } from '../sessions.ts';
 import type { Member } from './member.ts';
 import type { World } from './world.ts';
 
@@ -17,27 +19,33 @@ interface Kept {
   readonly revision: number;
 }
 
+/** What an operator may keep, and put back. */
+export interface RecordsCopy {
+  readonly kept: ReadonlyMap<SessionToken, Kept>;
+  readonly removed: ReadonlyMap<SessionToken, number>;
+  readonly mark: FoundMark | undefined;
+  readonly last: number;
+}
+
 /** The store: one value for each key, and marks of what was removed. */
 export class RecordStore {
-  readonly kept = new Map<SessionToken, Kept>();
-  readonly removed = new Map<SessionToken, number>();
+  kept = new Map<SessionToken, Kept>();
+  removed = new Map<SessionToken, number>();
+  mark: FoundMark | undefined;
   /** Told of every record that is written. */
   written: (token: SessionToken, record: SessionRecord) => void = () => undefined;
-  #made = 1;
   #last = 0;
 
   put(token: SessionToken, text: string): number {
-    this.#last += 1;
     this.removed.delete(token);
-    this.kept.set(token, { text, revision: this.#last });
+    this.kept.set(token, { text, revision: this.next() });
     this.written(token, JSON.parse(text) as SessionRecord);
     return this.#last;
   }
 
   remove(token: SessionToken): void {
-    this.#last += 1;
     this.kept.delete(token);
-    this.removed.set(token, this.#last);
+    this.removed.set(token, this.next());
   }
 
   get(token: SessionToken): SessionRecord | undefined {
@@ -45,18 +53,30 @@ export class RecordStore {
     return held && (JSON.parse(held.text) as SessionRecord);
   }
 
-  get extent(): RecordsExtent {
-    const first = Math.min(this.#last + 1, ...this.removed.values(), ...[...this.kept.values()].map(({ revision }) => revision));
-    return { first, last: this.#last, made: String(this.#made) };
+  next(): number {
+    return (this.#last += 1);
   }
 
   /** An operator empties the store, or removes it and has it made anew. */
   wipe(anew: boolean): void {
     this.kept.clear();
     this.removed.clear();
-    if (!anew) return;
-    this.#made += 1;
-    this.#last = 0;
+    this.mark = undefined;
+    if (anew) this.#last = 0;
+  }
+
+  copy(): RecordsCopy {
+    const { kept, removed, mark } = this;
+    return { kept: new Map(kept), removed: new Map(removed), mark, last: this.#last };
+  }
+
+  /** An operator puts a copy back: as the store was, or, `keys`, by writing each value again into an emptied one. */
+  setBack({ kept, removed, mark, last }: RecordsCopy, how: 'whole' | 'keys'): void {
+    const again = <T extends { readonly revision: number }>(one: T): T => (how === 'whole' ? one : { ...one, revision: this.next() });
+    this.kept = new Map([...kept].map(([token, one]) => [token, again(one)]));
+    this.removed = how === 'whole' ? new Map(removed) : new Map();
+    this.mark = mark && again(mark);
+    if (how === 'whole') this.#last = last;
   }
 }
 
@@ -72,10 +92,31 @@ class Failed extends Error {
 export class SimulatedSessions implements SessionRecords {
   readonly #member: Member;
   readonly #world: World;
+  readonly #generations: Generations;
 
   constructor(member: Member, world: World) {
     this.#member = member;
     this.#world = world;
+    const { records, time } = world;
+    this.#generations = new Generations({
+      store: {
+        read: () => this.#patiently(() => records.mark),
+        write: (text, revision) =>
+          this.#patiently((unsure) => {
+            const { mark } = records;
+            if ((mark?.revision ?? 0) !== revision) return unsure && mark?.text === text ? mark.revision : undefined;
+            records.mark = { text, revision: records.next() };
+            return records.mark.revision;
+          }),
+      },
+      floor: () => markSeen(member.ledger),
+      now: () => time.now(),
+      newId: () => `${member.id}-${time.now()}`,
+    });
+  }
+
+  get generation(): string | undefined {
+    return this.#generations.present?.id;
   }
 
   create(token: SessionToken, record: SessionRecord): Promise<number | undefined> {
@@ -84,8 +125,15 @@ export class SimulatedSessions implements SessionRecords {
     return this.#patiently((unsure) => {
       const held = records.kept.get(token);
       if (held !== undefined) return unsure && held.text === text ? held.revision : undefined;
-      return records.put(token, text);
+      return this.#put(token, text);
     });
+  }
+
+  /** What is told of it comes later; here that makes no difference. */
+  #put(token: SessionToken, text: string): number {
+    const revision = this.#world.records.put(token, text);
+    this.#generations.wrote(revision);
+    return revision;
   }
 
   get(token: SessionToken): Promise<StoredSession | undefined> {
@@ -101,7 +149,7 @@ export class SimulatedSessions implements SessionRecords {
     const { records } = this.#world;
     return this.#patiently((unsure) => {
       const held = records.kept.get(token);
-      if (held?.revision === revision) return records.put(token, text);
+      if (held?.revision === revision) return this.#put(token, text);
       return unsure && held?.text === text ? held.revision : undefined;
     });
   }
@@ -120,8 +168,26 @@ export class SimulatedSessions implements SessionRecords {
     return this.#patiently(() => this.#world.records.removed.has(token));
   }
 
-  extent(): Promise<RecordsExtent> {
-    return this.#patiently(() => this.#world.records.extent);
+  look(): Promise<Generation> {
+    return this.#generations.look();
+  }
+
+  unsettled(): Promise<boolean> {
+    return this.#generations.unsettled();
+  }
+
+  tend(): Promise<Generation> {
+    return this.#generations.count();
+  }
+
+  async sweep(): Promise<void> {
+    const { id } = await this.look();
+    const { records } = this.#world;
+    const all = await this.#patiently(() => [...records.kept].map(([token, { revision }]) => ({ token, revision })));
+    for (const { token, revision } of all) {
+      const record = await this.get(token);
+      if (record?.revision === revision && isFormer(record.record, id)) await this.delete(token, revision);
+    }
   }
 
   signingKey(): Promise<Buffer> {

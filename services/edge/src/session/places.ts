@@ -18,7 +18,11 @@ export class Places {
   /** A later owner than the one that is known. */
   learn(token: SessionToken, place: Place): void {
     const known = this.#known.get(token);
-    if (known !== undefined && known.epoch >= place.epoch) return;
+    if (known === undefined || known.epoch < place.epoch) this.correct(token, place);
+  }
+
+  /** Whom the record names, where the one that was known has said that it is not its owner. */
+  correct(token: SessionToken, place: Place): void {
     if (this.#known.size >= REMEMBERED) for (const oldest of this.#known.keys()) if (this.#known.delete(oldest)) break;
     this.#known.set(token, place);
   }

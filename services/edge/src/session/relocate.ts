@@ -16,10 +16,6 @@ const ATTEMPTS = 3;
 /** Milliseconds for which an ended session is known as such without another look at its record. */
 const ENDED = 5_000;
 const MAX_ENDED = 4_096;
-/** Milliseconds after a loss of the bus for which records may be missing that the store has lost, and their workers put back. */
-const UNSETTLED = 120_000;
-/** Milliseconds for which a session is not called ended because its record is missing then. */
-const PUT_BACK = 20_000;
 /** A worker's own affairs: another may do what it cannot. */
 const ELSEWHERE: ReadonlySet<Reason> = new Set(['limit.worker', 'cluster.draining', 'cluster.unavailable']);
 /** Milliseconds after which an owner that nobody else could replace is tried again. */
@@ -29,8 +25,6 @@ export class Relocation {
   readonly #edge: () => EdgeContext;
   readonly #running = new Map<SessionToken, Promise<Place>>();
   readonly #ended = new Map<SessionToken, number>();
-  /** Since when records are missed that nobody has removed. */
-  readonly #missed = new Map<SessionToken, number>();
 
   constructor(edge: () => EdgeContext) {
     this.#edge = edge;
@@ -68,25 +62,22 @@ export class Relocation {
     if (at !== undefined && clock.monotonic() - at < ENDED) throw new CausewayError('request.session_unknown');
     const stored = await cluster.sessions.get(token);
     if (stored === undefined && (await this.#mayBeLost(token))) throw new CausewayError('cluster.owner_silent', { retryAfter: 1 });
-    this.#missed.delete(token);
     if (stored === undefined || stored.record.identity !== identity) {
       if (this.#ended.size >= MAX_ENDED) this.#ended.clear();
       this.#ended.set(token, clock.monotonic());
       throw new CausewayError('request.session_unknown');
     }
     const { owner, epoch } = stored.record;
-    return owner === tried.owner && epoch === tried.epoch ? undefined : { owner, epoch };
+    if (owner === tried.owner && epoch === tried.epoch) return undefined;
+    // An earlier owner than the one that was tried: the store was set back, or another one may be told.
+    if (epoch < tried.epoch) this.#edge().places.correct(token, { owner, epoch });
+    return { owner, epoch };
   }
 
-  /** Whether the store may have lost the record: it was not removed, and the bus, and the store with it, was away lately. */
+  /** Whether the store may have lost the record: nobody has removed it, and it is not settled yet what was lost. */
   async #mayBeLost(token: SessionToken): Promise<boolean> {
-    const { clock, cluster, exchanges } = this.#edge();
-    const now = clock.monotonic();
-    if (now - exchanges.reconnected > UNSETTLED || (await cluster.sessions.wasRemoved(token))) return false;
-    if (this.#missed.size >= MAX_ENDED) this.#missed.clear();
-    const since = this.#missed.get(token) ?? now;
-    this.#missed.set(token, since);
-    return now - since < PUT_BACK;
+    const { sessions } = this.#edge().cluster;
+    return !(await sessions.wasRemoved(token)) && (await sessions.unsettled());
   }
 
   /** The place that a worker has told; `undefined`: the session is forgotten. */

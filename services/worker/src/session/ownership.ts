@@ -1,11 +1,11 @@
 /**
  * Owns a session's record while the session is here: written when it opens or is taken over, changed, removed at its
- * end, written again when the store lost it.
+ * end, written again when the store lost it, or was set back.
  *
  * Invariants: every write is a compare-and-swap on the revision that this owner wrote last; one that fails because
  * somebody else wrote means that the session is no longer ours, and is told once; one write is in flight at most.
  */
-import type { RecordsExtent, SessionRecord, SessionRecords, StoredSession } from '@causeway/cluster';
+import { isFormer, type SessionRecord, type SessionRecords, type StoredSession } from '@causeway/cluster';
 import { CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
 
 const LOOKS = 4;
@@ -39,7 +39,8 @@ export class Ownership {
   }
 
   /** Rejects with CausewayError when the token is taken, or nothing can be written. */
-  create(record: SessionRecord): Promise<void> {
+  create(first: SessionRecord): Promise<void> {
+    const record = this.#present(first);
     return this.#attempt(record, async () => {
       const revision = await this.#records.create(this.#token, record);
       if (revision === undefined) throw new CausewayError('internal', { message: 'The session id is taken.' });
@@ -49,7 +50,7 @@ export class Ownership {
 
   /** Makes `owner` the session's next owner. Rejects with `cluster.moved` when somebody else was faster. */
   take(stored: StoredSession, owner: WorkerId): Promise<void> {
-    const record = { ...stored.record, owner, epoch: stored.record.epoch + 1 };
+    const record = this.#present({ ...stored.record, owner, epoch: stored.record.epoch + 1 });
     return this.#attempt(record, async () => {
       const revision = await this.#records.replace(this.#token, record, stored.revision);
       if (revision === undefined) throw new CausewayError('cluster.moved', { retryAfter: 1 });
@@ -73,18 +74,17 @@ export class Ownership {
     if (this.#stored === undefined) return;
     this.#stored = { ...this.#stored, record: { ...this.#stored.record, ...change } };
     this.#serially(async () => {
-      const revision = await this.#records.replace(this.#token, this.#stored!.record, this.#stored!.revision);
-      if (revision === undefined) await this.#look();
-      else this.#stored = { ...this.#stored!, revision };
+      if (!(await this.#write(this.#stored!.revision))) await this.#look();
     });
   }
 
-  /** Writes the record again if the store, which has `extent`, has lost it; `anew`: the store is another one. */
-  keep({ first, last }: RecordsExtent, anew: boolean): void {
+  /** Another generation of records has begun: the record is written again under it, and looked after for a while. */
+  keep(): void {
     const stored = this.#stored;
-    // A position in the former store says nothing in this one, so what cannot be looked up now is looked up later.
-    if (anew) this.#looks = LOOKS;
-    if (stored === undefined || (this.#looks === 0 && stored.revision >= first && stored.revision <= last)) return;
+    if (stored === undefined) return;
+    // Whoever has set the store back may not have come to its end yet.
+    if (isFormer(stored.record, this.#records.generation)) this.#looks = LOOKS;
+    if (this.#looks === 0) return;
     this.#serially(async () => {
       await this.#look();
       this.#looks = Math.max(0, this.#looks - 1);
@@ -93,19 +93,20 @@ export class Ownership {
 
   /**
    * Whether the session is still ours after we had no lease, as the store says; then its record is written again, so
-   * that whoever has read it to take the session over comes too late. Rejects with `cluster.unavailable`.
+   * that whoever has read it to take the session over comes too late. A store that was lost or set back meanwhile cannot
+   * say so: another owner may have had the session, and ended it. Rejects with `cluster.unavailable`.
    */
   async confirm(): Promise<boolean> {
     await this.#writing;
     const mine = this.#stored;
     if (mine === undefined || this.#over) return !this.#over;
-    const revision = await this.#records.replace(this.#token, mine.record, mine.revision);
-    if (revision !== undefined) {
-      this.#stored = { ...mine, revision };
-      return true;
-    }
-    await this.#look();
-    return !this.#over && this.confirm();
+    const found = await this.#records.get(this.#token);
+    const { id } = await this.#records.look();
+    const ours = found !== undefined && isSame(found.record, mine.record) && !isFormer(found.record, id);
+    if (ours && (await this.#write(found.revision))) return true;
+    if (ours) return this.confirm();
+    this.leave();
+    return false;
   }
 
   /** Removes the record if it is ours; what stands there of another owner stays. Rejects with `cluster.unavailable`. */
@@ -134,19 +135,36 @@ export class Ownership {
     if (mine === undefined) return;
     const found = await this.#records.get(this.#token);
     if (found !== undefined && isSame(found.record, mine.record)) {
-      this.#stored = { record: mine.record, revision: found.revision };
+      // What stands there may be older than what was said since.
+      if (found.revision !== mine.revision || isFormer(found.record, this.#records.generation)) await this.#write(found.revision);
     } else if (found !== undefined && found.record.epoch < mine.record.epoch) {
-      // A former owner, who could not know of us, wrote its own when all records were lost.
-      const revision = await this.#records.replace(this.#token, mine.record, found.revision);
-      if (revision !== undefined) this.#stored = { ...mine, revision };
+      // A former owner, who could not know of us, wrote its own when all records were lost, or the store was set back.
+      await this.#write(found.revision);
     } else if (found !== undefined || (await this.#records.wasRemoved(this.#token))) {
       this.leave();
       this.#moved();
     } else {
-      const revision = await this.#records.create(this.#token, mine.record);
-      if (revision !== undefined) this.#stored = { ...mine, revision };
+      const record = this.#present(mine.record);
+      const revision = await this.#records.create(this.#token, record);
+      if (revision !== undefined) this.#stored = { record, revision };
       this.#looks = LOOKS;
     }
+  }
+
+  /** Writes the record in the place of that revision; `false`: something else stands there. */
+  async #write(over: number): Promise<boolean> {
+    const record = this.#present(this.#stored!.record);
+    const revision = await this.#records.replace(this.#token, record, over);
+    if (revision === undefined) return false;
+    // It may have changed meanwhile, which is written next.
+    this.#stored = { record: { ...this.#stored!.record, ...generationOf(record) }, revision };
+    return true;
+  }
+
+  /** As it is written now. */
+  #present(record: SessionRecord): SessionRecord {
+    const { generation } = this.#records;
+    return generation === undefined ? record : { ...record, generation };
   }
 
   #serially(write: () => Promise<void>): void {
@@ -156,6 +174,8 @@ export class Ownership {
       .catch(() => undefined);
   }
 }
+
+const generationOf = ({ generation }: SessionRecord): Pick<SessionRecord, 'generation'> => (generation === undefined ? {} : { generation });
 
 /** Whether both are of the same owner. */
 function isSame(one: SessionRecord, other: SessionRecord): boolean {
