@@ -115,6 +115,8 @@ export interface ControlHead {
   readonly seq?: number;
   /** credit, detach: the address that the stream was being sent to, so that a later attachment is left alone. */
   readonly to?: string;
+  /** detach: its client was told the end, and heard nothing beyond this position; nobody comes back for it. */
+  readonly heard?: number;
 }
 
 /**

@@ -119,6 +119,24 @@ test('a call whose owner is lost meanwhile is answered: the result is unknown', 
   assert.deepEqual(await told(await answer), [200, '', 'cluster.owner_lost', 'unknown']);
 });
 
+test('a worker that may be there is told how far a call was heard that was given up, and again after a lost connection', async (t) => {
+  const { cluster, worker, post, open } = await setting(t);
+  const session = await open();
+  worker.on(({ head, reply }) => {
+    if (head.t !== 'client') return;
+    worker.say(reply, { t: 'server', seq: 1 }, '{"jsonrpc":"2.0","method":"notifications/x"}');
+  });
+  const answer = await post({ jsonrpc: '2.0', id: 1, method: 'a' }, session);
+  assert.match(await answer.text(), /cluster\.owner_lost/);
+  const told = () => worker.heard.flatMap(({ head }) => (head.t === 'detach' ? [head.heard] : []));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(told(), [1]);
+  cluster.bus.setConnected(false);
+  cluster.bus.setConnected(true);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(told(), [1, 1]);
+});
+
 test('while the bus is away everything is refused at once and nothing is published', async (t) => {
   const { cluster, worker, post, open } = await setting(t);
   const session = await open();

@@ -25,7 +25,7 @@ import {
   type Revision,
 } from '@causeway/protocol';
 import type { EdgeContext, KnownSession, OpenStream } from '../context.ts';
-import { close, followed, isHeld, notify, sendFrames, tell } from '../session/call.ts';
+import { close, followed, forsake, isHeld, notify, sendFrames, tell } from '../session/call.ts';
 import { Delivery } from '../session/delivery.ts';
 import { Listening, type ListenPorts } from '../session/listen.ts';
 import { EventStream } from './event-stream.ts';
@@ -147,7 +147,10 @@ function call(
         else if (head.t === 'end') reply.end();
       },
       undelivered: () => delivery.undelivered(),
-      lost: (why) => reply.fail(new CausewayError(why === 'owner' ? 'cluster.owner_lost' : 'server.deadline')),
+      lost: (why) => {
+        reply.fail(new CausewayError(why === 'owner' ? 'cluster.owner_lost' : 'server.deadline'));
+        forsake(edge, session, delivery.place, exchange);
+      },
     },
     edge.servers.deadline(session.server, 'request'),
   );

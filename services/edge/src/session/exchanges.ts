@@ -45,7 +45,7 @@ export class Exchanges implements Disposable {
 
   constructor({ cluster, edge, clock, wheel, log }: ExchangesDeps) {
     this.#cluster = cluster;
-    this.words = new Words(cluster.bus);
+    this.words = new Words(cluster.bus, () => clock.monotonic());
     const watch = {
       cluster,
       wheel,

@@ -1,24 +1,38 @@
 /**
- * Owns telling workers what needs no answer: what a client has read, and that it has left.
+ * Owns telling workers what needs no answer: what a client has read, that it has left, that a call was given up here.
  *
- * Invariants: that a client has left is told once the bus is back, if it could not be told before; what waits for that
- * is bounded, and what is lost is found out otherwise.
+ * Invariants: that a client has left is told once the bus is back, if it could not be told before; that a call was given
+ * up is told once more after a connection that may have been lost before it was told; what waits for that is bounded, and
+ * what is lost is found out otherwise.
  */
 import { encode, offer, type Bus, type ControlHead } from '@causeway/cluster';
 
 const MOST = 10_000;
+/** Milliseconds until a connection that carries nothing is known to be lost. */
+const UNNOTICED = 20_000;
 
 export class Words {
   readonly #bus: Bus;
+  readonly #now: () => number;
   #late: (() => void)[] = [];
+  /** What is told again, and until when; the oldest first. */
+  #insisted: { readonly until: number; readonly tell: () => void }[] = [];
 
-  constructor(bus: Bus) {
+  constructor(bus: Bus, now: () => number) {
     this.#bus = bus;
+    this.#now = now;
   }
 
   tell(subject: string, head: ControlHead): void {
     if (offer(() => this.#bus.publish(subject, encode(head)))) return;
     if (head.t === 'detach') this.later(() => this.tell(subject, head));
+  }
+
+  /** Tells it, and again should the connection turn out to have been lost by then. */
+  insist(subject: string, head: ControlHead): void {
+    this.tell(subject, head);
+    this.#forget();
+    if (this.#insisted.length < MOST) this.#insisted.push({ until: this.#now() + UNNOTICED, tell: () => this.tell(subject, head) });
   }
 
   /** Does it when the bus is back. */
@@ -30,6 +44,14 @@ export class Words {
   resume(): void {
     const late = this.#late;
     this.#late = [];
+    this.#forget();
     for (const tell of late) tell();
+    for (const { tell } of this.#insisted) tell();
+  }
+
+  #forget(): void {
+    const now = this.#now();
+    const first = this.#insisted.findIndex(({ until }) => until > now);
+    this.#insisted = first < 0 ? [] : this.#insisted.slice(first);
   }
 }

@@ -142,7 +142,7 @@ function notification(session: SessionParts, frame: Frame): void {
 function send(session: SessionParts, bytes: Buffer, facts: FrameFacts = {}): void {
   if (!fits(session, bytes)) return;
   const stream = session.starting() ? session.streams.standalone : session.streams.home();
-  stream.append(oneLine(bytes), false, facts);
+  stream.append(oneLine(bytes), false, { ...facts, loose: true });
 }
 
 function fits(session: SessionParts, bytes: Buffer): boolean {

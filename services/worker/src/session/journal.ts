@@ -18,6 +18,8 @@ export interface Entry {
   readonly status?: number;
   /** It may be missed, where its reader lags. */
   readonly dispensable?: Dispensable;
+  /** It is tied to no call: it may ride any stream. */
+  readonly loose?: boolean;
 }
 
 export interface JournalLimits {

@@ -81,8 +81,18 @@ export class Readers {
   }
 
   detach(head: ControlHead): void {
+    if (head.heard !== undefined) return this.#forsake(head, head.heard);
     const stream = this.#held(head);
     if (stream) this.#letGo(stream);
+  }
+
+  /** An edge has told a call's client the end of it, unless another edge had taken the call up. */
+  #forsake({ stream: name = '', to }: ControlHead, heard: number): void {
+    const { streams } = this.#session;
+    const stream = streams.find(name);
+    if (stream?.kind !== 'call' || stream.reader !== to) return;
+    streams.forsake(stream, heard);
+    this.balance();
   }
 
   /** A frame reached nobody: its edge is gone, or the client has left that edge. */

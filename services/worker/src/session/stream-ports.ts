@@ -19,4 +19,4 @@ export interface StreamLimits extends JournalLimits {
 
 export type StreamKind = 'call' | 'standalone' | 'sse';
 
-export type FrameFacts = Pick<Entry, 'index' | 'opened' | 'status' | 'dispensable'>;
+export type FrameFacts = Pick<Entry, 'index' | 'opened' | 'status' | 'dispensable' | 'loose'>;

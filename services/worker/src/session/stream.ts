@@ -24,6 +24,8 @@ export class Stream {
   /** Places in its batch of the requests that have come. */
   readonly #begun = new Set<number>();
   #to: string | undefined;
+  /** Where it is, or was last. */
+  reader: string | undefined;
   /** Counts attachments, so that late news of an earlier one is told apart. */
   #attachment = 0;
   #sent = 0;
@@ -66,8 +68,7 @@ export class Stream {
 
   /** Its reader does not keep up: since when, `now` at the latest. */
   lags(now: number): number {
-    this.#lag ??= new Lag(this.#limits);
-    return this.#lag.begin(now);
+    return (this.#lag ??= new Lag(this.#limits)).begin(now);
   }
 
   /** Its reader was overtaken, and more waits for it than may. Once complete it does not grow. */
@@ -108,7 +109,7 @@ export class Stream {
     if (this.#to !== to) this.release('taken_over');
     this.#flow.reset();
     this.#lag?.end();
-    this.#to = to;
+    this.reader = this.#to = to;
     this.#attachment += 1;
     this.#sent = after;
     if (this.#complete && after === this.#journal.newest) this.release('complete');
@@ -171,6 +172,13 @@ export class Stream {
     this.#sent = Math.min(this.#sent, seq - 1);
     this.detach();
     return true;
+  }
+
+  /** Takes out what its last reader, who is gone for good, has not heard. */
+  takeUnheard(heard: number): Entry[] {
+    this.#sent = Math.min(this.#sent, heard);
+    this.detach();
+    return this.takeUnsent();
   }
 
   /** Takes out what was never sent. */

@@ -114,6 +114,12 @@ export class Streams {
     return stream;
   }
 
+  /** The reader of a call is gone for good and has heard it up to `heard`: what is tied to no call rides another stream. */
+  forsake(stream: Stream, heard: number): void {
+    this.#running.delete(stream);
+    for (const { bytes, loose } of stream.takeUnheard(heard)) if (loose) this.home().append(bytes, false, { loose });
+  }
+
   find(name: string): Stream | undefined {
     return this.#byName.get(name);
   }

@@ -17,7 +17,9 @@ function session(transport: 'streamable' | 'sse' = 'streamable') {
   const time = fakeTime();
   const log: string[] = [];
   const pings: string[] = [];
-  const streams = new Streams({ publish: () => undefined, charge: () => undefined }, limits, time.clock);
+  const sent: string[] = [];
+  const publish = (to: string, _head: unknown, bytes?: Buffer): void => void sent.push(`${to} ${bytes?.toString()}`);
+  const streams = new Streams({ publish, charge: () => undefined }, limits, time.clock);
   const idle = new Idle(time.clock, time.wheel, { idle: 1000, left: 1e9 }, () => log.push('idle'));
   const watch = new EdgeWatch(time.wheel, (edge) => pings.push(edge));
   const parts = {
@@ -37,7 +39,7 @@ function session(transport: 'streamable' | 'sse' = 'streamable') {
     readers.attach({ t: 'attach', identity: ANONYMOUS, stream, ...(after === undefined ? {} : { after }) }, to);
   const detach = (stream: string, to: string): void =>
     readers.detach({ t: 'detach', identity: ANONYMOUS, stream, to } satisfies ControlHead);
-  return { time, log, pings, streams, watch, readers, attach, detach };
+  return { time, log, pings, sent, streams, watch, readers, attach, detach };
 }
 
 test('after any number of take-overs the last reader that leaves lets the session become idle', () => {
@@ -178,4 +180,34 @@ test('a reader that was overtaken is let go at once when more than the bound wai
   readers.balance();
   assert.equal(streams.standalone.to, undefined);
   assert.equal(log.at(-1), 'resume');
+});
+
+test('what rode a call that its edge gave up, and tied to none was not heard there, goes to who is there', () => {
+  const { attach, readers, sent, streams } = session();
+  const call = streams.call('c', 'cw.e.A.g.c', 1);
+  const say = (text: string, loose: boolean): void => call.append(Buffer.from(text), false, loose ? { loose } : {});
+  say('heard', true);
+  say('lost', true);
+  say('progress', false);
+  say('lost too', true);
+  const forsake = { t: 'detach', identity: ANONYMOUS, stream: 'c', to: 'cw.e.A.g.c', heard: 1 } satisfies ControlHead;
+  attach('g', 'cw.e.B.g.g');
+  readers.detach(forsake);
+  readers.detach(forsake);
+  const carried = sent.filter((one) => one.startsWith('cw.e.B'));
+  assert.deepEqual(carried, ['cw.e.B.g.g lost', 'cw.e.B.g.g lost too']);
+  assert.equal(streams.home(), streams.standalone, 'nothing rides it any more, though it runs');
+  call.append(Buffer.from('answer'), true);
+  streams.done(call);
+  assert.equal(streams.find('c'), call);
+});
+
+test('a call that was taken up through another edge is not given up by the word of the one before', () => {
+  const { attach, readers, streams } = session();
+  const call = streams.call('c', 'cw.e.A.g.c', 1);
+  call.append(Buffer.from('x'), false, { loose: true });
+  attach('c', 'cw.e.B.g.g', 0);
+  readers.detach({ t: 'detach', identity: ANONYMOUS, stream: 'c', to: 'cw.e.A.g.c', heard: 0 });
+  assert.equal(call.to, 'cw.e.B.g.g');
+  assert.equal(streams.home(), call);
 });
