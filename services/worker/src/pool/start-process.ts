@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Permit } from '@causeway/cluster';
 import type { ServerConfig } from '@causeway/config';
-import { CausewayError, type Identity, type SessionToken } from '@causeway/protocol';
+import { asCausewayError, CausewayError, type Identity, type SessionToken } from '@causeway/protocol';
 import type { Log, Wheel } from '@causeway/runtime';
 import type { Child } from '../child/child.ts';
 import type { SessionDeps } from '../session/deps.ts';
@@ -32,7 +32,10 @@ export interface ProcessOrder {
 
 export interface StartedProcess {
   readonly process: PooledProcess;
-  /** Ends the child and gives its place back; resolves when it is gone. Idempotent, never rejects. */
+  /**
+   * Ends the child and gives its place back; resolves when it is gone. Idempotent, never rejects. Without an error the
+   * child has its time to read what it was told last, and to end by itself.
+   */
   readonly stop: (error?: CausewayError) => Promise<void>;
 }
 
@@ -42,7 +45,7 @@ export async function startProcess(deps: ProcessDeps, order: ProcessOrder): Prom
   let started: StartedProcess | undefined;
   const permit = await deps.admit(
     { server: server.name, limits: deps.limitsOf(server), ...(share === undefined ? {} : { identity: share }) },
-    { signal, revoked: () => void started?.stop() },
+    { signal, revoked: () => void started?.stop(new CausewayError('session.ended')) },
   );
   try {
     started = await launch(deps, order, permit);
@@ -75,15 +78,15 @@ async function launch(deps: ProcessDeps, order: ProcessOrder, permit: Permit): P
       lose();
     },
   };
-  const leave = async (): Promise<void> => {
-    await child?.stop({ gentle: false });
+  const leave = async (gentle: boolean): Promise<void> => {
+    await child?.stop({ gentle });
     deps.marks.delete(id);
     permit.release();
   };
   let gone: Promise<void> | undefined;
-  const stop = (error = new CausewayError('session.ended')): Promise<void> => {
-    process.end(error);
-    gone ??= leave();
+  const stop = (error?: CausewayError): Promise<void> => {
+    process.end(error ?? new CausewayError('session.ended'));
+    gone ??= leave(error === undefined);
     return gone;
   };
   let cancel = (): void => undefined;
@@ -95,7 +98,7 @@ async function launch(deps: ProcessDeps, order: ProcessOrder, permit: Permit): P
     return { process, stop };
   } catch (error) {
     attempt.failed();
-    await stop();
+    await stop(asCausewayError(error));
     throw asStartFailure(error);
   } finally {
     cancel();
