@@ -144,10 +144,12 @@ export class Pool {
     return lease;
   }
 
-  /** Starts as many children as are waited for, within the maximum. */
+  /** Starts as many children as serve those that wait, within the maximum: one for each that wants it alone, one for many others. */
   #grow(): void {
+    const alone = this.#waiting.count(({ exclusive }) => exclusive);
+    const wanted = alone + Math.ceil((this.#waiting.size - alone) / SHARED);
     const coming = (): number => this.#starting.size + this.#examined.size;
-    while (!this.#closed && coming() < this.#waiting.size && this.size < this.order.server.pool.max) this.#start();
+    while (!this.#closed && coming() < wanted && this.size < this.order.server.pool.max) this.#start();
   }
 
   #start(): void {

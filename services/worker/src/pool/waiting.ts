@@ -27,6 +27,11 @@ export class Waiting<W, T> {
     return this.#waiters.size;
   }
 
+  /** How many have such a wish. */
+  count(test: (wish: W) => boolean): number {
+    return [...this.#waiters].filter(({ wish }) => test(wish)).length;
+  }
+
   /** Resolves with what is given. Rejects with CausewayError: `server.busy` when there are too many, or it took too long. */
   async add(wish: W): Promise<T> {
     if (this.#waiters.size >= MOST) throw new CausewayError('server.busy', { retryAfter: 1 });

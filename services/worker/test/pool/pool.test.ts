@@ -27,6 +27,17 @@ test('ten thousand uses, one after the other, leave one child', async () => {
   assert.equal(world.children.length, 1);
 });
 
+test('many that share, at once and before there is any child, start one', async () => {
+  const world = poolWorld();
+  const pool = world.of(server());
+  const leases = await Promise.all(Array.from({ length: 64 }, () => pool.lease(SHARED)));
+  assert.equal(world.children.length, 1);
+  assert.equal(new Set(leases.map(({ process }) => process)).size, 1);
+  const [alone] = await Promise.all([pool.lease(EXCLUSIVE), pool.lease(SHARED)]);
+  assert.notEqual(alone.process, leases[0]!.process);
+  assert.equal(world.children.length, 3);
+});
+
 test('beyond the maximum one waits, is served in its order, and not for ever', async () => {
   const world = poolWorld();
   const pool = world.of(server({ max: 2 }));
