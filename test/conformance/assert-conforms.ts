@@ -1,6 +1,6 @@
 /**
- * Owns the verdict about one run of the official suite: every scenario of the manifest ran, no other did, and what
- * fails or warns is exactly what the table expects. Failures name scenario, check and what the suite said.
+ * Owns the verdict about one run of the official suite: every scenario of the manifest ran and passed something, no
+ * other ran, and what fails or warns is exactly what the table expects. Failures name scenario, check and what the suite said.
  */
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
@@ -19,6 +19,13 @@ export async function assertConforms(t: TestContext, { run, expected }: Row, url
     short.map(({ scenario, id }) => `${scenario}: ${id}`).toSorted(),
     expected.toSorted(),
     `checks that did not pass, and those expected not to\n${details.join('\n')}`,
+  );
+  const silent = run.scenarios.filter((scenario) => !scenarios.get(scenario)!.some(({ status }) => status === 'SUCCESS'));
+  const failing = new Set(expected.map((line) => line.split(':')[0]!));
+  assert.deepEqual(
+    silent.filter((scenario) => !failing.has(scenario)),
+    [],
+    'scenarios in which nothing passed',
   );
   const passed = checks.filter(({ status }) => status === 'SUCCESS').length;
   t.diagnostic(`${run.scenarios.length} scenarios, ${passed} checks passed, ${short.length} expected not to`);

@@ -37,9 +37,16 @@ const row = (through: Row['through'], server: Row['server'], run: ConformanceRun
   expected: run === REQUIRED_2026_07_28 && server === 'stdio-2025' ? KEYS_OF_THE_SERVER : [],
 });
 
+const LEGACY = [RELEASED, ...OLDER, REQUIRED_2025_11_25];
+const REQUIRED = [REQUIRED_2025_11_25, REQUIRED_2026_07_28];
+
 export const TABLE: readonly Row[] = [
-  ...[RELEASED, ...OLDER, REQUIRED_2025_11_25].map((run) => row('one process', 'stdio-2025', run)),
-  row('three edges', 'stdio-2025', REQUIRED_2025_11_25),
+  ...LEGACY.map((run) => row('one process', 'stdio-2025', run)),
+  row('one process', 'stdio-2025', REQUIRED_2026_07_28),
+  row('one process', 'stdio-2026', REQUIRED_2026_07_28),
+  ...REQUIRED.map((run) => row('one process', 'stdio-dual', run)),
+  ...REQUIRED.map((run) => row('three edges', 'stdio-2025', run)),
+  row('three edges', 'stdio-2026', REQUIRED_2026_07_28),
 ];
 
 /** How a test is named after its row. */
