@@ -8,6 +8,7 @@
  */
 import { CausewayError, FrameFault, membersAt, readServerLine, refusedAnswer, slice, type Frame, type Span } from '@causeway/protocol';
 import type { Child, ChildExit } from '../child/child.ts';
+import { frameOf } from '../child/frame-of.ts';
 import { exitFacts } from '../session/outcome.ts';
 import { answerAlone } from './answer-alone.ts';
 
@@ -109,7 +110,7 @@ export class PooledProcess {
 
   /** One line of its stdout. */
   line(bytes: Buffer): void {
-    const frame = read(bytes);
+    const frame = frameOf(bytes);
     if (!frame) return this.#refused(bytes);
     if (frame.kind === 'response') return this.#answered(frame);
     if (frame.method === 'notifications/progress') return this.#find(frame, frame.progressToken)?.progress?.(frame);
@@ -150,16 +151,6 @@ export class PooledProcess {
     if (!span || span.end - span.start > 15) return undefined;
     const text = bytes.toString('latin1', span.start, span.end);
     return /^[1-9][0-9]*$/.test(text) ? this.#asking.get(Number(text)) : undefined;
-  }
-}
-
-/** `undefined` for what is no JSON-RPC message. */
-function read(line: Buffer): Frame | undefined {
-  try {
-    return readServerLine(line);
-  } catch (error) {
-    if (error instanceof FrameFault) return undefined;
-    throw error;
   }
 }
 

@@ -9,9 +9,7 @@
 import {
   asCausewayError,
   CausewayError,
-  FrameFault,
   oneLine,
-  readServerLine,
   refusedAnswer,
   slice,
   splice,
@@ -19,6 +17,7 @@ import {
   withId,
   type Frame,
 } from '@causeway/protocol';
+import { frameOf } from '../child/frame-of.ts';
 import type { Call } from './calls.ts';
 import { answerCall, endCall, failCall } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
@@ -35,12 +34,12 @@ export function receive(session: SessionParts, line: Buffer): void {
 }
 
 function take(session: SessionParts, line: Buffer): void {
-  const frame = read(line);
+  const frame = frameOf(line);
   if (frame) return pass(session, frame);
   const batch = session.revision() === '2025-03-26' ? splitServerBatch(line) : undefined;
   if (!batch) return refuse(session, line);
   for (const element of batch) {
-    const message = read(element);
+    const message = frameOf(element);
     if (message) pass(session, message);
     else refuse(session, element);
   }
@@ -56,16 +55,6 @@ function refuse(session: SessionParts, line: Buffer): void {
   // Without a granted handshake there is no session.
   if (call.method === 'initialize' && session.starting()) session.close('start_failed', error);
   else failCall(session, call, error);
-}
-
-/** `undefined` for what is no JSON-RPC message. */
-function read(line: Buffer): Frame | undefined {
-  try {
-    return readServerLine(line);
-  } catch (error) {
-    if (error instanceof FrameFault) return undefined;
-    throw error;
-  }
 }
 
 function pass(session: SessionParts, frame: Frame): void {
