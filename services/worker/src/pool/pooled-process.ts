@@ -6,7 +6,7 @@
  * told once, by the answer or by the child's end; what names no request goes to the one that holds the child alone, or
  * to nobody; reasons not to read it are a set.
  */
-import { CausewayError, FrameFault, membersAt, readServerLine, refusedAnswer, slice, type Frame, type Span } from '@causeway/protocol';
+import { CausewayError, membersAt, refusedAnswer, slice, type Frame, type Span } from '@causeway/protocol';
 import type { Child, ChildExit } from '../child/child.ts';
 import { frameOf } from '../child/frame-of.ts';
 import { exitFacts } from '../session/outcome.ts';
