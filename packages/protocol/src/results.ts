@@ -39,12 +39,18 @@ export function completing(bytes: Buffer, message: Members, method: string, serv
   return edits;
 }
 
-/** Tools of this era have no `execution`. */
+/** Tools of this era have no `execution`; one that can only be called as a task of the former era cannot be called at all. */
 function withoutExecution(bytes: Buffer, result: Members): readonly Edit[] {
-  return elementsOf(bytes, result, 'tools').flatMap(({ start }) => {
-    const tool = membersAt(bytes, start);
-    return tool ? withoutMembers(bytes, tool, EXECUTION) : [];
+  const span = result.of.get('tools');
+  const tools = elementsOf(bytes, result, 'tools').map((tool) => ({ tool, members: membersAt(bytes, tool.start) }));
+  if (!span || !tools.some(({ members }) => members?.of.has('execution'))) return [];
+  const kept = tools.flatMap(({ tool, members }) => {
+    if (textOf(bytes, membersOf(bytes, members, 'execution'), 'taskSupport') === 'required') return [];
+    const alone = Buffer.from(slice(bytes, tool));
+    const own = membersAt(alone);
+    return [own ? splice(alone, withoutMembers(alone, own, EXECUTION)).toString() : alone.toString()];
   });
+  return [{ span, bytes: Buffer.from(`[${kept.join(',')}]`) }];
 }
 
 /** What a server said of itself when it shook hands, as `server/discover` says it; raw JSON text of the result. */

@@ -34,6 +34,14 @@ test('lists and resources say that they are not to be kept; tools lose their exe
   assert.equal((complete('{"messages":[]}', 'prompts/get') as Record<string, unknown>)['ttlMs'], undefined);
 });
 
+test('a tool that can only be called as a task is not offered', () => {
+  const listed = complete(
+    '{"tools":[{"name":"a","execution":{"taskSupport":"required"}},{"name":"ä","execution":{"taskSupport":"forbidden"}}]}',
+    'tools/list',
+  );
+  assert.deepEqual((listed as Record<string, unknown>)['tools'], [{ name: 'ä' }]);
+});
+
 test('an error stays as it is', () => {
   const bytes = Buffer.from('{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"no"}}');
   assert.deepEqual(completing(bytes, membersAt(bytes)!, 'tools/list', server), []);
