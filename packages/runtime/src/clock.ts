@@ -10,6 +10,8 @@
  * A test's clock and wheel are in `fake-time.ts`.
  */
 
+import { Chain, type Link } from './chain.ts';
+
 export interface Clock {
   /** Milliseconds since 1970; may jump when the machine's clock is set. */
   now(): number;
@@ -46,7 +48,8 @@ interface Entry {
   readonly fn: () => void;
   /** Tick at which it fires. */
   readonly due: number;
-  bucket: Set<Entry> | undefined;
+  /** Its place in the bucket that it waits in. */
+  link: Link<Entry> | undefined;
 }
 
 /** Ticks that one distant bucket spans: with the default tick, about a second. */
@@ -67,9 +70,9 @@ class TimerWheel implements Wheel {
   readonly #setTimer: (fn: () => void, ms: number) => () => void;
   readonly #start: number;
   /** Entries by the tick at which they fire: everything due before the end of the present span. */
-  readonly #near = new Map<number, Set<Entry>>();
+  readonly #near = new Map<number, Chain<Entry>>();
   /** Entries by span (tick / SPAN): they move to `near` when their span begins. */
-  readonly #far = new Map<number, Set<Entry>>();
+  readonly #far = new Map<number, Chain<Entry>>();
   #nearCount = 0;
   #farCount = 0;
   /** The last tick that was handled. */
@@ -94,7 +97,7 @@ class TimerWheel implements Wheel {
     // With nothing scheduled the wheel stood still: it takes up from the present.
     if (this.size === 0 && this.#timer === undefined) this.#at = Math.floor(elapsed / this.#tick);
     const due = Math.max(Math.ceil((elapsed + Math.max(0, ms)) / this.#tick), this.#at + 1);
-    const entry: Entry = { fn, due, bucket: undefined };
+    const entry: Entry = { fn, due, link: undefined };
     this.#place(entry);
     this.#arm(elapsed);
     return () => this.#cancel(entry);
@@ -106,17 +109,16 @@ class TimerWheel implements Wheel {
     const map = near ? this.#near : this.#far;
     const key = near ? entry.due : span;
     let bucket = map.get(key);
-    if (bucket === undefined) map.set(key, (bucket = new Set()));
-    bucket.add(entry);
-    entry.bucket = bucket;
+    if (bucket === undefined) map.set(key, (bucket = new Chain()));
+    entry.link = bucket.add(entry);
     if (near) this.#nearCount += 1;
     else this.#farCount += 1;
   }
 
   #cancel(entry: Entry): void {
-    if (entry.bucket === undefined) return;
-    entry.bucket.delete(entry);
-    entry.bucket = undefined;
+    if (entry.link === undefined) return;
+    entry.link.chain?.remove(entry.link);
+    entry.link = undefined;
     if (Math.floor(entry.due / SPAN) <= Math.floor(this.#at / SPAN)) this.#nearCount -= 1;
     else this.#farCount -= 1;
   }
@@ -153,11 +155,11 @@ class TimerWheel implements Wheel {
     if (this.#at % SPAN === 0) this.#begin(this.#at / SPAN);
     const bucket = this.#near.get(this.#at);
     if (bucket === undefined) return;
-    for (const entry of bucket) {
-      bucket.delete(entry);
-      entry.bucket = undefined;
+    for (let link = bucket.first; link; link = bucket.first) {
+      bucket.remove(link);
+      link.value.link = undefined;
       this.#nearCount -= 1;
-      fire(entry);
+      fire(link.value);
     }
     this.#near.delete(this.#at);
   }
@@ -183,7 +185,7 @@ class TimerWheel implements Wheel {
     this.#timer?.();
     this.#timer = undefined;
     for (const map of [this.#near, this.#far]) {
-      for (const bucket of map.values()) for (const entry of bucket) entry.bucket = undefined;
+      for (const bucket of map.values()) for (const entry of bucket) entry.link = undefined;
     }
     this.#clear();
   }

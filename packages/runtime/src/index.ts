@@ -1,6 +1,7 @@
 /** The package's door: what every process needs. */
 export { DeadlineError, deferred, withDeadline, type Deferred, type DeadlineOptions } from './async.ts';
 export { bindOrFree } from './bind.ts';
+export { Chain, type Link } from './chain.ts';
 export { createWheel, systemClock, type Clock, type Wheel, type WheelOptions } from './clock.ts';
 export { answerProbe, openDiagnostics } from './diagnostics.ts';
 export { fakeTime, type FakeTime } from './fake-time.ts';
@@ -29,3 +30,4 @@ export {
 } from './log.ts';
 export { addProcessFigures, createMetrics, type Metrics } from './metrics.ts';
 export { urlOf } from './url.ts';
+export { Register } from './register.ts';

@@ -5,6 +5,7 @@
  * Invariants: a token is held once; while the worker shuts down nothing is taken in.
  */
 import { CausewayError, type SessionToken } from '@causeway/protocol';
+import { Register } from '@causeway/runtime';
 import type { HeldSessions } from './held-sessions.ts';
 import type { Session } from './session/session.ts';
 
@@ -16,9 +17,9 @@ export class Capacity implements HeldSessions {
   paused = false;
   /** Sessions that were ever taken in. */
   begun = 0;
-  readonly #sessions = new Map<SessionToken, Session>();
+  readonly #sessions = new Register<SessionToken, Session>();
   /** Ended, but with a record that could not be removed yet. */
-  readonly #unsettled = new Map<SessionToken, Session>();
+  readonly #unsettled = new Register<SessionToken, Session>();
   /** Have ended here, for good. */
   readonly #over = new Set<SessionToken>();
   readonly #lost = new Set<() => void>();

@@ -1,6 +1,6 @@
 /**
- * Owns the words about an exchange: one stream of answers from one worker that this edge waits for. What becomes of
- * them is exchanges.ts's.
+ * Owns one exchange: a stream of answers from one worker that this edge waits for, and how far it has come. What becomes
+ * of it is exchanges.ts's.
  */
 import type { DownHead, UpHead, VerdictHead } from '@causeway/cluster';
 import type { Identity, WorkerId } from '@causeway/protocol';
@@ -57,26 +57,82 @@ interface Position {
   asking: boolean;
 }
 
-/** What the edge knows of one that runs. */
-export interface Entry {
+/** What all exchanges of an edge have in common. */
+export interface ExchangePorts {
+  /** `owner` is the worker that it waits for from now on. */
+  bind(exchange: RunningExchange, owner: WorkerId | undefined): void;
+  publish(exchange: RunningExchange, worker: WorkerId, subject: string, head: UpHead, body: Buffer | undefined): void;
+  remove(exchange: RunningExchange): void;
+}
+
+export interface NewExchange {
+  readonly name: string;
+  readonly to: string;
   readonly listener: Listener;
   /** Somebody waits for an answer, not for whatever may come. */
   readonly call: boolean;
+}
+
+/** One that runs, as `exchanges.ts` sees it. */
+export class RunningExchange implements Exchange {
+  readonly name: string;
+  readonly to: string;
+  readonly listener: Listener;
+  readonly call: boolean;
+  readonly #ports: ExchangePorts;
   owner: WorkerId | undefined;
   /** The worker has said something that was passed on. */
-  spoken: boolean;
-  /** Stops asking again. */
-  cancelAgain: () => void;
-  again: (() => void) | undefined;
+  spoken = false;
   /** It was sent once more: a no may mean that whoever had taken it is gone. */
-  repeated: boolean;
+  repeated = false;
+  again: (() => void) | undefined;
   position: Position | undefined;
+  cancelDeadline: (() => void) | undefined;
+  /** Stops asking again. */
+  cancelAgain: (() => void) | undefined;
+
+  constructor(ports: ExchangePorts, { name, to, listener, call }: NewExchange) {
+    this.#ports = ports;
+    this.name = name;
+    this.to = to;
+    this.listener = listener;
+    this.call = call;
+  }
+
+  get heard(): number {
+    return this.position?.seq ?? 0;
+  }
+
+  unbind(): void {
+    this.#ports.bind(this, undefined);
+    this.cancelAgain?.();
+    this.again = undefined;
+    this.position = undefined;
+  }
+
+  send(worker: WorkerId, subject: string, head: UpHead, body?: Buffer): void {
+    this.#ports.bind(this, worker);
+    this.#ports.publish(this, worker, subject, head, body);
+  }
+
+  repeat(again: () => void): void {
+    this.again = again;
+  }
+
+  follow(stream: Followed): void {
+    this.#ports.bind(this, stream.owner);
+    this.position = { stream, seq: stream.after ?? 0, asking: false };
+  }
+
+  end(): void {
+    this.#ports.remove(this);
+  }
 }
 
 /**
  * Whether a no to the question for the rest of a stream may mean that it was never begun. Of a call only that its
  * session does not know it: one that has ended or moved meanwhile may have run it, and its answer been lost.
  */
-export function mayBeNew({ call, spoken }: Entry, { reason }: VerdictHead): boolean {
+export function mayBeNew({ call, spoken }: RunningExchange, { reason }: VerdictHead): boolean {
   return !spoken && (!call || reason === 'request.event_id');
 }

@@ -7,10 +7,21 @@
  * find any more fails all that wait for it. A stream that is followed is passed on without a gap and without a
  * double: what a moment without the bus swallowed is asked for again.
  */
-import { decode, encode, offer, PING, tail, type Cluster, type ControlHead, type DownHead, type Subscription } from '@causeway/cluster';
+import {
+  decode,
+  encode,
+  offer,
+  PING,
+  tail,
+  type Cluster,
+  type ControlHead,
+  type DownHead,
+  type Subscription,
+  type UpHead,
+} from '@causeway/cluster';
 import type { EdgeId, WorkerId } from '@causeway/protocol';
-import type { Clock, Log, Wheel } from '@causeway/runtime';
-import { CALLING, LISTENING, mayBeNew, type Entry, type Exchange, type Listener } from './exchange.ts';
+import { Register, type Clock, type Log, type Wheel } from '@causeway/runtime';
+import { CALLING, LISTENING, mayBeNew, RunningExchange, type Exchange, type ExchangePorts, type Listener } from './exchange.ts';
 import { OwnerWatch } from './owner-watch.ts';
 import { Words } from './words.ts';
 
@@ -34,11 +45,16 @@ export class Exchanges implements Disposable {
   readonly #edge: EdgeId;
   readonly #wheel: Wheel;
   readonly #log: Log;
-  readonly #waiting = new Map<string, Entry>();
+  readonly #waiting = new Register<string, RunningExchange>();
   /** Called whenever an exchange with a deadline is over. */
   readonly #settled = new Set<() => void>();
   readonly #stops: readonly (() => void)[];
   readonly #clock: Clock;
+  readonly #ports: ExchangePorts = {
+    bind: (exchange, owner) => this.#bind(exchange, owner),
+    publish: (exchange, worker, subject, head, body) => this.#publish(exchange, worker, subject, head, body),
+    remove: ({ name }) => void this.#remove(name),
+  };
   #reconnected = -Infinity;
   #subscription: Subscription | undefined;
   #next = 0;
@@ -68,12 +84,12 @@ export class Exchanges implements Disposable {
     const all = this.#cluster.subjects.stream(this.#edge, '*');
     this.#subscription = await this.#cluster.bus.subscribe(all, (message) => {
       const name = tail(message.subject, all)[0] ?? '';
-      const entry = this.#waiting.get(name);
-      if (!entry) return name === PING ? undefined : this.#disown(message.reply);
+      const exchange = this.#waiting.get(name);
+      if (!exchange) return name === PING ? undefined : this.#disown(message.reply);
       try {
-        if (message.kind === 'undelivered') return this.#undelivered(name, entry);
+        if (message.kind === 'undelivered') return this.#undelivered(exchange);
         const envelope = decode<DownHead>(message.data);
-        if (envelope) this.#receive(name, entry, envelope.head, envelope.body);
+        if (envelope) this.#receive(exchange, envelope.head, envelope.body);
         else this.#log.warn({ reason: 'request.malformed' }, 'message without an envelope dropped');
       } catch (error) {
         this.#log.error({ err: error }, 'answer of a worker not handled');
@@ -88,43 +104,13 @@ export class Exchanges implements Disposable {
 
   /** Begins to wait; without `deadline` (milliseconds) for as long as the worker lives. */
   begin(listener: Listener, deadline: number | undefined): Exchange {
-    const name = `${this.#edge}${deadline === undefined ? LISTENING : CALLING}${(this.#next++).toString(36)}`;
     const call = deadline !== undefined;
-    const none = { owner: undefined, position: undefined, again: undefined };
-    const entry: Entry = { ...none, listener, call, spoken: false, repeated: false, cancelAgain: () => undefined };
-    this.#waiting.set(name, entry);
-    const cancel = deadline === undefined ? undefined : this.#wheel.after(deadline, () => this.#lose(name, 'deadline'));
+    const name = `${this.#edge}${call ? CALLING : LISTENING}${(this.#next++).toString(36)}`;
     const to = this.#cluster.subjects.stream(this.#edge, name);
-    return {
-      name,
-      to,
-      get heard() {
-        return entry.position?.seq ?? 0;
-      },
-      unbind: () => {
-        this.#bind(name, entry, undefined);
-        entry.cancelAgain();
-        entry.again = undefined;
-        entry.position = undefined;
-      },
-      send: (worker, subject, head, body) => {
-        this.#bind(name, entry, worker);
-        if (this.#cluster.bus.status === 'connected' && this.owners.presence(worker) === 'gone')
-          return queueMicrotask(() => this.#waiting.get(name) === entry && this.#undelivered(name, entry));
-        this.#cluster.bus.publish(subject, body ? encode(head, body) : encode(head), to);
-      },
-      repeat: (again) => {
-        entry.again = again;
-      },
-      follow: (stream) => {
-        this.#bind(name, entry, stream.owner);
-        entry.position = { stream, seq: stream.after ?? 0, asking: false };
-      },
-      end: () => {
-        cancel?.();
-        this.#remove(name);
-      },
-    };
+    const exchange = new RunningExchange(this.#ports, { name, to, listener, call });
+    if (call) exchange.cancelDeadline = this.#wheel.after(deadline, () => this.#lose(name, 'deadline'));
+    this.#waiting.set(name, exchange);
+    return exchange;
   }
 
   /** Resolves once nobody here waits for an answer; streams that wait for whatever may come do not count. */
@@ -147,39 +133,45 @@ export class Exchanges implements Disposable {
     for (const name of [...this.#waiting.keys()]) this.#lose(name, 'owner');
   }
 
-  #receive(name: string, entry: Entry, head: DownHead, body: Buffer): void {
-    const { position } = entry;
+  #receive(exchange: RunningExchange, head: DownHead, body: Buffer): void {
+    const { name, position } = exchange;
     if (position?.asking && (head.t === 'ok' || head.t === 'no')) {
       position.asking = false;
-      if (head.t === 'no' && !mayBeNew(entry, head)) return this.#lose(name, 'owner');
-      if (entry.spoken) return;
+      if (head.t === 'no' && !mayBeNew(exchange, head)) return this.#lose(name, 'owner');
+      if (exchange.spoken) return;
     }
-    if (entry.repeated && head.t === 'no') return this.#lose(name, 'owner');
-    entry.spoken = true;
+    if (exchange.repeated && head.t === 'no') return this.#lose(name, 'owner');
+    exchange.spoken = true;
     if (position && head.t === 'server') {
       if (head.seq <= position.seq) return;
-      if (head.seq > position.seq + 1) return this.#ask(name, entry);
+      if (head.seq > position.seq + 1) return this.#ask(exchange);
       position.seq = head.seq;
     }
-    entry.listener.receive(head, body);
+    exchange.listener.receive(head, body);
   }
 
-  #undelivered(name: string, entry: Entry): void {
-    const { position, repeated } = entry;
-    if (!position?.asking && !repeated) return entry.listener.undelivered();
+  #undelivered(exchange: RunningExchange): void {
+    const { name, position, repeated } = exchange;
+    if (!position?.asking && !repeated) return exchange.listener.undelivered();
     // The owner may be about to find its way back to the bus; whether it does is found out for all that waits for it.
-    entry.cancelAgain();
-    entry.cancelAgain = this.#wheel.after(AGAIN, () => this.#askAgain([name]));
+    exchange.cancelAgain?.();
+    exchange.cancelAgain = this.#wheel.after(AGAIN, () => this.#askAgain([name]));
+  }
+
+  #publish(exchange: RunningExchange, worker: WorkerId, subject: string, head: UpHead, body: Buffer | undefined): void {
+    const { name, to } = exchange;
+    if (this.#cluster.bus.status === 'connected' && this.owners.presence(worker) === 'gone')
+      return queueMicrotask(() => this.#waiting.get(name) === exchange && this.#undelivered(exchange));
+    this.#cluster.bus.publish(subject, body ? encode(head, body) : encode(head), to);
   }
 
   /** Asks the owner for what follows the last frame that was passed on. */
-  #ask(name: string, { position }: Entry): void {
+  #ask({ position, to }: RunningExchange): void {
     if (!position || position.asking) return;
     const { control, identity, stream } = position.stream;
     const fresh = position.stream.after === undefined && position.seq === 0;
     const head: ControlHead = { t: 'attach', identity, stream, ...(fresh ? {} : { after: position.seq }) };
-    const { bus, subjects } = this.#cluster;
-    position.asking = offer(() => bus.publish(control, encode(head), subjects.stream(this.#edge, name)));
+    position.asking = offer(() => this.#cluster.bus.publish(control, encode(head), to));
   }
 
   /** The bus is back: what was sent meanwhile reached nobody here. */
@@ -192,23 +184,24 @@ export class Exchanges implements Disposable {
   /** What was asked before a connection was lost may have been lost with it. */
   #askAgain(names: Iterable<string>): void {
     for (const name of names) {
-      const entry = this.#waiting.get(name)!;
-      if (entry.position) entry.position.asking = false;
-      this.#ask(name, entry);
-      this.#repeat(entry);
+      const exchange = this.#waiting.get(name)!;
+      if (exchange.position) exchange.position.asking = false;
+      this.#ask(exchange);
+      this.#repeat(exchange);
     }
   }
 
-  #repeat(entry: Entry): void {
-    if (entry.spoken || entry.again === undefined) return;
-    entry.repeated = true;
-    offer(entry.again);
+  #repeat(exchange: RunningExchange): void {
+    if (exchange.spoken || exchange.again === undefined) return;
+    exchange.repeated = true;
+    offer(exchange.again);
   }
 
-  #bind(name: string, entry: Entry, owner: WorkerId | undefined): void {
-    if (entry.owner === owner || this.#waiting.get(name) !== entry) return;
-    if (entry.owner !== undefined) this.owners.release(entry.owner, name);
-    entry.owner = owner;
+  #bind(exchange: RunningExchange, owner: WorkerId | undefined): void {
+    const { name } = exchange;
+    if (exchange.owner === owner || this.#waiting.get(name) !== exchange) return;
+    if (exchange.owner !== undefined) this.owners.release(exchange.owner, name);
+    exchange.owner = owner;
     if (owner !== undefined) this.owners.hold(owner, name);
   }
 
@@ -221,12 +214,14 @@ export class Exchanges implements Disposable {
     this.#remove(name)?.listener.lost(why);
   }
 
-  #remove(name: string): Entry | undefined {
-    const entry = this.#waiting.get(name);
-    if (entry?.owner !== undefined) this.owners.release(entry.owner, name);
-    entry?.cancelAgain();
+  #remove(name: string): RunningExchange | undefined {
+    const exchange = this.#waiting.get(name);
+    if (exchange === undefined) return undefined;
     this.#waiting.delete(name);
-    if (entry?.call) for (const settled of this.#settled) settled();
-    return entry;
+    if (exchange.owner !== undefined) this.owners.release(exchange.owner, name);
+    exchange.cancelDeadline?.();
+    exchange.cancelAgain?.();
+    if (exchange.call) for (const settled of this.#settled) settled();
+    return exchange;
   }
 }

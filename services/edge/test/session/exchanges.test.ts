@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { openMemoryCluster } from '@causeway/cluster';
 import { ANONYMOUS, newEdgeId, newWorkerId } from '@causeway/protocol';
 import { fakeTime, silentLog } from '@causeway/runtime';
@@ -50,4 +52,37 @@ test('a worker that has left is sent nothing, whether or not it is still at its 
   await told.promise;
   assert.equal(received, 1);
   exchange.end();
+});
+
+test('what was held for an exchange that has ended is freed by the next collection of the young', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as (options?: { type: 'minor' }) => void;
+  await using cluster = await openMemoryCluster();
+  const { clock, wheel } = fakeTime();
+  using exchanges = new Exchanges({ cluster, edge: newEdgeId(), clock, wheel, log: silentLog() });
+  await exchanges.open();
+  const worker = newWorkerId();
+  const running: Disposable[] = [];
+  const pass = (nth: number): void => {
+    const load = Array.from({ length: 1_000 }, () => nth);
+    const exchange = exchanges.begin({ receive: () => load, undelivered: () => undefined, lost: () => undefined }, 60_000);
+    exchange.send(worker, 'cw.door', { t: 'info', identity: ANONYMOUS });
+    running[nth % 32]?.[Symbol.dispose]();
+    running[nth % 32] = { [Symbol.dispose]: () => exchange.end() };
+  };
+  const passMany = async (from: number, to: number): Promise<void> => {
+    for (let nth = from; nth < to; nth += 1) {
+      pass(nth);
+      if (nth % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  await passMany(0, 1_000);
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  await passMany(1_000, 2_000);
+  collect({ type: 'minor' });
+  collect({ type: 'minor' });
+  const kept = (process.memoryUsage().heapUsed - before) / 1_000;
+  assert(kept < 2_000, `${kept} of 8 000 bytes are kept for each`);
 });

@@ -3,6 +3,7 @@
  * Invariant: what counts is a set of running calls for each identity, gone with its last call.
  */
 import { CausewayError, type Identity } from '@causeway/protocol';
+import { Chain } from '@causeway/runtime';
 
 export interface CallLimitsOptions {
   readonly perSession: number;
@@ -11,7 +12,7 @@ export interface CallLimitsOptions {
 
 export class CallLimits {
   readonly #options: CallLimitsOptions;
-  readonly #running = new Map<Identity, Set<object>>();
+  readonly #running = new Map<Identity, Chain<object>>();
 
   constructor(options: CallLimitsOptions) {
     this.#options = options;
@@ -28,14 +29,14 @@ export class CallLimits {
       if (used >= limit) throw new CausewayError('limit.calls', { retryAfter: 1, facts: { scope, limit, used } });
   }
 
-  hold(call: object, identity: Identity | undefined): void {
-    if (identity === undefined) return;
-    const running = this.#running.get(identity) ?? new Set();
-    this.#running.set(identity, running.add(call));
-  }
-
-  release(call: object, identity: Identity | undefined): void {
-    const running = identity === undefined ? undefined : this.#running.get(identity);
-    if (running?.delete(call) && running.size === 0) this.#running.delete(identity!);
+  /** The call counts until the returned function is called. */
+  hold(call: object, identity: Identity | undefined): () => void {
+    if (identity === undefined) return () => undefined;
+    const running = this.#running.get(identity) ?? new Chain();
+    this.#running.set(identity, running);
+    const link = running.add(call);
+    return () => {
+      if (running.remove(link) && running.size === 0) this.#running.delete(identity);
+    };
   }
 }

@@ -8,6 +8,7 @@
  */
 import type { FrameHead } from '@causeway/cluster';
 import { slice, splice, type Edit, type Frame } from '@causeway/protocol';
+import { Register } from '@causeway/runtime';
 import type { Stream } from './stream.ts';
 
 export interface Call {
@@ -21,6 +22,8 @@ export interface Call {
   answered: boolean;
   /** Stops the call's deadline. */
   cancelDeadline: () => void;
+  /** It does not count any more under the limits of calls. */
+  release: () => void;
 }
 
 export interface NewCall {
@@ -30,10 +33,11 @@ export interface NewCall {
   readonly index: number | undefined;
 }
 
+const nothing = (): void => undefined;
 const copy = (bytes: Uint8Array): Buffer => Buffer.from(bytes);
 
 export class Calls {
-  readonly #byInternal = new Map<number, Call>();
+  readonly #byInternal = new Register<number, Call>();
   readonly #emptied = new Set<() => void>();
   #next = 1;
 
@@ -59,7 +63,8 @@ export class Calls {
       stream,
       index,
       answered: false,
-      cancelDeadline: () => undefined,
+      cancelDeadline: nothing,
+      release: nothing,
     };
     this.#byInternal.set(internal, call);
     const id = Buffer.from(String(internal));
@@ -84,6 +89,7 @@ export class Calls {
   /** The call is over. */
   end(call: Call): void {
     call.cancelDeadline();
+    call.release();
     this.#byInternal.delete(call.internal);
     if (this.#byInternal.size > 0) return;
     for (const emptied of this.#emptied) emptied();

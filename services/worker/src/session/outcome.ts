@@ -13,9 +13,9 @@ import type { Stream } from './stream.ts';
 
 /** The call is over; nothing of it is held any more. */
 export function endCall(session: SessionParts, call: Call): void {
-  session.calls.end(call);
-  session.idle.release(call);
-  session.callLimits.release(call, session.share);
+  const { calls, idle } = session;
+  calls.end(call);
+  if (calls.size === 0) idle.release(calls);
 }
 
 /** Gives a call its one answer. */

@@ -20,3 +20,11 @@ export interface StreamLimits extends JournalLimits {
 export type StreamKind = 'call' | 'standalone' | 'sse';
 
 export type FrameFacts = Pick<Entry, 'index' | 'opened' | 'status' | 'dispensable' | 'loose'>;
+
+/** What was booked for a finished stream, and when. */
+export interface FinishedStream {
+  readonly stream: Stream;
+  readonly at: number;
+  readonly frames: number;
+  readonly bytes: number;
+}

@@ -7,10 +7,12 @@
  * could not be handed to the bus is not counted as sent.
  */
 import { BusError, offer, type EndHead, type ServerHead } from '@causeway/cluster';
+import type { Link } from '@causeway/runtime';
+import { Account } from './budget.ts';
 import { Flow } from './flow.ts';
 import { Journal, type Entry } from './journal.ts';
 import { Lag } from './lag.ts';
-import type { FrameFacts, StreamKind, StreamLimits, StreamPorts } from './stream-ports.ts';
+import type { FinishedStream, FrameFacts, StreamKind, StreamLimits, StreamPorts } from './stream-ports.ts';
 
 export class Stream {
   readonly name: string;
@@ -22,7 +24,12 @@ export class Stream {
   /** Answers that are still to come on a call's stream; a batch has several. */
   answersLeft = 1;
   /** Places in its batch of the requests that have come. */
-  readonly #begun = new Set<number>();
+  readonly #begun: number[] = [];
+  readonly account = new Account();
+  /** Its links in the lists of its session, for streams.ts. */
+  running: Link<Stream> | undefined;
+  draining: Link<Stream> | undefined;
+  finished: Link<FinishedStream> | undefined;
   #to: string | undefined;
   /** Where it is, or was last. */
   reader: string | undefined;
@@ -44,7 +51,7 @@ export class Stream {
 
   /** Whether the request at this place of its batch has not come before: an edge may send one again that it takes for lost. */
   begin(index: number): boolean {
-    return this.#begun.size < this.#begun.add(index).size;
+    return !this.#begun.includes(index) && this.#begun.push(index) > 0;
   }
 
   /** Where it is being sent; `undefined` while nobody is attached. */

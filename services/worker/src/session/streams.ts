@@ -6,9 +6,9 @@
  * stream; finished streams are bounded in frames, bytes and age together.
  */
 import { CausewayError } from '@causeway/protocol';
-import type { Clock } from '@causeway/runtime';
+import { Chain, Register, type Clock } from '@causeway/runtime';
 import { Stream } from './stream.ts';
-import type { StreamLimits, StreamPorts } from './stream-ports.ts';
+import type { FinishedStream, StreamLimits, StreamPorts } from './stream-ports.ts';
 
 export interface StreamsLimits extends StreamLimits {
   /** Milliseconds that a finished stream is kept. */
@@ -24,23 +24,16 @@ const MAX_SENT = 32;
 /** Past calls that are known by name, so that none runs twice. */
 const MAX_PAST = 256;
 
-/** What was booked for a finished stream, and when. */
-interface Finished {
-  readonly at: number;
-  readonly frames: number;
-  readonly bytes: number;
-}
-
 export class Streams {
   readonly #ports: StreamPorts;
   readonly #limits: StreamsLimits;
   readonly #clock: Clock;
-  readonly #byName = new Map<string, Stream>();
+  readonly #byName = new Register<string, Stream>();
   /** Calls that are not answered yet, in the order of their arrival. */
-  readonly #running = new Set<Stream>();
+  readonly #running = new Chain<Stream>();
   /** Complete streams whose reader has not been sent everything. */
-  readonly #draining = new Set<Stream>();
-  readonly #finished = new Map<Stream, Finished>();
+  readonly #draining = new Chain<Stream>();
+  readonly #finished = new Chain<FinishedStream>();
   /** Names of calls whose streams are no longer kept, the newest ones. */
   readonly #past = new Set<string>();
   /** The sums of what is booked. */
@@ -65,7 +58,7 @@ export class Streams {
     if (this.#past.has(name)) throw new CausewayError('cluster.owner_lost');
     const stream = this.#add(name, 'call');
     stream.answersLeft = answers;
-    this.#running.add(stream);
+    stream.running = this.#running.add(stream);
     stream.attach(to, 0);
     return stream;
   }
@@ -100,7 +93,7 @@ export class Streams {
       this.#finish(before);
     }
     stream.attach(to, after);
-    if (stream.complete && stream.to !== undefined) this.#draining.add(stream);
+    if (stream.complete) this.#drain(stream);
     return stream;
   }
 
@@ -157,14 +150,23 @@ export class Streams {
 
   /** The call's stream has its last frame, or will never have one. */
   done(stream: Stream): void {
-    this.#running.delete(stream);
-    if (stream.to !== undefined) this.#draining.add(stream);
+    if (stream.running) this.#running.remove(stream.running);
+    this.#drain(stream);
     this.#finish(stream);
+  }
+
+  #drain(stream: Stream): void {
+    if (stream.to !== undefined) stream.draining ??= this.#draining.add(stream);
+  }
+
+  #drained(stream: Stream): void {
+    if (stream.draining) this.#draining.remove(stream.draining);
+    stream.draining = undefined;
   }
 
   /** Somebody is attached who does not keep up. */
   get blocked(): boolean {
-    for (const stream of this.#draining) if (stream.to === undefined) this.#draining.delete(stream);
+    for (const stream of this.#draining) if (stream.to === undefined) this.#drained(stream);
     return this.#standalone.blocked || anyBlocked(this.#running) || anyBlocked(this.#draining);
   }
 
@@ -199,16 +201,16 @@ export class Streams {
     this.#forget(stream);
     const { frames, bytes } = stream;
     const now = this.#clock.monotonic();
-    this.#finished.set(stream, { at: now, frames, bytes });
+    stream.finished = this.#finished.add({ stream, at: now, frames, bytes });
     this.#frames += frames;
     this.#bytes += bytes;
-    for (const [old, { at }] of this.#finished) {
-      if (at >= now - this.#limits.age) break;
-      this.#giveUp(old);
+    for (const old of this.#finished) {
+      if (old.at >= now - this.#limits.age) break;
+      this.#giveUp(old.stream);
     }
     // What was sent to the end is most likely not asked for again; what its reader left before the end is.
     for (const awaited of [false, true]) {
-      for (const old of this.#finished.keys()) {
+      for (const { stream: old } of this.#finished) {
         const over = this.#frames > this.#limits.frames || this.#bytes > this.#limits.bytes;
         if (!over && (awaited || this.#finished.size <= MAX_SENT)) break;
         if (old !== stream && old.awaited === awaited) this.#giveUp(old);
@@ -232,11 +234,12 @@ export class Streams {
 
   /** Takes a stream off the account of the finished ones, with what was booked for it. */
   #forget(stream: Stream): void {
-    const booked = this.#finished.get(stream);
-    if (!booked) return;
-    this.#finished.delete(stream);
-    this.#frames -= booked.frames;
-    this.#bytes -= booked.bytes;
+    const { finished } = stream;
+    if (!finished) return;
+    this.#finished.remove(finished);
+    stream.finished = undefined;
+    this.#frames -= finished.value.frames;
+    this.#bytes -= finished.value.bytes;
   }
 }
 

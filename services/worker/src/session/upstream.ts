@@ -100,8 +100,8 @@ export function beginCall(session: SessionParts, head: Pick<ClientHead, 'frame' 
     throw error;
   }
   standing.asked(call, body);
-  if (!first) callLimits.hold(call, share);
-  idle.hold(call);
+  if (!first) call.release = callLimits.hold(call, share);
+  idle.hold(calls);
   if (first) session.handshake.greeting(body);
   call.cancelDeadline = wheel.after(first ? server.startTimeout : server.requestTimeout, () => {
     if (first) return session.close('start_timeout', startTimedOut(session));

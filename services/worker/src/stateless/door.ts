@@ -7,7 +7,8 @@
  */
 import { encode, offer, type CallHead, type ChangedHead, type Cluster, type ControlHead } from '@causeway/cluster';
 import type { Config, ServerConfig } from '@causeway/config';
-import { asCausewayError, CausewayError, membersAt, membersOf, valueAt, type Frame, type LogLevel } from '@causeway/protocol';
+import { asCausewayError, CausewayError, membersAt, membersOf, valueAt, type Frame } from '@causeway/protocol';
+import { Register } from '@causeway/runtime';
 import type { EraDeps } from '../era/deps.ts';
 import type { Eras } from '../era/eras.ts';
 import { LegacyCall } from '../era/modern-over-legacy.ts';
@@ -38,7 +39,7 @@ const SLOW = 1_000;
 
 export class StatelessDoor {
   readonly #deps: DoorDeps & EraDeps;
-  readonly #running = new Map<string, Response>();
+  readonly #running = new Register<string, Response>();
   readonly #listens: Listens;
   readonly #parked: ParkedCalls<LegacyCall>;
   readonly #tools = new ToolHeaders();
@@ -58,14 +59,19 @@ export class StatelessDoor {
     // An edge that heard nothing asks again: it is running.
     if (known) return reply(to, { t: 'ok' });
     const { meta, params } = readRequest(head, body);
-    const response = this.#response(head, body, meta.logLevel, to);
+    let release = (): void => undefined;
+    const response: Response = new Response(this.#deps, { head, body, logLevel: meta.logLevel, to }, () => {
+      this.#running.delete(head.stream);
+      release();
+    });
+    this.#running.set(head.stream, response);
     try {
       const server = Object.hasOwn(servers, head.server) ? servers[head.server] : undefined;
       if (!server) throw new CausewayError('server.unknown');
       if (draining()) throw new CausewayError('cluster.draining', { retryAfter: 1 });
       if (!mayAct()) throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
       calls.assertRoom(0, head.share);
-      calls.hold(response, head.share);
+      release = calls.hold(response, head.share);
       const request = { server, head, body, method: head.frame.method ?? '', meta, params, response };
       this.#serve(request).catch((error: unknown) => this.#fail(response, error));
     } catch (error) {
@@ -108,15 +114,6 @@ export class StatelessDoor {
     this.#listens.close();
     for (const call of this.#parked.takeAll()) call.expire();
     await this.pools.discard(why);
-  }
-
-  #response(head: CallHead, body: Buffer, logLevel: LogLevel | undefined, to: string): Response {
-    const response: Response = new Response(this.#deps, { head, body, logLevel, to }, () => {
-      this.#running.delete(head.stream);
-      this.#deps.calls.release(response, head.share);
-    });
-    this.#running.set(head.stream, response);
-    return response;
   }
 
   async #serve(request: StatelessRequest): Promise<void> {
