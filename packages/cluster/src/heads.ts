@@ -145,6 +145,21 @@ export interface ServerHead {
   readonly opened?: true;
   /** The HTTP status of this answer, where nothing was sent before it. */
   readonly status?: number;
+  /** HTTP+SSE: the call that this answers, as `PendingHead` names it. */
+  readonly call?: number;
+}
+
+/**
+ * Worker to edge, over HTTP+SSE: a call was begun whose answer is to come on this stream, whichever edge it was posted
+ * to; without `id` it was cancelled, and has none.
+ */
+export interface PendingHead {
+  readonly t: 'pending';
+  readonly call: number;
+  /** The client's own id of it, raw JSON. */
+  readonly id?: string;
+  /** Milliseconds that it may take. */
+  readonly due?: number;
 }
 
 /** Worker to edge: yes or no to an open, a message or a control; `no` also ends a stream before it began. */
@@ -184,5 +199,5 @@ export interface AliveAnswer {
 }
 
 export type UpHead = OpenHead | ClaimHead | AliveHead | ClientHead | CallHead | ControlHead;
-export type DownHead = ServerHead | VerdictHead | EndHead | PingHead | AliveAnswer;
+export type DownHead = ServerHead | PendingHead | VerdictHead | EndHead | PingHead | AliveAnswer;
 export type Head = UpHead | DownHead | AskHead | ChangedHead;

@@ -44,6 +44,7 @@ export type {
   FrameHead,
   Head,
   OpenHead,
+  PendingHead,
   PingHead,
   Place,
   ServerHead,

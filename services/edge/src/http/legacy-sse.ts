@@ -7,10 +7,11 @@
  */
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { errorOf, type DownHead, type Place } from '@causeway/cluster';
+import { errorOf, type DownHead, type Place, type ServerHead } from '@causeway/cluster';
 import { CausewayError, oneLine, readClientBody, slice } from '@causeway/protocol';
 import type { EdgeContext, KnownSession, OpenStream } from '../context.ts';
 import { abandon, notify, retire, tell } from '../session/call.ts';
+import { Deadlines } from '../session/deadlines.ts';
 import { Listening } from '../session/listen.ts';
 import { SessionOpening, type OpenListener } from '../session/open.ts';
 import type { Missing } from '../session/relocate.ts';
@@ -40,6 +41,7 @@ class LegacyStream implements OpenListener, OpenStream {
   #events: EventStream | undefined;
   /** The stream as it goes on at another owner. */
   #listening: Listening | undefined;
+  readonly #deadlines: Deadlines;
   /** There is nothing to leave: it was refused, was left, or its owner has ended it. */
   #over = false;
   /** This edge leaves: the stream goes on nowhere. */
@@ -49,12 +51,14 @@ class LegacyStream implements OpenListener, OpenStream {
     this.#edge = edge;
     this.#visit = visit;
     this.#res = res;
+    this.#deadlines = new Deadlines(edge, (error) => this.#events?.message(error));
     this.#opening = new SessionOpening(edge, { ...visit, transport: 'sse' }, this);
     this.#cancelVerdict = edge.wheel.after(VERDICT, () => this.#giveUp());
   }
 
   open(): void {
     this.#res.once('close', () => {
+      this.#deadlines.end();
       this.#edge.streams.delete(this);
       this.#leave();
     });
@@ -64,7 +68,8 @@ class LegacyStream implements OpenListener, OpenStream {
   receive(head: DownHead, bytes: Buffer): void {
     if (head.t === 'ok') this.#begin();
     else if (head.t === 'no') this.#end(errorOf(head));
-    else if (head.t === 'server') this.#events?.message(bytes, { seq: head.seq });
+    else if (head.t === 'server') this.#message(head, bytes);
+    else if (head.t === 'pending') this.#deadlines.hear(head);
     else if (head.t === 'end' && head.why === 'moved') this.#move('absent');
     else if (head.t === 'end') this.#end();
   }
@@ -91,17 +96,27 @@ class LegacyStream implements OpenListener, OpenStream {
     await ended;
   }
 
-  #begin(): void {
+  #message(head: ServerHead, bytes: Buffer): void {
+    if (this.#deadlines.passes(head)) this.#events?.message(bytes, { seq: head.seq });
+    else this.#taken(head.seq);
+  }
+
+  /** The client's socket has everything up to there. */
+  #taken(seq: number): void {
     const { session, exchange } = this.#opening;
+    if (this.#listening) this.#listening.taken(seq);
+    else if (session) tell(this.#edge, session, FIRST(session), { t: 'credit', stream: exchange.name, to: exchange.to, seq });
+  }
+
+  #begin(): void {
+    const { session } = this.#opening;
     if (!session || this.#events) return;
     this.#cancelVerdict();
     if (this.#res.destroyed) return this.#leave();
-    const word = { stream: exchange.name, to: exchange.to };
     this.#events = new EventStream(this.#res, {
       wheel: this.#edge.wheel,
       heartbeat: this.#edge.options.streams.heartbeat,
-      taken: (seq) =>
-        this.#listening ? this.#listening.taken(seq) : tell(this.#edge, session, FIRST(session), { t: 'credit', ...word, seq }),
+      taken: (seq) => this.#taken(seq),
     });
     this.#edge.streams.add(this);
     this.#events.message(Buffer.from(`${messageUrl(this.#edge, this.#visit)}?sessionId=${session.id}`), { event: 'endpoint' });
@@ -116,7 +131,8 @@ class LegacyStream implements OpenListener, OpenStream {
       session,
       {
         attached: () => undefined,
-        message: (head, bytes) => this.#events?.message(bytes, { seq: head.seq }),
+        message: (head, bytes) => this.#message(head, bytes),
+        pending: (head) => this.#deadlines.hear(head),
         refused: () => this.#end(),
         ended: () => this.#end(),
       },

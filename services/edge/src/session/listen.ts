@@ -5,7 +5,7 @@
  * Invariants: the client is answered with a stream or with one refusal; when it leaves, the owner is told; a stream
  * that goes on at another owner has another name there, so that no event id means two things.
  */
-import { BusError, errorOf, type ControlHead, type DownHead, type Place } from '@causeway/cluster';
+import { BusError, errorOf, type ControlHead, type DownHead, type PendingHead, type Place } from '@causeway/cluster';
 import { CausewayError, ERRORS, isRevision, type EventId, type Revision } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
 import { abandon, controlOf, followed, retire, tell } from './call.ts';
@@ -22,6 +22,8 @@ export interface ListenPorts {
   /** An owner has attached us to the stream of this name; again with another name when the session has moved. */
   attached(stream: string, revision: Revision | undefined): void;
   message(head: Extract<DownHead, { t: 'server' }>, bytes: Buffer): void;
+  /** 2024-11-05: a call whose answer is to come. */
+  pending?(head: PendingHead): void;
   /** Not attached, and why. */
   refused(error: CausewayError): void;
   /** Nothing more will come. */
@@ -148,6 +150,8 @@ export class Listening {
         this.#ports.message(head, body);
         if (head.last) this.#end();
         return;
+      case 'pending':
+        return this.#ports.pending?.(head);
       case 'end':
         return head.why === 'moved' ? this.#relocate(place, 'absent', from) : this.#end();
       default:

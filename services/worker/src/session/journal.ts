@@ -16,6 +16,8 @@ export interface Entry {
   readonly opened?: true;
   /** The HTTP status of an answer, where it is not 200. */
   readonly status?: number;
+  /** HTTP+SSE: the call that it answers. */
+  readonly call?: number;
   /** It may be missed, where its reader lags. */
   readonly dispensable?: Dispensable;
   /** It is tied to no call: it may ride any stream. */

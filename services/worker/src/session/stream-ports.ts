@@ -19,7 +19,19 @@ export interface StreamLimits extends JournalLimits {
 
 export type StreamKind = 'call' | 'standalone' | 'sse';
 
-export type FrameFacts = Pick<Entry, 'index' | 'opened' | 'status' | 'dispensable' | 'loose'>;
+export type FrameFacts = Pick<Entry, 'index' | 'opened' | 'status' | 'call' | 'dispensable' | 'loose'>;
+
+export function headOf({ seq, last, index, opened, status, call }: Entry): ServerHead {
+  return {
+    t: 'server',
+    seq,
+    ...(last ? { last: true as const } : {}),
+    ...(index === undefined ? {} : { index }),
+    ...(opened ? { opened } : {}),
+    ...(status === undefined ? {} : { status }),
+    ...(call === undefined ? {} : { call }),
+  };
+}
 
 /** What was booked for a finished stream, and when. */
 export interface FinishedStream {

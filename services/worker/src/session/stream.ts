@@ -6,13 +6,13 @@
  * never dropped while somebody is attached, but for what a reader misses that was overtaken (lag.ts); a frame that
  * could not be handed to the bus is not counted as sent.
  */
-import { BusError, offer, type EndHead, type ServerHead } from '@causeway/cluster';
+import { BusError, offer, type EndHead } from '@causeway/cluster';
 import type { Link } from '@causeway/runtime';
 import { Account } from './budget.ts';
 import { Flow } from './flow.ts';
 import { Journal, type Entry } from './journal.ts';
 import { Lag } from './lag.ts';
-import type { FinishedStream, FrameFacts, StreamKind, StreamLimits, StreamPorts } from './stream-ports.ts';
+import { headOf, type FinishedStream, type FrameFacts, type StreamKind, type StreamLimits, type StreamPorts } from './stream-ports.ts';
 
 export class Stream {
   readonly name: string;
@@ -216,16 +216,8 @@ export class Stream {
   }
 
   #send(to: string, entry: Entry): boolean {
-    const head: ServerHead = {
-      t: 'server',
-      seq: entry.seq,
-      ...(entry.last ? { last: true as const } : {}),
-      ...(entry.index === undefined ? {} : { index: entry.index }),
-      ...(entry.opened ? { opened: true as const } : {}),
-      ...(entry.status === undefined ? {} : { status: entry.status }),
-    };
     try {
-      this.#ports.publish(to, head, entry.bytes, this, entry.seq);
+      this.#ports.publish(to, headOf(entry), entry.bytes, this, entry.seq);
     } catch (error) {
       // Kept, and sent with the next pump: when the bus is back, or has room.
       if (error instanceof BusError) return false;

@@ -74,7 +74,7 @@ export class Streams {
     before.release('taken_over');
     const stream = this.#add(name, kind);
     this.#standalone = stream;
-    for (const { bytes, last } of before.takeUnsent()) stream.append(bytes, last);
+    carry(before, stream);
     this.#finish(before);
     stream.attach(to, 0);
     return stream;
@@ -89,7 +89,7 @@ export class Streams {
       before.release('taken_over');
       this.#forget(stream);
       this.#standalone = stream;
-      for (const { bytes, last } of before.takeUnsent()) stream.append(bytes, last);
+      carry(before, stream);
       this.#finish(before);
     }
     stream.attach(to, after);
@@ -102,14 +102,14 @@ export class Streams {
     const stream = this.#byName.get(name);
     if (!stream?.undelivered(attachment, seq)) return undefined;
     if (stream.kind === 'standalone' && stream !== this.#standalone) {
-      for (const { bytes, last } of stream.takeUnsent()) this.#standalone.append(bytes, last);
+      carry(stream, this.#standalone);
     }
     return stream;
   }
 
   /** The reader of a call is gone for good and has heard it up to `heard`: what is tied to no call rides another stream. */
   forsake(stream: Stream, heard: number): void {
-    this.#running.delete(stream);
+    if (stream.running) this.#running.remove(stream.running);
     for (const { bytes, loose } of stream.takeUnheard(heard)) if (loose) this.home().append(bytes, false, { loose });
   }
 
@@ -246,4 +246,8 @@ export class Streams {
 function anyBlocked(streams: Iterable<Stream>): boolean {
   for (const stream of streams) if (stream.blocked) return true;
   return false;
+}
+
+function carry(from: Stream, to: Stream): void {
+  for (const { seq: _, bytes, last, ...facts } of from.takeUnsent()) to.append(bytes, last, facts);
 }

@@ -7,6 +7,7 @@
  */
 import { verdictOf, type ClientHead } from '@causeway/cluster';
 import { CausewayError, errorResponse, slice, splice } from '@causeway/protocol';
+import type { Call } from './calls.ts';
 import { answerOn, endCall, failCall, logFailure, startTimedOut } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
 import type { Stream } from './stream.ts';
@@ -52,7 +53,10 @@ function write(session: SessionParts, bytes: Buffer): void {
 
 function request(session: SessionParts, head: ClientHead, body: Buffer, reply: string | undefined): void {
   if (session.transport === 'sse') {
-    beginCall(session, head, body, session.streams.standalone);
+    const { clientId, internal } = beginCall(session, head, body, session.streams.standalone);
+    const due = session.server.requestTimeout;
+    // Should the bus be lost, only the edge of the stream can tell the client that it took too long.
+    session.reply(session.streams.standalone.to, { t: 'pending', call: internal, id: clientId.toString(), due });
     return session.reply(reply, { t: 'ok' });
   }
   const stream = callStream(session, head, reply);
@@ -86,7 +90,7 @@ function refuse(session: SessionParts, head: ClientHead, body: Buffer, stream: S
 }
 
 /** Writes a request to the child and lets its deadline run. Throws CausewayError if it could not be written. */
-export function beginCall(session: SessionParts, head: Pick<ClientHead, 'frame' | 'batch'>, body: Buffer, stream: Stream): void {
+export function beginCall(session: SessionParts, head: Pick<ClientHead, 'frame' | 'batch'>, body: Buffer, stream: Stream): Call {
   const { calls, callLimits, idle, wheel, server, share, standing } = session;
   if (session.draining()) throw new CausewayError('cluster.draining', { retryAfter: 1 });
   const first = head.frame.method === 'initialize';
@@ -109,6 +113,7 @@ export function beginCall(session: SessionParts, head: Pick<ClientHead, 'frame' 
     if (session.mayAct()) session.child()?.write(cancellation(call.internal));
     failCall(session, call, new CausewayError('server.deadline'));
   });
+  return call;
 }
 
 function cancellation(internal: number): Buffer {
@@ -129,6 +134,7 @@ function notify(session: SessionParts, head: ClientHead, body: Buffer): void {
   if (!call || call.method === 'initialize') return;
   write(session, splice(body, [{ span: requestId, bytes: Buffer.from(String(call.internal)) }]));
   endCall(session, call);
+  if (call.stream.kind !== 'call') session.reply(session.streams.standalone.to, { t: 'pending', call: call.internal });
   if (call.stream.kind !== 'call' || --call.stream.answersLeft > 0) return;
   // What rode this stream for want of a better one, and was not sent, belongs to others.
   const unsent = call.stream.takeUnsent();

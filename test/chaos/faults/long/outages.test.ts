@@ -14,6 +14,8 @@ import { openFaults } from '../../stage.ts';
 const DISK = 64;
 /** Milliseconds that live calls must stand without the ledger: less than the fence. */
 const WITHOUT_LEDGER = 10_000;
+/** Milliseconds by which an edge lets a worker be late, and a second. */
+const LATE = 6_000;
 
 describe('outages of NATS', () => {
   const faults = openFaults({ nats: { splittable: true, disk: DISK } });
@@ -34,6 +36,12 @@ describe('outages of NATS', () => {
         .failed()
         .filter(({ reason = '', executed, finals }) => finals === 0 && executed !== 'no' && !reason.startsWith('c'));
       assert.deepEqual(wrong.map(describeCall), []);
+      // Also where their answers come on a stream that its edge has to itself meanwhile.
+      const streams = new Set(load.evidence.sessions.filter(({ transport }) => transport === 'sse').map((one) => one.session));
+      const late = run
+        .calls()
+        .filter((call) => streams.has(call.session) && call.retried === 0 && call.ended - call.began > run.stage.deadline + LATE);
+      assert.deepEqual(late.map(describeCall), []);
     }),
   );
 
