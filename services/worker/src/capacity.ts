@@ -5,7 +5,7 @@
  * Invariants: a token is held once; while the worker shuts down nothing is taken in.
  */
 import { CausewayError, type SessionToken } from '@causeway/protocol';
-import { Register } from '@causeway/runtime';
+import { Register, remember } from '@causeway/runtime';
 import type { HeldSessions } from './held-sessions.ts';
 import type { Session } from './session/session.ts';
 
@@ -42,7 +42,7 @@ export class Capacity implements HeldSessions {
       this.#unsettled.set(token, session);
       await session.aftermath.settled;
       this.#unsettled.delete(token);
-      if (!session.aftermath.moved) this.#remember(token);
+      if (!session.aftermath.moved) remember(this.#over, token, REMEMBERED);
     });
     return session;
   }
@@ -95,11 +95,6 @@ export class Capacity implements HeldSessions {
 
   get #waiting(): readonly Session[] {
     return this.sessions.filter(({ waiting }) => waiting);
-  }
-
-  #remember(token: SessionToken): void {
-    if (this.#over.size >= REMEMBERED) for (const oldest of this.#over) if (this.#over.delete(oldest)) break;
-    this.#over.add(token);
   }
 
   async #all(sessions: readonly Session[], end: (session: Session) => void): Promise<void> {

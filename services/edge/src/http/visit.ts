@@ -3,6 +3,7 @@
  * What an id says never changes, so it is verified once and remembered, within a bound.
  */
 import { CausewayError, verifySession, type Identity } from '@causeway/protocol';
+import { rememberAs } from '@causeway/runtime';
 import type { EdgeContext, KnownSession } from '../context.ts';
 
 export interface Visit {
@@ -27,9 +28,8 @@ export function findSession(edge: EdgeContext, id: string, visit: Visit, transpo
   const claims = verifySession(edge.key, id, { server, identity, transport });
   if (!claims) throw new CausewayError('request.session_unknown');
   const session = { ...claims, server, identity };
-  // The oldest goes first; it is verified again when it comes back.
-  if (edge.verified.size >= REMEMBERED) for (const oldest of edge.verified.keys()) if (edge.verified.delete(oldest)) break;
-  edge.verified.set(name, session);
+  // One that was forgotten is verified again when it comes back.
+  rememberAs(edge.verified, name, session, REMEMBERED);
   return session;
 }
 

@@ -6,6 +6,7 @@
  * it is asked again when the workers that serve it are other ones.
  */
 import { membersAt, MODERN_REVISION, ownMeta, readClientBody, slice, type CausewayError, type Identity } from '@causeway/protocol';
+import { rememberAs } from '@causeway/runtime';
 import type { EdgeContext } from '../context.ts';
 import { StatelessCall } from './stateless-call.ts';
 
@@ -51,8 +52,7 @@ export class Descriptions {
   #ask(edge: EdgeContext, asker: Asker, workers: string): Promise<string> {
     const asking = ask(edge, asker)
       .then((text) => {
-        if (this.#known.size >= MOST) for (const oldest of this.#known.keys()) if (this.#known.delete(oldest)) break;
-        this.#known.set(asker.server, { text, at: edge.clock.monotonic(), workers });
+        rememberAs(this.#known, asker.server, { text, at: edge.clock.monotonic(), workers }, MOST);
         return text;
       })
       .finally(() => this.#asking.delete(asker.server));

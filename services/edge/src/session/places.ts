@@ -4,6 +4,7 @@
  */
 import type { Place } from '@causeway/cluster';
 import type { SessionToken } from '@causeway/protocol';
+import { rememberAs } from '@causeway/runtime';
 import type { KnownSession } from '../context.ts';
 
 const REMEMBERED = 16_384;
@@ -23,7 +24,6 @@ export class Places {
 
   /** Whom the record names, where the one that was known has said that it is not its owner. */
   correct(token: SessionToken, place: Place): void {
-    if (this.#known.size >= REMEMBERED) for (const oldest of this.#known.keys()) if (this.#known.delete(oldest)) break;
-    this.#known.set(token, place);
+    rememberAs(this.#known, token, place, REMEMBERED);
   }
 }

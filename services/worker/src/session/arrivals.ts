@@ -5,6 +5,7 @@
  * Invariants: of the last `MOST` messages none is new twice; a message is known by the address of its exchange, and its
  * place in its batch. Pure.
  */
+import { remember } from '@causeway/runtime';
 
 const MOST = 256;
 
@@ -15,8 +16,7 @@ export class Arrivals {
   isNew(reply: string, index = 0): boolean {
     const name = `${reply} ${index}`;
     if (this.#known.has(name)) return false;
-    this.#known.add(name);
-    if (this.#known.size > MOST) for (const oldest of this.#known.values().take(1)) this.#known.delete(oldest);
+    remember(this.#known, name, MOST);
     return true;
   }
 

@@ -6,7 +6,7 @@
  * stream; finished streams are bounded in frames, bytes and age together.
  */
 import { CausewayError } from '@causeway/protocol';
-import { Chain, Register, type Clock } from '@causeway/runtime';
+import { Chain, Register, remember, type Clock } from '@causeway/runtime';
 import { Stream } from './stream.ts';
 import type { FinishedStream, StreamLimits, StreamPorts } from './stream-ports.ts';
 
@@ -101,9 +101,7 @@ export class Streams {
   lost(name: string, attachment: number, seq: number): Stream | undefined {
     const stream = this.#byName.get(name);
     if (!stream?.undelivered(attachment, seq)) return undefined;
-    if (stream.kind === 'standalone' && stream !== this.#standalone) {
-      carry(stream, this.#standalone);
-    }
+    if (stream.kind === 'standalone' && stream !== this.#standalone) carry(stream, this.#standalone);
     return stream;
   }
 
@@ -228,8 +226,7 @@ export class Streams {
   #drop(stream: Stream): void {
     this.#byName.delete(stream.name);
     if (stream.kind !== 'call') return;
-    this.#past.add(stream.name);
-    if (this.#past.size > MAX_PAST) for (const oldest of this.#past) if (this.#past.delete(oldest)) break;
+    remember(this.#past, stream.name, MAX_PAST);
   }
 
   /** Takes a stream off the account of the finished ones, with what was booked for it. */
