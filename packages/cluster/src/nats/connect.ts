@@ -134,7 +134,7 @@ export async function dial(connection: NodeConnectionOptions, options: NatsClust
   for (;;) {
     const left = ends - performance.now();
     try {
-      const nc = await connect({ ...connection, timeout: Math.max(RETRY, Math.min(left, HANDSHAKE)) });
+      const nc = await attempt({ ...connection, timeout: Math.max(RETRY, Math.min(left, HANDSHAKE)) });
       // the client forgets servers that were down at its first attempt
       const given = Array.isArray(connection.servers) ? connection.servers : [];
       nc.setServers([...new Set([...given, ...nc.getServers().map((server) => server.listen)])]);
@@ -145,6 +145,17 @@ export async function dial(connection: NodeConnectionOptions, options: NatsClust
       await sleep(wait, undefined, options.signal === undefined ? {} : { signal: options.signal });
     }
   }
+}
+
+/**
+ * One attempt at every server that was named. The client takes up what a server tells of others before it is let in, and
+ * so goes round a cluster that refuses it for ever, without a word: the first time it must not listen to that.
+ */
+async function attempt(connection: NodeConnectionOptions): Promise<NatsConnection> {
+  const nc = await connect({ ...connection, ignoreClusterUpdates: true });
+  if (connection.ignoreClusterUpdates === true) return nc;
+  await nc.close();
+  return connect(connection);
 }
 
 function unreachable(cause: unknown, options: NatsClusterOptions): CausewayError {

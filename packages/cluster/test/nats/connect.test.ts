@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { CausewayError } from '@causeway/protocol';
-import { openNatsCluster, startNats, type NatsClusterOptions } from '@causeway/cluster';
+import { natsUserKey, openNatsCluster, startNats, type NatsClusterOptions } from '@causeway/cluster';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 
@@ -74,6 +74,21 @@ describe('connecting to NATS', () => {
         { connectDeadline: 5_000 },
       )
     )[Symbol.asyncDispose]();
+  });
+
+  it('says that a cluster refuses the credentials, whose servers tell of each other, as soon as one does', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'causeway-test-'));
+    await using nats = await startNats({ nodes: 3, config: 'authorization { user: u, password: p }' });
+    const started = performance.now();
+    await assert.rejects(
+      open(nats.urls, { connectDeadline: 20_000, credentials: { user: 'u', password: 'x' } }),
+      says(/refused the credentials/),
+    );
+    const nkeyFile = join(directory, 'seed');
+    await writeFile(nkeyFile, (await natsUserKey()).seed);
+    await assert.rejects(open(nats.urls, { connectDeadline: 20_000, credentials: { nkeyFile } }), says(/refused the credentials/));
+    assert.ok(performance.now() - started < 3_000, 'a refusal is not waited out');
+    await rm(directory, { recursive: true });
   });
 
   it('takes tokens, and nkeys from a file; says which file cannot be read', async () => {
