@@ -1,6 +1,8 @@
 /**
  * Owns the files that are made from others and checked in: docs/config.md, docs/errors.md and the JSON Schema of the
- * configuration, from the code; what `causeway init --cluster` writes, from the stack at the top of the repository. Writes them; with `--check` it writes nothing and fails when one of them is not as what it is made from.
+ * configuration, from the code; the permissions in the stack's nats.conf, from docs/subjects.md; what
+ * `causeway init --cluster` writes, from the stack at the top of the repository. Writes them; with `--check` it writes
+ * nothing and fails when one of them is not as what it is made from.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { configReference, jsonSchema, SEARCH_ORDER, type ReferenceRow } from '@causeway/config';
@@ -75,9 +77,18 @@ ${table(['reason', 'HTTP', 'JSON-RPC', 'executed', 'retryable', 'text'], rows)}
 `;
 }
 
+/** deploy/compose/nats.conf with the permissions of docs/subjects.md: there by password, for people; here by key. */
+function natsConfig(): string {
+  const text = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+  const [, permissions] = /```\n(authorization \{\n[^]*?)```/.exec(text('docs/subjects.md')) ?? [];
+  if (permissions === undefined) throw new Error('docs/subjects.md has no block of permissions');
+  const config = text('deploy/compose/nats.conf');
+  return `${config.slice(0, config.indexOf('\nauthorization {') + 1)}${permissions.replaceAll(/user: \w+, password: (\$[A-Z]+)_PASSWORD/g, 'nkey: $1_KEY')}`;
+}
+
 /** The stack as it is without the sources beside it: its image is not built, but there. */
 function stackFile(path: string): readonly [path: string, text: string] {
-  const text = readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
+  const text = path.endsWith('/nats.conf') ? natsConfig() : readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
   return [
     `packages/causeway/stack/${path.split('/').at(-1)}`,
     text.replace('    build: .\n', '').replace('; deploy/README.md says the rest', ''),
@@ -88,6 +99,7 @@ const files: readonly (readonly [path: string, text: string])[] = [
   ['docs/config.md', configPage()],
   ['docs/errors.md', errorsPage()],
   ['packages/config/schema.json', `${JSON.stringify(jsonSchema(), null, 2)}\n`],
+  ['deploy/compose/nats.conf', natsConfig()],
   ...['docker-compose.yml', 'haproxy.cfg', 'nats.conf', 'prometheus.yml', 'rules.yml'].map((name) =>
     stackFile(name === 'docker-compose.yml' ? name : `deploy/compose/${name}`),
   ),
@@ -105,7 +117,7 @@ for (const [path, text] of files) {
   }
   if (present === text) continue;
   if (check) {
-    process.stderr.write(`${path} is not as the code says: npm run docs:write\n`);
+    process.stderr.write(`${path} is not as what it is made from: npm run docs:write\n`);
     stale += 1;
   } else writeFileSync(file, text);
 }
