@@ -5,11 +5,14 @@
 import { stdio2025, stdio2026, type ServerSpec } from '../harness/processes.ts';
 import { OLDER, RELEASED, REQUIRED_2025_11_25, REQUIRED_2026_07_28, type ConformanceRun } from './manifest.ts';
 
+/** Some calls have half a second, in which a child of another worker may not even have started. */
+const READY = { warm: 2 };
+
 /** Servers of the conformance surface, by the era that they speak. */
 export const SERVERS = {
-  'stdio-2025': stdio2025(),
-  'stdio-2026': stdio2026(),
-  'stdio-dual': stdio2026('dual'),
+  'stdio-2025': { ...stdio2025(), ...READY },
+  'stdio-2026': { ...stdio2026(), ...READY },
+  'stdio-dual': { ...stdio2026('dual'), ...READY },
 } as const satisfies Record<string, ServerSpec>;
 
 export interface Row {
