@@ -49,10 +49,8 @@ export function classify(body: Body, given: EraHeaders): ModernMessage | 'ignore
   const meta = readMeta(frame);
   if (headers.version !== undefined && headers.version !== meta.version)
     throw mismatch('MCP-Protocol-Version', `is ${headers.version}, and the body names ${meta.version}`);
-  checkMethod(frame, headers);
-  if (meta.version !== MODERN_REVISION) {
-    throw new CausewayError('request.revision', { facts: { supported: [MODERN_REVISION], requested: meta.version } });
-  }
+  if (frame.kind === 'request' || isModern(meta.version)) checkMethod(frame, headers);
+  checkRevision(meta.version);
   const params = membersOf(frame.bytes, membersAt(frame.bytes), 'params')!;
   const name = frame.kind === 'request' ? checkPresence(frame, params, headers) : undefined;
   return { frame, meta, params, ...(name === undefined ? {} : { name }) };
@@ -64,7 +62,13 @@ const trimmed = (value: string | undefined): string | undefined => (value === un
 function withoutClaim(frame: Frame, headers: EraHeaders): 'ignored' {
   if (frame.kind === 'request') throw missingMeta(frame);
   checkMethod(frame, headers);
+  checkRevision(headers.version);
   return 'ignored';
+}
+
+function checkRevision(requested = ''): void {
+  if (requested === MODERN_REVISION) return;
+  throw new CausewayError('request.revision', { facts: { supported: [MODERN_REVISION], requested } });
 }
 
 /** An initialize that names a stateless revision properly is a request of that era, which has no such method. */
