@@ -5,7 +5,7 @@ import { TIMES, World } from '@causeway/cluster/simulation';
 import { Chronicle } from './chronicle.ts';
 import { Clients } from './clients.ts';
 import { SimulatedEdge } from './edge.ts';
-import { Judge } from './judge.ts';
+import { Judge, type Known } from './judge.ts';
 import { edgeOptions, workerOptions, type Variation } from './options.ts';
 import { SimulatedWorker } from './worker.ts';
 
@@ -43,10 +43,14 @@ export class Stage {
     await this.run(3_000);
   }
 
+  get sessions(): readonly Known[] {
+    return [...this.judge.sessions.values()];
+  }
+
   /** A client does something. */
   use(): void {
     const { time } = this.world;
-    const sessions = [...this.judge.sessions.values()];
+    const { sessions } = this;
     const session = sessions.length === 0 || time.random() < 0.1 ? undefined : time.pick(sessions);
     if (session === undefined) return this.#open();
     const kind = time.random();

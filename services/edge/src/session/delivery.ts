@@ -40,6 +40,8 @@ export class Delivery {
   #sendings = 0;
   #missed = 0;
   #taken = false;
+  /** It was sent once more to an owner that had not heard of it when it said so: what was sent before may still arrive. */
+  #unsure = false;
   #cancelLate: () => void = () => undefined;
 
   constructor(options: DeliveryOptions) {
@@ -69,6 +71,7 @@ export class Delivery {
     }
     if (head.t === 'no' && head.reason === 'request.event_id' && !this.#taken) {
       // Asked for what it had sent, it says that it never heard of the call.
+      this.#unsure = true;
       this.#send(this.#place);
       return true;
     }
@@ -83,21 +86,25 @@ export class Delivery {
   }
 
   #send(place: Place): void {
-    const { edge, send, failed, late, over } = this.#options;
+    const { edge, send, late, over } = this.#options;
     if (over()) return;
     this.#place = place;
     this.#missed = 0;
     this.#sendings += 1;
-    if (this.#sendings > MOST) return failed(new CausewayError('cluster.owner_silent', { retryAfter: 1 }));
     this.#cancelLate();
-    if (edge.exchanges.owners.presence(place.owner) === 'silent')
-      return failed(new CausewayError('cluster.owner_silent', { retryAfter: 1 }));
+    if (this.#sendings > MOST || edge.exchanges.owners.presence(place.owner) === 'silent')
+      return this.#fail(new CausewayError('cluster.owner_silent', { retryAfter: 1 }));
     if (late) this.#awaitWord(late.after);
     try {
       send(place);
     } catch (error) {
-      failed(busFailure(error));
+      this.#fail(busFailure(error));
     }
+  }
+
+  /** What may have been taken is not said to have been refused. */
+  #fail(error: CausewayError): void {
+    this.#options.failed(this.#unsure ? new CausewayError('cluster.owner_lost') : error);
   }
 
   /** While the bus is away, and until it could have brought a word after that, no silence is the owner's. */
@@ -115,7 +122,7 @@ export class Delivery {
     const { edge, session, exchange, messages, failed } = this.#options;
     this.#missed += 1;
     // Some were taken: what becomes of the rest is not known to be nothing.
-    if (this.#taken) return failed(new CausewayError('cluster.owner_lost'));
+    if (this.#taken || this.#unsure) return failed(new CausewayError('cluster.owner_lost'));
     if (this.#missed < messages) return;
     exchange.unbind();
     this.#cancelLate();

@@ -140,6 +140,8 @@ export class Exchanges implements Disposable {
       if (head.t === 'no' && !mayBeNew(exchange, head)) return this.#lose(name, 'owner');
       if (exchange.spoken) return;
     }
+    // Late, and to an earlier question.
+    else if (position && head.t === 'no' && head.reason === 'request.event_id' && exchange.call) return;
     if (exchange.repeated && head.t === 'no') return this.#lose(name, 'owner');
     exchange.spoken = true;
     if (position && head.t === 'server') {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { openMemoryCluster } from '@causeway/cluster';
+import { encode, openMemoryCluster, type DownHead } from '@causeway/cluster';
 import { ANONYMOUS, newEdgeId, newWorkerId } from '@causeway/protocol';
 import { fakeTime, silentLog } from '@causeway/runtime';
 import { Exchanges } from '../../src/session/exchanges.ts';
@@ -85,4 +85,29 @@ test('what was held for an exchange that has ended is freed by the next collecti
   collect({ type: 'minor' });
   const kept = (process.memoryUsage().heapUsed - before) / 1_000;
   assert(kept < 2_000, `${kept} of 8 000 bytes are kept for each`);
+});
+
+test('an owner that was asked for a call several times is believed once when it says that it never heard of it', async () => {
+  await using cluster = await openMemoryCluster();
+  const { clock, wheel } = fakeTime();
+  using exchanges = new Exchanges({ cluster, edge: newEdgeId(), clock, wheel, log: silentLog() });
+  await exchanges.open();
+  const asked: string[] = [];
+  await cluster.bus.subscribe('cw.door', (message) => asked.push(message.reply!));
+  const heard: (string | undefined)[] = [];
+  const receive = (head: DownHead): void => void heard.push(head.t === 'no' ? head.reason : head.t);
+  const exchange = exchanges.begin({ receive, undelivered: () => undefined, lost: () => heard.push('lost') }, 60_000);
+  const owner = newWorkerId();
+  exchange.follow({ owner, control: 'cw.door', identity: ANONYMOUS, stream: exchange.name, after: 0 });
+  for (let nth = 0; nth < 3; nth += 1) {
+    cluster.setConnected(false);
+    cluster.setConnected(true);
+  }
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  for (let nth = 0; nth < 5; nth += 1) await turn();
+  assert.equal(asked.length, 3);
+  for (const to of asked) cluster.bus.publish(to, encode({ t: 'no', reason: 'request.event_id' }));
+  for (let nth = 0; nth < 5; nth += 1) await turn();
+  assert.deepEqual(heard, ['request.event_id']);
+  exchange.end();
 });

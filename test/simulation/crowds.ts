@@ -1,0 +1,54 @@
+/**
+ * Owns faults at whose very edges everybody comes: what goes wrong in a few hundred milliseconds, between a worker that is
+ * back and the one that has its sessions by then, is met by nobody else.
+ */
+import type { Stage } from './stage.ts';
+import type { SimulatedWorker } from './worker.ts';
+
+/** Milliseconds of absence after which others take over at once, and after which a right is over by itself. */
+const MISSED = { low: 5_500, high: 9_000 };
+const FENCED = { low: 14_000, high: 18_500 };
+
+export function crowd(stage: Stage, worker: SimulatedWorker): void {
+  stage.world.time.pick([awayAndBack, stoppedToItsFence, leaselessBeforeFlappingEdges])(stage, worker);
+}
+
+/** Its connections are lost for so long that its sessions go on elsewhere; one edge knows, the other asks it when it is back. */
+function awayAndBack(stage: Stage, { member }: SimulatedWorker): void {
+  const { time } = stage.world;
+  const ms = time.between(MISSED.low, MISSED.high);
+  stage.say('away and back', member.id);
+  member.data.reset(ms);
+  member.control.reset(ms);
+  const [one, other] = stage.edges;
+  if (one === undefined || other === undefined) return;
+  for (const session of stage.sessions) {
+    time.after(time.between(100, ms), () => void stage.clients.call(one, session));
+    for (let nth = 0; nth < 3; nth += 1) time.after(ms + time.between(0, 700), () => void stage.clients.call(other, session));
+  }
+}
+
+/** It stands still until about when it is given up; meanwhile the stores answer badly, so that whoever takes over takes long. */
+function stoppedToItsFence(stage: Stage, { member }: SimulatedWorker): void {
+  const { world } = stage;
+  const { time } = world;
+  const ms = time.between(FENCED.low, FENCED.high);
+  stage.say('stopped to its fence', member.id);
+  member.stop();
+  time.after(ms, () => member.go());
+  time.after(ms - 500, () => (world.loss = 0.3));
+  time.after(ms + 2_500, () => (world.loss = 0));
+  for (let nth = 0; nth < 20; nth += 1) time.after(ms + time.between(-3_000, 1_500), () => stage.use());
+}
+
+/** What it is asked waits for its lease, and the edges that have asked lose their connections again and again. */
+function leaselessBeforeFlappingEdges(stage: Stage, { member }: SimulatedWorker): void {
+  const { time } = stage.world;
+  stage.say('without a lease before flapping edges', member.id);
+  member.control.sever();
+  time.after(time.between(22_000, 28_000), () => member.control.mend());
+  for (const session of stage.sessions) time.after(time.between(14_000, 16_000), () => void stage.clients.call(stage.edge(), session));
+  for (const edge of stage.edges)
+    for (let nth = 0; nth < 8; nth += 1)
+      time.after(16_000 + 700 * nth, () => edge.running && edge.member.data.reset(time.between(20, 200)));
+}
