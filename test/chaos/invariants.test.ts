@@ -9,6 +9,7 @@ import type { ChildLife, Scan } from './census.ts';
 import { allTold, keptPromises, oneOutcome, onceEach, orderly, ownOnly } from './invariants/calls.ts';
 import { cleanStarts, oneChild, onlyOwners, orphans } from './invariants/children.ts';
 import { accounted, backToStart, endsAreFinal, nothingLeft, oneSubscriber, peak, withinLimits } from './invariants/counts.ts';
+import { bounded, kept, quietRefusals } from './invariants/leaks.ts';
 import type { Violation } from './invariants/violation.ts';
 import type { KvDump } from './kv.ts';
 import type { CallRecord, Heard, SessionRecord } from './records.ts';
@@ -201,5 +202,31 @@ describe('checks of counts', () => {
     names(oneSubscriber([at('n1', 'cw.w.wA.>', 'cw.wr.wA.bus.>'), at('n2', 'cw.e.eA.g.*')], ['wA', 'eA']));
     names(oneSubscriber([at('n1', 'cw.wr.wA.bus.>')], ['wA']), 'I18');
     names(oneSubscriber([at('n1', 'cw.w.wA.>'), at('n2', 'cw.w.wA.>')], ['wA']), 'I18');
+  });
+});
+
+describe('checks of what leaks', () => {
+  it('I11: a process that has grown, or was too large at any time', () => {
+    const before = [{ name: 'edge 1', now: 90, peak: 95 }];
+    names(
+      bounded(before, [
+        { name: 'edge 1', now: 180, peak: 300 },
+        { name: 'edge 2', now: 400, peak: 400 },
+      ]),
+    );
+    names(bounded(before, [{ name: 'edge 1', now: 300, peak: 600 }]), 'I11', 'I11');
+  });
+
+  it('I14: a refusal that was none, that reached a worker, or started a child', () => {
+    const asked = [{ what: 'a strange host', status: 403 }];
+    const subjects = ['cw.w.a.alive', '$KV.cw_workers.a', '$KV.cw_sessions.generation', 'cw.er.b.bus.q.1'];
+    names(quietRefusals({ asked, subjects, children: 0 }));
+    names(quietRefusals({ asked: [{ what: 'a strange host', status: 200 }], subjects: ['cw.w.a.open'], children: 1 }), 'I14', 'I14', 'I14');
+  });
+
+  it('I15: a secret in a place', () => {
+    const secrets = { 'a key': ['k3y'], none: [] };
+    names(kept(secrets, [{ where: 'the log', text: 'all is well' }]));
+    names(kept(secrets, [{ where: 'the log', text: 'hello k3y' }]), 'I15');
   });
 });

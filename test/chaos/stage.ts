@@ -3,17 +3,19 @@
  * everything must have come back to its start.
  */
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
 import { after, before, it, type TestContext } from 'node:test';
 import { openLedger } from '../harness/ledger.ts';
 import { hostile, type ServerSpec } from '../harness/processes.ts';
 import { randomFrom, seedFrom } from '../harness/random.ts';
 import { post, toolCall } from '../harness/speak.ts';
 import { openCensus } from './census.ts';
-import { openWorld, type World, type WorldOptions } from './cluster.ts';
+import { openWorld, type WorldOptions } from './cluster.ts';
 import { backToStart, endsAreFinal, nothingLeft, type Holdings, type Limits } from './invariants/counts.ts';
+import { bounded, kept, quietRefusals, type Memory } from './invariants/leaks.ts';
 import { describeViolations } from './invariants/violation.ts';
 import { openEye } from './kv.ts';
+import { environments, holdings, memories, readable, refusals } from './last-looks.ts';
 import { identityOf, openLoad } from './load.ts';
 import { underFault, type Run, type Stage } from './run.ts';
 
@@ -47,18 +49,20 @@ const SLACK = 10;
 export function openFaults(options: StageOptions = {}): Faults & { lastly(): void } {
   const stack = new AsyncDisposableStack();
   let stage: Stage | undefined;
-  let start: readonly Holdings[] = [];
+  let start: Start = { holdings: [], memories: [] };
+  /** Given to the children of one server alone. */
+  const secret = randomUUID();
   before(async () => {
     const seed = seedFrom('CHAOS_SEED');
     const ledger = stack.use(openLedger());
     const settings = { requestTimeout: DEADLINE / 1_000 };
     const servers = {
-      steady: hostile(ledger.env, settings),
+      steady: hostile({ ...ledger.env, CHAOS_SECRET: secret }, settings),
       final: hostile(ledger.env, { ...settings, recovery: 'end' }),
       ...options.servers?.(ledger.env),
     };
     const world = stack.use(await openWorld({ ...options, servers }));
-    start = await holdings(world);
+    start = { holdings: await holdings(world), memories: await memories(world) };
     const census = stack.use(openCensus(world.mark));
     const eye = stack.use(await openEye(world.nats.nodes));
     const { clients = FULL ? 80 : 50, keys = [] } = options;
@@ -78,13 +82,34 @@ export function openFaults(options: StageOptions = {}): Faults & { lastly(): voi
     },
     fault: (body) => (t) => underFault(t, open(), body),
     lastly() {
-      it('when all has ended nothing is left: children, records, descriptors, subscriptions (I3, I10, I17)', () =>
+      it('no secret stands anywhere but where it was given (I15)', () => secretsKept(open(), secret, options.keys ?? []));
+      it('when all has ended nothing is left: children, records, descriptors, subscriptions, memory (I3, I10, I11, I17)', () =>
         cleanEnd(open(), start, options.keys ?? []));
+      it('what is refused causes no message and no child (I14)', async () => {
+        const { world, eye, census } = open();
+        const wrong = quietRefusals(await refusals(world, 'steady', eye, census));
+        assert.equal(wrong.length, 0, describeViolations(wrong));
+      });
     },
   };
 }
 
-async function cleanEnd({ world, load, census, eye }: Stage, start: readonly Holdings[], keys: readonly string[]): Promise<void> {
+interface Start {
+  readonly holdings: readonly Holdings[];
+  readonly memories: readonly Memory[];
+}
+
+async function secretsKept({ world, load, census, eye }: Stage, secret: string, keys: readonly string[]): Promise<void> {
+  await world.heal();
+  const sessions = load.evidence.sessions.filter(({ transport }) => transport === 'streamable');
+  const others = sessions.filter(({ server }) => server === 'final').map(({ id }) => id);
+  const own = { 'the secret of a server': [secret] };
+  const all = { ...own, 'an API key': keys, 'the id of a session': sessions.map(({ id }) => id) };
+  const wrong = [...kept(own, await environments(census, others)), ...kept(all, await readable(world, eye))];
+  assert.equal(wrong.length, 0, describeViolations(wrong));
+}
+
+async function cleanEnd({ world, load, census, eye }: Stage, start: Start, keys: readonly string[]): Promise<void> {
   await world.heal();
   await load.close();
   const ended = load.evidence.sessions
@@ -101,26 +126,13 @@ async function cleanEnd({ world, load, census, eye }: Stage, start: readonly Hol
   await dropFetchSockets();
   const wrong = async () => [
     ...nothingLeft(await eye.dump(), await census.next()),
-    ...backToStart(start, await holdings(world), SLACK),
+    ...backToStart(start.holdings, await holdings(world), SLACK),
+    ...bounded(start.memories, await memories(world)),
     ...endsAreFinal(asked),
   ];
   let last = await wrong();
   for (const until = Date.now() + 35_000; last.length > 0 && Date.now() < until;) last = await wrong();
   assert.equal(last.length, 0, `something was left:\n${describeViolations(last)}`);
-}
-
-async function holdings(world: World): Promise<readonly Holdings[]> {
-  const connections = await world.nats.connections();
-  return Promise.all(
-    [...world.workers, ...world.edges].map(async ({ name, id, pid }) => {
-      const own = connections.filter((one) => one.name.includes(id));
-      return {
-        name: `${name} (${id})`,
-        descriptors: (await readdir(`/proc/${pid}/fd`)).length,
-        subscriptions: own.reduce((sum, { subjects }) => sum + subjects.length, 0),
-      };
-    }),
-  );
 }
 
 /** `fetch` keeps its sockets for as long as the edges say; they would be counted. Nothing is fetched after this. */
