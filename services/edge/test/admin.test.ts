@@ -196,7 +196,7 @@ test('workers, one of them, drain and resume', async (t) => {
 test('servers, limits and the cluster', async (t) => {
   const { edge, worker, ask } = await setting(t);
   assert.deepEqual((await ask('GET', 'servers')).body, {
-    servers: [{ name: 'echo', default: true, path: null, recovery: 'restart', workers: 1, sessions: 0, limit: null }],
+    servers: [{ name: 'echo', default: true, path: null, recovery: 'restart', eras: null, workers: 1, sessions: 0, limit: null }],
     bus: 'connected',
   });
   assert.deepEqual((await ask('GET', 'limits')).body, {

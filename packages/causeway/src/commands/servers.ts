@@ -12,6 +12,7 @@ const COLUMNS: readonly Column<ServerView>[] = [
   { title: 'SESSIONS', of: ({ sessions }) => sessions },
   { title: 'LIMIT', of: ({ limit }) => limit },
   { title: 'RECOVERY', of: ({ recovery }) => recovery },
+  { title: 'ERA', of: ({ eras }) => (eras === null || eras.length === 0 ? null : eras.join('+')) },
 ];
 
 export async function servers(argv: readonly string[]): Promise<number> {

@@ -24,12 +24,17 @@ export interface WorkerDetail extends WorkerView {
   readonly process: WorkerProcess | null;
 }
 
+const ERAS = ['legacy', 'modern'] as const;
+export type Era = (typeof ERAS)[number];
+
 export interface ServerView {
   readonly name: string;
   readonly default: boolean;
   /** Its own path, if it has one. */
   readonly path: string | null;
   readonly recovery: 'restart' | 'end';
+  /** The eras that it was found to speak: requests of 2026-07-28 (`modern`), sessions (`legacy`). Null: not found out yet. */
+  readonly eras: readonly Era[] | null;
   /** Workers that start it now. */
   readonly workers: number;
   /** In the whole cluster. */
@@ -80,12 +85,20 @@ export function listServers(edge: EdgeContext): ServerView[] {
       default: server.default,
       path: server.path ?? null,
       recovery: server.recovery,
+      eras: erasOf(serving, server.name),
       workers: serving.filter(({ draining }) => !draining).length,
       sessions: heldOf(records, `s:${server.name}`),
       limit: allowanceOf(records, `s:${server.name}`),
     };
   });
   return views.toSorted((a, b) => a.name.localeCompare(b.name));
+}
+
+/** What any worker has found out. */
+function erasOf(serving: readonly WorkerRecord[], server: string): readonly Era[] | null {
+  const found = serving.flatMap(({ servers }) => servers[server]?.era ?? []);
+  if (found.length === 0) return null;
+  return ERAS.filter((era) => found.some((one) => one[era] === true));
 }
 
 /** Throws CausewayError `request.worker_unknown` or `request.ambiguous`. */
