@@ -44,12 +44,10 @@ const LEGACY = [RELEASED, ...OLDER, REQUIRED_2025_11_25];
 const REQUIRED = [REQUIRED_2025_11_25, REQUIRED_2026_07_28];
 
 export const TABLE: readonly Row[] = [
-  ...LEGACY.map((run) => row('one process', 'stdio-2025', run)),
-  row('one process', 'stdio-2025', REQUIRED_2026_07_28),
-  row('one process', 'stdio-2026', REQUIRED_2026_07_28),
+  ...(['stdio-2025', 'stdio-2026'] as const).flatMap((server) => LEGACY.map((run) => row('one process', server, run))),
+  ...(['stdio-2025', 'stdio-2026'] as const).map((server) => row('one process', server, REQUIRED_2026_07_28)),
   ...REQUIRED.map((run) => row('one process', 'stdio-dual', run)),
-  ...REQUIRED.map((run) => row('three edges', 'stdio-2025', run)),
-  row('three edges', 'stdio-2026', REQUIRED_2026_07_28),
+  ...(['stdio-2025', 'stdio-2026'] as const).flatMap((server) => REQUIRED.map((run) => row('three edges', server, run))),
 ];
 
 /** How a test is named after its row. */

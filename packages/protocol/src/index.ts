@@ -36,8 +36,29 @@ export {
 export { allRequired, ASKING_METHODS, inputRequired, isInputKind, mayAsk, toInputRequest, type InputRequest } from './input-required.ts';
 export { FrameFault, oneLine, readClientBody, readServerLine, splitServerBatch, withId, type Body, type Frame } from './jsonrpc.ts';
 export { elementsOf, membersAt, membersOf, textOf, valueAt, withMembers, withoutMembers, type Members } from './members.ts';
-export { isLoud, isObject, legacyMeta, ownMeta, readMeta, type ClientCapabilities, type LogLevel, type RequestMeta } from './meta.ts';
-export { isModern, MODERN_REVISION, SERVER_INFO_KEY, SUBSCRIPTION_ID_KEY } from './meta-keys.ts';
+export {
+  isLogLevel,
+  isLoud,
+  isObject,
+  legacyMeta,
+  ownMeta,
+  readMeta,
+  type ClientCapabilities,
+  type LogLevel,
+  type RequestMeta,
+} from './meta.ts';
+export {
+  CLIENT_CAPABILITIES_KEY,
+  CLIENT_INFO_KEY,
+  ENVELOPE_KEYS,
+  isModern,
+  LOG_LEVEL_KEY,
+  MODERN_REVISION,
+  PROTOCOL_VERSION_KEY,
+  SERVER_INFO_KEY,
+  SUBSCRIPTION_ID_KEY,
+} from './meta-keys.ts';
+export { outlineOf, type Depth, type Outline } from './outline.ts';
 export { openState, sealState, type RequestState, type StateAudience } from './request-state.ts';
 export { refusedAnswer } from './refused-answer.ts';
 export { completing, discoverResult, UNCACHED } from './results.ts';

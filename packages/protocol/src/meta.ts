@@ -66,7 +66,7 @@ export function missingMeta(frame: Frame): CausewayError {
   });
 }
 
-function isLogLevel(value: unknown): value is LogLevel {
+export function isLogLevel(value: unknown): value is LogLevel {
   return typeof value === 'string' && (LOG_LEVELS as readonly string[]).includes(value);
 }
 

@@ -56,7 +56,7 @@ export interface Serving {
 
 /** What is opened is left to `stack`. */
 export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Serving {
-  const { cluster, id, options, capacity, tenure, machine, reply } = deps;
+  const { cluster, id, options, capacity, tenure, machine, reply, log } = deps;
   const { clock, wheel, random } = machine;
   const now = (): number => clock.monotonic();
   const breaker = createBreaker({ now, random });
@@ -64,7 +64,7 @@ export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Ser
   const ping = (edge: string, to: string): void => cluster.bus.publish(to, encode({ t: 'ping' }), cluster.subjects.edgeLost(id, edge));
   const edges = stack.use(new EdgeWatch(wheel, ping));
   const vigil = stack.use(openVigil(deps));
-  const shared = depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, machine, breaker });
+  const shared = depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, machine, breaker, eras, log });
   const door = new StatelessDoor({ ...shared, ...deps, servers: options.servers, eras, clock, wheel, now });
   capacity.onLost(() => void door.close(new CausewayError('cluster.owner_lost')));
   const sessionDeps: SessionDeps = { ...shared, admit: door.pools.makingRoom((claim, how) => shared.admit(claim, how)) };

@@ -4,9 +4,12 @@
  */
 import { encode, offer, type Cluster, type DownHead } from '@causeway/cluster';
 import type { WorkerId } from '@causeway/protocol';
+import type { Log } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
 import type { Breaker } from './child/breaker.ts';
 import type { EdgeWatch } from './edges.ts';
+import type { Eras } from './era/eras.ts';
+import { startInEra } from './era/start-in-era.ts';
 import type { Machine } from './machine.ts';
 import { totalsOf, type WorkerOptions } from './options.ts';
 import { JournalBudget } from './session/budget.ts';
@@ -34,10 +37,12 @@ export interface SessionDoors {
   readonly machine: Machine;
   /** Of servers that keep failing to start. */
   readonly breaker: Breaker;
+  readonly eras: Eras;
+  readonly log: Log;
 }
 
 export function depsOfSessions(doors: SessionDoors): SessionDeps {
-  const { cluster, id, options, edges, capacity, tenure, vigil, reply, machine, breaker } = doors;
+  const { cluster, id, options, edges, capacity, tenure, vigil, reply, machine, breaker, eras, log } = doors;
   const { bus, subjects } = cluster;
   const { streams, limits } = options;
   const budget = new JournalBudget(streams.workerJournalBytes);
@@ -70,5 +75,6 @@ export function depsOfSessions(doors: SessionDoors): SessionDeps {
       bus.publish(to, bytes ? encode(head, bytes) : encode(head), receipt);
     },
     startChild: machine.start,
+    startInEra: startInEra({ start: machine.start, eras, wheel: machine.wheel, log }),
   };
 }

@@ -60,8 +60,11 @@ export type Breach = 'line_too_long' | 'stdin_stalled' | 'stdin_closed' | 'stdou
 export interface ChildListeners {
   /** Something has come that was not looked at yet; where this pauses the child it is kept for later. */
   reading?(): void;
-  /** One complete line without its line feed; may be called many times in a turn, and still after `pause`. The bytes belong to the listener. */
-  line(bytes: Buffer): void;
+  /**
+   * One complete line without its line feed; may be called many times in a turn, and still after `pause`. The bytes belong
+   * to the listener. `call`: the id of the request that it belongs to, where that is known otherwise than by its own words.
+   */
+  line(bytes: Buffer, call?: number): void;
   /** The child broke the protocol for good; its owner stops it. Lines may still follow. */
   broken(why: Breach): void;
   exit(exit: ChildExit): void;

@@ -70,11 +70,11 @@ function readAnswer(line: Buffer): 'modern' | 'refused' | undefined {
     if (!(error instanceof FrameFault)) throw error;
     return refusedAnswer(line) ? 'refused' : undefined;
   }
-  return isModern(line) ? 'modern' : 'refused';
+  return listsModern(line) ? 'modern' : 'refused';
 }
 
-/** Whether an answer says that the server has the revision. */
-function isModern(answer: Buffer): boolean {
+/** Whether an answer, be it to `server/discover` or to `initialize`, says that the server has the revision. */
+export function listsModern(answer: Buffer): boolean {
   const versions = listed(memberText(answer, 'result')) ?? listed(memberText(answer, 'error'));
   return Array.isArray(versions) && versions.includes(REVISION);
 }

@@ -40,7 +40,7 @@ async function start(one: Beginning, claimed?: () => Promise<void>): Promise<Chi
   await claimed?.();
   abandon.throwIfAborted();
   held.attempt = deps.attempt(server.name);
-  const child = await deps.startChild({ token, epoch }, server, listeners, abandon);
+  const child = await deps.startInEra({ token, epoch }, server, listeners, abandon);
   if (abandon.aborted) {
     await child.stop({ gentle: false });
     abandon.throwIfAborted();

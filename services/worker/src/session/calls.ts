@@ -102,6 +102,11 @@ export class Calls {
     await new Promise<void>((resolve) => this.#emptied.add(resolve));
   }
 
+  /** The running call of this number. */
+  of(internal: number | undefined): Call | undefined {
+    return internal === undefined ? undefined : this.#byInternal.get(internal);
+  }
+
   /** The call that a progress notification belongs to. */
   byProgress(frame: Frame): Call | undefined {
     const call = frame.progressToken && this.#find(slice(frame.bytes, frame.progressToken));

@@ -47,6 +47,8 @@ export interface SessionDeps {
   readonly charge: StreamPorts['charge'];
   /** Starts a child in its turn. Rejects with CausewayError `server.start_failed`, `limit.worker`. */
   startChild(session: OwnedSession, server: ServerConfig, listeners: ChildListeners, signal: AbortSignal): Promise<Child>;
+  /** The same, for one that shakes hands, whichever era its server is of. */
+  startInEra(session: OwnedSession, server: ServerConfig, listeners: ChildListeners, signal: AbortSignal): Promise<Child>;
 }
 
 /** What a session holds while it lives; filled in as it begins, given back at its end. */

@@ -23,19 +23,22 @@ import { answerCall, endCall, failCall } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
 import type { FrameFacts } from './stream-ports.ts';
 
-/** One line of the child's stdout. Whatever one child prints, it must not end the sessions of the others. */
-export function receive(session: SessionParts, line: Buffer): void {
+/**
+ * One line of the child's stdout; `about`: the call that it belongs to, where it does not say so itself. Whatever one
+ * child prints, it must not end the sessions of the others.
+ */
+export function receive(session: SessionParts, line: Buffer, about?: number): void {
   try {
-    take(session, line);
+    take(session, line, about);
   } catch (error) {
     session.log.error({ err: error }, 'line of the server not handled');
     session.close('child_broken', new CausewayError('server.broken'));
   }
 }
 
-function take(session: SessionParts, line: Buffer): void {
+function take(session: SessionParts, line: Buffer, about: number | undefined): void {
   const frame = frameOf(line);
-  if (frame) return pass(session, frame);
+  if (frame) return pass(session, frame, about);
   const batch = session.revision() === '2025-03-26' ? splitServerBatch(line) : undefined;
   if (!batch) return refuse(session, line);
   for (const element of batch) {
@@ -57,14 +60,14 @@ function refuse(session: SessionParts, line: Buffer): void {
   else failCall(session, call, error);
 }
 
-function pass(session: SessionParts, frame: Frame): void {
+function pass(session: SessionParts, frame: Frame, about?: number): void {
   switch (frame.kind) {
     case 'response':
       return response(session, frame);
     case 'request':
-      return question(session, frame);
+      return question(session, frame, about);
     case 'notification':
-      return notification(session, frame);
+      return notification(session, frame, about);
   }
 }
 
@@ -96,11 +99,11 @@ function settle(session: SessionParts, call: Call, bytes: Buffer, opened = false
   answerCall(session, call, bytes, opened);
 }
 
-function question(session: SessionParts, frame: Frame): void {
+function question(session: SessionParts, frame: Frame, about: number | undefined): void {
   if (!fits(session, frame.bytes)) return unanswered(session, frame.id && slice(frame.bytes, frame.id), 'The question is too large.');
   const { bytes, givenUp } = session.callbacks.ask(frame);
   if (givenUp) unanswered(session, givenUp, 'The client did not answer, and too many questions are open.');
-  send(session, bytes);
+  send(session, bytes, { about });
 }
 
 /** Tells the child that its question will not be answered. */
@@ -109,7 +112,7 @@ function unanswered(session: SessionParts, id: Uint8Array | undefined, message: 
   session.child()?.write(Buffer.from(`{"jsonrpc":"2.0","id":${raw},"error":${JSON.stringify({ code: -32000, message })}}`));
 }
 
-function notification(session: SessionParts, frame: Frame): void {
+function notification(session: SessionParts, frame: Frame, about: number | undefined): void {
   if (frame.method === 'notifications/progress') {
     const call = session.calls.byProgress(frame);
     if (!call?.progressToken || !frame.progressToken) {
@@ -122,15 +125,17 @@ function notification(session: SessionParts, frame: Frame): void {
   }
   if (frame.method === 'notifications/cancelled') {
     const bytes = session.callbacks.withdraw(frame);
-    if (bytes) send(session, bytes);
+    if (bytes) send(session, bytes, { about });
     return;
   }
-  send(session, frame.bytes, frame.method === 'notifications/message' ? { dispensable: 'log' } : {});
+  send(session, frame.bytes, { about, ...(frame.method === 'notifications/message' ? { dispensable: 'log' } : {}) });
 }
 
-function send(session: SessionParts, bytes: Buffer, facts: FrameFacts = {}): void {
+function send(session: SessionParts, bytes: Buffer, { about, ...facts }: FrameFacts & { readonly about: number | undefined }): void {
   if (!fits(session, bytes)) return;
-  const stream = session.starting() ? session.streams.standalone : session.streams.home();
+  const { calls, streams } = session;
+  const call = calls.of(about);
+  const stream = session.starting() ? streams.standalone : call ? streams.present(call.stream) : streams.home();
   stream.append(oneLine(bytes), false, { ...facts, loose: true });
 }
 

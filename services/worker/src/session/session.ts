@@ -103,7 +103,7 @@ export class Session {
   async #begin(reply: string | undefined, begin: (one: Beginning) => Promise<void>): Promise<boolean> {
     const listeners: ChildListeners = {
       reading: this.#deps.awake,
-      line: (line) => this.#line(line),
+      line: (line, call) => this.#line(line, call),
       broken: (why) => this.close('child_broken', new CausewayError('server.broken', { facts: { why } })),
       exit: (exit) => this.#childExit(exit),
     };
@@ -233,11 +233,11 @@ export class Session {
     return true;
   }
 
-  #line(line: Buffer): void {
+  #line(line: Buffer, call: number | undefined): void {
     if (this.closing) return;
     // Over HTTP+SSE nothing tells a good start but that the child speaks.
     if (this.#opening.transport === 'sse') this.#held.attempt?.succeeded();
-    receive(this.#parts, line);
+    receive(this.#parts, line, call);
     this.readers.balance();
   }
 
