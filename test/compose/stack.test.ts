@@ -5,6 +5,8 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
+import { textOf } from '../harness/speak.ts';
+import { call, told } from '../harness/stateless.ts';
 import { until } from '../harness/within.ts';
 import { assertSame, hear } from '../parity/play.ts';
 import { openPlay } from '../parity/scripts.ts';
@@ -188,6 +190,13 @@ describe('the compose stack', { skip }, () => {
         return list.some((line) => /npm|npx|_npx|mcp-server/.test(line)) ? undefined : list;
       });
       assert.ok(processes.length >= 2 && processes.length <= 3, processes.join('\n'));
+    }
+  });
+
+  it('requests of 2026-07-28, which have no session, are served through every edge', async () => {
+    for (let nth = 0; nth < 6; nth += 1) {
+      const message = `number ${nth}`;
+      assert.equal(textOf(await told(stack.url('everything'), call(nth, 'echo', { message }))), `Echo: ${message}`);
     }
   });
 });
