@@ -2,10 +2,13 @@
 import assert from 'node:assert/strict';
 import type { World } from '@causeway/cluster/simulation';
 import { tokenOf } from '@causeway/protocol';
-import type { SimulatedEdge } from './edge.ts';
+import type { Asking, SimulatedEdge } from './edge.ts';
 import type { Call, Judge, Known, Outcome } from './judge.ts';
 import { DEADLINE } from './options.ts';
 import type { Message, Received, Response } from './response.ts';
+
+/** The one revision in which several messages may come as one. */
+export const BATCHES = '2025-03-26';
 
 export class Clients {
   readonly #world: World;
@@ -52,20 +55,35 @@ export class Clients {
   }
 
   call(edge: SimulatedEdge, session: Known): Promise<Outcome> {
+    const call = this.#begin(edge, session);
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    const ended = (received: Received | undefined): void => {
+      const outcome = outcomeOf(received, call.nonce);
+      this.#judge.told(call, outcome);
+      resolve(outcome);
+    };
+    edge.ask(posted(session, bodyOf(call)), ended, this.#hear(session));
+    return promise;
+  }
+
+  /** Several calls in one message, where its revision has that. */
+  batch(edge: SimulatedEdge, session: Known): void {
+    if (session.revision !== BATCHES) return void this.call(edge, session);
+    const calls = [this.#begin(edge, session), this.#begin(edge, session)];
+    const ended = (received: Received | undefined): void => {
+      for (const call of calls) this.#judge.told(call, outcomeOf(received && part(received, call.nonce), call.nonce));
+    };
+    edge.ask(posted(session, calls.map(bodyOf)), ended, this.#hear(session));
+  }
+
+  #begin(edge: SimulatedEdge, session: Known): Call {
     const nonce = `n${(this.#calls += 1)}`;
     const sent = this.#world.time.now();
     const still = edge.still;
     const due = (): number => sent + DEADLINE + edge.still - still;
     const call: Call = { nonce, session, sent, due, outcome: undefined };
     this.#judge.called(call);
-    const body = { jsonrpc: '2.0', id: nonce, method: 'tools/call', params: { name: 't', arguments: { nonce } } };
-    const { promise, resolve } = Promise.withResolvers<Outcome>();
-    edge.ask({ method: 'POST', server: session.server, headers: headersOf(session), body }, (received) => {
-      const outcome = outcomeOf(received, nonce);
-      this.#judge.told(call, outcome);
-      resolve(outcome);
-    });
-    return promise;
+    return call;
   }
 
   /** Listens until the returned response is left, or the edge ends it. */
@@ -73,11 +91,18 @@ export class Clients {
     const response = edge.ask(
       { method: 'GET', server: session.server, headers: headersOf(session) },
       () => void this.streams.delete(response),
+      this.#hear(session),
     );
     response.once('close', () => this.streams.delete(response));
     this.streams.add(response);
     return response;
   }
+
+  #hear =
+    ({ token }: Known) =>
+    ({ method, params }: Message): void => {
+      if (method === 'notifications/message' && params?.data !== undefined) this.#judge.noticed(params.data, token);
+    };
 
   /** Resolves with the status and what is wrong, or without when the edge is gone. */
   delete(edge: SimulatedEdge, session: Known): Promise<string> {
@@ -91,6 +116,24 @@ export class Clients {
     });
     return promise;
   }
+}
+
+const bodyOf = ({ nonce }: Call): object => ({
+  jsonrpc: '2.0',
+  id: nonce,
+  method: 'tools/call',
+  params: { name: 't', arguments: { nonce } },
+});
+
+const posted = (session: Known, body: object): Asking => ({ method: 'POST', server: session.server, headers: headersOf(session), body });
+
+/** What concerns one call of a batch; a batch that was refused as a whole has one error for all. */
+function part({ status, headers, messages }: Received, nonce: string): Received {
+  const whole = messages
+    .flat()
+    .filter(({ id }) => id === null)
+    .map((message) => ({ ...message, id: nonce }));
+  return { status, headers, messages: whole.length > 0 ? whole : messages.flat().filter(({ id }) => id === nonce) };
 }
 
 const headersOf = ({ id, revision }: Known): Readonly<Record<string, string>> => ({

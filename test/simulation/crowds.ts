@@ -24,7 +24,9 @@ function awayAndBack(stage: Stage, { member }: SimulatedWorker): void {
   if (one === undefined || other === undefined) return;
   for (const session of stage.sessions) {
     time.after(time.between(100, ms), () => void stage.clients.call(one, session));
-    for (let nth = 0; nth < 3; nth += 1) time.after(ms + time.between(0, 700), () => void stage.clients.call(other, session));
+    // Some of it arrives, and some is lost.
+    for (let nth = 0; nth < 3; nth += 1) time.after(time.between(0, 50), () => stage.clients.batch(other, session));
+    for (let nth = 0; nth < 3; nth += 1) time.after(ms + time.between(0, 700), () => stage.clients.batch(other, session));
   }
 }
 

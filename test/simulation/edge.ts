@@ -9,7 +9,7 @@ import type { EdgeOptions } from '@causeway/edge';
 import { ANONYMOUS, CausewayError, type EdgeId } from '@causeway/protocol';
 import type { Log, Wheel } from '@causeway/runtime';
 import { clockOf, openWheel } from './machine.ts';
-import { requestWith, Response, type Received } from './response.ts';
+import { requestWith, Response, type Message, type Received } from './response.ts';
 
 /** What a client asks. */
 export interface Asking {
@@ -71,12 +71,19 @@ export class SimulatedEdge {
     this.member.go();
   }
 
-  /** `ended` is called once, without an answer when the edge is gone. The returned response can be left. */
-  ask({ method, server, headers, body }: Asking, ended: (received: Received | undefined) => void): Response {
+  /**
+   * `ended` is called once, without an answer when the edge is gone, `heard` with each message of a stream. The returned
+   * response can be left.
+   */
+  ask(
+    { method, server, headers, body }: Asking,
+    ended: (received: Received | undefined) => void,
+    heard: (message: Message) => void = () => undefined,
+  ): Response {
     const response = new Response((received) => {
       this.#open.delete(response);
       ended(received);
-    });
+    }, heard);
     const reset = (): void => ended(undefined);
     const edge = this.#edge;
     if (edge === undefined || this.member.crashed) {

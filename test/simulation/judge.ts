@@ -71,6 +71,7 @@ export class Judge {
   readonly #calls = new Map<string, Call>();
   readonly #open = new Set<Call>();
   readonly #refused = new Set<string>();
+  readonly #noticed = new Set<string>();
   readonly #epochs = new Map<SessionToken, number>();
   readonly #recorded = new Map<SessionToken, number>();
   readonly #children = new Map<SessionToken, Set<SimulatedChild>>();
@@ -171,6 +172,13 @@ export class Judge {
   /** Anything was written to a child. */
   touched({ token, worker }: SimulatedChild, what: string): void {
     this.#assert(worker.member.fence > this.now, `${what} was written without a lease`, token);
+  }
+
+  /** A client was told something that is tied to no call; the warning of a takeover has no such name. */
+  noticed(what: string, token: SessionToken): void {
+    if (!this.#calls.has(what)) return;
+    this.#assert(!this.#noticed.has(what), `the notification of ${what} came twice`, token);
+    this.#noticed.add(what);
   }
 
   called(call: Call): void {

@@ -16,6 +16,7 @@ export interface Received {
 export interface Message {
   readonly id?: string | number | null;
   readonly method?: string;
+  readonly params?: { readonly data?: string };
   readonly result?: { readonly nonce?: string; readonly epoch?: number };
   readonly error?: { readonly data?: { readonly reason: string; readonly executed: 'no' | 'unknown'; readonly retryable: boolean } };
 }
@@ -27,14 +28,16 @@ export class Response extends EventEmitter {
   readonly writableNeedDrain = false;
   readonly req = { complete: true };
   readonly #ended: (received: Received) => void;
+  readonly #heard: (message: Message) => void;
   #status = 0;
   #headers: Received['headers'] = {};
   #body = '';
 
-  /** `ended` is called once, with everything. */
-  constructor(ended: (received: Received) => void) {
+  /** `ended` is called once, with everything; `heard` with each message of a stream. */
+  constructor(ended: (received: Received) => void, heard: (message: Message) => void) {
     super();
     this.#ended = ended;
+    this.#heard = heard;
   }
 
   /** As the handlers take it. */
@@ -60,7 +63,10 @@ export class Response extends EventEmitter {
 
   write(bytes: Buffer): boolean {
     assert.ok(!this.writableEnded, 'nothing follows the end of an answer');
-    this.#body += bytes.toString();
+    const text = bytes.toString();
+    this.#body += text;
+    if (this.#headers['content-type'] === 'text/event-stream' && !this.destroyed)
+      for (const message of messagesIn(text)) this.#heard(message);
     return true;
   }
 
@@ -81,9 +87,13 @@ export class Response extends EventEmitter {
 
   #messages(): readonly Message[] {
     if (this.#headers['content-type'] !== 'text/event-stream') return this.#body === '' ? [] : [JSON.parse(this.#body) as Message];
-    const data = this.#body.split('\n').filter((line) => line.startsWith('data: {'));
-    return data.map((line) => JSON.parse(line.slice(6)) as Message);
+    return messagesIn(this.#body);
   }
+}
+
+function messagesIn(text: string): readonly Message[] {
+  const data = text.split('\n').filter((line) => line.startsWith('data: {'));
+  return data.map((line) => JSON.parse(line.slice(6)) as Message);
 }
 
 export const requestWith = (headers: Readonly<Record<string, string>>): IncomingMessage => ({ headers }) as unknown as IncomingMessage;

@@ -3,7 +3,7 @@
  */
 import { TIMES, World } from '@causeway/cluster/simulation';
 import { Chronicle } from './chronicle.ts';
-import { Clients } from './clients.ts';
+import { BATCHES, Clients } from './clients.ts';
 import { SimulatedEdge } from './edge.ts';
 import { Judge, type Known } from './judge.ts';
 import { edgeOptions, workerOptions, type Variation } from './options.ts';
@@ -54,8 +54,10 @@ export class Stage {
     const session = sessions.length === 0 || time.random() < 0.1 ? undefined : time.pick(sessions);
     if (session === undefined) return this.#open();
     const kind = time.random();
-    if (kind < 0.45) {
+    if (kind < 0.35) {
       void this.clients.call(this.edge(), session);
+    } else if (kind < 0.45) {
+      this.clients.batch(this.edge(), session);
     } else if (kind < 0.7) {
       // Several edges find out about the same owner at once.
       for (let nth = 0; nth < 4; nth += 1) void this.clients.call(this.edge(), session);
@@ -92,7 +94,7 @@ export class Stage {
 
   #open(): void {
     const { time } = this.world;
-    void this.clients.open(this.edge(), time.random() < 0.85 ? 'again' : 'once', time.pick(['2025-06-18', '2025-11-25']));
+    void this.clients.open(this.edge(), time.random() < 0.85 ? 'again' : 'once', time.pick([BATCHES, '2025-06-18', '2025-11-25']));
   }
 
   edge(): SimulatedEdge {
