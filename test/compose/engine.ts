@@ -5,7 +5,6 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { getContainerRuntimeClient } from 'testcontainers';
 
 /** Milliseconds for one question to the engine. */
 const WAIT = 120_000;
@@ -13,17 +12,23 @@ const run = promisify(execFile);
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Why the tests of the stack cannot run here; `undefined` when they can. */
-export async function obstacle(): Promise<string | undefined> {
+/** Why no stack can be brought up; `undefined` when one can. */
+export async function reason(env: Readonly<Record<string, string>> = {}): Promise<string | undefined> {
   try {
-    await getContainerRuntimeClient();
-    await docker(['compose', 'version']);
+    await docker(['version', '--format', '{{.Server.Version}}'], env);
+    await docker(['compose', 'version'], env);
     return undefined;
   } catch (error) {
-    const why = `no container engine with compose answers (${(error as Error).message.trim().split('\n').at(-1)})`;
-    process.stderr.write(`\n!!! NOT TESTED: the compose stack. ${why}\n!!! Start Docker, then: npm run test:compose\n\n`);
-    return why;
+    return `no container engine with compose answers (${(error as Error).message.trim().split('\n').at(-1)})`;
   }
+}
+
+/** Why the tests of the stack cannot run here, said aloud; `undefined` when they can. */
+export async function obstacle(): Promise<string | undefined> {
+  const why = await reason();
+  if (why !== undefined)
+    process.stderr.write(`\n!!! NOT TESTED: the compose stack. ${why}\n!!! Start Docker, then: npm run test:compose\n\n`);
+  return why;
 }
 
 export interface Ended {
