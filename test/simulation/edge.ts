@@ -4,7 +4,18 @@
  */
 import { BusError } from '@causeway/cluster';
 import type { Member, World } from '@causeway/cluster/simulation';
-import { asRefusal, get, openContext, post, refuse, remove, type EdgeContext, type Visit } from '@causeway/edge/simulation';
+import {
+  asRefusal,
+  get,
+  message,
+  openContext,
+  openSse,
+  post,
+  refuse,
+  remove,
+  type EdgeContext,
+  type Visit,
+} from '@causeway/edge/simulation';
 import type { EdgeOptions } from '@causeway/edge';
 import { ANONYMOUS, CausewayError, type EdgeId } from '@causeway/protocol';
 import type { Log, Wheel } from '@causeway/runtime';
@@ -17,6 +28,9 @@ export interface Asking {
   readonly server: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: object;
+  /** 2024-11-05: the stream, or a message to the session of this id. */
+  readonly sse?: true;
+  readonly to?: string;
 }
 
 export class SimulatedEdge {
@@ -76,7 +90,7 @@ export class SimulatedEdge {
    * response can be left.
    */
   ask(
-    { method, server, headers, body }: Asking,
+    { method, server, headers, body, sse, to }: Asking,
     ended: (received: Received | undefined) => void,
     heard: (message: Message) => void = () => undefined,
   ): Response {
@@ -93,11 +107,13 @@ export class SimulatedEdge {
     this.#open.set(response, reset);
     response.once('close', () => this.#open.delete(response));
     const visit: Visit = { server, base: `/servers/${server}`, identity: ANONYMOUS };
-    const [req, res] = [requestWith(headers), response.forEdge];
+    const [req, res] = [requestWith(headers, `/message?sessionId=${to}`), response.forEdge];
     this.member.act(() => {
       if (response.destroyed) return;
       try {
-        if (method === 'POST') void post(edge, visit, req, res, Buffer.from(JSON.stringify(body)));
+        if (sse && method === 'GET') openSse(edge, visit, res);
+        else if (sse) void message(edge, visit, req, res, Buffer.from(JSON.stringify(body)));
+        else if (method === 'POST') void post(edge, visit, req, res, Buffer.from(JSON.stringify(body)));
         else if (method === 'GET') get(edge, visit, req, res);
         else void remove(edge, visit, req, res).catch((error: unknown) => refuse(res, asRefusal(error).error, { log: edge.log }));
       } catch (error) {

@@ -65,6 +65,8 @@ export class Response extends EventEmitter {
     assert.ok(!this.writableEnded, 'nothing follows the end of an answer');
     const text = bytes.toString();
     this.#body += text;
+    const named = /^event: endpoint\ndata: .*[?]sessionId=(.+)$/m.exec(text)?.[1];
+    if (named !== undefined) this.emit('endpoint', named);
     if (this.#headers['content-type'] === 'text/event-stream' && !this.destroyed)
       for (const message of messagesIn(text)) this.#heard(message);
     return true;
@@ -86,6 +88,7 @@ export class Response extends EventEmitter {
   }
 
   #messages(): readonly Message[] {
+    if (this.#headers['content-type'] === 'text/plain') return [];
     if (this.#headers['content-type'] !== 'text/event-stream') return this.#body === '' ? [] : [JSON.parse(this.#body) as Message];
     return messagesIn(this.#body);
   }
@@ -96,4 +99,5 @@ function messagesIn(text: string): readonly Message[] {
   return data.map((line) => JSON.parse(line.slice(6)) as Message);
 }
 
-export const requestWith = (headers: Readonly<Record<string, string>>): IncomingMessage => ({ headers }) as unknown as IncomingMessage;
+export const requestWith = (headers: Readonly<Record<string, string>>, url: string): IncomingMessage =>
+  ({ headers, url }) as unknown as IncomingMessage;

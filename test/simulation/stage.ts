@@ -7,13 +7,18 @@ import { BATCHES, Clients } from './clients.ts';
 import { SimulatedEdge } from './edge.ts';
 import { Judge, type Known } from './judge.ts';
 import { edgeOptions, workerOptions, type Variation } from './options.ts';
+import { SseClients } from './sse-clients.ts';
 import { SimulatedWorker } from './worker.ts';
+
+/** Milliseconds until nothing is left of a session whose stream its client has left. */
+const LEFT = 15_000;
 
 export class Stage {
   readonly world: World;
   readonly judge: Judge;
   readonly chronicle: Chronicle;
   readonly clients: Clients;
+  readonly sse: SseClients;
   readonly workers: SimulatedWorker[] = [];
   readonly edges: SimulatedEdge[] = [];
   readonly #variation: Variation;
@@ -25,7 +30,9 @@ export class Stage {
     const { time } = this.world;
     this.judge = new Judge(this.world);
     this.chronicle = new Chronicle(() => time.now());
-    this.clients = new Clients(this.world, this.judge, ({ name, token }) => this.chronicle.names.set(token.slice(0, 8), name));
+    const opened = ({ name, token }: Known): void => void this.chronicle.names.set(token.slice(0, 8), name);
+    this.clients = new Clients(this.world, this.judge, opened);
+    this.sse = new SseClients(this.world, this.judge, opened);
     this.#variation = { grace: time.pick([0, 30_000]), total: time.pick([undefined, 10]) };
   }
 
@@ -52,6 +59,8 @@ export class Stage {
     const { time } = this.world;
     const { sessions } = this;
     const session = sessions.length === 0 || time.random() < 0.1 ? undefined : time.pick(sessions);
+    const { lines } = this.sse;
+    if (lines.length > 0 && time.random() < 0.2) return this.sse.call(this.edge(), time.pick(lines));
     if (session === undefined) return this.#open();
     const kind = time.random();
     if (kind < 0.35) {
@@ -86,6 +95,8 @@ export class Stage {
     }
     await this.run(TIMES.ttl + 30_000);
     for (const stream of this.clients.streams) stream.leave();
+    for (const { response } of this.sse.lines) response.leave();
+    await this.run(LEFT);
   }
 
   get running(): readonly SimulatedWorker[] {
@@ -94,6 +105,7 @@ export class Stage {
 
   #open(): void {
     const { time } = this.world;
+    if (time.random() < 0.25) return this.sse.open(this.edge(), 'again');
     void this.clients.open(this.edge(), time.random() < 0.85 ? 'again' : 'once', time.pick([BATCHES, '2025-06-18', '2025-11-25']));
   }
 

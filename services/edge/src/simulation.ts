@@ -4,6 +4,7 @@
  */
 export type { EdgeContext } from './context.ts';
 export { asRefusal, refuse } from './http/refusal.ts';
+export { message, openSse } from './http/legacy-sse.ts';
 export { get, post, remove } from './http/streamable.ts';
 export type { Visit } from './http/visit.ts';
 export { openContext } from './open-context.ts';

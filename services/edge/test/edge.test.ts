@@ -278,3 +278,29 @@ test('a stream that lost frames on the way asks for them, and passes on each onc
   );
   assert.equal(((await asked.promise) as { after: number }).after, 1);
 });
+
+test('a 2024-11-05 stream ends when a message has made its session a next owner, which knows nothing of the calls before', async (t) => {
+  const { cluster, worker, edge } = await setting(t);
+  const stream = await fetch(`${edge.url}/servers/echo/sse`);
+  const reader = stream.body!.pipeThrough(new TextDecoderStream()).getReader();
+  const { value: first = '' } = await reader.read();
+  const id = /sessionId=(\S+)/.exec(first)![1]!;
+  const message = `${edge.url}/servers/echo/message?sessionId=${id}`;
+  const post = (body: object): Promise<Response> => fetch(message, { method: 'POST', headers: JSON_HEADERS, body: JSON.stringify(body) });
+  assert.equal((await post({ jsonrpc: '2.0', id: 1, method: 'slow' })).status, 202);
+  await recorded(cluster, worker, { 'mcp-session-id': id });
+  const taker = await scriptedWorker(cluster, (self, { head, reply }) => {
+    if (head.t === 'restore' || head.t === 'forget') self.say(reply, { t: 'ok', place: { owner: self.id, epoch: 2 } });
+    else if (head.t === 'attach') self.say(reply, { t: 'ok' });
+    else obliging(self, { head, body: '', reply });
+  });
+  t.after(() => taker[Symbol.asyncDispose]());
+  worker.deafen();
+  assert.equal((await post({ jsonrpc: '2.0', method: 'notifications/x' })).status, 202);
+  for (let read = await reader.read(); !read.done; read = await reader.read());
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.ok(
+    taker.heard.some(({ head }) => head.t === 'close'),
+    'the session ends with its stream',
+  );
+});

@@ -136,7 +136,7 @@ class LegacyStream implements OpenListener, OpenStream {
         refused: () => this.#end(),
         ended: () => this.#end(),
       },
-      { missing, heard: { stream: exchange.name, seq: exchange.heard }, endsWithOwner: true },
+      { missing, at: FIRST(session), heard: { stream: exchange.name, seq: exchange.heard }, endsWithOwner: true },
     );
   }
 

@@ -35,6 +35,8 @@ export interface ListenOptions {
   readonly from?: EventId | undefined;
   /** The stream was begun already, at an owner that is missing. */
   readonly missing?: Missing;
+  /** There; default where the session is known to be. */
+  readonly at?: Place;
   /** How far the client was given it. */
   readonly heard?: EventId;
   /**
@@ -66,14 +68,19 @@ export class Listening {
   /** Since when the session has no owner. */
   #missingSince: number | undefined;
 
-  constructor(edge: EdgeContext, session: KnownSession, ports: ListenPorts, { from, missing, heard, endsWithOwner }: ListenOptions = {}) {
+  constructor(
+    edge: EdgeContext,
+    session: KnownSession,
+    ports: ListenPorts,
+    { from, missing, at, heard, endsWithOwner }: ListenOptions = {},
+  ) {
     this.#edge = edge;
     this.#endsWithOwner = endsWithOwner === true;
     this.#session = session;
     this.#ports = ports;
     this.#begun = missing !== undefined;
     this.#heard = heard;
-    const place = edge.places.of(session);
+    const place = at ?? edge.places.of(session);
     if (missing === undefined) this.#attach(place, from);
     else this.#relocate(place, missing, from);
   }
@@ -139,6 +146,8 @@ export class Listening {
       case 'ok':
         return this.#begin(isRevision(head.revision) ? head.revision : undefined, from);
       case 'no':
+        // Whoever was not there when an owner let it go has not heard how its calls ended.
+        if (head.reason === 'cluster.moved' && this.#endsWithOwner) return this.#giveUp();
         if (head.reason === 'cluster.moved') return this.#relocate(place, 'absent', from);
         // The stream that the client had was a former owner's: what it missed is gone with that one.
         if (head.reason === 'request.event_id' && from && (place.epoch > 1 || this.#begun) && isListening(from.stream))
@@ -183,7 +192,7 @@ export class Listening {
     this.#find(place, missing).then(
       (found) => {
         if (this.#over) return;
-        if (found) this.#resume(found, place, from);
+        if (found) this.#resume(found, place, missing, from);
         else this.#end();
       },
       (error: unknown) => {
@@ -193,15 +202,17 @@ export class Listening {
         if (!this.#begun || !ERRORS[refusal.reason].retryable || waited > PATIENCE) return this.#refuse(refusal);
         this.#cancel = wheel.after(1_000 * (refusal.retryAfter ?? 1) * (0.5 + random()), () =>
           // It may only have seemed to be gone: whoever asks it finds out.
-          this.#resume(this.#edge.places.of(this.#session), place, from),
+          this.#resume(this.#edge.places.of(this.#session), place, missing, from),
         );
       },
     );
   }
 
   /** The same owner still has what was on its way when it seemed to be gone. */
-  #resume(found: Place, before: Place, from: EventId | undefined): void {
+  #resume(found: Place, before: Place, missing: Missing, from: EventId | undefined): void {
     const same = found.epoch === before.epoch;
+    // A message of its client has made a next owner, which knows nothing of the calls before.
+    if (!same && this.#endsWithOwner && missing === 'unreached') return this.#giveUp();
     this.#attach(found, this.#begun ? (same ? this.#heard : undefined) : from);
   }
 

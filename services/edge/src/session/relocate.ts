@@ -152,8 +152,10 @@ export class Relocation {
       servers.deadline(server, 'start'),
     );
     opens.add(worker, head.session);
+    const send = (): void => exchange.send(worker, cluster.subjects.open(worker), head);
+    exchange.repeat(send);
     try {
-      exchange.send(worker, cluster.subjects.open(worker), head);
+      send();
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
       reject(new CausewayError('cluster.unavailable', { retryAfter: 2 }));
