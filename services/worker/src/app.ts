@@ -15,7 +15,7 @@ import { graceOf, totalsOf, type WorkerOptions } from './options.ts';
 import { probe } from './probe.ts';
 import { openServing, PROBE } from './serving.ts';
 import { replyBy } from './session-ports.ts';
-import type { StatelessDoor } from './stateless/door.ts';
+import type { StatelessDoor } from './stateless-door.ts';
 import { Takeover } from './takeover.ts';
 import { openTenure, type Tenure } from './tenure.ts';
 

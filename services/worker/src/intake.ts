@@ -25,7 +25,7 @@ import type { Log } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
 import type { EdgeWatch } from './edges.ts';
 import type { Session } from './session/session.ts';
-import type { StatelessDoor } from './stateless/door.ts';
+import type { StatelessDoor } from './stateless-door.ts';
 import type { Takeover } from './takeover.ts';
 
 export interface IntakeDeps {

@@ -14,7 +14,7 @@ import type { WorkerOptions } from './options.ts';
 import type { SessionDeps } from './session/deps.ts';
 import { Session } from './session/session.ts';
 import { depsOfSessions } from './session-ports.ts';
-import { StatelessDoor } from './stateless/door.ts';
+import { StatelessDoor } from './stateless-door.ts';
 import type { Tenure } from './tenure.ts';
 import { Vigil } from './vigil.ts';
 

@@ -4,7 +4,6 @@
 import type { WorkerId } from '@causeway/protocol';
 import type { Clock, Wheel } from '@causeway/runtime';
 import type { ParkedCalls } from '../stateless/parked-calls.ts';
-import type { LegacyCall } from './modern-over-legacy.ts';
 
 export interface EraDeps {
   readonly worker: WorkerId;
@@ -12,5 +11,5 @@ export interface EraDeps {
   readonly wheel: Wheel;
   /** Of the whole cluster: seals the state between two rounds. */
   readonly key: Uint8Array;
-  readonly parked: ParkedCalls<LegacyCall>;
+  readonly parked: ParkedCalls;
 }

@@ -100,12 +100,6 @@ export class LegacyCall implements ParkedCall {
     this.#giveUp('the client did not come back');
   }
 
-  /** This worker shuts down: the client will find nobody. */
-  abandon(error: CausewayError): void {
-    this.#request.response.fail(error);
-    this.#giveUp('shutting down');
-  }
-
   #answered(frame: Frame): void {
     this.#cancelAsking?.();
     // It answered although it was asking: what it asked is void.

@@ -9,7 +9,7 @@ import type { Child, ChildListeners } from '../child/child.ts';
 import type { StartChild } from '../starts.ts';
 import type { Eras } from './eras.ts';
 import { LegacyOverModern } from './legacy-over-modern.ts';
-import { TriedChild } from './tried-child.ts';
+import { TriedChild, type Via } from './tried-child.ts';
 
 export interface StartInEraDeps {
   readonly start: StartChild;
@@ -17,9 +17,6 @@ export interface StartInEraDeps {
   readonly wheel: Wheel;
   readonly log: Log;
 }
-
-/** The words that a server is spoken to in, behind the handshake that the session shakes. */
-export type Via = 'legacy' | 'modern';
 
 export function startInEra({ start, eras, wheel, log }: StartInEraDeps): StartChild {
   return async (session, server, listeners, signal) => {

@@ -13,7 +13,9 @@ import type { Log } from '@causeway/runtime';
 import type { Child, ChildExit, ChildListeners } from '../child/child.ts';
 import type { Eras } from './eras.ts';
 import { listsModern } from './probe.ts';
-import type { Via } from './start-in-era.ts';
+
+/** The words that a server is spoken to in, behind the handshake that the session shakes. */
+export type Via = 'legacy' | 'modern';
 
 export interface TriedDeps {
   readonly server: ServerConfig;

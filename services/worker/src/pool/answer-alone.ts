@@ -3,21 +3,25 @@
  * roots, and a definite no to everything else.
  */
 import { slice, type Frame } from '@causeway/protocol';
-import type { PooledProcess } from './pooled-process.ts';
+
+/** A server that can be told something. */
+export interface Told {
+  tell(bytes: Uint8Array): void;
+}
 
 export const UNSUPPORTED = { code: -32601, message: 'The client does not answer this.' };
 
 /** The server's id of its question, raw JSON. */
 export const rawId = ({ bytes, id }: Frame): string => (id ? Buffer.from(slice(bytes, id)).toString() : 'null');
 
-export function answerAlone(process: PooledProcess, frame: Frame): void {
+export function answerAlone(server: Told, frame: Frame): void {
   const id = rawId(frame);
-  if (frame.method === 'ping') answer(process, id, '"result":{}');
-  else if (frame.method === 'roots/list') answer(process, id, '"result":{"roots":[]}');
-  else answer(process, id, `"error":${JSON.stringify(UNSUPPORTED)}`);
+  if (frame.method === 'ping') answer(server, id, '"result":{}');
+  else if (frame.method === 'roots/list') answer(server, id, '"result":{"roots":[]}');
+  else answer(server, id, `"error":${JSON.stringify(UNSUPPORTED)}`);
 }
 
 /** `outcome`: the member `result` or `error`, raw JSON text. */
-export function answer(process: PooledProcess, id: string, outcome: string): void {
-  process.tell(Buffer.from(`{"jsonrpc":"2.0","id":${id},${outcome}}`));
+export function answer(server: Told, id: string, outcome: string): void {
+  server.tell(Buffer.from(`{"jsonrpc":"2.0","id":${id},${outcome}}`));
 }

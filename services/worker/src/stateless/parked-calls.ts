@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Identity } from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
+import type { StatelessRequest } from './request.ts';
 
 /** Calls that wait at one worker, and of one identity. */
 const MOST = 1_024;
@@ -14,13 +15,15 @@ const MOST_OF_ONE = 256;
 
 export interface ParkedCall {
   readonly identity: Identity;
+  /** Its client has come back with this request. */
+  resume(request: StatelessRequest): void;
   /** Its client did not come back in time. */
   expire(): void;
 }
 
-export class ParkedCalls<C extends ParkedCall> {
+export class ParkedCalls {
   readonly #wheel: Wheel;
-  readonly #calls = new Map<string, { readonly call: C; readonly cancel: () => void }>();
+  readonly #calls = new Map<string, { readonly call: ParkedCall; readonly cancel: () => void }>();
 
   constructor(wheel: Wheel) {
     this.#wheel = wheel;
@@ -31,7 +34,7 @@ export class ParkedCalls<C extends ParkedCall> {
   }
 
   /** The name under which the call is found for `patience` milliseconds; `undefined`: too many wait already. */
-  add(call: C, patience: number): string | undefined {
+  add(call: ParkedCall, patience: number): string | undefined {
     const own = [...this.#calls.values()].filter((one) => one.call.identity === call.identity).length;
     if (this.#calls.size >= MOST || own >= MOST_OF_ONE) return undefined;
     const name = randomBytes(12).toString('base64url');
@@ -41,7 +44,7 @@ export class ParkedCalls<C extends ParkedCall> {
   }
 
   /** Takes it out: whoever asks for the same name later finds nothing. */
-  take(name: string): C | undefined {
+  take(name: string): ParkedCall | undefined {
     const found = this.#calls.get(name);
     found?.cancel();
     this.#calls.delete(name);
@@ -49,7 +52,7 @@ export class ParkedCalls<C extends ParkedCall> {
   }
 
   /** Those that wait, taken out. */
-  takeAll(): readonly C[] {
+  takeAll(): readonly ParkedCall[] {
     return [...this.#calls.keys()].map((name) => this.take(name)!);
   }
 }

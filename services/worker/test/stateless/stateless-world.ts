@@ -15,7 +15,7 @@ import {
 } from '@causeway/protocol';
 import { fakeTime, silentLog, type FakeTime } from '@causeway/runtime';
 import { CallLimits } from '../../src/session/call-limits.ts';
-import { StatelessDoor, type DoorDeps } from '../../src/stateless/door.ts';
+import { StatelessDoor, type DoorDeps } from '../../src/stateless-door.ts';
 import { Nursery, type Message, type ScriptedChild } from '../era/scripted-child.ts';
 
 export interface Told {

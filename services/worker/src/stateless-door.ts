@@ -9,22 +9,22 @@ import { encode, offer, type CallHead, type ChangedHead, type Cluster, type Cont
 import type { Config, ServerConfig } from '@causeway/config';
 import { asCausewayError, CausewayError, membersAt, membersOf, valueAt, type Frame } from '@causeway/protocol';
 import { Register } from '@causeway/runtime';
-import type { EraDeps } from '../era/deps.ts';
-import type { Eras } from '../era/eras.ts';
-import { LegacyCall } from '../era/modern-over-legacy.ts';
-import { callModern } from '../era/modern-over-modern.ts';
-import { EraRefused, LISTS, type List } from '../pool/greet.ts';
-import type { Pool } from '../pool/pool.ts';
-import type { Era } from '../pool/pooled-process.ts';
-import { Pools, type PoolsDeps } from '../pool/pools.ts';
-import type { SessionDeps } from '../session/deps.ts';
-import { describe } from './description.ts';
-import { Listens } from './listen.ts';
-import { ParkedCalls } from './parked-calls.ts';
-import { readRequest, type StatelessRequest } from './request.ts';
-import { Response } from './response.ts';
-import type { ResponseDeps } from './response-ports.ts';
-import { ToolHeaders } from './tool-headers.ts';
+import type { EraDeps } from './era/deps.ts';
+import type { Eras } from './era/eras.ts';
+import { LegacyCall } from './era/modern-over-legacy.ts';
+import { callModern } from './era/modern-over-modern.ts';
+import { EraRefused, LISTS, type List } from './pool/greet.ts';
+import type { Pool } from './pool/pool.ts';
+import type { Era } from './pool/pooled-process.ts';
+import { Pools, type PoolsDeps } from './pool/pools.ts';
+import type { SessionDeps } from './session/deps.ts';
+import { describe } from './stateless/description.ts';
+import { Listens } from './stateless/listen.ts';
+import { ParkedCalls } from './stateless/parked-calls.ts';
+import { readRequest, type StatelessRequest } from './stateless/request.ts';
+import { Response } from './stateless/response.ts';
+import type { ResponseDeps } from './stateless/response-ports.ts';
+import { ToolHeaders } from './stateless/tool-headers.ts';
 
 export interface DoorDeps extends ResponseDeps, Omit<EraDeps, 'parked'>, Omit<PoolsDeps, 'heard'> {
   readonly cluster: Cluster;
@@ -41,7 +41,7 @@ export class StatelessDoor {
   readonly #deps: DoorDeps & EraDeps;
   readonly #running = new Register<string, Response>();
   readonly #listens: Listens;
-  readonly #parked: ParkedCalls<LegacyCall>;
+  readonly #parked: ParkedCalls;
   readonly #tools = new ToolHeaders();
   readonly pools: Pools;
 
