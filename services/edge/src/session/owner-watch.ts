@@ -99,17 +99,18 @@ export class OwnerWatch implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const worker of [...this.#watched.keys()]) this.#forget(worker);
+    for (const [worker, watched] of [...this.#watched]) this.#forget(worker, watched);
   }
 
   /** One that is silent is asked until it is heard, or found by nobody, whether or not anything waits for it. */
-  #keepOn(worker: WorkerId, { names, silent }: Watched): void {
-    if (names.size === 0 && !silent) this.#forget(worker);
+  #keepOn(worker: WorkerId, watched: Watched): void {
+    if (watched.names.size === 0 && !watched.silent) this.#forget(worker, watched);
   }
 
-  #forget(worker: WorkerId): void {
-    this.#watched.get(worker)?.cancel();
-    this.#watched.delete(worker);
+  /** An answer may come when nothing waits any more that waited when it was asked, and something else does. */
+  #forget(worker: WorkerId, watched: Watched): void {
+    watched.cancel();
+    if (this.#watched.get(worker) === watched) this.#watched.delete(worker);
   }
 
   #later(worker: WorkerId, watched: Watched, ms: number): void {
@@ -153,7 +154,7 @@ export class OwnerWatch implements Disposable {
     const gone = now - (watched.missing ?? now) >= NOBODY;
     watched.silent ||= !gone && now - watched.heard >= SILENT;
     // Whoever hears of it may wait for it anew.
-    if (gone) this.#forget(worker);
+    if (gone) this.#forget(worker, watched);
     if (gone || watched.silent) for (const name of [...watched.names]) this.#deps.lost(name);
     // A question that ran to its deadline took its time already.
     return nobody || watched.silent ? INTERVAL : 0;

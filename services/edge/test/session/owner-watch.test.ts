@@ -79,3 +79,24 @@ test('one that is found and says nothing is lost, and known as silent until it s
   assert.equal(watch.presence(worker), 'gone');
   watch[Symbol.dispose]();
 });
+
+test('an answer that comes when what waited has gone, and something else waits, ends no watch', async () => {
+  await using cluster = await openMemoryCluster();
+  const worker = newWorkerId();
+  const asked: (string | undefined)[] = [];
+  const answer = (): void => cluster.bus.publish(asked.shift()!, encode({ t: 'living', losses: 0 }));
+  const subscription = await cluster.bus.subscribe(cluster.subjects.alive(worker), ({ reply }) => asked.push(reply));
+  const { watch, lost, pass } = watchOf(cluster, worker);
+  await pass(600);
+  assert.equal(asked.length, 1);
+  watch.release(worker, 'call');
+  watch.hold(worker, 'stream');
+  answer();
+  await pass(600);
+  assert.equal(asked.length, 1, 'it is asked on');
+  answer();
+  subscription.unsubscribe();
+  await pass(4_000);
+  assert.deepEqual(lost, ['stream']);
+  watch[Symbol.dispose]();
+});
