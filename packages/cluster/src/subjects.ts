@@ -42,7 +42,7 @@ export interface Subjects {
   /** Frames of one stream, a call's or a GET's, on its way to a client of this edge. */
   stream(edge: EdgeId, stream: string): string;
   /** Reply address of a ping to an edge: whatever arrives here means that the edge is gone. */
-  edgeLost(worker: WorkerId, edge: string): string;
+  edgeLost(worker: WorkerId, edge: string, ping: number): string;
   /** Inbox of an edge, as a worker's. */
   edgeInbox(edge: EdgeId): string;
   /** Inbox of a process that only makes the buckets. */
@@ -67,7 +67,7 @@ export function subjects(prefix = 'cw'): Subjects {
     workerInbox: (worker) => `${prefix}.wr.${worker}`,
     edgeAll: (edge) => `${prefix}.e.${edge}.>`,
     stream: (edge, stream) => `${prefix}.e.${edge}.g.${stream}`,
-    edgeLost: (worker, edge) => `${prefix}.w.${worker}.edge.${edge}`,
+    edgeLost: (worker, edge, ping) => `${prefix}.w.${worker}.edge.${edge}.${ping}`,
     edgeInbox: (edge) => `${prefix}.er.${edge}`,
     bootInbox: (name) => `${prefix}.boot.${name}`,
   };

@@ -3,7 +3,8 @@
  * nothing, and a quiet stream would never find out: each edge is pinged, once for all sessions together.
  *
  * Invariants: pings cost by the number of edges, never of sessions; while nobody is attached there are
- * none; only the bus's word that nobody listens counts, silence does not.
+ * none; only the bus's word that nobody listens counts, silence does not; nor does a word about a ping that was sent
+ * before the edge was heard last.
  */
 import { edgeOf, offer } from '@causeway/cluster';
 import type { Wheel } from '@causeway/runtime';
@@ -20,16 +21,19 @@ interface Watched {
   readonly ping: string;
   /** The addresses at this edge that each holder is sent to. */
   readonly holders: Map<EdgeHolder, Set<string>>;
+  /** The number of the last ping that was sent before it was heard last. */
+  heard: number;
 }
 
 export class EdgeWatch implements Disposable {
   readonly #wheel: Wheel;
-  readonly #ping: (edge: string, subject: string) => void;
+  readonly #ping: (edge: string, subject: string, nth: number) => void;
+  #pings = 0;
   readonly #edges = new Map<string, Watched>();
   #cancel: (() => void) | undefined;
 
   /** `ping` sends one; may throw BusError. */
-  constructor(wheel: Wheel, ping: (edge: string, subject: string) => void) {
+  constructor(wheel: Wheel, ping: (edge: string, subject: string, nth: number) => void) {
     this.#wheel = wheel;
     this.#ping = ping;
   }
@@ -37,7 +41,8 @@ export class EdgeWatch implements Disposable {
   /** `holder` is sent to the address `to` from now on. */
   hold(to: string, holder: EdgeHolder): void {
     const { edge, ping } = edgeOf(to);
-    const watched = this.#edges.get(edge) ?? { ping, holders: new Map<EdgeHolder, Set<string>>() };
+    const watched = this.#edges.get(edge) ?? { ping, holders: new Map<EdgeHolder, Set<string>>(), heard: 0 };
+    watched.heard = this.#pings;
     this.#edges.set(edge, watched);
     const addresses = watched.holders.get(holder) ?? new Set();
     watched.holders.set(holder, addresses.add(to));
@@ -53,10 +58,18 @@ export class EdgeWatch implements Disposable {
     if (watched.holders.size === 0) this.#edges.delete(edge);
   }
 
-  /** The bus found nobody at that edge. */
-  lost(edge: string): void {
-    const holders = [...(this.#edges.get(edge)?.holders.keys() ?? [])];
-    for (const holder of holders) holder.edgeLost(edge);
+  /** Something came from there. */
+  heard(to: string): void {
+    if (this.#edges.size === 0) return;
+    const watched = this.#edges.get(edgeOf(to).edge);
+    if (watched) watched.heard = this.#pings;
+  }
+
+  /** The bus found nobody at that edge for the `nth` ping. */
+  lost(edge: string, nth: number): void {
+    const watched = this.#edges.get(edge);
+    if (watched === undefined || nth <= watched.heard) return;
+    for (const holder of [...watched.holders.keys()]) holder.edgeLost(edge);
   }
 
   [Symbol.dispose](): void {
@@ -67,6 +80,7 @@ export class EdgeWatch implements Disposable {
   #beat(): void {
     this.#cancel = this.#edges.size === 0 ? undefined : this.#wheel.after(INTERVAL, () => this.#beat());
     // Without a bus nothing is known; it is asked again when it is back.
-    for (const [edge, { ping }] of this.#edges) offer(() => this.#ping(edge, ping));
+    this.#pings += 1;
+    for (const [edge, { ping }] of this.#edges) offer(() => this.#ping(edge, ping, this.#pings));
   }
 }

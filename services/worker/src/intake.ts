@@ -71,11 +71,12 @@ function receive(deps: IntakeDeps, where: readonly string[], message: BusMessage
     const session = found?.place.epoch === Number(epoch) ? found : undefined;
     if (door === 'lost') return session?.readers.lost(stream ?? '', Number(attachment), Number(seq));
     if (message.kind === 'undelivered') return;
+    if (message.reply !== undefined) deps.edges.heard(message.reply);
     if (!session) return deps.reply(message.reply, verdictOf(new CausewayError('cluster.moved')));
     return dispatch(deps, session, message);
   }
   if (area === 'c') return aboutCall(deps, where, message);
-  if (area === 'edge') return deps.edges.lost(token ?? '');
+  if (area === 'edge') return deps.edges.lost(token ?? '', Number(epoch));
   if (message.kind === 'undelivered') return;
   if (area === 'alive') return alive(deps, message);
   if (area === 'ctl') return deps.control(message);

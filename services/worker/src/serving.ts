@@ -61,7 +61,8 @@ export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Ser
   const now = (): number => clock.monotonic();
   const breaker = createBreaker({ now, random });
   const eras = stack.use(openEras(erasDeps(deps, breaker)));
-  const ping = (edge: string, to: string): void => cluster.bus.publish(to, encode({ t: 'ping' }), cluster.subjects.edgeLost(id, edge));
+  const ping = (edge: string, to: string, nth: number): void =>
+    cluster.bus.publish(to, encode({ t: 'ping' }), cluster.subjects.edgeLost(id, edge, nth));
   const edges = stack.use(new EdgeWatch(wheel, ping));
   const vigil = stack.use(openVigil(deps));
   const shared = depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, machine, breaker, eras, log });
