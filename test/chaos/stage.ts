@@ -9,6 +9,7 @@ import { openLedger } from '../harness/ledger.ts';
 import { hostile, type ServerSpec } from '../harness/processes.ts';
 import { randomFrom, seedFrom } from '../harness/random.ts';
 import { post, toolCall } from '../harness/speak.ts';
+import { until } from '../harness/within.ts';
 import { openCensus } from './census.ts';
 import { openWorld, type WorldOptions } from './cluster.ts';
 import { backToStart, endsAreFinal, nothingLeft, type Holdings, type Limits } from './invariants/counts.ts';
@@ -41,6 +42,9 @@ export interface Faults {
 
 /** Milliseconds of a call: it ends long before its client gives up. */
 const DEADLINE = 20_000;
+
+/** Milliseconds after a loss of all records within which their owners write them again. */
+const UNSETTLED = 20_000;
 
 /** File descriptors that a process may hold more than at its start: what Node opens at its first use and keeps. */
 const SLACK = 10;
@@ -119,7 +123,10 @@ async function cleanEnd({ world, load, census, eye }: Stage, start: Start, keys:
     ended.flatMap(({ session, client, id, server }) =>
       world.edges.map(async ({ process }) => {
         const headers = { ...identityOf(client, keys), 'mcp-session-id': id, 'mcp-protocol-version': '2025-11-25' };
-        return { session, status: (await post(process.url(server), toolCall(1, 'echo'), headers)).status };
+        const ask = async () => (await post(process.url(server), toolCall(1, 'echo'), headers)).status;
+        // For a while after all records were lost nobody can know; then it is over, not served.
+        const known = async () => ((await ask()) === 503 ? undefined : ask());
+        return { session, status: await until(UNSETTLED, 'a word about a session that has ended', known).catch(() => 503) };
       }),
     ),
   );
