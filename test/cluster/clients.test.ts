@@ -49,6 +49,12 @@ describe('clients without stickiness', () => {
     });
   }
 
+  it('the 2.x client without a session, every request at the next edge', async () => {
+    const rotation = rotate(cluster.bases);
+    assertSame(play, await hear(play, () => overNext(cluster.url('everything'), rotation.fetch, '2026-07-28')), direct);
+    assert.equal(new Set(rotation.trace.map(({ edge }) => edge)).size, 4);
+  });
+
   it('the 1.x client over HTTP+SSE with every message at the next edge', async () => {
     const rotation = rotate(cluster.bases);
     assertSame(play, await hear(play, () => overSse(`${cluster.bases[0]}/servers/everything/sse`, rotation.fetch)), direct);

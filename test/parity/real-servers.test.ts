@@ -2,6 +2,7 @@
  * The official clients of both generations against real servers through the bridge: every answer is the same
  * as over direct stdio, field for field.
  */
+import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { openCauseway, type Causeway } from '../harness/processes.ts';
 import { assertSame, hear, type Heard } from './play.ts';
@@ -31,8 +32,12 @@ for (const name of ['everything', 'filesystem', 'memory', 'sequential-thinking']
       assertSame(play, await hear(play, () => overSse(bridge.url(name, 'sse'))), direct);
     });
 
-    it('the 2.x client in its default mode hears what stdio says', async () => {
-      assertSame(play, await hear(play, () => overNext(bridge.url(name))), direct);
-    });
+    for (const mode of ['legacy', 'auto', '2026-07-28'] as const) {
+      it(`the 2.x client in the mode ${mode} hears what stdio says`, async () => {
+        const heard = await hear(play, () => overNext(bridge.url(name), undefined, mode));
+        assert.equal(heard.modern, mode !== 'legacy');
+        assertSame(play, heard, direct);
+      });
+    }
   });
 }

@@ -7,17 +7,12 @@ import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Playable } from './play.ts';
 import type { Ask } from './speakers.ts';
 
-export interface Play extends AsyncDisposable {
-  readonly name: string;
+export interface Play extends Playable, AsyncDisposable {
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
-  readonly script: readonly Ask[];
-  /** Brings the world back to what it was, before each speaker. */
-  reset(): Promise<void>;
-  /** Makes equal what differs by nature. */
-  settle(text: string): string;
 }
 
 const program = (name: string): string => fileURLToPath(import.meta.resolve(`@modelcontextprotocol/${name}/dist/index.js`));
@@ -33,11 +28,13 @@ const common: readonly Ask[] = [
   { method: 'tools/list' },
   { method: 'tools/list', params: { cursor: 'no such page' } },
   call('no-such-tool'),
-  { method: 'no/such/method', params: { deep: [{ a: null }] } },
+  // In 2026-07-28 it has a status of its own, of which the client makes an error of its own.
+  { method: 'no/such/method', params: { deep: [{ a: null }] }, eras: 'differ' },
 ];
 
 const everything: readonly Ask[] = [
-  ...common,
+  // It lists what the client can do with it, and towards it the bridge is a client that can do everything but tasks.
+  ...common.map((step): Ask => (step.method === 'tools/list' ? { ...step, eras: 'differ' } : step)),
   call('echo', { message: 'h\u00e9llo \u2028 \ud83c\udf09 "quoted" \\ end' }),
   call('echo', {}),
   call('get-sum', { a: 2, b: 40 }),
@@ -47,7 +44,8 @@ const everything: readonly Ask[] = [
   call('get-structured-content', { location: 'Chicago' }),
   call('get-resource-links', { count: 3 }),
   call('get-resource-reference', { resourceType: 'Text', resourceId: 1 }),
-  call('get-roots-list'),
+  // It asks once, after the handshake, when no call is there whose client could answer.
+  { ...call('get-roots-list'), eras: 'differ' },
   call('trigger-sampling-request', { prompt: 'say something', maxTokens: 20 }),
   call('trigger-elicitation-request'),
   call('trigger-long-running-operation', { duration: 0.4, steps: 4 }, true),
@@ -92,30 +90,36 @@ const memory: readonly Ask[] = [
 
 const thinking: readonly Ask[] = [
   ...common,
-  ...[1, 2, 3].map((thoughtNumber) =>
-    call('sequentialthinking', { thought: `step ${thoughtNumber}`, thoughtNumber, totalThoughts: 3, nextThoughtNeeded: thoughtNumber < 3 }),
-  ),
-  call('sequentialthinking', {
-    thought: 'other',
-    thoughtNumber: 2,
-    totalThoughts: 3,
-    nextThoughtNeeded: false,
-    branchFromThought: 1,
-    branchId: 'b',
+  // It counts what one process has heard: a client without a session has none of its own.
+  ...[1, 2, 3].map((thoughtNumber): Ask => {
+    const args = { thought: `step ${thoughtNumber}`, thoughtNumber, totalThoughts: 3, nextThoughtNeeded: thoughtNumber < 3 };
+    return { ...call('sequentialthinking', args), eras: 'differ' };
   }),
+  {
+    ...call('sequentialthinking', {
+      thought: 'other',
+      thoughtNumber: 2,
+      totalThoughts: 3,
+      nextThoughtNeeded: false,
+      branchFromThought: 1,
+      branchId: 'b',
+    }),
+    eras: 'differ',
+  },
   call('sequentialthinking', { thought: 7 }),
 ];
 
 const files = (root: string): readonly Ask[] => [
   ...common,
-  call('list_allowed_directories'),
+  // It asks for the client's roots once, after the handshake, and what it may read follows from them.
+  { ...call('list_allowed_directories'), eras: 'differ' },
   call('list_directory', { path: root }),
   call('directory_tree', { path: root }),
   call('read_text_file', { path: join(root, 'one.txt') }),
   call('read_text_file', { path: join(root, 'one.txt'), head: 1 }),
   call('read_multiple_files', { paths: [join(root, 'one.txt'), join(root, 'missing.txt')] }),
   call('read_media_file', { path: join(root, 'pixel.png') }),
-  call('read_text_file', { path: '/etc/hostname' }),
+  { ...call('read_text_file', { path: '/etc/hostname' }), eras: 'differ' },
   call('write_file', { path: join(root, 'new.txt'), content: 'l1\nl2\n' }),
   call('edit_file', { path: join(root, 'new.txt'), edits: [{ oldText: 'l1', newText: 'L1' }], dryRun: true }),
   call('edit_file', { path: join(root, 'new.txt'), edits: [{ oldText: 'nowhere', newText: '' }] }),

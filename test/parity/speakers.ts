@@ -3,7 +3,12 @@
  * client over the bridge. All of them announce the same capabilities and answer questions in the same way, and
  * none lets a schema drop a field.
  */
-import { Client as NextClient, StreamableHTTPClientTransport as NextTransport } from '@modelcontextprotocol/client';
+import {
+  Client as NextClient,
+  StreamableHTTPClientTransport as NextTransport,
+  type Transport as NextAnyTransport,
+} from '@modelcontextprotocol/client';
+import { StdioClientTransport as NextStdioTransport } from '@modelcontextprotocol/client/stdio';
 import { Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js';
@@ -19,6 +24,8 @@ export interface Ask {
   readonly params?: Readonly<Record<string, unknown>>;
   /** Compare the progress that comes with it. */
   readonly progress?: boolean;
+  /** What a client of the other era hears is another thing by nature. */
+  readonly eras?: 'differ';
 }
 
 /** What came back: a result or an error, and the progress on the way. */
@@ -29,6 +36,8 @@ export interface Said {
 }
 
 export interface Speaker extends AsyncDisposable {
+  /** It speaks 2026-07-28. */
+  readonly modern: boolean;
   /** What the server said of itself: name, capabilities, instructions. */
   readonly server: unknown;
   ask(step: Ask): Promise<Said>;
@@ -38,7 +47,10 @@ const INFO = { name: 'parity', version: '1.0.0' };
 const CAPABILITIES = { capabilities: { sampling: {}, elicitation: {}, roots: { listChanged: true } } };
 const ROOTS = { roots: [{ uri: 'file:///', name: 'everything' }] };
 const SAMPLED = { model: 'parity', role: 'assistant' as const, content: { type: 'text' as const, text: 'sampled' } };
-const ELICITED = { action: 'accept' as const, content: { name: 'Ada', check: true } };
+const ELICITED = {
+  action: 'accept' as const,
+  content: { name: 'Ada', check: true, ok: true, response: 'yes', color: 'blue', context: 'rain' },
+};
 const ANY = z.looseObject({});
 
 interface AnyClient {
@@ -50,6 +62,7 @@ interface AnyClient {
   getServerVersion(): unknown;
   getServerCapabilities(): unknown;
   getInstructions(): unknown;
+  getNegotiatedProtocolVersion?(): string | undefined;
   close(): Promise<void>;
 }
 
@@ -78,6 +91,7 @@ function tapProgress(transport: Tapped): unknown[] {
 function speaker(client: AnyClient, transport: Tapped, end: () => Promise<void> = async () => {}): Speaker {
   const steps = tapProgress(transport);
   return {
+    modern: client.getNegotiatedProtocolVersion?.() === '2026-07-28',
     server: { info: client.getServerVersion(), capabilities: client.getServerCapabilities(), instructions: client.getInstructions() },
     async ask({ method, params, progress }) {
       steps.length = 0;
@@ -125,13 +139,27 @@ export function overSse(url: string, fetch?: Fetch): Promise<Speaker> {
   return firstGeneration(new SSEClientTransport(new URL(url), fetch === undefined ? {} : { fetch }));
 }
 
-/** The 2.x client in the mode that it has by default. */
-export async function overNext(url: string, fetch?: Fetch): Promise<Speaker> {
-  const client = new NextClient(INFO, CAPABILITIES);
+/** How a 2.x client finds the era: `legacy` is its default, `auto` asks, a revision is all that it speaks. */
+export type Mode = 'legacy' | 'auto' | '2026-07-28';
+
+async function secondGeneration(transport: NextAnyTransport, mode: Mode, end?: () => Promise<void>): Promise<Speaker> {
+  const negotiation = mode === '2026-07-28' ? { pin: mode } : mode;
+  const client = new NextClient(INFO, { ...CAPABILITIES, versionNegotiation: { mode: negotiation } });
   client.setRequestHandler('roots/list', () => ROOTS);
   client.setRequestHandler('sampling/createMessage', () => SAMPLED);
   client.setRequestHandler('elicitation/create', () => ELICITED);
-  const transport = new NextTransport(new URL(url), fetch === undefined ? {} : { fetch });
   await client.connect(transport);
-  return speaker(client, transport, () => transport.terminateSession());
+  return speaker(client, transport, end);
+}
+
+/** The 2.x client over Streamable HTTP. */
+export function overNext(url: string, fetch?: Fetch, mode: Mode = 'legacy'): Promise<Speaker> {
+  const transport = new NextTransport(new URL(url), fetch === undefined ? {} : { fetch });
+  return secondGeneration(transport, mode, mode === 'legacy' ? () => transport.terminateSession() : undefined);
+}
+
+/** Straight to a server of 2026-07-28. */
+export function overNextStdio(command: string, args: readonly string[]): Promise<Speaker> {
+  const transport = new NextStdioTransport({ command, args: [...args], env: { PATH: process.env['PATH'] ?? '' }, stderr: 'ignore' });
+  return secondGeneration(transport, '2026-07-28');
 }
