@@ -15,8 +15,7 @@ const initialize = (params: Fields = {}): Message => ({
   method: 'initialize',
   params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'c', version: '1' }, ...params },
 });
-/** Which speak to clients of 2025 too. */
-const SERVERS = ['legacy', 'dual'] as const;
+const SERVERS = ['legacy', 'modern', 'dual'] as const;
 
 /** Keys and codes that only clients of 2026-07-28 know. */
 const MODERN_ONLY = /"resultType"|"ttlMs"|"cacheScope"|"input_required"|-3202\d|io\.modelcontextprotocol\/(serverInfo|subscriptionId)/;
@@ -130,15 +129,17 @@ describe('the era of a request', () => {
     assertError(await post(url, cancelled, { ...MODERN, 'mcp-method': 'other' }), 400, -32020);
   });
 
-  it('a client of 2025 that cannot sample gets no code of 2026-07-28 for it', async () => {
-    const target = bridge.url('dual');
-    const opened = await post(target, initialize());
-    const headers = { 'mcp-session-id': opened.headers.get('mcp-session-id')!, 'mcp-protocol-version': '2025-11-25' };
-    await post(target, { jsonrpc: '2.0', method: 'notifications/initialized' }, headers);
-    const answer = await post(target, toolCall(1, 'test_missing_capability'), headers);
-    assert.equal(answer.status, 200, answer.text);
-    assert.doesNotMatch(answer.text, MODERN_ONLY);
-  });
+  for (const server of ['modern', 'dual']) {
+    it(`${server}: a client of 2025 that cannot sample gets no code of 2026-07-28 for it`, async () => {
+      const target = bridge.url(server);
+      const opened = await post(target, initialize());
+      const headers = { 'mcp-session-id': opened.headers.get('mcp-session-id')!, 'mcp-protocol-version': '2025-11-25' };
+      await post(target, { jsonrpc: '2.0', method: 'notifications/initialized' }, headers);
+      const answer = await post(target, toolCall(1, 'test_missing_capability'), headers);
+      assert.equal(answer.status, 200, answer.text);
+      assert.doesNotMatch(answer.text, MODERN_ONLY);
+    });
+  }
 
   for (const server of SERVERS) {
     it(`${server}: clients of 2025 see nothing that only clients of 2026-07-28 know`, async () => {
