@@ -55,14 +55,15 @@ export class SimulatedChild implements Child {
     const ms = method === 'initialize' || time.random() < 0.8 ? time.between(1, 300) : time.between(1_000, 12_000);
     const capabilities = { logging: {}, tools: { listChanged: true } };
     // Tied to no call: it rides whatever stream there is.
-    if (nonce !== undefined && time.random() < 0.3)
+    const said = nonce !== undefined && time.random() < 0.3;
+    if (said)
       time.after(time.between(0, ms), () =>
         this.print({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: nonce } }),
       );
     const result =
       method === 'initialize'
         ? { protocolVersion: params?.protocolVersion, capabilities, serverInfo: { name: 's', version: '1' } }
-        : { nonce, epoch: this.epoch };
+        : { nonce, epoch: this.epoch, said };
     time.after(ms, () => this.print({ jsonrpc: '2.0', id, result }));
     return true;
   }

@@ -17,7 +17,7 @@ export interface Message {
   readonly id?: string | number | null;
   readonly method?: string;
   readonly params?: { readonly data?: string };
-  readonly result?: { readonly nonce?: string; readonly epoch?: number };
+  readonly result?: { readonly nonce?: string; readonly epoch?: number; readonly said?: boolean };
   readonly error?: { readonly data?: { readonly reason: string; readonly executed: 'no' | 'unknown'; readonly retryable: boolean } };
 }
 

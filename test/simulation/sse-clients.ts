@@ -20,6 +20,8 @@ interface Line {
   readonly edge: SimulatedEdge;
   readonly response: Response;
   readonly waiting: Map<string, Call>;
+  /** Calls of which something was said that is tied to none. */
+  readonly heard: Set<string>;
 }
 
 export class SseClients {
@@ -49,7 +51,7 @@ export class SseClients {
       const token = tokenOf(id)!;
       const more = { deleted: undefined, unknown: undefined, ending: true };
       const session: Known = { name: `line ${(this.#sessions += 1)}`, token, id, server, revision: '2024-11-05', ...more };
-      line = { session, edge, response, waiting: new Map() };
+      line = { session, edge, response, waiting: new Map(), heard: new Set() };
       this.#lines.add(line);
       this.#opened(session);
       const params = { protocolVersion: '2024-11-05', capabilities: {}, clientInfo: { name: 'c', version: '1' } };
@@ -78,9 +80,14 @@ export class SseClients {
   }
 
   #hear(line: Line, message: Message): void {
-    const { id, method, params } = message;
-    if (method === 'notifications/message' && params?.data !== undefined) this.#judge.noticed(params.data, line.session.token);
+    const { id, method, params, result } = message;
+    if (method === 'notifications/message' && params?.data !== undefined) {
+      line.heard.add(params.data);
+      this.#judge.noticed(params.data, line.session.token);
+    }
     if (method !== undefined || id === HELLO) return;
+    // Everything comes on one stream, in its order.
+    assert.ok(result?.said !== true || line.heard.has(String(id)), `what was said before the answer to ${id} was not heard`);
     this.#tell(line, String(id), outcomeOf(message, 200));
   }
 
