@@ -42,8 +42,10 @@ describe('faults of edges', () => {
       const attached = load.evidence.standing.items.length;
       run.strike();
       parted.part('cut');
-      const busy = load.busy();
+      const before = load.busy();
       await untilReady(parted, false, 5_000);
+      // Also what was sent before the edge could know that nobody would get it.
+      const busy = before.union(load.busy());
       await assertRefusedAtOnce([parted], session);
       // What is open at the edge waits with it: calls in flight, and the streams of HTTP+SSE sessions.
       await run.recovered(15_000, (client) => !busy.has(client) && !kindOf(numberOf(client)).sse);
