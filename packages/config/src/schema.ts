@@ -177,7 +177,11 @@ export const serverSchema = z.strictObject({
     .describe(
       'Who may use a process that serves requests without a session (2026-07-28): `per-session` and `per-identity` one client identity after the other never, `shared` everybody, `per-request` nobody twice. A session always has a process of its own.',
     ),
-  warm: countOrNone.prefault(0).describe('Processes that each worker keeps started and ready.'),
+  warm: countOrNone
+    .prefault(0)
+    .describe(
+      'Processes that each worker keeps started, and that nobody has spoken to, for whoever needs one: a session or a pool. They come on top of what the limits count, until they are taken. Not for a server that does not wait for its client.',
+    ),
   pool,
 });
 

@@ -185,7 +185,7 @@ export interface ServerConfig {
   readonly recovery: 'restart' | 'end';
   /** Who may use a process that serves requests without a session. */
   readonly sharing: 'per-session' | 'per-identity' | 'shared' | 'per-request';
-  /** Processes that each worker keeps ready. */
+  /** Processes that each worker keeps started for whoever needs one. */
   readonly warm: number;
   readonly pool: PoolConfig;
 }

@@ -15,6 +15,7 @@ import { graceOf, totalsOf, type WorkerOptions } from './options.ts';
 import { probe } from './probe.ts';
 import { openServing, PROBE } from './serving.ts';
 import { replyBy } from './session-ports.ts';
+import type { Spares } from './spares.ts';
 import type { StatelessDoor } from './stateless-door.ts';
 import { Takeover } from './takeover.ts';
 import { openTenure, type Tenure } from './tenure.ts';
@@ -64,7 +65,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const reply = replyBy(cluster);
   const { bus } = cluster;
   const given = { cluster, id, options, first, generation, capacity, tenure, machine, key, marks, reply, log };
-  const { door, build, edges } = openServing(stack, given);
+  const { door, build, edges, spares } = openServing(stack, given);
   const takeover = new Takeover({
     cluster,
     worker: id,
@@ -94,21 +95,24 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   );
   stack.defer(async () => {
     capacity.refuse();
-    await Promise.all([capacity.giveUp(), door.close(new CausewayError('session.ended'))]);
+    await Promise.all([capacity.giveUp(), door.close(new CausewayError('session.ended')), spares.close()]);
     // The door stays open until nobody knocks: what is already on its way here is told where to go.
     await tenure.leave();
   });
+  spares.fill();
   const owned = stack.move();
   return {
     id,
-    probe: (name) => {
-      const server = options.servers[name];
-      if (!server) return Promise.reject(new CausewayError('server.unknown'));
-      return probe(server, (listeners) => start(PROBE, server, listeners));
-    },
-    drain: (deadline) => drain(deadline, { capacity, door, tenure, wheel }),
+    probe: (name) => probeNamed(name, options, start),
+    drain: (deadline) => drain(deadline, { capacity, door, spares, tenure, wheel }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+async function probeNamed(name: string, { servers }: WorkerOptions, start: Machine['start']): Promise<string | undefined> {
+  const server = Object.hasOwn(servers, name) ? servers[name] : undefined;
+  if (!server) throw new CausewayError('server.unknown');
+  return probe(server, (listeners) => start(PROBE, server, listeners));
 }
 
 /** What the sessions and the lease are told of the bus. */
@@ -130,16 +134,17 @@ function followBus(
 interface Draining {
   readonly capacity: Capacity;
   readonly door: StatelessDoor;
+  readonly spares: Spares;
   readonly tenure: Tenure;
   readonly wheel: Wheel;
 }
 
-async function drain(deadline: number, { capacity, door, tenure, wheel }: Draining): Promise<void> {
+async function drain(deadline: number, { capacity, door, spares, tenure, wheel }: Draining): Promise<void> {
   capacity.refuse();
   tenure.update({ draining: true });
   const { promise, resolve } = Promise.withResolvers<void>();
   const cancel = wheel.after(deadline, resolve);
-  await Promise.race([promise, Promise.all([door.drain(), ...capacity.sessions.map((session) => session.release())])]);
+  await Promise.race([promise, Promise.all([spares.close(), door.drain(), ...capacity.sessions.map((session) => session.release())])]);
   cancel();
   await capacity.giveUp();
 }

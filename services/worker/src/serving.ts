@@ -14,7 +14,9 @@ import type { WorkerOptions } from './options.ts';
 import type { SessionDeps } from './session/deps.ts';
 import { Session } from './session/session.ts';
 import { depsOfSessions } from './session-ports.ts';
+import { Spares } from './spares.ts';
 import { StatelessDoor } from './stateless-door.ts';
+import type { StartChild } from './starts.ts';
 import type { Tenure } from './tenure.ts';
 import { Vigil } from './vigil.ts';
 
@@ -50,6 +52,8 @@ export interface Serving {
   /** For requests without a session. */
   readonly door: StatelessDoor;
   readonly edges: EdgeWatch;
+  /** Children that wait for sessions and pools. */
+  readonly spares: Spares;
   /** A session, not begun yet; `from`: the record of the one that is taken over. Throws CausewayError. */
   readonly build: (facts: BuiltSession, from?: StoredSession) => Session;
 }
@@ -57,21 +61,24 @@ export interface Serving {
 /** What is opened is left to `stack`. */
 export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Serving {
   const { cluster, id, options, capacity, tenure, machine, reply, log } = deps;
-  const { clock, wheel, random } = machine;
+  const { clock, wheel, random, start } = machine;
   const now = (): number => clock.monotonic();
   const breaker = createBreaker({ now, random });
-  const eras = stack.use(openEras(erasDeps(deps, breaker)));
+  const spares = stack.use(new Spares({ start, servers: options.servers, marks: deps.marks, wheel, now, random, log }));
+  const startChild = spares.start;
+  const eras = stack.use(openEras(erasDeps(deps, breaker, startChild)));
   const ping = (edge: string, to: string, nth: number): void =>
     cluster.bus.publish(to, encode({ t: 'ping' }), cluster.subjects.edgeLost(id, edge, nth));
   const edges = stack.use(new EdgeWatch(wheel, ping));
   const vigil = stack.use(openVigil(deps));
-  const shared = depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, machine, breaker, eras, log });
+  const shared = depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, breaker, eras, log, wheel, startChild });
   const door = new StatelessDoor({ ...shared, ...deps, servers: options.servers, eras, clock, wheel, now });
   capacity.onLost(() => void door.close(new CausewayError('cluster.owner_lost')));
   const sessionDeps: SessionDeps = { ...shared, admit: door.pools.makingRoom((claim, how) => shared.admit(claim, how)) };
   return {
     door,
     edges,
+    spares,
     build: (facts, from) => {
       if (!tenure.held) throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
       return buildSession(facts, sessionDeps, deps, from);
@@ -87,10 +94,10 @@ function openVigil({ cluster, generation, capacity, tenure, machine: { clock, wh
   });
 }
 
-function erasDeps({ cluster, first, machine, tenure, log }: ServingDeps, breaker: Breaker): ErasDeps {
+function erasDeps({ cluster, first, machine, tenure, log }: ServingDeps, breaker: Breaker, start: StartChild): ErasDeps {
   return {
     ...{ wheel: machine.wheel, log, served: first.servers },
-    start: (server, listeners, signal) => machine.start(PROBE, server, listeners, signal),
+    start: (server, listeners, signal) => start(PROBE, server, listeners, signal),
     attempt: (server) => breaker.attempt(server),
     others: () => [...cluster.ledger.workers().values()].filter(({ worker }) => worker !== first.worker),
     update: (change) => tenure.update(change),

@@ -4,17 +4,17 @@
  */
 import { encode, offer, type Cluster, type DownHead } from '@causeway/cluster';
 import type { WorkerId } from '@causeway/protocol';
-import type { Log } from '@causeway/runtime';
+import type { Log, Wheel } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
 import type { Breaker } from './child/breaker.ts';
 import type { EdgeWatch } from './edges.ts';
 import type { Eras } from './era/eras.ts';
 import { startInEra } from './era/start-in-era.ts';
-import type { Machine } from './machine.ts';
 import { totalsOf, type WorkerOptions } from './options.ts';
 import { JournalBudget } from './session/budget.ts';
 import { CallLimits } from './session/call-limits.ts';
 import type { SessionDeps } from './session/deps.ts';
+import type { StartChild } from './starts.ts';
 import type { Tenure } from './tenure.ts';
 import type { Vigil } from './vigil.ts';
 
@@ -34,15 +34,17 @@ export interface SessionDoors {
   readonly tenure: Tenure;
   readonly vigil: Vigil;
   readonly reply: SessionDeps['reply'];
-  readonly machine: Machine;
   /** Of servers that keep failing to start. */
   readonly breaker: Breaker;
   readonly eras: Eras;
   readonly log: Log;
+  readonly wheel: Wheel;
+  /** A spare, or a new one. */
+  readonly startChild: StartChild;
 }
 
 export function depsOfSessions(doors: SessionDoors): SessionDeps {
-  const { cluster, id, options, edges, capacity, tenure, vigil, reply, machine, breaker, eras, log } = doors;
+  const { cluster, id, options, edges, capacity, tenure, vigil, reply, breaker, eras, log, wheel, startChild } = doors;
   const { bus, subjects } = cluster;
   const { streams, limits } = options;
   const budget = new JournalBudget(streams.workerJournalBytes);
@@ -74,7 +76,7 @@ export function depsOfSessions(doors: SessionDoors): SessionDeps {
       const receipt = subjects.streamLost(id, session, stream.name, stream.attachment, seq);
       bus.publish(to, bytes ? encode(head, bytes) : encode(head), receipt);
     },
-    startChild: machine.start,
-    startInEra: startInEra({ start: machine.start, eras, wheel: machine.wheel, log }),
+    startChild,
+    startInEra: startInEra({ start: startChild, eras, wheel, log }),
   };
 }

@@ -23,7 +23,7 @@ import {
 import type { EdgeContext, OpenStream } from '../context.ts';
 import { StatelessCall, type StatelessOrder } from '../session/stateless-call.ts';
 import { PostReply } from './post-reply.ts';
-import { refuse } from './refusal.ts';
+import { logRefusal } from './refusal.ts';
 import type { Visit } from './visit.ts';
 
 /** Methods of the eras with sessions. */
@@ -81,7 +81,6 @@ function stateOf(edge: EdgeContext, { server, identity }: Visit, { frame, params
 
 function call(edge: EdgeContext, res: ServerResponse, id: string, order: StatelessOrder): void {
   const lasts = order.deadline === undefined;
-  const { streams } = edge.options;
   const stateless = new StatelessCall(edge, order, {
     message: (head, bytes) => reply.message(head, bytes),
     accepted: () => reply.accepted(),
@@ -89,16 +88,9 @@ function call(edge: EdgeContext, res: ServerResponse, id: string, order: Statele
     ended: () => reply.end(),
   });
   const reply = new PostReply(res, {
-    ids: [id],
+    ...plain(edge, id),
     stream: stateless.stream,
-    priming: false,
-    resumable: false,
     accepted: false,
-    eager: false,
-    retry: streams.retry,
-    heartbeat: streams.heartbeat,
-    wheel: edge.wheel,
-    log: edge.log,
     taken: (seq) => stateless.taken(seq),
     left: () => stateless.leave(),
     finished: () => stateless.end(),
@@ -121,17 +113,26 @@ function untilLeave(edge: EdgeContext, res: ServerResponse, id: string, reply: P
   res.once('close', () => edge.streams.delete(open));
 }
 
+/** How every answer of this era is given. */
+function plain({ options: { streams }, wheel, log }: EdgeContext, id: string) {
+  const { retry, heartbeat } = streams;
+  return { ids: [id], priming: false, resumable: false, eager: false, retry, heartbeat, wheel, log };
+}
+
 async function discover(edge: EdgeContext, visit: Visit, res: ServerResponse, id: string): Promise<void> {
   const { server, identity, share } = visit;
+  const nothing = (): void => undefined;
+  const reply = new PostReply(res, { ...plain(edge, id), stream: '', accepted: true, left: nothing, finished: nothing });
   try {
     const result = await edge.descriptions.get(edge, { server, identity, ...(share === undefined ? {} : { share }) });
-    if (res.destroyed) return;
-    const body = Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":${result}}`);
-    res.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length, 'cache-control': 'no-store' }).end(body);
+    reply.message({ t: 'server', seq: 1, index: 0, last: true }, Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":${result}}`));
   } catch (error) {
     const told = asCausewayError(error);
     if (told.reason === 'internal') edge.log.error({ err: error, ref: told.ref }, 'discover failed');
     const transient = ERRORS[told.reason].http >= 500;
-    refuse(res, transient ? told : new CausewayError('cluster.no_worker', { retryAfter: 2, ref: told.ref }), { log: edge.log, id });
+    if (!res.headersSent) return reply.fail(transient ? told : new CausewayError('cluster.no_worker', { retryAfter: 2, ref: told.ref }));
+    // An error in a stream would be taken for that of an old server; a stream that breaks off is taken for none.
+    logRefusal(edge.log, told);
+    res.destroy();
   }
 }

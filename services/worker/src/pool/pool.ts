@@ -62,7 +62,9 @@ export class Pool {
     if (this.#closed) throw this.#closed;
     const free = this.#offer(wish);
     if (free) return free;
-    const lease = this.#waiting.add(wish);
+    const { pool, startTimeout } = this.order.server;
+    const starts = this.#starting.size > 0 || this.size < pool.max;
+    const lease = this.#waiting.add(wish, starts ? startTimeout : 0);
     this.#grow();
     return lease;
   }

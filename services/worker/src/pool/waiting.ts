@@ -32,8 +32,8 @@ export class Waiting<W, T> {
     return [...this.#waiters].filter(({ wish }) => test(wish)).length;
   }
 
-  /** Resolves with what is given. Rejects with CausewayError: `server.busy` when there are too many, or it took too long. */
-  async add(wish: W): Promise<T> {
+  /** Resolves with what is given. Rejects with CausewayError: `server.busy` when there are too many, or it took too long. `more`: milliseconds beside. */
+  async add(wish: W, more = 0): Promise<T> {
     if (this.#waiters.size >= MOST) throw new CausewayError('server.busy', { retryAfter: 1 });
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const settle =
@@ -43,7 +43,7 @@ export class Waiting<W, T> {
         if (this.#waiters.delete(waiter)) end(value);
       };
     const waiter: Waiter<W, T> = { wish, give: settle(resolve), refuse: settle(reject) };
-    const cancel = this.#wheel.after(PATIENCE, () => waiter.refuse(new CausewayError('server.busy', { retryAfter: 1 })));
+    const cancel = this.#wheel.after(PATIENCE + more, () => waiter.refuse(new CausewayError('server.busy', { retryAfter: 1 })));
     this.#waiters.add(waiter);
     return promise;
   }

@@ -7,7 +7,7 @@ import { Pools } from '../../src/pool/pools.ts';
 import type { PoolsDeps } from '../../src/pool/pools.ts';
 import { Nursery, server as serverOf, type Message, type ScriptedChild } from '../era/scripted-child.ts';
 
-const GREETING = { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 's', version: '1' } };
+export const GREETING = { protocolVersion: '2025-11-25', capabilities: {}, serverInfo: { name: 's', version: '1' } };
 
 export interface PoolWorld {
   readonly time: FakeTime;
@@ -19,6 +19,8 @@ export interface PoolWorld {
   limit: number;
   /** Children answer to `ping` and the like. */
   healthy: boolean;
+  /** Children answer to `initialize`. */
+  greets: boolean;
   of(server: ServerConfig, identity?: string): Pool;
 }
 
@@ -28,12 +30,13 @@ export const server = (pool: Partial<ServerConfig['pool']> = {}, more: Partial<S
 export function poolWorld(): PoolWorld {
   const time = fakeTime();
   const nursery = new Nursery();
-  const world = { limit: Infinity, healthy: true, held: new Set<object>() };
+  const world = { limit: Infinity, healthy: true, greets: true, held: new Set<object>() };
   const answer = (child: ScriptedChild): void => {
     for (const { id, method } of child.take() as readonly Message[]) {
       if (id === undefined) continue;
-      if (method === 'initialize') child.say({ id, result: GREETING });
-      else if (world.healthy) child.say({ id, result: {} });
+      if (method === 'initialize') {
+        if (world.greets) child.say({ id, result: GREETING });
+      } else if (world.healthy) child.say({ id, result: {} });
     }
   };
   const deps: PoolsDeps = {

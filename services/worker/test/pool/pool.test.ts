@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CausewayError } from '@causeway/protocol';
-import { poolWorld, server, settle } from './pool-world.ts';
+import { GREETING, poolWorld, server, settle } from './pool-world.ts';
 
 const EXCLUSIVE = { exclusive: true };
 const SHARED = { exclusive: false };
@@ -53,6 +53,20 @@ test('beyond the maximum one waits, is served in its order, and not for ever', a
   assert.deepEqual(order, ['third']);
   world.time.advance(30_000);
   await late;
+});
+
+test('a child that is started is waited for as long as its server is given for that', async () => {
+  const world = poolWorld();
+  world.greets = false;
+  const pool = world.of(server({ max: 1 }, { startTimeout: 120_000 }));
+  const leases = [pool.lease(EXCLUSIVE), pool.lease(EXCLUSIVE)];
+  await settle();
+  world.time.advance(110_000);
+  world.children[0]!.say({ id: 1, result: GREETING });
+  const first = await leases[0]!;
+  first.end('sound');
+  assert.equal((await leases[1]!).process, first.process);
+  assert.equal(world.children.length, 1);
 });
 
 test('after a doubtful use the child serves nobody again, and its place is free', async () => {

@@ -1,0 +1,143 @@
+/**
+ * Owns the spares of each server (`warm`): children that are started and that nobody uses yet. Whoever needs a child is
+ * given one where there is one, and another is started in its place.
+ *
+ * Invariants: nobody has spoken to a spare and what it writes is not read until it is taken (spare.ts); a server has at
+ * most `warm` of them; they start one after the other, in turn with all other starts; one that ends by itself is replaced
+ * with the pauses of a breaker, which is not that of the sessions: a server that does not wait for its client would pause
+ * those too; spares hold no place under the limits; after `close` there is none and none comes.
+ */
+import type { Config, ServerConfig } from '@causeway/config';
+import { CausewayError, type ErrorFacts } from '@causeway/protocol';
+import type { Log, Wheel } from '@causeway/runtime';
+import { createBreaker, type Breaker } from './child/breaker.ts';
+import type { Child, ChildListeners } from './child/child.ts';
+import { startSpare, type Spare } from './spare.ts';
+import type { StartChild } from './starts.ts';
+
+/** Milliseconds between two starts, and before that in place of one that was taken: a child that loads slows down one that serves. */
+const PACE = 250;
+
+export interface SparesDeps {
+  readonly start: StartChild;
+  readonly servers: Config['servers'];
+  /** Of children that belong to no session. */
+  readonly marks: Set<string>;
+  readonly wheel: Wheel;
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly log: Log;
+}
+
+export class Spares implements AsyncDisposable {
+  readonly #start: StartChild;
+  /** By the name of the server. */
+  readonly #stocks: ReadonlyMap<string, Stock>;
+
+  constructor(deps: SparesDeps) {
+    const { now, random, servers, start } = deps;
+    const breaker = createBreaker({ now, random });
+    this.#start = start;
+    const warm = Object.values(servers).filter((server) => server.warm > 0);
+    this.#stocks = new Map(warm.map((server) => [server.name, new Stock(deps, server, breaker)]));
+  }
+
+  /** A spare, or else a child that is started now. */
+  readonly start: StartChild = async (session, server, listeners, signal) => {
+    signal?.throwIfAborted();
+    return this.#stocks.get(server.name)?.take(session.token, listeners) ?? this.#start(session, server, listeners, signal);
+  };
+
+  /** From here on there are to be spares. */
+  fill(): void {
+    for (const stock of this.#stocks.values()) stock.fill();
+  }
+
+  /** Ends them; resolves when they are gone. Idempotent, never rejects. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#stocks.values()].map((stock) => stock.close()));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** The spares of one server. */
+class Stock {
+  readonly #deps: SparesDeps;
+  readonly #server: ServerConfig;
+  readonly #breaker: Breaker;
+  readonly #log: Log;
+  readonly #ready = new Set<Spare>();
+  readonly #closed = new AbortController();
+  #starting: Promise<void> | undefined;
+  /** Cancels the next look at what is missing. */
+  #next: (() => void) | undefined;
+
+  constructor(deps: SparesDeps, server: ServerConfig, breaker: Breaker) {
+    this.#deps = deps;
+    this.#server = server;
+    this.#breaker = breaker;
+    this.#log = deps.log.child({ server: server.name });
+  }
+
+  take(session: string, listeners: ChildListeners): Child | undefined {
+    const [oldest] = this.#ready;
+    if (!oldest) return undefined;
+    this.#ready.delete(oldest);
+    this.#fillAfter(PACE);
+    const child = oldest.give(listeners);
+    // Lines of its stderr bear the spare's name as long as it lives.
+    this.#log.info({ session, spare: oldest.id.slice(0, 8), pid: child.pid }, 'spare child taken');
+    return child;
+  }
+
+  /** Starts one if one is missing, and after it the next. */
+  fill(): void {
+    const { signal } = this.#closed;
+    if (signal.aborted || this.#starting || this.#next || this.#ready.size >= this.#server.warm) return;
+    this.#starting = this.#add(signal)
+      .catch((error: unknown) => this.#failed(error))
+      .then((pause) => {
+        this.#starting = undefined;
+        this.#fillAfter(pause ?? PACE);
+      });
+  }
+
+  #fillAfter(ms: number): void {
+    if (this.#closed.signal.aborted) return;
+    this.#next ??= this.#deps.wheel.after(ms, () => {
+      this.#next = undefined;
+      this.fill();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort(new CausewayError('cluster.draining', { retryAfter: 1 }));
+    this.#next?.();
+    await this.#starting;
+    await Promise.all([...this.#ready].map((spare) => spare.end()));
+  }
+
+  async #add(signal: AbortSignal): Promise<undefined> {
+    const attempt = this.#breaker.attempt(this.#server.name);
+    const lost = (facts: ErrorFacts): void => {
+      this.#ready.delete(spare);
+      if (signal.aborted) return;
+      this.#log.warn(facts, 'spare child ended');
+      this.fill();
+    };
+    const spare = await startSpare({ ...this.#deps, attempt, lost }, this.#server, signal);
+    this.#ready.add(spare);
+  }
+
+  /** Gives the milliseconds after which it is tried again. */
+  #failed(error: unknown): number | undefined {
+    if (this.#closed.signal.aborted) return undefined;
+    if (!(error instanceof CausewayError)) this.#log.error({ err: error }, 'spare child not started');
+    else if (error.reason !== 'server.crash_loop') this.#log.warn({ reason: error.reason, ...error.facts }, 'spare child not started');
+    const { retryAfter } = error instanceof CausewayError ? error : {};
+    return retryAfter === undefined ? undefined : retryAfter * 1000;
+  }
+}
