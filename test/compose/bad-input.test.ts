@@ -100,13 +100,15 @@ describe('a container that cannot do its work', { skip }, () => {
   });
 
   it('while NATS does not answer, health fails and says what is waited for', async () => {
-    await tryDocker(['rm', '-f', `${name}-waits`]);
     const nowhere = ['-e', 'CAUSEWAY_NATS_URL=nats://nowhere.invalid:4222', ...(await mounted(good))];
-    await docker(['run', '-d', '--name', `${name}-waits`, '--network', name, ...nowhere, IMAGE, 'worker']);
-    const health = await until(20_000, 'an answer of a worker that waits', async () => {
-      const { code, stdout } = await tryDocker(['exec', `${name}-waits`, 'causeway', 'health', '--port', '9464']);
-      return code === 1 ? stdout : undefined;
-    });
-    assert.match(health, /^\[-\]start failing: connecting to nats$/m);
+    for (const role of ['edge', 'worker']) {
+      await tryDocker(['rm', '-f', `${name}-waits`]);
+      await docker(['run', '-d', '--name', `${name}-waits`, '--network', name, ...nowhere, IMAGE, role]);
+      const health = await until(20_000, `an answer of a ${role} that waits`, async () => {
+        const { code, stdout } = await tryDocker(['exec', `${name}-waits`, 'causeway', 'health', '--port', '9464']);
+        return code === 1 ? stdout : undefined;
+      });
+      assert.match(health, /^\[-\]start failing: connecting to nats$/m);
+    }
   });
 });

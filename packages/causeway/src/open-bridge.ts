@@ -19,6 +19,7 @@ export function processMetrics(role: 'run' | 'edge' | 'worker'): Metrics {
 
 export interface EdgeExtras {
   readonly id?: EdgeId;
+  readonly health?: Health;
   readonly metrics?: Metrics;
 }
 

@@ -4,7 +4,16 @@
 import { once } from 'node:events';
 import type { Cluster } from '@causeway/cluster';
 import { newEdgeId, type EdgeId } from '@causeway/protocol';
-import { createHealth, createMetrics, createWheel, openDiagnostics, systemClock, type Log, type Metrics } from '@causeway/runtime';
+import {
+  createHealth,
+  createMetrics,
+  createWheel,
+  openDiagnostics,
+  systemClock,
+  type Health,
+  type Log,
+  type Metrics,
+} from '@causeway/runtime';
 import type { EdgeContext, EdgeOptions, OpenStream } from './context.ts';
 import { addFigures } from './figures.ts';
 import { openAdmin, type AdminDoor } from './http/admin.ts';
@@ -16,7 +25,8 @@ export interface EdgeDeps {
   readonly log: Log;
   /** Needed where the cluster's inbox is named after it; default a new one. */
   readonly id?: EdgeId;
-  /** Where the edge adds its figures; default its own, which the diagnostics listener tells. */
+  /** Where the edge says how it is, and adds its figures; default its own, which its diagnostics listener tells. */
+  readonly health?: Health;
   readonly metrics?: Metrics;
 }
 
@@ -43,11 +53,10 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
   await using stack = new AsyncDisposableStack();
   const wheel = stack.use(createWheel());
   const edge = await openContext(stack, { id, cluster, log, clock: systemClock, wheel, random: Math.random }, options);
-  const health = createHealth();
+  const { health = createHealth(), metrics = createMetrics() } = deps;
   health.add('drain', () => (edge.gate.state === 'open' ? { state: 'ok' } : { state: 'failing', note: 'shutting down' }));
   health.add('bus', () => (cluster.bus.status === 'connected' ? { state: 'ok' } : { state: 'failing', note: cluster.bus.status }));
   health.add('workers', () => (cluster.ledger.workers().size > 0 ? { state: 'ok' } : { state: 'degraded', note: 'none' }));
-  const { metrics = createMetrics() } = deps;
   addFigures(metrics, edge);
   const server = stack.use(createServer(edge, health));
   const url = await server.listen(options.listen);

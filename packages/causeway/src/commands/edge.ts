@@ -5,8 +5,9 @@ import { openLog, runProcess, type OpenLog, type Running } from '@causeway/runti
 import type { Config } from '@causeway/config';
 import { announce } from '../admin-file.ts';
 import { EXIT, Failure, report, warn } from '../failure.ts';
-import { openEdgeOn, openNatsFor, otherListeners, processMetrics } from '../open-bridge.ts';
+import { openEdgeOn, openNatsFor, otherListeners } from '../open-bridge.ts';
 import { loadInput, type Line } from '../options.ts';
+import { openProbes } from '../probes.ts';
 import { listenFailure } from '../start-failure.ts';
 
 export async function edge(line: Line): Promise<number> {
@@ -35,12 +36,15 @@ interface Start {
 
 async function start({ config, log, id, abandon }: Start): Promise<Running> {
   await using stack = new AsyncDisposableStack();
-  log.info({ url: config.nats!.servers.join(',') }, 'connecting to nats');
   try {
+    const { health, metrics, listener, started } = stack.use(await openProbes('edge', config, log));
+    log.info({ url: config.nats!.servers.join(',') }, 'connecting to nats');
     const cluster = stack.use(await openNatsFor({ edge: id }, config, abandon));
-    const opened = stack.use(await openEdgeOn(cluster, config, log, { id, metrics: processMetrics('edge') }));
+    const own: Config = { ...config, diagnostics: { ...config.diagnostics, port: false } };
+    const opened = stack.use(await openEdgeOn(cluster, own, log, { id, health, metrics }));
+    started();
     stack.use(announce(opened, config.admin.token !== undefined, log));
-    log.info({ url: opened.url, ...otherListeners(opened) }, 'listening');
+    log.info({ url: opened.url, ...listener, ...otherListeners(opened) }, 'listening');
     const owned = stack.move();
     return { unready: () => opened.unready(), drain: (ms) => opened.drain(ms), [Symbol.asyncDispose]: () => owned.disposeAsync() };
   } catch (error) {

@@ -1,11 +1,12 @@
 /** Owns `causeway worker`: the side of a bridge over NATS that runs the stdio servers. */
 import { loadConfig, splitCommand, type Config } from '@causeway/config';
 import { newWorkerId } from '@causeway/protocol';
-import { createHealth, openDiagnostics, openLog, runProcess, type Health, type OpenLog, type Running } from '@causeway/runtime';
+import { openLog, runProcess, type OpenLog, type Running } from '@causeway/runtime';
 import { EXIT, Failure, report, warn } from '../failure.ts';
 import { missingCommand } from '../not-found.ts';
-import { openNatsFor, openWorkerOn, processMetrics } from '../open-bridge.ts';
+import { openNatsFor, openWorkerOn } from '../open-bridge.ts';
 import { loadInput, type Line } from '../options.ts';
+import { openProbes } from '../probes.ts';
 import { listenFailure } from '../start-failure.ts';
 
 export async function worker(line: Line): Promise<number> {
@@ -19,42 +20,36 @@ export async function worker(line: Line): Promise<number> {
   const servers = Object.values(config.servers);
   if (servers.length === 0)
     throw new Failure(EXIT.usage, 'a worker needs servers to run', ['--config FILE, or a command: causeway worker --nats URL -- COMMAND']);
-  const health = createHealth();
   const missing = servers.flatMap((server) => {
     const failure = missingCommand(server, process.env);
     if (failure !== undefined && servers.length === 1) throw failure;
     if (failure !== undefined) report(failure);
     return failure?.message ?? [];
   });
-  health.add('servers', () => (missing.length === 0 ? { state: 'ok' } : { state: 'degraded', note: missing.join('; ') }));
   const id = newWorkerId();
   await using log = await openLog({ ...config.log, service: 'causeway-worker', instance: id });
-  return runProcess({ log, drain: config.drain, failed: report, start: (abandon) => start({ config, log, id, health, abandon }) });
+  return runProcess({ log, drain: config.drain, failed: report, start: (abandon) => start({ config, log, id, missing, abandon }) });
 }
 
 interface Start {
   readonly config: Config;
   readonly log: OpenLog;
   readonly id: ReturnType<typeof newWorkerId>;
-  readonly health: Health;
+  /** Of servers whose command is not here: what health says of it. */
+  readonly missing: readonly string[];
   readonly abandon: AbortSignal;
 }
 
-async function start({ config, log, id, health, abandon }: Start): Promise<Running> {
+async function start({ config, log, id, missing, abandon }: Start): Promise<Running> {
   await using stack = new AsyncDisposableStack();
-  // Asked while it starts, it can say what it waits for.
-  const metrics = processMetrics('worker');
-  const url = config.nats!.servers.join(',');
-  const started = health.add('start', () => ({ state: 'failing', note: 'connecting to nats' }));
   try {
-    const diagnostics =
-      config.diagnostics.port === false ? undefined : stack.use(await openDiagnostics({ health, log, metrics }, config.diagnostics));
-    log.info({ url }, 'connecting to nats');
+    const { health, metrics, listener, started } = stack.use(await openProbes('worker', config, log));
+    health.add('servers', () => (missing.length === 0 ? { state: 'ok' } : { state: 'degraded', note: missing.join('; ') }));
+    log.info({ url: config.nats!.servers.join(',') }, 'connecting to nats');
     const cluster = stack.use(await openNatsFor({ worker: id }, config, abandon));
     const opened = stack.use(await openWorkerOn(cluster, config, log, { id, health, metrics }));
     started();
-    const listeners = diagnostics === undefined ? {} : { diagnostics: diagnostics.url };
-    log.info({ servers: Object.keys(config.servers), capacity: config.worker.capacity, ...listeners }, 'working');
+    log.info({ servers: Object.keys(config.servers), capacity: config.worker.capacity, ...listener }, 'working');
     const owned = stack.move();
     return { drain: (ms) => opened.drain(ms), [Symbol.asyncDispose]: () => owned.disposeAsync() };
   } catch (error) {
