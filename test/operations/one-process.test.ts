@@ -170,7 +170,7 @@ describe('operations on one process', () => {
       { scope: `worker:${worker.id}`, used: 1, max: 256 },
     ]);
     assert.match((await operator.run('limits')).stdout, /^SCOPE +USED +MAX\ntotal +1 +50\nserver:hostile +1 +7\nserver:other +0 +-\n/);
-    assert.match((await operator.run('servers')).stdout, /^hostile +\/servers\/hostile \/ +1 +1 +7 +restart$/m);
+    assert.match((await operator.run('servers')).stdout, /^hostile +\/servers\/hostile \/ +1 +1 +7 +restart +legacy$/m);
     await end(headers);
   });
 
