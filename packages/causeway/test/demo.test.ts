@@ -1,7 +1,10 @@
 /** What `causeway demo` counts: nothing that it was told is taken for an answer, and nothing is called lost that was answered. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
-import { outcomeOf, type DemoClient, type Outcome } from '../src/demo/client.ts';
+import { DemoClient, outcomeOf, type Outcome } from '../src/demo/client.ts';
 import { percentile, play, type Play } from '../src/demo/play.ts';
 
 /** No client is asked: the questions of these tests answer themselves. */
@@ -22,6 +25,24 @@ describe('one attempt', () => {
     assert.deepEqual(outcomeOf(undefined, 502), { kind: 'cut', text: 'status 502' });
     assert.deepEqual(outcomeOf(undefined, 404), { kind: 'failed', text: 'status 404' });
   });
+});
+
+it('a session that is refused for a moment is asked for again, as a client does', async () => {
+  let asked = 0;
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => {
+      if (asked++ === 0) return void response.writeHead(503, { 'retry-after': '1' }).end('{}');
+      response.writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': 's' }).end('{"id":0,"result":{}}');
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  try {
+    const client = await DemoClient.open(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`);
+    assert.deepEqual([client.session, asked], ['s', 3], 'refused, opened, initialized');
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
 });
 
 describe('the calls of a demo', () => {

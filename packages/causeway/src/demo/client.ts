@@ -2,12 +2,17 @@
  * Owns one session of a plain client of Streamable HTTP: opened, called, ended. What comes back is told as it was seen;
  * whether to ask again is the caller's to say.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EXIT, Failure } from '../failure.ts';
 
 const REVISION = '2025-11-25';
 /** Milliseconds for one exchange; the first may have to wait for a download. */
 const WAIT = 30_000;
 const FIRST_WAIT = 180_000;
+/** Milliseconds for which a refusal of a session is taken for a moment's, and between two attempts. */
+const PATIENCE = 15_000;
+const PAUSE = 250;
+const LATER: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
 interface Message {
   readonly id?: unknown;
@@ -47,13 +52,9 @@ export class DemoClient {
   static async open(url: string): Promise<DemoClient> {
     const params = { protocolVersion: REVISION, capabilities: {}, clientInfo: { name: 'causeway-demo', version: '1' } };
     const body = { jsonrpc: '2.0', id: 0, method: 'initialize', params };
-    let opened: Response;
-    try {
-      opened = await post(url, body, {}, FIRST_WAIT);
-    } catch (error) {
-      throw new Failure(EXIT.unreachable, `${url} does not answer: ${why(error)}`);
-    }
-    const text = await opened.text().catch((error: unknown) => why(error));
+    let [opened, text] = await initialize(url, body);
+    for (const end = performance.now() + PATIENCE; LATER.has(opened.status) && performance.now() < end; await sleep(PAUSE))
+      [opened, text] = await initialize(url, body);
     const session = opened.headers.get('mcp-session-id');
     if (session === null) {
       const told = find(text, 0)?.error?.message ?? `status ${opened.status}`;
@@ -83,6 +84,15 @@ export class DemoClient {
 
   get #headers(): Readonly<Record<string, string>> {
     return { 'mcp-session-id': this.session, 'mcp-protocol-version': REVISION };
+  }
+}
+
+async function initialize(url: string, body: unknown): Promise<readonly [Response, string]> {
+  try {
+    const opened = await post(url, body, {}, FIRST_WAIT);
+    return [opened, await opened.text().catch((error: unknown) => why(error))];
+  } catch (error) {
+    throw new Failure(EXIT.unreachable, `${url} does not answer: ${why(error)}`);
   }
 }
 
