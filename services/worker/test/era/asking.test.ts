@@ -102,6 +102,18 @@ test('an error of the client ends the call, and takes the other questions back',
   assert.deepEqual(stage.child.take(), [], 'a late answer is nobody’s');
 });
 
+test('a refusal that no two parsers would read alike is one all the same', async () => {
+  for (const error of ['{"code":1,"message":"a","message":"b"}', 'null', '7']) {
+    const stage = new Stage();
+    stage.open();
+    stage.write(call(5));
+    stage.child.say({ id: stage.given().id!, result: asks({ a: FORM }) });
+    stage.write(`{"jsonrpc":"2.0","id":${stage.heard()[0]?.id},"error":${error}}`);
+    await settle();
+    assert.match(JSON.stringify(stage.heard()[0]?.result), /no reason/);
+  }
+});
+
 test('a server that only gives a state is called again after a pause, and eight times at most', async () => {
   const stage = new Stage();
   stage.agree(stage.open());

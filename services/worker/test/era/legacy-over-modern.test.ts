@@ -106,6 +106,41 @@ test('whatever shape its parameters have, a request is valid JSON with an envelo
   }
 });
 
+test('structured content that is no object is one, as its schema says; a schema that may be either says nothing', () => {
+  const stage = new Stage();
+  stage.open();
+  const schemas = [{ type: 'object' }, { type: 'array', items: {} }, { type: 'array', items: { $ref: '#/$defs/a' } }, { anyOf: [] }, true];
+  stage.write({ id: 5, method: 'tools/list' });
+  const tools = [{ name: 'none' }, ...schemas.map((outputSchema) => ({ outputSchema, name: 't' }))];
+  stage.child.say({ id: stage.given().id!, result: { tools, resultType: 'complete' } });
+  const wrapped = { type: 'object', properties: { result: { type: 'array', items: {} } }, required: ['result'] };
+  assert.deepEqual(stage.heard()[0]?.result, {
+    tools: [
+      { name: 'none' },
+      ...[{ type: 'object' }, wrapped].map((outputSchema) => ({ outputSchema, name: 't' })),
+      ...Array.from({ length: 3 }, () => ({ name: 't' })),
+    ],
+  });
+  for (const [value, told] of [
+    [[1], { result: [1] }],
+    [null, { result: null }],
+    ['x', { result: 'x' }],
+    [{ a: 1 }, { a: 1 }],
+  ] as const) {
+    stage.write(call(6));
+    stage.child.say({ id: stage.given().id!, result: { resultType: 'complete', structuredContent: value, content: [] } });
+    assert.deepEqual(stage.heard()[0]?.result, { structuredContent: told, content: [] });
+  }
+});
+
+test('a client that says nonsense of itself is passed on as one that says nothing', () => {
+  for (const said of ['"capabilities":5,"clientInfo":null', '"capabilities":{"a":{},"a":{}},"clientInfo":{"a":1,"a":2}', '"a":1']) {
+    const stage = new Stage();
+    stage.write(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25",${said}}}`);
+    assert.deepEqual(meta(stage.given()), { [VERSION]: '2026-07-28', [CAPABILITIES]: {} });
+  }
+});
+
 test('codes of the stateless era are told as an internal error, all others as they are', () => {
   const codes: readonly (readonly [number, number])[] = [
     [-32020, -32603],

@@ -97,7 +97,7 @@ test('a result means the same to its client, without what is said of results in 
   fc.assert(
     fc.property(written(message), (bytes) => {
       const { result: before } = read(bytes) as { result: Json };
-      const edits = legacyResult(bytes, outlineOf(bytes, SERVER_DEPTH)!.inside.get('result')!);
+      const edits = legacyResult(bytes, outlineOf(bytes, SERVER_DEPTH)!.inside.get('result')!, 'prompts/get');
       const said = before['_meta'];
       const left = isObject(said) ? without(said, SERVER) : said;
       const kept = isObject(said) && SERVER in said && Object.keys(said).length === 1 ? {} : '_meta' in before ? { _meta: left } : {};

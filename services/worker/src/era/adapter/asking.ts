@@ -13,6 +13,7 @@ import {
   mayAsk,
   membersAt,
   membersOf,
+  outlineOf,
   slice,
   splice,
   textOf,
@@ -85,8 +86,7 @@ export class Asking {
     round.open.delete(id);
     const result = message.of.get('result');
     if (!result) {
-      const error = membersOf(bytes, message, 'error');
-      this.#end(round, { failed: `The client did not give what the server asked for: ${textOf(bytes, error, 'message') ?? 'no reason'}` });
+      this.#end(round, { failed: `The client did not give what the server asked for: ${reasonOf(bytes, message)}` });
       return true;
     }
     round.answers.push(`${JSON.stringify(key)}:${Buffer.from(slice(bytes, result)).toString()}`);
@@ -119,6 +119,13 @@ export class Asking {
     }
     round.open.clear();
   }
+}
+
+/** What a client says of its refusal, which nobody has looked into yet. */
+function reasonOf(bytes: Buffer, { of }: Outline): string {
+  const span = of.get('error');
+  const error = span && Buffer.from(slice(bytes, span));
+  return (error && textOf(error, outlineOf(error, {}), 'message')) ?? 'no reason';
 }
 
 /** What `inputRequests` asks for, among `bytes`; or why it cannot be asked. */

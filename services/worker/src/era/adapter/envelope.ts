@@ -10,10 +10,9 @@ import {
   CLIENT_CAPABILITIES_KEY,
   CLIENT_INFO_KEY,
   ENVELOPE_KEYS,
-  isObject,
   LOG_LEVEL_KEY,
-  membersAt,
   MODERN_REVISION,
+  outlineOf,
   PROTOCOL_VERSION_KEY,
   slice,
   splice,
@@ -49,18 +48,13 @@ export class Envelope {
 
   /** `params`: those of `initialize`, among `bytes`. */
   constructor(bytes: Buffer = Buffer.alloc(0), params?: Members) {
-    const text = (name: string): string | undefined => {
-      const span = params?.of.get(name);
-      return span && Buffer.from(slice(bytes, span)).toString();
-    };
-    const declared = withoutTasks(text('capabilities') ?? '{}');
-    const info = text('clientInfo');
-    const capabilities: unknown = valueAt(declared, { start: 0, end: declared.length });
-    this.capabilities = isObject(capabilities) ? capabilities : {};
+    const declared = objectOf(bytes, params, 'capabilities', TASKS) ?? Buffer.from('{}');
+    const info = objectOf(bytes, params, 'clientInfo');
+    this.capabilities = valueAt(declared, { start: 0, end: declared.length }) as ClientCapabilities;
     this.#text = joined(
       `"${PROTOCOL_VERSION_KEY}":"${MODERN_REVISION}"`,
       `"${CLIENT_CAPABILITIES_KEY}":${declared.toString()}`,
-      info === undefined ? undefined : `"${CLIENT_INFO_KEY}":${info}`,
+      info === undefined ? undefined : `"${CLIENT_INFO_KEY}":${info.toString()}`,
     );
   }
 
@@ -90,8 +84,10 @@ export class Envelope {
   }
 }
 
-function withoutTasks(capabilities: string): Buffer {
-  const bytes = Buffer.from(capabilities);
-  const members = membersAt(bytes);
-  return members ? splice(bytes, withoutMembers(bytes, members, TASKS)) : bytes;
+/** A member that is an object; nothing else, for a server would refuse every request whose envelope had it. */
+function objectOf(bytes: Buffer, params: Members | undefined, name: string, without: ReadonlySet<string> = new Set()): Buffer | undefined {
+  const span = params?.of.get(name);
+  const text = span && Buffer.from(slice(bytes, span));
+  const members = text && outlineOf(text, {});
+  return members && splice(text, withoutMembers(text, members, without));
 }

@@ -33,7 +33,7 @@ export class FromClient {
   write(bytes: Buffer): boolean {
     const message = outlineOf(bytes, DEPTH);
     // Edges pass on what they have read: there is nothing else.
-    if (!message) throw new Error('a message of the session cannot be read');
+    if (!message) return this.#parts.send(bytes);
     const method = textOf(bytes, message, 'method');
     const id = message.of.get('id');
     if (method === undefined) {

@@ -80,14 +80,16 @@ export class FromServer {
 
   /** A line that cannot be read; whoever it was meant for waits no longer. */
   #refused(line: Buffer): void {
-    const { calls, child, own, say } = this.#parts;
+    const { calls, child, log, own, say } = this.#parts;
     child()?.noise(line);
     const id = refusedAnswer(line);
     const number = numberAt(line, id);
     const call = calls.at(line, id);
     const waiting = own.get(number);
     if (!call && !waiting) return;
-    const answer = errorResponse(String(call?.internal ?? number), new CausewayError('server.reply_invalid'));
+    const error = new CausewayError('server.reply_invalid');
+    log.info({ ref: error.ref, reason: error.reason }, 'call failed');
+    const answer = errorResponse(String(call?.internal ?? number), error);
     if (call) {
       calls.end(call);
       return say(answer);
@@ -109,7 +111,7 @@ export class FromServer {
     if (result && kind === 'input_required') return this.#inputRequired(call, bytes, result);
     if (kind !== 'complete') return this.#fail(call, `The server answered with a result of the kind ${JSON.stringify(kind)}.`);
     const id: Edit = { span: message.of.get('id')!, bytes: Buffer.from(String(call.internal)) };
-    const edits = result ? legacyResult(bytes, result) : legacyError(bytes, message.inside.get('error'));
+    const edits = result ? legacyResult(bytes, result, call.method) : legacyError(bytes, message.inside.get('error'));
     calls.end(call);
     say(splice(bytes, [id, ...edits]));
   }

@@ -17,6 +17,7 @@ import {
   type Revision,
 } from '@causeway/protocol';
 import { change, joined } from './change.ts';
+import { legacyStructured, legacyTools } from './structured.ts';
 
 /** What is looked into of a server's line. */
 export const SERVER_DEPTH: Depth = { params: { _meta: {} }, result: { _meta: {}, capabilities: {} }, error: {} };
@@ -29,8 +30,14 @@ const INTERNAL = Buffer.from('-32603');
 /** The block of codes that the stateless era has reserved, and the one in it that an era with a handshake uses. */
 const RESERVED = { first: -32_099, last: -32_020, legacy: -32_042 };
 
-/** The changes to a result. */
-export function legacyResult(bytes: Buffer, result: Outline): readonly Edit[] {
+/** The changes to the result of a request of that method. */
+export function legacyResult(bytes: Buffer, result: Outline, method: string): readonly Edit[] {
+  if (method === 'tools/list') return [...ofEvery(bytes, result), ...legacyTools(bytes, result)];
+  if (method === 'tools/call') return [...ofEvery(bytes, result), ...legacyStructured(bytes, result)];
+  return ofEvery(bytes, result);
+}
+
+function ofEvery(bytes: Buffer, result: Outline): readonly Edit[] {
   const meta = result.inside.get('_meta');
   if (!meta?.of.has(SERVER_INFO_KEY)) return change(bytes, result, { without: RESULT });
   if (meta.of.size === 1) return change(bytes, result, { without: RESULT_AND_META });
