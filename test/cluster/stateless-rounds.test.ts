@@ -174,15 +174,15 @@ describe('calls that want input', () => {
     assertRefused(await tell(1, 'brief', retry(message, 2, wanted)));
   });
 
-  it('calls that wait cannot take every process: one is refused, and others are served', async () => {
+  it('calls that wait cannot take every process: some are refused, and others are served', async () => {
     const message = call(1, 'ask', { kind: 'roots' });
-    // Two workers, and each keeps one of two processes free.
-    const waiting = [wantedBy(await tell(0, 'narrow', message)), wantedBy(await tell(1, 'narrow', message))];
-    for (let edge = 0; edge < 3; edge++) {
-      const { error } = await tell(edge, 'narrow', message);
-      assert.equal(error?.data?.['reason'], 'limit.parked', JSON.stringify(error));
-      assert.equal(textOf(await tell(edge, 'narrow', call(2, 'echo', { text: 'served' }))), 'served');
-    }
+    const said = [];
+    for (let edge = 0; edge < 8; edge++) said.push(await tell(edge, 'narrow', message));
+    const waiting = said.filter(({ result }) => result !== undefined).map(wantedBy);
+    // Two workers, and each keeps one of its two processes free.
+    assert.ok(waiting.length >= 1 && waiting.length <= 2, `${waiting.length} wait`);
+    for (const { error } of said.filter(({ result }) => result === undefined)) assert.equal(error?.data?.['reason'], 'limit.parked');
+    for (let edge = 0; edge < 6; edge++) assert.equal(textOf(await tell(edge, 'narrow', call(2, 'echo', { text: 'served' }))), 'served');
     for (const [edge, wanted] of waiting.entries())
       assert.match(textOf(await tell(edge + 1, 'narrow', retry(message, 3, wanted))) ?? '', /file:\/\/\/srv/);
     wantedBy(await tell(0, 'narrow', message));
