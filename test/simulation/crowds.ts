@@ -10,24 +10,31 @@ const MISSED = { low: 5_500, high: 9_000 };
 const FENCED = { low: 14_000, high: 18_500 };
 
 export function crowd(stage: Stage, worker: SimulatedWorker): void {
-  stage.world.time.pick([awayAndBack, stoppedToItsFence, leaselessBeforeFlappingEdges])(stage, worker);
+  stage.world.time.pick([awayAndBack, wipedWhileAway, stoppedToItsFence, stoppedToItsFence, leaselessBeforeFlappingEdges])(stage, worker);
 }
 
 /** Its connections are lost for so long that its sessions go on elsewhere; one edge knows, the other asks it when it is back. */
-function awayAndBack(stage: Stage, { member }: SimulatedWorker): void {
+function awayAndBack(stage: Stage, { member }: SimulatedWorker): number {
   const { time } = stage.world;
   const ms = time.between(MISSED.low, MISSED.high);
   stage.say('away and back', member.id);
   member.data.reset(ms);
   member.control.reset(ms);
   const [one, other] = stage.edges;
-  if (one === undefined || other === undefined) return;
+  if (one === undefined || other === undefined) return ms;
   for (const session of stage.sessions) {
     time.after(time.between(100, ms), () => void stage.clients.call(one, session));
     // Some of it arrives, and some is lost.
     for (let nth = 0; nth < 3; nth += 1) time.after(time.between(0, 50), () => stage.clients.batch(other, session));
     for (let nth = 0; nth < 3; nth += 1) time.after(ms + time.between(0, 700), () => stage.clients.batch(other, session));
   }
+  return ms;
+}
+
+/** The same, and before it is back the log is emptied that would tell it what has become of its lease. */
+function wipedWhileAway(stage: Stage, worker: SimulatedWorker): void {
+  const ms = awayAndBack(stage, worker);
+  stage.world.time.after(ms - 100, () => stage.world.log.wipe());
 }
 
 /** It stands still until about when it is given up; meanwhile the stores answer badly, so that whoever takes over takes long. */

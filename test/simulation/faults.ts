@@ -14,7 +14,7 @@ export function disturb(stage: Stage): void {
   const kind = time.random();
   // What is asked meanwhile meets the fault.
   for (let nth = 0; nth < 3; nth += 1) time.after(time.between(0, 6_000), () => stage.use());
-  if (kind < 0.72 && workers.length > 0 && time.random() < 0.25) crowd(stage, time.pick(workers));
+  if (kind < 0.72 && workers.length > 0 && time.random() < 0.4) crowd(stage, time.pick(workers));
   else if (kind < 0.72 && workers.length > 0) disturbWorker(stage, kind, time.pick(workers));
   else if (kind < 0.84 && edges.length > 1) disturbEdge(stage, kind, time.pick(edges));
   else disturbStores(stage, kind);
