@@ -33,6 +33,18 @@ describe('results of 2026-07-28', () => {
   });
   after(() => stack.disposeAsync());
 
+  for (const server of ['hostile', 'hostile-modern']) {
+    it(`${server}: an answer that parsers would read differently ends nothing but its call`, async () => {
+      const lines = ['"result":{"content":[],"a":1,"a":2}', '"error":{"code":1,"code":2,"message":"x"}'];
+      for (const line of lines) {
+        const answer = await ask(bridge.url(server), call(1, 'line', { line: `{"jsonrpc":"2.0","id":$ID,${line}}` }));
+        assert.equal(answer.status, 200, answer.text);
+      }
+      const { result } = await told(bridge.url(server), call(2, 'echo', { text: 'still here' }));
+      assert.match(JSON.stringify(result), /still here/);
+    });
+  }
+
   for (const [server, name] of [
     ['legacy', 'stdio-2025'],
     ['modern', 'stdio-2026'],

@@ -2,9 +2,11 @@
  * Owns looking into raw JSON and changing single members of it, where a translation must: the members of an object with
  * the place of each, taking one out, adding one. Pure; what is changed is applied by splice.ts, all else stays to the byte.
  *
- * Invariants: only messages that were read before come here, so malformed bytes are a defect; keys are decoded.
+ * Invariants: nothing is thrown: a message is read shallowly before it comes here, and what parsers would read differently
+ * deep inside it (a member twice, a control character) is no object and no value; keys are decoded.
  */
 import { JsonScanner } from './json.ts';
+import { JsonFault } from './json-limits.ts';
 import { SERVER_SCAN } from './jsonrpc.ts';
 import { slice, type Edit, type Span } from './splice.ts';
 
@@ -24,8 +26,13 @@ export function membersAt(bytes: Buffer, start = 0): Members | undefined {
   const scanner = new JsonScanner(bytes, SERVER_SCAN, start);
   if (scanner.peek() !== OPEN_OBJECT) return undefined;
   const of = new Map<string, Span>();
-  const span = scanner.object(0, (key, at, depth) => void of.set(key, at.value(depth)));
-  return { span, of };
+  try {
+    const span = scanner.object(0, (key, at, depth) => void of.set(key, at.value(depth)));
+    return { span, of };
+  } catch (error) {
+    if (error instanceof JsonFault) return undefined;
+    throw error;
+  }
 }
 
 /** The members of a member that is an object. */
@@ -41,13 +48,19 @@ export function elementsOf(bytes: Buffer, outer: Members | undefined, name: stri
   return new JsonScanner(bytes, SERVER_SCAN, span.start).array(0);
 }
 
-/** A value as JavaScript has it, for small ones that must be understood. */
-export const valueAt = (bytes: Buffer, span: Span): unknown => JSON.parse(Buffer.from(slice(bytes, span)).toString()) as unknown;
+/** A value as JavaScript has it, for small ones that must be understood; `undefined` for what JSON does not have. */
+export function valueAt(bytes: Buffer, span: Span): unknown {
+  try {
+    return JSON.parse(Buffer.from(slice(bytes, span)).toString()) as unknown;
+  } catch {
+    return undefined;
+  }
+}
 
 /** The text of a member that is a string. */
 export function textOf(bytes: Buffer, members: Members | undefined, name: string): string | undefined {
   const span = members?.of.get(name);
-  return span && bytes[span.start] === 0x22 ? (valueAt(bytes, span) as string) : undefined;
+  return span && bytes[span.start] === 0x22 ? (valueAt(bytes, span) as string | undefined) : undefined;
 }
 
 /** Takes members out, each with one comma beside it; those that are not there are let be. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { elementsOf, membersAt, membersOf, textOf, withMembers, withoutMembers } from '../src/members.ts';
+import { elementsOf, membersAt, membersOf, textOf, valueAt, withMembers, withoutMembers } from '../src/members.ts';
 import { splice } from '../src/splice.ts';
 
 const bytesOf = (text: string): Buffer => Buffer.from(text);
@@ -13,6 +13,16 @@ test('members are found with the places of their values, escaped keys decoded', 
   assert.equal(textOf(bytes, membersOf(bytes, members, 'b"'), 'c'), 'd');
   assert.equal(textOf(bytes, members, 'a'), undefined);
   assert.equal(membersAt(bytesOf('[1]')), undefined);
+});
+
+test('what parsers would read differently has no members and no value, and throws nothing', () => {
+  assert.equal(membersAt(bytesOf('{"a":1,"a":2}')), undefined);
+  assert.equal(membersAt(bytesOf('{"a":')), undefined);
+  const bytes = bytesOf('{"a":"\u0007","b":{"c":1,"c":2}}');
+  const members = membersAt(bytes);
+  assert.equal(textOf(bytes, members, 'a'), undefined);
+  assert.equal(valueAt(bytes, members!.of.get('a')!), undefined);
+  assert.equal(membersOf(bytes, members, 'b'), undefined);
 });
 
 test('the elements of an array are found, of anything else none', () => {

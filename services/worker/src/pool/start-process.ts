@@ -67,12 +67,21 @@ async function launch(deps: ProcessDeps, order: ProcessOrder, permit: Permit): P
     order.lost(process);
   };
   deps.marks.add(id);
+  const broken = (why: string): void => {
+    process.end(new CausewayError('server.broken', { facts: { why } }));
+    lose();
+  };
   const listeners = {
-    line: (line: Buffer) => process.line(line),
-    broken: (why: string) => {
-      process.end(new CausewayError('server.broken', { facts: { why } }));
-      lose();
+    // Whatever one child prints, it must not end what others run.
+    line: (line: Buffer) => {
+      try {
+        process.line(line);
+      } catch (error) {
+        deps.log.error({ err: error, server: server.name }, 'line of the server not handled');
+        broken('line');
+      }
     },
+    broken,
     exit: (exit: Parameters<PooledProcess['exited']>[0]) => {
       process.exited(exit);
       lose();
