@@ -53,6 +53,8 @@ async function operate(verb: Operation, argv: readonly string[]): Promise<number
       return (await import('./commands/limits.ts')).limits(argv);
     case 'doctor':
       return (await import('./commands/doctor.ts')).doctor(argv);
+    case 'warm':
+      return (await import('./commands/warm.ts')).warm(argv);
   }
 }
 

@@ -35,6 +35,10 @@ export function warn(text: string): void {
   say(`${colour('yellow', 'warning:')} ${text}`);
 }
 
+export function strayWarning(server: string, stray: string): string {
+  return `"${server}" wrote a non-JSON line to stdout (ignored): "${stray.trim()}" — MCP servers must log to stderr`;
+}
+
 /** Prints the failure; returns the exit code. */
 export function report(error: unknown): number {
   if (error instanceof Failure) {

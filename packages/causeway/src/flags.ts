@@ -3,7 +3,7 @@
  * help is quick. The peers' names for the same are in `aliases.ts`.
  */
 
-export type Role = 'run' | 'edge' | 'worker' | 'config' | 'doctor';
+export type Role = 'run' | 'edge' | 'worker' | 'config' | 'doctor' | 'warm';
 
 export interface Flag {
   /** e.g. `--port`; the camelCase spelling is accepted too. */
@@ -189,7 +189,7 @@ export function kebabCase(name: string): string {
 }
 
 /** What an operator asks; all of them answer with `--format json` too. */
-export const OPERATIONS = ['sessions', 'workers', 'servers', 'limits', 'doctor'] as const;
+export const OPERATIONS = ['sessions', 'workers', 'servers', 'limits', 'doctor', 'warm'] as const;
 export type Operation = (typeof OPERATIONS)[number];
 export const VERBS = ['run', 'edge', 'worker', 'config', 'init', 'health', 'nats', 'demo', ...OPERATIONS] as const;
 export type Verb = (typeof VERBS)[number];
@@ -200,4 +200,9 @@ export function isVerb(word: string | undefined): word is Verb {
 
 export function isOperation(word: string | undefined): word is Operation {
   return OPERATIONS.includes(word as Operation);
+}
+
+/** Whether a verb takes an option: `warm` those that say what a worker starts. */
+export function takes(verb: Verb, { group, not = [] }: Flag): boolean {
+  return verb === 'warm' ? group === 'server' && !not.includes('worker') : !not.includes(verb as Role);
 }

@@ -1,6 +1,6 @@
 /** Owns the help texts, made from the list of options; short first, everything on `--help --all`. */
 import { PEER_NAMES } from './alias-table.ts';
-import { camelCase, FLAGS, isOperation, type Flag, type Verb } from './flags.ts';
+import { camelCase, FLAGS, isOperation, takes, type Flag, type Verb } from './flags.ts';
 
 const EXAMPLES = `Examples:
   causeway -- npx -y @modelcontextprotocol/server-everything     a server on http://127.0.0.1:8000/mcp
@@ -40,6 +40,8 @@ const USAGE: Readonly<Record<Verb, string>> = {
   limits: `causeway limits     how much of each limit is used, in the whole cluster${ASKING}`,
   doctor: `causeway doctor [options] [--] [COMMAND…]     look for what would go wrong at a start; exit 0, 1, or 4 without NATS
        [--format table|json]`,
+  warm: `causeway warm [options] [SERVER…] | -- COMMAND…     start each server once, so that its packages are there; exit 0 or 5
+       [--timeout TIME] [--format table|json]     default 10m for each, four at once`,
   health: 'causeway health [--live|--ready] [--url URL] [--port PORT] [--timeout TIME]     ask a running bridge; exit 0, 1 or 4',
 };
 
@@ -50,7 +52,7 @@ const VERBS_TEXT = `Verbs:
   health    ask a running bridge: --live, --ready
   sessions  ls, get, kill                   workers   ls, get, drain, resume
   servers   what is served                  limits    used and allowed, per scope
-  demo      what a client sees while an edge and a worker are killed
+  demo      what clients see of losses      warm      start each server once: packages ahead
   doctor    look for what would go wrong    nats    keys, buckets: before the first start`;
 
 const TITLES: Readonly<Record<Flag['group'], string>> = {
@@ -63,10 +65,16 @@ const TITLES: Readonly<Record<Flag['group'], string>> = {
 };
 
 export function helpText(verb: Verb | undefined, all: boolean): string {
-  if (verb === 'init' || verb === 'health' || verb === 'nats' || verb === 'demo' || (isOperation(verb) && verb !== 'doctor'))
+  if (
+    verb === 'init' ||
+    verb === 'health' ||
+    verb === 'nats' ||
+    verb === 'demo' ||
+    (isOperation(verb) && verb !== 'doctor' && verb !== 'warm')
+  )
     return `Usage: ${USAGE[verb]}\n`;
   const role = verb ?? 'run';
-  const flags = FLAGS.filter((flag) => (all || !flag.rare) && !flag.not?.includes(role as 'run'));
+  const flags = FLAGS.filter((flag) => (all || !flag.rare) && takes(role, flag));
   const parts = [`${verb === undefined ? `${EXAMPLES}\n\n` : ''}Usage: ${USAGE[role]}`];
   if (verb === undefined) parts.push(VERBS_TEXT);
   for (const [group, title] of Object.entries(TITLES)) {

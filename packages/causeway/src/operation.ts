@@ -66,6 +66,24 @@ export async function parseOperation(argv: readonly string[], extra: readonly Ex
   };
 }
 
+/** Takes an option out of a line that is a role's otherwise; what stands behind `--` is the command's. */
+export function takeOption(
+  argv: readonly string[],
+  name: string,
+): { readonly value: string | undefined; readonly rest: readonly string[] } {
+  const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
+  const at = argv.findIndex((word, index) => index < end && (word === name || word.startsWith(`${name}=`)));
+  if (at < 0) return { value: undefined, rest: argv };
+  const alone = argv[at] === name;
+  return { value: (alone ? argv[at + 1] : argv[at]!.slice(name.length + 1)) ?? '', rest: argv.toSpliced(at, alone ? 2 : 1) };
+}
+
+export function formatOf(argv: readonly string[]): { readonly json: boolean; readonly rest: readonly string[] } {
+  const { value = 'table', rest } = takeOption(argv, '--format');
+  if (value !== 'table' && value !== 'json') throw new Failure(EXIT.usage, `--format ${value}: there are table and json`);
+  return { json: value === 'json', rest };
+}
+
 type Options = Record<string, (typeof OPTIONS)[keyof typeof OPTIONS]>;
 
 async function parse(args: string[], options: Options): Promise<{ values: Record<string, unknown>; positionals: string[] }> {

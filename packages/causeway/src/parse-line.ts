@@ -5,7 +5,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { rewrite } from './aliases.ts';
 import { EXIT, Failure, say } from './failure.ts';
-import { FLAGS, type Flag, type Verb } from './flags.ts';
+import { FLAGS, takes, type Flag, type Verb } from './flags.ts';
 import type { Line } from './options.ts';
 
 /** The options of a role and the command behind them. Throws a `Failure` for any that is not known. */
@@ -19,9 +19,11 @@ export function parseLine(role: Verb, argv: readonly string[]): Line {
     );
   for (const note of notes) say(`note: ${note}`);
   const program = new Command(`causeway ${role}`);
-  program.exitOverride().helpOption(false).helpCommand(false).passThroughOptions().allowExcessArguments().argument('[words...]');
+  program.exitOverride().helpOption(false).helpCommand(false).allowExcessArguments().argument('[words...]');
+  // Behind the first word all is the command's, unless words are names.
+  program.passThroughOptions(role !== 'warm');
   program.configureOutput({ writeErr: () => undefined });
-  for (const flag of FLAGS) if (!flag.not?.includes(role as 'run')) program.addOption(optionOf(flag));
+  for (const flag of FLAGS) if (takes(role, flag)) program.addOption(optionOf(flag));
   try {
     program.parse([...ours], { from: 'user' });
   } catch (error) {

@@ -17,9 +17,14 @@ const SAMPLE = 200;
 
 /**
  * Resolves with the first line that the server wrote to stdout and that is no JSON-RPC. Rejects with CausewayError
- * `server.start_failed`, `server.start_timeout` or `server.reply_invalid`, the first two with the last lines of stderr in `facts.stderr`.
+ * `server.start_failed`, `server.start_timeout` or `server.reply_invalid`, the first two with the last lines of stderr in `facts.stderr`,
+ * and with the signal's reason.
  */
-export async function probe(server: ServerConfig, start: (listeners: ChildListeners) => Promise<Child>): Promise<string | undefined> {
+export async function probe(
+  server: ServerConfig,
+  start: (listeners: ChildListeners) => Promise<Child>,
+  signal?: AbortSignal,
+): Promise<string | undefined> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let stray: string | undefined;
   let strays = 0;
@@ -39,7 +44,10 @@ export async function probe(server: ServerConfig, start: (listeners: ChildListen
     exit: (exit) => reject(new CausewayError('server.start_failed', { facts: exitFacts(exit) })),
   });
   const timer = setTimeout(() => reject(new CausewayError('server.start_timeout')), server.startTimeout);
+  const abort = (): void => reject(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
   try {
+    signal?.throwIfAborted();
     if (!child.write(QUESTION)) throw new CausewayError('server.start_failed');
     await promise;
     return stray;
@@ -51,6 +59,7 @@ export async function probe(server: ServerConfig, start: (listeners: ChildListen
     throw error;
   } finally {
     clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
     await child.stop({ gentle: false });
   }
 }

@@ -5,10 +5,10 @@
 import { styleText } from 'node:util';
 import { examineNats, type Finding, type NatsExamination } from '@causeway/cluster';
 import { loadConfig, splitCommand, type Config } from '@causeway/config';
-import { EXIT, Failure } from '../failure.ts';
+import { EXIT } from '../failure.ts';
 import { lookAtFiles, lookAtPorts, lookAtServers } from '../machine.ts';
 import { natsOptions } from '../open-bridge.ts';
-import { print, printJson } from '../operation.ts';
+import { formatOf, print, printJson } from '../operation.ts';
 import { loadInput } from '../options.ts';
 import { parseLine } from '../parse-line.ts';
 
@@ -42,15 +42,4 @@ export async function doctor(argv: readonly string[]): Promise<number> {
 async function lookAtNats({ nats }: Config): Promise<NatsExamination> {
   if (nats !== undefined) return examineNats({ ...natsOptions(nats), name: 'causeway-doctor' });
   return { reachable: true, findings: [{ name: 'nats', state: 'ok', text: 'no NATS configured: one process, bus in memory' }] };
-}
-
-/** `--format` is no option of the roles; what stands behind `--` is the command's. */
-function formatOf(argv: readonly string[]): { readonly json: boolean; readonly rest: readonly string[] } {
-  const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
-  const at = argv.findIndex((word, index) => index < end && (word === '--format' || word.startsWith('--format=')));
-  if (at < 0) return { json: false, rest: argv };
-  const [word, next] = [argv[at]!, argv[at + 1]];
-  const value = word === '--format' ? next : word.slice('--format='.length);
-  if (value !== 'table' && value !== 'json') throw new Failure(EXIT.usage, `--format ${value ?? ''}: there are table and json`);
-  return { json: value === 'json', rest: argv.toSpliced(at, word === '--format' ? 2 : 1) };
 }

@@ -6,7 +6,7 @@ import { loadConfig, splitCommand, type Config, type Loaded } from '@causeway/co
 import { deferred, openLog, runProcess, type Deferred, type OpenLog, type Running } from '@causeway/runtime';
 import { announce as announceAdmin } from '../admin-file.ts';
 import { banner, serverUrl } from '../banner.ts';
-import { colour, EXIT, Failure, report, say, warn } from '../failure.ts';
+import { colour, EXIT, Failure, report, say, strayWarning, warn } from '../failure.ts';
 import { missingCommand } from '../not-found.ts';
 import { drainBoth, openBridge, otherListeners, type OpenBridge } from '../open-bridge.ts';
 import { loadInput, type Line } from '../options.ts';
@@ -115,8 +115,7 @@ async function probeAll({ worker }: OpenBridge, config: Config, { log, absent, e
       const begun = performance.now();
       try {
         const stray = await worker.probe(name);
-        if (stray !== undefined)
-          warn(`"${name}" wrote a non-JSON line to stdout (ignored): "${stray.trim()}" — MCP servers must log to stderr`);
+        if (stray !== undefined) warn(strayWarning(name, stray));
         log[isHuman(config) ? 'debug' : 'info']({ server: name, ms: Math.round(performance.now() - begun) }, 'server answers');
         return true;
       } catch (error) {
