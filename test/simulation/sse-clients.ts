@@ -12,6 +12,8 @@ import type { Message, Received, Response } from './response.ts';
 
 /** Milliseconds by which a call may be later here: it is accepted first, which may take as long as it does. */
 const ACCEPTED = 20_000;
+/** Milliseconds for which the stream of a session may go without an owner, while one is looked for (`listen.ts`); then it ends, and its calls with it. */
+const UNOWNED = 60_000;
 /** The client's own id of its first message. */
 const HELLO = 'hello';
 
@@ -66,7 +68,7 @@ export class SseClients {
     const sent = this.#world.time.now();
     const still = (): number => edge.still + line.edge.still;
     const before = still();
-    const call: Call = { nonce, session, sent, due: () => sent + DEADLINE + ACCEPTED + still() - before, outcome: undefined };
+    const call: Call = { nonce, session, sent, due: () => sent + DEADLINE + ACCEPTED + UNOWNED + still() - before, outcome: undefined };
     this.#judge.called(call);
     waiting.set(nonce, call);
     const body = { jsonrpc: '2.0', id: nonce, method: 'tools/call', params: { name: 't', arguments: { nonce } } };
