@@ -1,10 +1,14 @@
 /**
  * Owns running random schedules: each in its turn in a thread of its own, from one seed on, until one fails.
- * `SIM_SEED=n` runs one schedule again, `SIM_RUNS=n` so many.
+ * Without being told otherwise it plays the same ones every time, so that a change of the code alone makes a difference;
+ * `SIM_FROM=n` plays others, `SIM_RUNS=n` so many, `SIM_SEED=n` that one again.
  */
 import { once } from 'node:events';
 import { setImmediate } from 'node:timers/promises';
 import { parentPort, Worker, workerData } from 'node:worker_threads';
+
+/** The seed that is begun with. */
+const FIRST = 1;
 
 interface Order {
   readonly first: number;
@@ -29,7 +33,7 @@ export async function runHere(play: (seed: number) => Promise<void>): Promise<vo
 /** In the test: orders schedules of the program at `url`; resolves with what was run, rejects with the seed of the one that failed. */
 export async function runSchedules(url: URL, runs: number): Promise<string> {
   const given = process.env['SIM_SEED'];
-  const first = given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given);
+  const first = Number(given ?? process.env['SIM_FROM'] ?? FIRST);
   const ordered = given === undefined ? Number(process.env['SIM_RUNS'] ?? runs) : 1;
   const begun = performance.now();
   const thread = new Worker(url, { workerData: { first, runs: ordered } satisfies Order });
