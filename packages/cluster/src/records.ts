@@ -58,6 +58,8 @@ export class RecordsView {
   /** By how much the log's clock is ahead of ours, as what came fastest tells. */
   #ahead: number | undefined;
   #wipedSince: number | undefined;
+  /** Until then records may be missing that were over here while nothing was seen: by then all who live have renewed theirs. */
+  #blindUntil = -Infinity;
   #whole = false;
   #told = true;
   #cancelSweep: () => void = () => undefined;
@@ -93,9 +95,10 @@ export class RecordsView {
     return this.#wipedSince;
   }
 
-  /** Nothing that somebody holds can be unseen: the log was whole when this view began, and is followed without a gap. */
+  /** Nothing that somebody holds can be unseen: the log was whole when this view began, and is followed; one that is silent is not. */
   get whole(): boolean {
-    return this.#whole;
+    const now = this.#time.now();
+    return this.#whole && now - this.#lastSeen <= HEARD_BEATS * this.#heartbeat && now >= this.#blindUntil;
   }
 
   /** Where the worker's record stands in the log; `undefined` without one. */
@@ -143,6 +146,7 @@ export class RecordsView {
     if (now - this.#lastSeen > HEARD_BEATS * this.#heartbeat) {
       if (this.#since !== undefined) this.#since = now;
       this.#ahead = undefined;
+      this.#blindUntil = now + HEARD_BEATS * this.#heartbeat;
     }
     this.#lastSeen = now;
     this.#ahead = Math.max(this.#ahead ?? -Infinity, entry.stored - now);
