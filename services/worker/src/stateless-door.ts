@@ -104,16 +104,20 @@ export class StatelessDoor {
 
   /** Subscriptions end, and what waits for its client is given up; resolves when what runs is answered. */
   async drain(): Promise<void> {
-    this.#listens.close();
-    for (const call of this.#parked.takeAll()) call.expire();
+    this.#endWaiting();
     await Promise.all([...this.#running.values()].map(({ ended }) => ended));
   }
 
   /** Ends everything: the worker goes, or may not act any more. Resolves when no child is left. */
   async close(why: CausewayError): Promise<void> {
+    this.#endWaiting();
+    await this.pools.discard(why);
+  }
+
+  /** What lasts, and what waits for its client. */
+  #endWaiting(): void {
     this.#listens.close();
     for (const call of this.#parked.takeAll()) call.expire();
-    await this.pools.discard(why);
   }
 
   async #serve(request: StatelessRequest): Promise<void> {

@@ -48,11 +48,6 @@ export class PooledProcess {
     this.#pool = pool;
   }
 
-  /** Nothing is running on it. */
-  get quiet(): boolean {
-    return this.#asking.size === 0;
-  }
-
   /** Registers who waits; its id is to be used for the request, and for its progress. */
   begin(asking: Asking): number {
     const id = this.#next++;

@@ -48,10 +48,6 @@ export class Response implements EdgeHolder {
     this.#attachTo(to, 0);
   }
 
-  get name(): string {
-    return this.#stream.name;
-  }
-
   /** The client's id, raw JSON. */
   get id(): Buffer {
     return this.#id;
