@@ -61,6 +61,8 @@ export interface AliveHead {
 export interface ClientHead {
   readonly t: 'client';
   readonly identity: Identity;
+  /** `Ledger.stamp` of the worker. */
+  readonly stamp?: number | undefined;
   readonly frame: FrameHead;
   /** For a request over Streamable HTTP: the stream that its answer rides. */
   readonly stream?: string;
@@ -75,6 +77,8 @@ export interface ClientHead {
 export interface CallHead {
   readonly t: 'call';
   readonly server: string;
+  /** `Ledger.stamp` of the worker. */
+  readonly stamp?: number | undefined;
   readonly identity: Identity;
   /** Whose share of the limits the process takes that runs it. */
   readonly share?: Identity;

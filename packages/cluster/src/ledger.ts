@@ -123,6 +123,10 @@ export interface Ledger extends AsyncDisposable {
   readonly whole: boolean;
   /** Calls back after every change of `workers()`; returns the way to stop. */
   onChange(listener: () => void): () => void;
+  /** What a message to the worker bears, so that the worker can tell its age: where its record stands, as seen here. */
+  stamp(worker: WorkerId): number | undefined;
+  /** Milliseconds that a message with such a stamp has been on its way at least, at the worker whose lease is held here. */
+  age(worker: WorkerId, stamp: number): number;
   /** Whether the worker has renewed its record within the last two heartbeats and a half. */
   recentlyHeard(worker: WorkerId): boolean;
   /**

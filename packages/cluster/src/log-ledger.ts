@@ -6,6 +6,7 @@ import { CausewayError, type WorkerId } from '@causeway/protocol';
 import { LEFT_BEATS, type Lease, type Ledger, type LeaseTimes, type NewRecord, type WorkerRecord } from './ledger.ts';
 import { ORIGIN, type RecordsView } from './records.ts';
 import { WriteConflict, type Expectation, type RecordStore } from './store.ts';
+import { Stamps } from './stamps.ts';
 import { Tenancy } from './tenancy.ts';
 import type { Time } from './time.ts';
 
@@ -26,12 +27,15 @@ export interface LogLedgerDeps {
 export class LogLedger implements Ledger {
   readonly #deps: LogLedgerDeps;
   readonly #leases = new Map<WorkerId, Tenancy>();
+  /** Of the workers that had a lease here. */
+  readonly #stamps = new Map<WorkerId, Stamps>();
   #closed = false;
   #marking = false;
   #cancelMark: () => void = () => undefined;
 
   constructor(deps: LogLedgerDeps) {
     this.#deps = deps;
+    deps.view.onSeen(({ key, sequence }) => this.#stamps.get(key)?.note(sequence, deps.time.now()));
     deps.view.onSnapshot(() => {
       if (this.#leases.size > 0) this.#markLater();
     });
@@ -58,6 +62,7 @@ export class LogLedger implements Ledger {
       },
     });
     this.#leases.set(record.worker, lease);
+    if (!this.#stamps.has(record.worker)) this.#stamps.set(record.worker, new Stamps());
     await lease.open(LEASE_DEADLINE);
     return lease;
   }
@@ -76,6 +81,14 @@ export class LogLedger implements Ledger {
 
   onChange(listener: () => void): () => void {
     return this.#deps.view.onChange(listener);
+  }
+
+  stamp(worker: WorkerId): number | undefined {
+    return this.#deps.view.sequenceOf(worker);
+  }
+
+  age(worker: WorkerId, stamp: number): number {
+    return this.#stamps.get(worker)?.age(stamp, this.#deps.time.now()) ?? 0;
   }
 
   recentlyHeard(worker: WorkerId): boolean {

@@ -3,7 +3,8 @@
  * to the session that it names, or begins one.
  *
  * Invariants: bytes that are no envelope of ours are counted and dropped, never trusted; a message for a
- * session that is not here, or not under that epoch, is answered so at once.
+ * session that is not here, or not under that epoch, is answered so at once; a request that was held up on its way is
+ * refused, for nobody waits for it any more, or soon will not.
  */
 import {
   decode,
@@ -14,6 +15,7 @@ import {
   type CallHead,
   type ChangedHead,
   type ClaimHead,
+  type ClientHead,
   type Cluster,
   type ControlHead,
   type DownHead,
@@ -48,6 +50,9 @@ export interface IntakeDeps {
   /** A new session for this opening, not started yet. Throws CausewayError. */
   readonly build: (head: OpenHead) => Session;
 }
+
+/** Milliseconds on its way, but for a heartbeat, after which a request is not begun any more: fewer than its sender waits. */
+const STALE = 10_000;
 
 /** Subscribes; from here on the worker answers. The subscription ends with the returned disposable. */
 export async function openIntake(deps: IntakeDeps): Promise<Disposable> {
@@ -95,11 +100,22 @@ function aboutCall({ stateless }: IntakeDeps, [, stream = '', word, attachment, 
   if (envelope) stateless.control(stream, envelope.head, message.reply);
 }
 
-function call({ stateless, log }: IntakeDeps, { data, reply }: BusMessage): void {
+function call(deps: IntakeDeps, { data, reply }: BusMessage): void {
+  const { stateless, log } = deps;
   const envelope = decode<CallHead>(data);
-  if (envelope?.head.t === 'call' && reply !== undefined) return stateless.call(envelope.head, envelope.body, reply);
+  if (envelope?.head.t === 'call' && reply !== undefined) {
+    if (isStale(deps, envelope.head)) return deps.reply(reply, refusal());
+    return stateless.call(envelope.head, envelope.body, reply);
+  }
   log.warn({ reason: 'request.malformed' }, 'request without an envelope dropped');
 }
+
+/** It was held up, as by a NATS server that stood still. */
+function isStale({ cluster, worker }: IntakeDeps, { frame, stamp }: ClientHead | CallHead): boolean {
+  return frame.kind === 'request' && stamp !== undefined && cluster.ledger.age(worker, stamp) >= STALE;
+}
+
+const refusal = (): DownHead => verdictOf(new CausewayError('cluster.owner_silent', { retryAfter: 2 }));
 
 /** Whoever asks quietly hears from the bus alone. */
 function alive(deps: IntakeDeps, message: BusMessage): void {
@@ -110,6 +126,7 @@ function dispatch(deps: IntakeDeps, session: Session, message: BusMessage): void
   const envelope = decode<UpHead>(message.data);
   switch (envelope?.head.t) {
     case 'client':
+      if (isStale(deps, envelope.head)) return deps.reply(message.reply, refusal());
       return session.client(envelope.head, envelope.body, message.reply);
     case 'attach':
     case 'detach':

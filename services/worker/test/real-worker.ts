@@ -11,6 +11,7 @@ const SCRIPT = `
     const { id, method } = JSON.parse(line);
     const result = { protocolVersion: '2025-06-18', capabilities: {}, serverInfo: { name: 's', version: '1' } };
     if (method === 'initialize') console.log(JSON.stringify({ jsonrpc: '2.0', id, result }));
+    if (method === 'ping' && id !== undefined) console.log(JSON.stringify({ jsonrpc: '2.0', id, result: {} }));
   });`;
 
 const server = (name: string, recovery: ServerConfig['recovery'] = 'end'): ServerConfig => ({
@@ -49,10 +50,10 @@ export interface Setting {
   readonly worker: Worker;
 }
 
-export async function setting(t: TestContext): Promise<Setting> {
+export async function setting(t: TestContext, given?: Cluster): Promise<Setting> {
   const stack = new AsyncDisposableStack();
   t.after(() => stack.disposeAsync());
-  const cluster = stack.use(await openMemoryCluster());
+  const cluster = stack.use(given ?? (await openMemoryCluster()));
   return { cluster, worker: stack.use(await openWorker({ cluster, log: silentLog() }, options)) };
 }
 

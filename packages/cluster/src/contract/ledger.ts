@@ -1,6 +1,7 @@
 /** The contract of `Ledger` as tests: every implementation passes all of it. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { CausewayError, newWorkerId, type WorkerId } from '@causeway/protocol';
 import type { Ledger, LeaseTimes, NewRecord, WorkerRecord } from '../ledger.ts';
 import { soon, until, type Party, type World } from './world.ts';
@@ -47,6 +48,7 @@ export function ledgerContract(make: MakeLedgerWorld): void {
   void describe('ledger', { concurrency: 4 }, () => {
     records(pair);
     leases(pair);
+    stamps(pair);
   });
 }
 
@@ -171,5 +173,24 @@ function leases(pair: Register): void {
   pair('without a connection there is no lease to be had, and the refusal says so', async ({ a }) => {
     await a.cut();
     await soon('the refusal', assert.rejects(a.part.lease(record()), unavailable), 15_000);
+  });
+}
+
+function stamps(pair: Register): void {
+  pair('what bears the stamp of a record grows old once there is a newer one', async ({ a, b }) => {
+    const { worker } = record();
+    assert.equal(b.part.stamp(worker), undefined);
+    await using lease = await a.part.lease(record({ worker }));
+    await sees(b.part, 'the record', (workers) => workers.has(worker));
+    const stamp = b.part.stamp(worker)!;
+    for (const capacity of [20, 21]) {
+      await sleep(CONTRACT_TIMES.heartbeat);
+      lease.update({ capacity });
+      for (const { part } of [a, b]) await sees(part, 'a newer record', (workers) => workers.get(worker)?.capacity === capacity);
+    }
+    const age = a.part.age(worker, stamp);
+    assert.ok(age > 0 && age < 10_000, `${age} ms`);
+    assert.ok(a.part.age(worker, b.part.stamp(worker)!) < age);
+    assert.equal(a.part.age(worker, Number.MAX_SAFE_INTEGER), 0);
   });
 }

@@ -57,11 +57,13 @@ export interface Messages {
 export function sendFrames(edge: EdgeContext, session: KnownSession, exchange: Exchange, place: Place, { frames, batch }: Messages): void {
   const subject = edge.cluster.subjects.sessionIn(place.owner, owned(session, place));
   const requests = frames.filter(({ kind }) => kind === 'request').length;
+  const stamp = edge.cluster.ledger.stamp(place.owner);
   let index = 0;
   for (const [nth, frame] of frames.entries()) {
     const head: ClientHead = {
       t: 'client',
       identity: session.identity,
+      stamp,
       frame: frameHead(frame),
       ...(frame.kind === 'request' ? { stream: exchange.name } : {}),
       ...(batch ? { batch: { index: frame.kind === 'request' ? index++ : -1 - nth, requests } } : {}),

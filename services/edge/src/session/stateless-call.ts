@@ -74,7 +74,7 @@ export class StatelessCall implements Listener {
     const control = cluster.subjects.callControl(worker, stream);
     this.#exchange.follow({ owner: worker, control, identity, stream, after: 0 });
     try {
-      this.#exchange.send(worker, cluster.subjects.call(worker), this.#head(), frame.bytes);
+      this.#exchange.send(worker, cluster.subjects.call(worker), this.#head(worker), frame.bytes);
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
       this.#fail(busFailure(error));
@@ -149,11 +149,12 @@ export class StatelessCall implements Listener {
     return this.#last ?? new CausewayError(chosen === 'full' ? 'limit.worker' : 'cluster.no_worker', { retryAfter: 2, facts: { server } });
   }
 
-  #head(): CallHead {
+  #head(worker: WorkerId): CallHead {
     const { server, identity, share, frame, meta, name, headers, state } = this.#order;
     return {
       t: 'call',
       server,
+      stamp: this.#edge.cluster.ledger.stamp(worker),
       identity,
       stream: this.#exchange.name,
       frame: frameHead(frame),
