@@ -77,7 +77,8 @@ export interface Bus extends AsyncDisposable {
   request(subject: string, data: Uint8Array, options: RequestOptions): Promise<BusMessage>;
   /**
    * Calls `listener` synchronously, in order, for each message on `subject`; `*` stands for one token and a
-   * final `>` for one or more. A listener must not throw. Resolves once the bus routes the subject here;
+   * final `>` for one or more; messages to `Subjects.workerAll` and `edgeAll` are heard there alone, since they may
+   * travel together. A listener must not throw. Resolves once the bus routes the subject here;
    * servers of a NATS cluster to which this process is not connected learn it a moment later.
    */
   subscribe(subject: string, listener: (message: BusMessage) => void): Promise<Subscription>;

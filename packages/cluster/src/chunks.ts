@@ -16,8 +16,8 @@
 import { BusError, type BusFailure, type BusLimits } from './bus.ts';
 
 /** First bytes of payloads that are not plain messages. */
-export const MARK = { escaped: 0, part: 1, taken: 2, refused: 3, probe: 4 } as const;
-export const LAST_MARK = MARK.probe;
+export const MARK = { escaped: 0, part: 1, taken: 2, refused: 3, probe: 4, bundle: 5 } as const;
+export const LAST_MARK = MARK.bundle;
 
 /** Milliseconds without an acknowledgement, or without a next part, after which a transfer is given up. */
 export const TRANSFER_SILENCE = 30_000;

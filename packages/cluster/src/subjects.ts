@@ -45,12 +45,23 @@ export interface Subjects {
   edgeLost(worker: WorkerId, edge: string, ping: number): string;
   /** Inbox of an edge, as a worker's. */
   edgeInbox(edge: EdgeId): string;
+  /**
+   * The address for messages that were published in one event-loop turn and travel together, to the process to which
+   * `subject` belongs; `undefined`: messages there travel alone. What travels together is what one edge may send to
+   * workers, or one worker to edges: whoever may publish to the address may publish to each of its subjects.
+   */
+  bundle(subject: string): string | undefined;
   /** Inbox of a process that only makes the buckets. */
   bootInbox(name: string): string;
 }
 
+/** What edges send to workers while calls run. */
+const TO_WORKERS = /^(?:s\..+\.(?:in|ctl)|c\..+\.ctl|call)$/;
+
 /** Subjects under `prefix`, one or more tokens, default `cw`. */
 export function subjects(prefix = 'cw'): Subjects {
+  const workers = `${prefix}.w.`;
+  const edges = `${prefix}.e.`;
   return {
     workerAll: (worker) => `${prefix}.w.${worker}.>`,
     open: (worker) => `${prefix}.w.${worker}.open`,
@@ -69,6 +80,13 @@ export function subjects(prefix = 'cw'): Subjects {
     stream: (edge, stream) => `${prefix}.e.${edge}.g.${stream}`,
     edgeLost: (worker, edge, ping) => `${prefix}.w.${worker}.edge.${edge}.${ping}`,
     edgeInbox: (edge) => `${prefix}.er.${edge}`,
+    bundle(subject) {
+      const below = subject.startsWith(edges) ? edges : subject.startsWith(workers) ? workers : undefined;
+      if (below === undefined) return undefined;
+      const area = subject.indexOf('.', below.length) + 1;
+      const together = below === edges ? subject.startsWith('g.', area) : TO_WORKERS.test(subject.slice(area));
+      return together ? `${subject.slice(0, area)}bundle` : undefined;
+    },
     bootInbox: (name) => `${prefix}.boot.${name}`,
   };
 }

@@ -62,6 +62,20 @@ describe('roles', () => {
     );
   });
 
+  it('are enough for bundles, there and back', async () => {
+    const [other, many] = [newWorkerId(), 20];
+    await worker.bus.subscribe(names.workerAll(other), ({ data, reply }) => reply && worker.bus.publish(reply, data));
+    const heard = await hear(edge.bus, names.edgeAll(edgeId));
+    for (let nth = 0; nth < many; nth += 1)
+      edge.bus.publish(names.sessionIn(other, { token, epoch: 1 }), Buffer.from(`{${nth}`), names.stream(edgeId, `g${nth}`));
+    await heard.count(many);
+    heard.stop();
+    assert.deepEqual(
+      heard.messages.map(({ kind, data }) => `${kind} ${data.toString()}`),
+      Array.from({ length: many }, (_, nth) => `data {${nth}`),
+    );
+  });
+
   it('are enough for leases, session records and the key', async () => {
     const record = { v: 1, worker: workerId, host: 'h', version: '1', capacity: 1, draining: false, servers: {} } as const;
     await using lease = await worker.ledger.lease(record);
@@ -139,8 +153,9 @@ describe('roles', () => {
       '$JS.API.STREAM.PURGE.KV_cw_workers',
       '$JS.API.STREAM.DELETE.KV_cw_sessions',
       'cw.e.x.g.y',
+      'cw.e.x.bundle',
     ];
-    const byWorker = ['cw.w.x.s.y.in', 'cw.w.x.open', 'cw.wr.x.bus.q.1', '$JS.API.STREAM.DELETE.KV_cw_workers'];
+    const byWorker = ['cw.w.x.s.y.in', 'cw.w.x.bundle', 'cw.w.x.open', 'cw.wr.x.bus.q.1', '$JS.API.STREAM.DELETE.KV_cw_workers'];
     assert.deepEqual(await violations('edge', byEdge), byEdge);
     assert.deepEqual(await violations('worker', byWorker), byWorker);
   });

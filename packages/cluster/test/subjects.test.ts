@@ -50,6 +50,32 @@ describe('subjects', () => {
     for (const inbox of [workerInbox(W), edgeInbox(E)]) assert.ok(!mine(`${inbox}.x`) && !matcher(edgeAll(E))(`${inbox}.x`));
   });
 
+  it('say what may travel together, and to where', () => {
+    const { bundle, call, callControl, callLost, changed } = subjects('a.b');
+    const names = subjects('a.b');
+    for (const subject of [names.sessionIn(W, OWNED), names.sessionControl(W, OWNED), call(W), callControl(W, 'g1')])
+      assert.equal(bundle(subject), 'a.b.w.W1.bundle', subject);
+    assert.equal(bundle(names.stream(E, 'g1')), 'a.b.e.E1.bundle');
+    const alone = [
+      names.open(W),
+      names.control(W),
+      names.alive(W),
+      changed(W),
+      names.streamLost(W, OWNED, 'in', 1, 1),
+      callLost(W, 'g1', 1, 1),
+    ];
+    for (const subject of [
+      ...alone,
+      names.edgeLost(W, E, 1),
+      names.workerInbox(W),
+      `${names.edgeInbox(E)}.bus.q.1`,
+      'a.b.e.E1.bundle',
+      'cw.w.W1.call',
+      'a.b.w.call',
+    ])
+      assert.equal(bundle(subject), undefined, subject);
+  });
+
   it('give back what stands below the wildcard', () => {
     assert.deepEqual(tail(sessionIn(W, OWNED), workerAll(W)), ['s', S, '3', 'in']);
     assert.deepEqual(tail(open(W), workerAll(W)), ['open']);

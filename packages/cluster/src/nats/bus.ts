@@ -1,9 +1,8 @@
 /**
  * Owns the bus over one NATS connection.
- * Invariants: one standing subscription takes answers and acknowledgements, so a request subscribes to
- * nothing; payloads carry no NATS headers; publications of one event-loop turn go out together at its end;
- * nothing is handed to the client while it is not connected, for it would drop that without a word.
- * Leaves reconnecting to the client, parts to `chunks.ts` and `reassembly.ts`.
+ * Invariants: one standing subscription takes answers, acknowledgements and the server's word about bundles, so a
+ * request subscribes to nothing; payloads carry no NATS headers; a bundle brings nothing but what may travel in one.
+ * Leaves reconnecting to the client, sending to `outbox.ts`, parts to `chunks.ts` and `reassembly.ts`.
  */
 import { CausewayError } from '@causeway/protocol';
 import type { Msg } from '@nats-io/transport-node';
@@ -17,28 +16,26 @@ import {
   type RequestOptions,
   type Subscription,
 } from '../bus.ts';
+import { readBundle } from '../bundles.ts';
 import { LAST_MARK, MARK, PartSender, whole } from '../chunks.ts';
 import { PartReceiver, type Budget } from '../reassembly.ts';
 import { Requests } from '../requests.ts';
 import { call, Routes, undelivered, type Listener } from '../routes.ts';
 import { within } from './connect.ts';
 import type { Link } from './link.ts';
+import { Outbox } from './outbox.ts';
 
 /** Bytes that a part adds to its data: preface and the longest reply address that we make. */
 const PART_OVERHEAD = 1024;
 /** Milliseconds that a subscription, or the last flush, may wait for the server. */
 const FLUSH_DEADLINE = 5_000;
 
-interface Post {
-  readonly subject: string;
-  readonly payload: Uint8Array;
-  readonly reply: string | undefined;
-}
-
 export interface NatsBusOptions {
   /** Subject below which this process alone listens. */
   readonly inbox: string;
   readonly limits?: Partial<BusLimits>;
+  /** As `Subjects.bundle`; default: every message travels alone. */
+  readonly bundle?: (subject: string) => string | undefined;
 }
 
 export async function openNatsBus(link: Link, options: NatsBusOptions): Promise<Bus> {
@@ -58,7 +55,8 @@ class NatsBus implements Bus {
   readonly #budget: Budget;
   readonly #receivers = new Set<PartReceiver>();
   readonly #watchers = new Set<(status: BusStatus) => void>();
-  #outbox: Post[] = [];
+  readonly #bundle: (subject: string) => string | undefined;
+  readonly #outbox: Outbox;
   #told: BusStatus = 'connected';
   #closed = false;
 
@@ -77,6 +75,16 @@ class NatsBus implements Bus {
         if (!this.#requests.fail(reply, failure)) queueMicrotask(() => this.#routes.deliver(undelivered(reply)));
       },
     });
+    this.#bundle = options.bundle ?? (() => undefined);
+    this.#outbox = new Outbox({
+      link,
+      inbox: `${options.inbox}.b`,
+      bundle: this.#bundle,
+      bounce: (reply, failure) => {
+        if (this.#parts.settle(reply, 'undelivered') || this.#requests.fail(reply, failure)) return;
+        this.#routes.deliver(undelivered(reply));
+      },
+    });
   }
 
   /** Takes up the standing subscription and follows the connection. */
@@ -85,8 +93,8 @@ class NatsBus implements Bus {
     const transfers = `${this.#inbox}.a.`;
     const { receive } = this.#receiver((message) => void this.#requests.settle(message));
     await this.#sub(`${this.#inbox}.>`, (msg) => {
-      if (!msg.subject.startsWith(transfers)) return receive(msg);
-      this.#parts.settle(msg.subject, isNoResponders(msg) ? 'undelivered' : bytesOf(msg));
+      if (msg.subject.startsWith(transfers)) this.#parts.settle(msg.subject, isNoResponders(msg) ? 'undelivered' : bytesOf(msg));
+      else if (!isNoResponders(msg) || !this.#outbox.settle(msg.subject)) receive(msg);
     });
   }
 
@@ -111,6 +119,8 @@ class NatsBus implements Bus {
   async subscribe(subject: string, listener: Listener): Promise<Subscription> {
     if (this.status === 'closed') throw new BusError('aborted', subject);
     if (this.status === 'disconnected') throw new BusError('disconnected', subject);
+    if (this.#bundle(subject) !== undefined)
+      throw new TypeError(`messages to ${subject} come in bundles: subscribe to the wildcard of its process`);
     const route = this.#routes.add(subject, listener);
     const { receive, close } = this.#receiver((message) => call(listener, message));
     let unsubscribe: (() => void) | undefined;
@@ -138,7 +148,7 @@ class NatsBus implements Bus {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     for (const receiver of this.#receivers) receiver.close();
-    this.#flush();
+    this.#outbox.flush();
     if (this.#link.live) await within(FLUSH_DEADLINE, this.#link.nc.flush()).catch(() => undefined);
     this.#closed = true;
     this.#tell();
@@ -149,27 +159,7 @@ class NatsBus implements Bus {
   }
 
   #post(subject: string, payload: Uint8Array, reply: string | undefined): void {
-    if (this.#closed) return;
-    if (this.#outbox.push({ subject, payload, reply }) === 1) setImmediate(() => this.#flush());
-  }
-
-  #flush(): void {
-    const posts = this.#outbox;
-    this.#outbox = [];
-    for (const post of posts) {
-      try {
-        if (!this.#link.live) throw new BusError('disconnected', post.subject);
-        this.#link.nc.publish(post.subject, post.payload, post.reply === undefined ? {} : { reply: post.reply });
-      } catch {
-        this.#bounce(post);
-      }
-    }
-  }
-
-  /** This post has certainly not been sent. */
-  #bounce({ reply }: Post): void {
-    if (reply === undefined || this.#parts.settle(reply, 'undelivered') || this.#requests.fail(reply, 'disconnected')) return;
-    this.#routes.deliver(undelivered(reply));
+    if (!this.#closed) this.#outbox.post(subject, payload, reply);
   }
 
   async #sub(subject: string, receive: (msg: Msg) => void): Promise<() => void> {
@@ -194,7 +184,12 @@ class NatsBus implements Bus {
   }
 
   /** Turns what arrives for one subscription into messages. */
-  #receiver(deliver: Listener): { receive: (msg: Msg) => void; close: () => void } {
+  #receiver(listener: Listener): { receive: (msg: Msg) => void; close: () => void } {
+    let open = true;
+    // A bundle may bring more than its listener waits for.
+    const deliver: Listener = (message) => {
+      if (open) listener(message);
+    };
     const parts = new PartReceiver({
       maxMessageBytes: this.#limits.maxMessageBytes,
       budget: this.#budget,
@@ -202,17 +197,21 @@ class NatsBus implements Bus {
       deliver,
     });
     this.#receivers.add(parts);
-    const receive = (msg: Msg): void => {
-      const payload = bytesOf(msg);
-      const { subject } = msg;
-      const reply = msg.reply || undefined;
+    const take = (subject: string, reply: string | undefined, payload: Buffer): void => {
       const mark = payload[0];
-      if (mark === undefined && isNoResponders(msg)) deliver(undelivered(subject));
-      else if (mark === undefined || mark > LAST_MARK) deliver({ kind: 'data', subject, reply, data: payload });
+      if (mark === undefined || mark > LAST_MARK) deliver({ kind: 'data', subject, reply, data: payload });
       else if (mark === MARK.escaped) deliver({ kind: 'data', subject, reply, data: payload.subarray(1) });
-      else if ((mark === MARK.part || mark === MARK.probe) && reply !== undefined) parts.take(subject, reply, payload);
+      else if (mark === MARK.bundle) {
+        for (const post of readBundle(subject, payload))
+          if (this.#bundle(post.subject) === subject) take(post.subject, post.reply, post.payload);
+      } else if ((mark === MARK.part || mark === MARK.probe) && reply !== undefined) parts.take(subject, reply, payload);
+    };
+    const receive = (msg: Msg): void => {
+      if (isNoResponders(msg)) deliver(undelivered(msg.subject));
+      else take(msg.subject, msg.reply || undefined, bytesOf(msg));
     };
     const close = (): void => {
+      open = false;
       parts.close();
       this.#receivers.delete(parts);
     };
@@ -223,7 +222,8 @@ class NatsBus implements Bus {
     if (this.#closed) return;
     if (!this.#link.live) {
       // what is still here was not sent; what was sent may have arrived, and is left to deadlines
-      this.#flush();
+      this.#outbox.flush();
+      this.#outbox.drop();
       this.#parts.drop('disconnected');
     }
     if (this.#link.closed) this.#requests.close();

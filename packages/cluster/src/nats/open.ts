@@ -42,9 +42,11 @@ async function openParts(options: NatsClusterOptions): Promise<Cluster> {
   const [workers, sessionBucket, cluster] = await Promise.all(
     (['workers', 'sessions', 'cluster'] as const).map((bucket) => ensureBucket(manager, prefix, bucket, { replicas, deadline })),
   );
+  const names = subjects(prefix);
   const bus = stack.use(
     await openNatsBus(data, {
       inbox: `${options.inbox}.bus`,
+      bundle: (subject) => names.bundle(subject),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     }),
   );
@@ -63,5 +65,5 @@ async function openParts(options: NatsClusterOptions): Promise<Cluster> {
   const floor = (): number => markSeen(ledger);
   const sessions = stack.use(await openNatsSessions({ control, manager, floor, restore, sessions: sessionBucket!, cluster: cluster! }));
   const owned = stack.move();
-  return { kind: 'nats', bus, ledger, sessions, subjects: subjects(prefix), [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { kind: 'nats', bus, ledger, sessions, subjects: names, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

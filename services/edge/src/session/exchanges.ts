@@ -12,7 +12,6 @@ import {
   encode,
   offer,
   PING,
-  tail,
   type Cluster,
   type ControlHead,
   type DownHead,
@@ -81,9 +80,11 @@ export class Exchanges implements Disposable {
   }
 
   async open(): Promise<void> {
-    const all = this.#cluster.subjects.stream(this.#edge, '*');
-    this.#subscription = await this.#cluster.bus.subscribe(all, (message) => {
-      const name = tail(message.subject, all)[0] ?? '';
+    const { subjects, bus } = this.#cluster;
+    const streams = subjects.stream(this.#edge, '');
+    this.#subscription = await bus.subscribe(subjects.edgeAll(this.#edge), (message) => {
+      if (!message.subject.startsWith(streams)) return;
+      const name = message.subject.slice(streams.length);
       const exchange = this.#waiting.get(name);
       if (!exchange) return name === PING ? undefined : this.#disown(message.reply);
       try {

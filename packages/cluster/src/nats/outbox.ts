@@ -1,0 +1,145 @@
+/**
+ * Owns what one bus is about to send: the publications of one event-loop turn leave together at its end, and those that
+ * may share a bundle (`Subjects.bundle`) as one message.
+ *
+ * Invariants: to each subscriber what was published first leaves first; nothing is handed to the client while it is not
+ * connected, for it would drop that without a word; whoever named a reply address is told of a message that reached nobody,
+ * alone or in a bundle; of bundles that have left, only as many are remembered as the server may still refuse.
+ */
+import type { BusFailure } from '../bus.ts';
+import { bundledBytes, writeBundle, type Post } from '../bundles.ts';
+import type { Link } from './link.ts';
+
+/** Bytes up to which messages share a bundle. */
+const BUNDLE_BYTES = 64 * 1024;
+/** Bundles after which the server is asked whether it has seen them: what it has not refused by then has arrived. */
+const ASK_AFTER = 64;
+
+export interface OutboxOptions {
+  readonly link: Link;
+  /** Subject below which the server says that a bundle reached nobody. */
+  readonly inbox: string;
+  /** As `Subjects.bundle`. */
+  readonly bundle: (subject: string) => string | undefined;
+  /** Told of a message that has certainly reached nobody and names a reply address. */
+  readonly bounce: (reply: string, failure: BusFailure) => void;
+}
+
+interface Bundle {
+  readonly posts: Post[];
+  bytes: number;
+}
+
+/** A bundle that has left. */
+interface Sent {
+  readonly address: string;
+  readonly replies: readonly string[];
+}
+
+export class Outbox {
+  readonly #options: OutboxOptions;
+  #posts: Post[] = [];
+  /** By address: what of this turn goes together. */
+  readonly #open = new Map<string, Bundle>();
+  /** Bundles that the server may still refuse, in their order. */
+  #sent: Sent[] = [];
+  #count = 0;
+  #asked = false;
+
+  constructor(options: OutboxOptions) {
+    this.#options = options;
+  }
+
+  post(subject: string, payload: Uint8Array, reply: string | undefined): void {
+    if (this.#posts.push({ subject, payload, reply }) === 1) setImmediate(() => this.flush());
+  }
+
+  flush(): void {
+    const posts = this.#posts;
+    this.#posts = [];
+    for (const post of posts) {
+      const address = post.payload.length > BUNDLE_BYTES ? undefined : this.#options.bundle(post.subject);
+      if (address !== undefined) {
+        this.#add(address, post);
+        continue;
+      }
+      this.#sendOpen();
+      this.#send(post);
+    }
+    this.#sendOpen();
+  }
+
+  /** Takes the server's word that a bundle reached nobody; `false` if the subject is not a bundle's. */
+  settle(subject: string): boolean {
+    if (!subject.startsWith(`${this.#options.inbox}.`)) return false;
+    const at = this.#sent.findIndex(({ address }) => address === subject);
+    if (at < 0) return true;
+    const [{ replies }] = this.#sent.splice(at, 1) as [Sent];
+    for (const reply of replies) this.#options.bounce(reply, 'no_responders');
+    return true;
+  }
+
+  /** The connection is gone: of what has left nothing more will be known. */
+  drop(): void {
+    this.#sent = [];
+  }
+
+  #add(address: string, post: Post): void {
+    const bytes = bundledBytes(post);
+    const open = this.#open.get(address);
+    if (open !== undefined && open.bytes + bytes <= BUNDLE_BYTES) {
+      open.posts.push(post);
+      open.bytes += bytes;
+      return;
+    }
+    if (open !== undefined) this.#sendBundle(address, open);
+    this.#open.set(address, { posts: [post], bytes });
+  }
+
+  #sendOpen(): void {
+    if (this.#open.size === 0) return;
+    for (const [address, bundle] of this.#open) this.#sendBundle(address, bundle);
+    this.#open.clear();
+  }
+
+  #sendBundle(address: string, { posts }: Bundle): void {
+    if (posts.length === 1) return this.#send(posts[0]!);
+    const replies = posts.flatMap(({ reply }) => reply ?? []);
+    const reply = `${this.#options.inbox}.${(this.#count += 1).toString(36)}`;
+    if (!this.#publish(address, writeBundle(address, posts), reply)) {
+      for (const each of replies) this.#options.bounce(each, 'disconnected');
+      return;
+    }
+    if (this.#sent.push({ address: reply, replies }) >= ASK_AFTER && !this.#asked) void this.#ask();
+  }
+
+  #send({ subject, payload, reply }: Post): void {
+    if (!this.#publish(subject, payload, reply) && reply !== undefined) this.#options.bounce(reply, 'disconnected');
+  }
+
+  /** Whether the client took it: otherwise it has certainly not been sent. */
+  #publish(subject: string, payload: Uint8Array, reply: string | undefined): boolean {
+    const { link } = this.#options;
+    if (!link.live) return false;
+    try {
+      link.nc.publish(subject, payload, reply === undefined ? {} : { reply });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** The server answers in order: when it has, whatever it would refuse of what left before it has refused. */
+  async #ask(): Promise<void> {
+    this.#asked = true;
+    const last = this.#sent.at(-1);
+    try {
+      await this.#options.link.nc.flush();
+      if (last !== undefined) this.#sent = this.#sent.slice(this.#sent.indexOf(last) + 1);
+    } catch {
+      // The connection is gone, and with it what was remembered.
+    } finally {
+      this.#asked = false;
+    }
+  }
+}

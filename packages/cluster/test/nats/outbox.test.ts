@@ -1,0 +1,79 @@
+/** What a real server does not do on command: refuse a bundle late, never answer, and take its time. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { NatsConnection } from '@nats-io/transport-node';
+import type { Link } from '../../src/nats/link.ts';
+import { Outbox } from '../../src/nats/outbox.ts';
+
+function world() {
+  const sent: { readonly subject: string; readonly reply: string }[] = [];
+  const bounced: string[] = [];
+  const asked: PromiseWithResolvers<void>[] = [];
+  const link = {
+    live: true,
+    nc: {
+      publish: (subject: string, _: Uint8Array, { reply = '' }) => void sent.push({ subject, reply }),
+      flush() {
+        asked.push(Promise.withResolvers<void>());
+        return asked.at(-1)!.promise;
+      },
+    } as unknown as NatsConnection,
+  };
+  const outbox = new Outbox({
+    link: link as Link,
+    inbox: 'in.b',
+    bundle: (subject) => (subject.startsWith('to.') ? 'to.bundle' : undefined),
+    bounce: (reply, failure) => void bounced.push(`${failure} ${reply}`),
+  });
+  let count = 0;
+  /** One bundle of two messages; its number. */
+  const turn = (): number => {
+    count += 1;
+    outbox.post('to.x', Buffer.of(9), `reply.${count}`);
+    outbox.post('to.y', Buffer.of(9), undefined);
+    outbox.flush();
+    return count;
+  };
+  return { outbox, link, sent, bounced, asked, turn };
+}
+
+describe('the outbox', () => {
+  it('remembers a bundle until the server has answered for it', async () => {
+    const { outbox, sent, bounced, asked, turn } = world();
+    while (asked.length === 0) turn();
+    const early = sent.length;
+    for (let more = 0; more < early; more += 1) turn();
+    assert.equal(asked.length, 1, 'one question at a time');
+    assert.ok(outbox.settle(sent[0]!.reply));
+    assert.deepEqual(bounced, ['no_responders reply.1']);
+    asked[0]!.resolve();
+    await Promise.resolve();
+    await Promise.resolve();
+    assert.ok(outbox.settle(sent[1]!.reply), 'a word about what has arrived means nothing');
+    assert.ok(outbox.settle(sent[early]!.reply));
+    assert.deepEqual(bounced, ['no_responders reply.1', `no_responders reply.${early + 1}`]);
+    assert.equal(outbox.settle('in.q.1'), false);
+  });
+
+  it('says of a turn without a connection that none of it was sent, and knows nothing of what was sent before', () => {
+    const { outbox, link, sent, bounced, turn } = world();
+    turn();
+    link.live = false;
+    outbox.drop();
+    turn();
+    outbox.settle(sent[0]!.reply);
+    assert.deepEqual(bounced, ['disconnected reply.2']);
+    assert.equal(sent.length, 1);
+  });
+
+  it('sends what travels alone after what was published before it', () => {
+    const { outbox, sent } = world();
+    for (const subject of ['to.1', 'to.2', 'alone', 'to.3', 'to.4', 'to.5']) outbox.post(subject, Buffer.of(9), undefined);
+    outbox.post('to.6', Buffer.alloc(70_000), undefined);
+    outbox.flush();
+    assert.deepEqual(
+      sent.map(({ subject }) => subject),
+      ['to.bundle', 'alone', 'to.bundle', 'to.6'],
+    );
+  });
+});
