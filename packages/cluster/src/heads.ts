@@ -10,11 +10,11 @@ import type { Capabilities, ErrorFacts, Identity, Reason, SessionToken, Span, Wo
 /** Offsets of what must be changed in a message, found once where it was parsed. */
 export interface FrameHead {
   readonly kind: 'request' | 'notification' | 'response';
-  readonly method?: string;
-  readonly id?: Span;
-  readonly progressToken?: Span;
+  readonly method?: string | undefined;
+  readonly id?: Span | undefined;
+  readonly progressToken?: Span | undefined;
   /** `params.requestId` of a cancellation. */
-  readonly requestId?: Span;
+  readonly requestId?: Span | undefined;
 }
 
 /**
@@ -65,9 +65,9 @@ export interface ClientHead {
   readonly stamp?: number | undefined;
   readonly frame: FrameHead;
   /** For a request over Streamable HTTP: the stream that its answer rides. */
-  readonly stream?: string;
+  readonly stream?: string | undefined;
   /** For a message out of an array: its place, and how many requests share the stream. */
-  readonly batch?: { readonly index: number; readonly requests: number };
+  readonly batch?: { readonly index: number; readonly requests: number } | undefined;
 }
 
 /**

@@ -1,8 +1,13 @@
 /**
- * Owns the atoms of JSON: numbers, the three literals, and the escapes in strings (RFC 8259, sections 3, 6 and 7). Pure.
+ * Owns the atoms of JSON: numbers, the three literals, the bytes of strings and the escapes in them (RFC 8259, sections 3, 6 and 7). Pure.
  */
 
 const LITERALS: Readonly<Record<number, Buffer>> = { 0x74: Buffer.from('true'), 0x66: Buffer.from('false'), 0x6e: Buffer.from('null') };
+
+/** 1 for bytes that stand for themselves in a string: no quote, no backslash, no control character. */
+export const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x20 && byte !== 0x22 && byte !== 0x5c ? 1 : 0));
+/** The same with control characters let pass. */
+export const ANY = PLAIN.map((plain, byte) => (byte < 0x20 ? 1 : plain));
 
 const isDigit = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x30 && byte <= 0x39;
 

@@ -5,8 +5,9 @@
  * Invariants: linear in the input; never throws anything but JsonFault; positions are byte offsets.
  * What the members mean is left to jsonrpc.ts.
  */
-import { endOfAtom, endOfEscape } from './json-atoms.ts';
+import { ANY, endOfAtom, endOfEscape, PLAIN } from './json-atoms.ts';
 import { JsonFault, type ScanLimits } from './json-limits.ts';
+import { wordAt } from './json-words.ts';
 import type { Span } from './splice.ts';
 
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];
@@ -15,10 +16,6 @@ const [OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] = [0x7b, 0x7d, 0x5b, 
 const PROTO = Buffer.from('"__proto__"');
 const CONSTRUCTOR = Buffer.from('"constructor"');
 const PROTOTYPE = Buffer.from('"prototype"');
-/** 1 for bytes that stand for themselves in a string: no quote, no backslash, no control character. */
-const PLAIN = Uint8Array.from({ length: 256 }, (_, byte) => (byte >= 0x20 && byte !== 0x22 && byte !== 0x5c ? 1 : 0));
-/** The same with control characters let pass. */
-const ANY = PLAIN.map((plain, byte) => (byte < 0x20 ? 1 : plain));
 /** Bytes of a string that are looked at one by one before the machine's search is worth its call. */
 const NEAR = 64;
 const orEnd = (found: number, bytes: Buffer): number => (found < 0 ? bytes.length : found);
@@ -27,6 +24,8 @@ const orEnd = (found: number, bytes: Buffer): number => (found < 0 ? bytes.lengt
 export type MemberVisitor = (key: string, scanner: JsonScanner, depth: number) => void;
 
 export class JsonScanner {
+  /** A line break was passed between tokens. */
+  lines = false;
   readonly #bytes: Buffer;
   readonly #limits: ScanLimits;
   #at: number;
@@ -161,7 +160,8 @@ export class JsonScanner {
     const bytes = this.#bytes;
     for (;;) {
       const byte = bytes[this.#at];
-      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) return;
+      if (byte === 0x0a || byte === 0x0d) this.lines = true;
+      else if (byte !== 0x20 && byte !== 0x09) return;
       this.#at++;
     }
   }
@@ -194,7 +194,7 @@ export class JsonScanner {
 
   #decode(start: number, end: number): string {
     if (this.#escaped) return JSON.parse(this.#bytes.toString('utf8', start, end)) as string;
-    return this.#bytes.toString('utf8', start + 1, end - 1);
+    return wordAt(this.#bytes, start + 1, end - 1);
   }
 
   #string(): void {

@@ -18,14 +18,14 @@ export interface Frame {
   /** One JSON object, without line breaks outside of strings. */
   readonly bytes: Buffer;
   /** The id's raw JSON, quotes included. A response to an unreadable request has `null`. */
-  readonly id?: Span;
-  readonly method?: string;
+  readonly id?: Span | undefined;
+  readonly method?: string | undefined;
   /** `params._meta.progressToken` of a request, `params.progressToken` of `notifications/progress`. */
-  readonly progressToken?: Span;
+  readonly progressToken?: Span | undefined;
   /** `params.requestId` of `notifications/cancelled`. */
-  readonly requestId?: Span;
+  readonly requestId?: Span | undefined;
   /** `params._meta`, where that names a protocol version: the message claims to be of the stateless era. */
-  readonly claim?: Span;
+  readonly claim?: Span | undefined;
 }
 
 export type Body = { readonly kind: 'single'; readonly frame: Frame } | { readonly kind: 'batch'; readonly frames: readonly Frame[] };
@@ -61,19 +61,19 @@ const PARAMS_KEYS = [
   'requestState',
 ];
 
-interface Draft {
-  version: boolean;
-  id?: Span;
-  idIsNull?: boolean;
-  method?: string;
-  params: boolean;
-  result: boolean;
-  error: boolean;
-  metaToken?: Span;
-  paramsToken?: Span;
-  requestId?: Span;
-  meta?: Span;
-  claims?: boolean;
+/** What was read of a message so far. */
+class Draft {
+  version = false;
+  id: Span | undefined;
+  idIsNull = false;
+  method: string | undefined;
+  result = false;
+  error = false;
+  metaToken: Span | undefined;
+  paramsToken: Span | undefined;
+  requestId: Span | undefined;
+  meta: Span | undefined;
+  claims = false;
 }
 
 /** The body of a POST: one message or an array of them. Throws FrameFault. */
@@ -97,7 +97,7 @@ export function readClientBody(body: Buffer): Body {
 
 function readBody(body: Buffer): Body {
   const scanner = new JsonScanner(body, CLIENT_SCAN);
-  if (scanner.peek() !== 0x5b) return { kind: 'single', frame: readFrame(body, CLIENT_SCAN, true) };
+  if (scanner.peek() !== 0x5b) return { kind: 'single', frame: readFrame(body, scanner, true) };
   const elements = faults(() => {
     const found = scanner.array(0);
     scanner.end();
@@ -105,13 +105,14 @@ function readBody(body: Buffer): Body {
   });
   if (elements.length === 0) throw new FrameFault('invalid', 'the batch is empty');
   if (elements.length > MAX_BATCH) throw new FrameFault('invalid', `the batch has more than ${MAX_BATCH} messages`);
-  return { kind: 'batch', frames: elements.map(({ start, end }) => readFrame(body.subarray(start, end), CLIENT_SCAN, true)) };
+  const messages = elements.map(({ start, end }) => body.subarray(start, end));
+  return { kind: 'batch', frames: messages.map((bytes) => readFrame(bytes, new JsonScanner(bytes, CLIENT_SCAN), true)) };
 }
 
 /** One line of a stdio server. Throws FrameFault for noise. */
 export function readServerLine(line: Buffer): Frame {
   if (!isUtf8(line)) throw new FrameFault('malformed', 'the line is not valid UTF-8');
-  return readFrame(line, SERVER_SCAN, false);
+  return readFrame(line, new JsonScanner(line, SERVER_SCAN), false);
 }
 
 /** The elements of an array of messages, as a 2025-03-26 server may print them; `undefined` for anything else. */
@@ -138,8 +139,7 @@ function faults<T>(read: () => T, id?: () => string | undefined): T {
   }
 }
 
-function readFrame(bytes: Buffer, limits: ScanLimits, strict: boolean): Frame {
-  const scanner = new JsonScanner(bytes, limits);
+function readFrame(bytes: Buffer, scanner: JsonScanner, strict: boolean): Frame {
   if (scanner.peek() !== 0x7b) {
     faults(() => {
       scanner.value(0);
@@ -147,14 +147,19 @@ function readFrame(bytes: Buffer, limits: ScanLimits, strict: boolean): Frame {
     });
     throw new FrameFault('invalid', 'a JSON-RPC message is an object');
   }
-  const draft: Draft = { version: false, params: false, result: false, error: false };
-  const idText = (): string | undefined => (draft.id ? bytes.toString('utf8', draft.id.start, draft.id.end) : undefined);
-  faults(() => {
-    scanner.object(0, (key, at, depth) => readMember(draft, bytes, key, at, depth, strict));
-    scanner.end();
-  }, idText);
-  return settle(draft, bytes, strict, idText());
+  const draft = new Draft();
+  faults(
+    () => {
+      scanner.object(0, (key, at, depth) => readMember(draft, bytes, key, at, depth, strict));
+      scanner.end();
+    },
+    () => idOf(draft, bytes),
+  );
+  return settle(draft, strict && scanner.lines ? oneLine(bytes) : bytes, strict);
 }
+
+/** The id's raw JSON, where it could be read. */
+const idOf = ({ id }: Draft, bytes: Buffer): string | undefined => id && bytes.toString('utf8', id.start, id.end);
 
 function readMember(draft: Draft, bytes: Buffer, key: string, scanner: JsonScanner, depth: number, strict: boolean): void {
   switch (key) {
@@ -171,7 +176,6 @@ function readMember(draft: Draft, bytes: Buffer, key: string, scanner: JsonScann
       draft.method = scanner.string();
       return;
     case 'params':
-      draft.params = true;
       if (scanner.peek() !== 0x7b) {
         if (strict) throw new JsonFault('forbidden', 'params must be an object');
         scanner.value(depth);
@@ -210,27 +214,27 @@ function readParam(draft: Draft, key: string, scanner: JsonScanner, depth: numbe
   }
 }
 
-function settle(draft: Draft, bytes: Buffer, strict: boolean, id: string | undefined): Frame {
-  const invalid = (message: string): FrameFault => new FrameFault('invalid', message, id);
+function settle(draft: Draft, bytes: Buffer, strict: boolean): Frame {
+  const { id, method, requestId } = draft;
+  const invalid = (message: string): FrameFault => new FrameFault('invalid', message, idOf(draft, bytes));
   if (!draft.version) throw invalid('jsonrpc must be "2.0"');
-  const base = { bytes, ...(draft.id ? { id: draft.id } : {}) };
-  if (draft.method !== undefined) {
+  if (method !== undefined) {
     if (draft.result || draft.error) throw invalid('a message is either a request or a response');
     if (draft.idIsNull) throw invalid('the id of a request must not be null');
-    const { method, requestId } = draft;
-    const progressToken = draft.id ? draft.metaToken : method === 'notifications/progress' ? draft.paramsToken : undefined;
     return {
-      ...base,
-      kind: draft.id ? 'request' : 'notification',
+      kind: id ? 'request' : 'notification',
+      bytes,
+      id,
       method,
-      ...(progressToken ? { progressToken } : {}),
-      ...(requestId && method === 'notifications/cancelled' ? { requestId } : {}),
-      ...(draft.claims && draft.meta ? { claim: draft.meta } : {}),
+      progressToken: id ? draft.metaToken : method === 'notifications/progress' ? draft.paramsToken : undefined,
+      requestId: method === 'notifications/cancelled' ? requestId : undefined,
+      claim: draft.claims ? draft.meta : undefined,
     };
   }
-  if (!draft.id || draft.result === draft.error) throw invalid('a response has an id and either a result or an error');
+  if (!id || draft.result === draft.error) throw invalid('a response has an id and either a result or an error');
   if (strict && draft.idIsNull) throw invalid('a response names the request that it answers');
-  return { ...base, kind: 'response' };
+  // Frames are made and read for every message: those of one shape are read faster.
+  return { kind: 'response', bytes, id, method: undefined, progressToken: undefined, requestId: undefined, claim: undefined };
 }
 
 /** The message as one line: line breaks between tokens become spaces. Inside strings JSON has none. */

@@ -8,7 +8,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorOf, type DownHead, type Place, type ServerHead } from '@causeway/cluster';
-import { CausewayError, oneLine, readClientBody, slice } from '@causeway/protocol';
+import { CausewayError, readClientBody, slice } from '@causeway/protocol';
 import type { EdgeContext, KnownSession, OpenStream } from '../context.ts';
 import { abandon, notify, retire, tell } from '../session/call.ts';
 import { Deadlines } from '../session/deadlines.ts';
@@ -188,7 +188,7 @@ export async function message(edge: EdgeContext, visit: Visit, req: IncomingMess
     if (named === null || named === '')
       throw new CausewayError('request.session_missing', { message: 'Bad Request: the sessionId parameter is required.' });
     const session = findSession(edge, named, visit, 'sse');
-    await notify(edge, session, { frames: [{ ...frame, bytes: oneLine(frame.bytes) }], batch: false });
+    await notify(edge, session, { frames: [frame], batch: false });
     res.writeHead(202, { 'content-type': 'text/plain', 'content-length': 8, 'cache-control': 'no-store' }).end('Accepted');
   } catch (error) {
     const told = asRefusal(error);

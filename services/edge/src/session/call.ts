@@ -18,15 +18,8 @@ const VERDICT = 10_000;
 const CLOSED = 30_000;
 
 /** What the worker needs to know of a message that was read here. */
-export function frameHead(frame: Frame): FrameHead {
-  const { kind, method, id, progressToken, requestId } = frame;
-  return {
-    kind,
-    ...(method === undefined ? {} : { method }),
-    ...(id ? { id } : {}),
-    ...(progressToken ? { progressToken } : {}),
-    ...(requestId ? { requestId } : {}),
-  };
+export function frameHead({ kind, method, id, progressToken, requestId }: Frame): FrameHead {
+  return { kind, method, id, progressToken, requestId };
 }
 
 /** A session under an owner, as subjects name it. */
@@ -56,17 +49,18 @@ export interface Messages {
 /** Sends messages of a session over one exchange. Throws BusError. */
 export function sendFrames(edge: EdgeContext, session: KnownSession, exchange: Exchange, place: Place, { frames, batch }: Messages): void {
   const subject = edge.cluster.subjects.sessionIn(place.owner, owned(session, place));
-  const requests = frames.filter(({ kind }) => kind === 'request').length;
+  const requests = batch ? frames.filter(({ kind }) => kind === 'request').length : 0;
   const stamp = edge.cluster.ledger.stamp(place.owner);
   let index = 0;
   for (const [nth, frame] of frames.entries()) {
+    const asks = frame.kind === 'request';
     const head: ClientHead = {
       t: 'client',
       identity: session.identity,
       stamp,
       frame: frameHead(frame),
-      ...(frame.kind === 'request' ? { stream: exchange.name } : {}),
-      ...(batch ? { batch: { index: frame.kind === 'request' ? index++ : -1 - nth, requests } } : {}),
+      stream: asks ? exchange.name : undefined,
+      batch: batch ? { index: asks ? index++ : -1 - nth, requests } : undefined,
     };
     exchange.send(place.owner, subject, head, frame.bytes);
   }
