@@ -70,16 +70,7 @@ export function asRefusal(error: unknown): { readonly error: CausewayError; read
     const reason = error.kind === 'malformed' ? 'request.malformed' : 'request.invalid';
     return { error: new CausewayError(reason, { message: `${ERRORS[reason].message.split(':')[0]}: ${error.message}` }), id: error.id };
   }
-  switch ((error as { code?: unknown } | undefined)?.code) {
-    case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return { error: new CausewayError('request.too_large') };
-    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-    case 'FST_ERR_CTP_EMPTY_TYPE':
-      return { error: new CausewayError('request.content_type') };
-    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
-    case 'FST_ERR_BAD_URL':
-      return { error: new CausewayError('request.header', { message: 'The request is malformed.' }) };
-    default:
-      return { error: new CausewayError('internal', { cause: error }) };
-  }
+  if ((error as { code?: unknown } | undefined)?.code === 'FST_ERR_BAD_URL')
+    return { error: new CausewayError('request.header', { message: 'The request is malformed.' }) };
+  return { error: new CausewayError('internal', { cause: error }) };
 }

@@ -11,6 +11,7 @@ import { CausewayError, errorResponse } from '@causeway/protocol';
 import { answerProbe, urlOf, type Health, type Log } from '@causeway/runtime';
 import fastify from 'fastify';
 import type { EdgeContext, EdgeOptions } from '../context.ts';
+import { readBody } from './body.ts';
 import { createCors } from './cors.ts';
 import { createGuard, requireJson, type Guard } from './guard.ts';
 import { message, openSse } from './legacy-sse.ts';
@@ -29,16 +30,10 @@ const KEEP_ALIVE = 75_000;
 /** Milliseconds until TCP asks a silent peer: well below the heartbeat, or unacknowledged data would stop the asking. */
 const TCP_KEEP_ALIVE = 1_000;
 
-/** What the guard found out, kept beside the request until its body is there. */
+/** What the guard found out of a request. */
 interface Admitted {
   readonly endpoint: Endpoint;
   readonly visit: Visit;
-}
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    admitted?: Admitted;
-  }
 }
 
 export interface HttpServer extends AsyncDisposable {
@@ -54,7 +49,6 @@ export function createServer(edge: EdgeContext, health: Health): HttpServer {
   const extraHeaders = Object.entries(http.headers);
   const { log } = edge;
   const app = fastify({
-    bodyLimit: http.maxBody,
     requestTimeout: REQUEST_TIMEOUT,
     keepAliveTimeout: KEEP_ALIVE,
     forceCloseConnections: true,
@@ -70,33 +64,21 @@ export function createServer(edge: EdgeContext, health: Health): HttpServer {
     clientErrorHandler: (error, socket) => refuseBroken(log, error, socket),
     frameworkErrors: (error, _request, reply) => refuse(reply.hijack().raw, asRefusal(error).error, { log }),
   });
-  app.decorateRequest('admitted');
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   app.setErrorHandler((error, request, reply) => {
     const { error: told } = asRefusal(error);
     if (told.reason === 'internal') log.error({ err: error, ref: told.ref }, 'request failed');
     refuse(reply.hijack().raw, told, { log, ...(told.reason === 'request.method' ? { allow: allowOf(edge, request.raw) } : {}) });
   });
-  app.addHook('onRequest', (request, reply, done) => {
-    const { raw } = request;
-    for (const [name, value] of extraHeaders) reply.raw.setHeader(name, value);
-    guard.origin(raw);
-    if (cors.answer(raw, reply.raw)) return void reply.hijack();
-    if (answerElsewhere(edge, health, raw, reply.raw)) return void reply.hijack();
-    request.admitted = admit(edge, guard, raw);
-    done();
+  // Everything is answered from here: what Fastify would do with a body and a reply is not ours, and has its price.
+  app.addHook('onRequest', (request, reply) => {
+    const req = request.raw;
+    const res = reply.raw;
+    for (const [name, value] of extraHeaders) res.setHeader(name, value);
+    guard.origin(req);
+    if (!cors.answer(req, res) && !answerElsewhere(edge, health, req, res)) serve(edge, admit(edge, guard, req), req, res);
+    reply.hijack();
   });
-  app.route({
-    method: ['GET', 'POST', 'DELETE', 'PUT', 'PATCH', 'HEAD', 'OPTIONS'],
-    url: '*',
-    handler: (request, reply) => {
-      const { endpoint, visit } = request.admitted!;
-      const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
-      reply.hijack();
-      return serve(edge, endpoint, visit, request.raw, reply.raw, body);
-    },
-  });
+  app.route({ method: ['GET', 'POST', 'DELETE', 'PUT', 'PATCH', 'HEAD', 'OPTIONS'], url: '*', handler: () => undefined });
   return {
     async listen({ host, port }) {
       await app.listen({ host, port });
@@ -148,24 +130,22 @@ function allowOf(edge: EdgeContext, req: IncomingMessage): string {
   return found.kind === 'endpoint' ? METHODS[found.endpoint].join(', ') : 'GET';
 }
 
-async function serve(
-  edge: EdgeContext,
-  endpoint: Endpoint,
-  visit: Visit,
-  req: IncomingMessage,
-  res: ServerResponse,
-  body: Buffer,
-): Promise<void> {
-  try {
-    if (endpoint === 'message') await message(edge, visit, req, res, body);
-    else if (endpoint === 'sse') openSse(edge, visit, res);
-    else if (req.method === 'POST') await post(edge, visit, req, res, body);
-    else if (req.method === 'GET') get(edge, visit, req, res);
-    else await remove(edge, visit, req, res);
-  } catch (error) {
+function serve(edge: EdgeContext, { endpoint, visit }: Admitted, req: IncomingMessage, res: ServerResponse): void {
+  const fail = (error: unknown): void => {
     const { error: told } = asRefusal(error);
     if (told.reason === 'internal') edge.log.error({ err: error, ref: told.ref }, 'request failed');
     refuse(res, told, { log: edge.log, ...(told.reason === 'request.method' ? { allow: 'POST' } : {}) });
+  };
+  if (req.method === 'POST') {
+    const answer = endpoint === 'message' ? message : post;
+    return readBody(req, edge.options.http.maxBody, { take: (body) => void answer(edge, visit, req, res, body), refuse: fail });
+  }
+  try {
+    if (endpoint === 'sse') openSse(edge, visit, res);
+    else if (req.method === 'GET') get(edge, visit, req, res);
+    else remove(edge, visit, req, res).catch(fail);
+  } catch (error) {
+    fail(error);
   }
 }
 
