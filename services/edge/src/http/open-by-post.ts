@@ -48,17 +48,11 @@ export function openByPost(edge: EdgeContext, visit: Visit, res: ServerResponse,
     if (session && !refusedByServer)
       close(edge, session).catch((error: unknown) => edge.log.debug({ err: error }, 'session of a client that left not closed'));
   };
-  const reply = new PostReply(res, {
-    ids: [id],
+  const reply = new PostReply(edge, res, {
+    requests: 1,
+    idOf: () => id,
     stream: opening.exchange.name,
-    priming: false,
-    accepted: false,
-    eager: false,
-    retry: edge.options.streams.retry,
-    heartbeat: edge.options.streams.heartbeat,
-    wheel: edge.wheel,
-    log: edge.log,
-    session: () => (refusedByServer ? undefined : opening.session?.id),
+    opened: () => (refusedByServer ? undefined : opening.session?.id),
     left: () => {
       left = true;
     },

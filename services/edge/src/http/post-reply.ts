@@ -6,44 +6,48 @@
  * a stream is never closed without; nothing is written after the end; a stream is begun only once the
  * worker has accepted the call, since a refusal needs its status.
  */
-import type { ServerResponse } from 'node:http';
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { DownHead } from '@causeway/cluster';
 import { type CausewayError, ERRORS, errorResponse, formatEventId } from '@causeway/protocol';
-import type { Log } from '@causeway/runtime';
-import { EventStream, type EventStreamOptions } from './event-stream.ts';
+import type { EdgeContext } from '../context.ts';
+import { EventStream } from './event-stream.ts';
 import { logRefusal, refuse } from './refusal.ts';
 
-export interface PostReplyOptions extends Omit<EventStreamOptions, 'headers'> {
-  /** Raw JSON ids of the requests, in their order. */
-  readonly ids: readonly string[];
+/** The requests that are answered, and what is done with their answers. */
+export interface Posted {
+  /** How many requests there are. */
+  readonly requests: number;
+  /** Raw JSON id of one of them, by its place. */
+  idOf(nth: number): string;
   /** Name of the stream that the answers ride. */
   readonly stream: string;
-  /** Begin a stream with a priming event. */
-  readonly priming: boolean;
+  /** Begin a stream with a priming event. Default false. */
+  readonly priming?: boolean;
   /** Events have ids, from which a client can resume. Default true. */
   readonly resumable?: boolean;
-  /** The worker has taken the request, as far as can be known before it says so. */
-  readonly accepted: boolean;
-  /** Answer by a stream even when the answer comes first, and begin it as soon as the request is accepted. */
-  readonly eager: boolean;
-  readonly log: Log;
-  /** Milliseconds: the `retry` field. */
-  readonly retry: number;
+  /** The worker has taken the request, as far as can be known before it says so. Default false. */
+  readonly accepted?: boolean;
+  /** Answer by a stream even when the answer comes first, and begin it as soon as the request is accepted. Default false. */
+  readonly eager?: boolean;
   /** `Mcp-Session-Id` of a session that this answer opens. */
-  readonly session?: () => string | undefined;
+  opened?(): string | undefined;
+  /** The client's socket has taken everything up to this position. */
+  taken?(seq: number): void;
   /** The client left before the end. */
-  readonly left: () => void;
+  left(): void;
   /** The last answer was given. */
-  readonly finished: () => void;
+  finished(): void;
 }
 
 /** Milliseconds that an answer may take before its stream is begun without it. */
 const HOLD = 2_000;
 
 export class PostReply {
+  readonly #edge: EdgeContext;
   readonly #res: ServerResponse;
-  readonly #options: PostReplyOptions;
-  readonly #unanswered: Set<number>;
+  readonly #posted: Posted;
+  /** Places of the requests that have their answers while others wait. */
+  #answered: Set<number> | undefined;
   #events: EventStream | undefined;
   #done = false;
   readonly #cancelHold: () => void;
@@ -51,19 +55,19 @@ export class PostReply {
   /** The answer has taken long enough for a stream. */
   #late: boolean;
 
-  constructor(res: ServerResponse, options: PostReplyOptions) {
+  constructor(edge: EdgeContext, res: ServerResponse, posted: Posted) {
+    this.#edge = edge;
     this.#res = res;
-    this.#options = options;
-    this.#unanswered = new Set(options.ids.keys());
-    this.#accepted = options.accepted;
-    this.#late = options.eager;
-    this.#cancelHold = options.wheel.after(HOLD, () => {
+    this.#posted = posted;
+    this.#accepted = posted.accepted === true;
+    this.#late = posted.eager === true;
+    this.#cancelHold = edge.wheel.after(HOLD, () => {
       this.#late = true;
       this.#begin();
     });
     res.once('close', () => {
       if (this.#done) return;
-      options.left();
+      posted.left();
       this.#finish();
     });
   }
@@ -81,10 +85,11 @@ export class PostReply {
   /** A message of the server at its position in the stream. */
   message(head: Extract<DownHead, { t: 'server' }>, bytes: Buffer): void {
     if (this.#done) return;
+    const { requests, eager, resumable, stream } = this.#posted;
     const last = head.last === true;
-    if (head.index !== undefined) this.#unanswered.delete(head.index);
-    if (last && !this.#events && !this.#options.eager && this.#options.ids.length === 1) return this.#json(head.status ?? 200, bytes);
-    const id = this.#options.resumable === false ? {} : { id: formatEventId(this.#options.stream, head.seq) };
+    if (last && !this.#events && eager !== true && requests === 1) return this.#json(head.status ?? 200, bytes);
+    if (head.index !== undefined && !last) (this.#answered ??= new Set()).add(head.index);
+    const id = resumable === false ? {} : { id: formatEventId(stream, head.seq) };
     this.#stream().message(bytes, { ...id, seq: head.seq, last });
     if (last) this.#finish();
   }
@@ -99,13 +104,15 @@ export class PostReply {
   /** What was asked failed: every request that has no answer yet gets this error. */
   fail(error: CausewayError): void {
     if (this.#done) return;
-    const [first, ...more] = [...this.#unanswered].map((at) => this.#options.ids[at]!);
-    if (!this.#events && (ERRORS[error.reason].http !== 200 || this.#options.ids.length === 1)) {
-      refuse(this.#res, error, { log: this.#options.log, id: more.length === 0 ? first : undefined });
+    const { requests } = this.#posted;
+    const places = Array.from({ length: requests }, (_, nth) => nth);
+    const ids = places.filter((nth) => this.#answered?.has(nth) !== true).map((nth) => this.#posted.idOf(nth));
+    if (!this.#events && (ERRORS[error.reason].http !== 200 || requests === 1)) {
+      refuse(this.#res, error, { log: this.#edge.log, id: ids.length === 1 ? ids[0] : undefined });
       return this.#finish();
     }
-    logRefusal(this.#options.log, error);
-    for (const id of [first, ...more]) this.#stream().message(errorResponse(id, error));
+    logRefusal(this.#edge.log, error);
+    for (const id of ids) this.#stream().message(errorResponse(id, error));
     this.end();
   }
 
@@ -123,30 +130,29 @@ export class PostReply {
   #stream(): EventStream {
     if (this.#events) return this.#events;
     this.#cancelHold();
-    const session = this.#options.session?.();
+    const { heartbeat, retry } = this.#edge.options.streams;
+    const session = this.#posted.opened?.();
     this.#events = new EventStream(this.#res, {
-      ...this.#options,
+      wheel: this.#edge.wheel,
+      heartbeat,
+      taken: (seq) => this.#posted.taken?.(seq),
       ...(session === undefined ? {} : { headers: { 'mcp-session-id': session } }),
     });
-    if (this.#options.priming) this.#events.priming(formatEventId(this.#options.stream, 0), this.#options.retry);
+    if (this.#posted.priming) this.#events.priming(formatEventId(this.#posted.stream, 0), retry);
     return this.#events;
   }
 
   #json(status: number, body: Buffer): void {
-    const session = this.#options.session?.();
-    this.#res.writeHead(status, {
-      'content-type': 'application/json',
-      'content-length': body.length,
-      'cache-control': 'no-store',
-      ...(session === undefined ? {} : { 'mcp-session-id': session }),
-    });
-    this.#res.end(body);
+    const headers: OutgoingHttpHeaders = { 'content-type': 'application/json', 'content-length': body.length, 'cache-control': 'no-store' };
+    const session = this.#posted.opened?.();
+    if (session !== undefined) headers['mcp-session-id'] = session;
+    this.#res.writeHead(status, headers).end(body);
     this.#finish();
   }
 
   #finish(): void {
     this.#done = true;
     this.#cancelHold();
-    this.#options.finished();
+    this.#posted.finished();
   }
 }

@@ -13,7 +13,6 @@ import {
   CausewayError,
   ERRORS,
   openState,
-  oneLine,
   slice,
   SUBSCRIPTION_ID_KEY,
   textOf,
@@ -60,7 +59,7 @@ function orderOf(edge: EdgeContext, visit: Visit, req: IncomingMessage, message:
   const state = stateOf(edge, visit, message);
   const lasts = frame.method === 'subscriptions/listen';
   return {
-    ...{ server, identity, frame: { ...frame, bytes: oneLine(frame.bytes) }, meta: meta.span },
+    ...{ server, identity, frame, meta: meta.span },
     ...(share === undefined ? {} : { share }),
     ...(name === undefined ? {} : { name }),
     ...(headers.length === 0 ? {} : { headers: Object.fromEntries(headers) }),
@@ -87,10 +86,9 @@ function call(edge: EdgeContext, res: ServerResponse, id: string, order: Statele
     failed: (error) => reply.fail(error),
     ended: () => reply.end(),
   });
-  const reply = new PostReply(res, {
-    ...plain(edge, id),
+  const reply = new PostReply(edge, res, {
+    ...plain(id),
     stream: stateless.stream,
-    accepted: false,
     taken: (seq) => stateless.taken(seq),
     left: () => stateless.leave(),
     finished: () => stateless.end(),
@@ -114,15 +112,14 @@ function untilLeave(edge: EdgeContext, res: ServerResponse, id: string, reply: P
 }
 
 /** How every answer of this era is given. */
-function plain({ options: { streams }, wheel, log }: EdgeContext, id: string) {
-  const { retry, heartbeat } = streams;
-  return { ids: [id], priming: false, resumable: false, eager: false, retry, heartbeat, wheel, log };
+function plain(id: string) {
+  return { requests: 1, idOf: () => id, resumable: false };
 }
 
 async function discover(edge: EdgeContext, visit: Visit, res: ServerResponse, id: string): Promise<void> {
   const { server, identity, share } = visit;
   const nothing = (): void => undefined;
-  const reply = new PostReply(res, { ...plain(edge, id), stream: '', accepted: true, left: nothing, finished: nothing });
+  const reply = new PostReply(edge, res, { ...plain(id), stream: '', accepted: true, left: nothing, finished: nothing });
   try {
     const result = await edge.descriptions.get(edge, { server, identity, ...(share === undefined ? {} : { share }) });
     reply.message({ t: 'server', seq: 1, index: 0, last: true }, Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":${result}}`));

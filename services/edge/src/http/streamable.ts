@@ -7,7 +7,6 @@
  * a stream ends nothing, one that leaves while its session opens ends that session.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { errorOf } from '@causeway/cluster';
 import {
   ASSUMED_REVISION,
   CausewayError,
@@ -15,31 +14,25 @@ import {
   FrameFault,
   isModern,
   isRevision,
-  oneLine,
   parseEventId,
   readClientBody,
   REVISIONS,
-  slice,
   type EraHeaders,
   type Frame,
   type Revision,
 } from '@causeway/protocol';
 import type { EdgeContext, KnownSession, OpenStream } from '../context.ts';
-import { close, followed, forsake, isHeld, notify, sendFrames, tell } from '../session/call.ts';
-import { Delivery } from '../session/delivery.ts';
+import { close, isHeld, notify } from '../session/call.ts';
 import { Listening, type ListenPorts } from '../session/listen.ts';
 import { EventStream } from './event-stream.ts';
 import { openByPost } from './open-by-post.ts';
-import { PostReply } from './post-reply.ts';
+import { idText, isRequest, PostCall } from './post-call.ts';
 import { asRefusal, refuse } from './refusal.ts';
 import { serveStateless } from './stateless.ts';
 import { findSession, requireOpen, type Visit } from './visit.ts';
 
 /** Milliseconds after which a quiet or busy GET is sent away to come back: a frozen client never does. */
 const MAX_AGE = 15 * 60_000;
-
-/** Methods that may ask or report before they answer: their stream is begun at once where it can be resumed. */
-const TALKATIVE: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
 
 /** GET and DELETE belong to sessions: the stateless era has POST alone. Throws `request.method`. */
 function requireSessions({ headers }: IncomingMessage): void {
@@ -61,12 +54,6 @@ function requireSession(edge: EdgeContext, req: IncomingMessage, visit: Visit): 
   return findSession(edge, id, visit, 'streamable');
 }
 
-/** The message without line breaks, which would end it at the child. */
-function asLine(frame: Frame): Frame {
-  const bytes = oneLine(frame.bytes);
-  return bytes === frame.bytes ? frame : { ...frame, bytes };
-}
-
 function accept(res: ServerResponse): void {
   res.writeHead(202, { 'content-length': 0, 'cache-control': 'no-store' }).end();
 }
@@ -81,35 +68,35 @@ function eraHeaders({ headers }: IncomingMessage): EraHeaders {
   return { version, method, name };
 }
 
-const idText = (frame: Frame): string => (frame.id ? Buffer.from(slice(frame.bytes, frame.id)).toString() : 'null');
-
-export async function post(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse, body: Buffer): Promise<void> {
-  let id: string | undefined;
+export function post(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse, body: Buffer): void {
+  let requests: readonly Frame[] = [];
+  const fail = (error: unknown): void => {
+    const { error: told, id } = asRefusal(error);
+    if (told.reason === 'internal' && !(error instanceof FrameFault)) edge.log.error({ err: error, ref: told.ref }, 'post failed');
+    refuse(res, told, { log: edge.log, id: id ?? (requests.length === 1 ? idText(requests[0]!) : undefined) });
+  };
   try {
     const read = readClientBody(body);
     const batch = read.kind === 'batch';
-    const frames = (batch ? read.frames : [read.frame]).map(asLine);
-    const requests = frames.filter(({ kind }) => kind === 'request');
-    if (requests.length === 1) id = idText(requests[0]!);
+    const frames = batch ? read.frames : [read.frame];
+    requests = frames.filter(isRequest);
     const stateless = classify(read, eraHeaders(req));
     if (stateless === 'ignored') return accept(res);
     if (requests.length > 0) requireOpen(edge);
     if (stateless) return serveStateless(edge, visit, req, res, stateless);
     if (requests.some(({ method }) => method === 'initialize')) {
       if (batch) throw new CausewayError('request.invalid', { message: 'Invalid Request: initialize must not be part of a batch' });
-      return await initialize(edge, visit, req, res, frames[0]!);
+      return void initialize(edge, visit, req, res, frames[0]!).catch(fail);
     }
     const session = requireSession(edge, req, visit);
     const revision = revisionOf(req, session);
     if (batch && !REVISIONS[revision].batches)
       throw new CausewayError('request.invalid', { message: 'Batches exist in revision 2025-03-26 only.' });
-    if (requests.length > 0) return call(edge, session, res, frames, batch, revision);
-    await notify(edge, session, { frames, batch });
-    accept(res);
+    const messages = { frames, batch };
+    if (requests.length > 0) new PostCall(edge, res, { session, revision, messages, requests }).begin();
+    else notify(edge, session, messages).then(() => accept(res), fail);
   } catch (error) {
-    const { error: told, id: readId } = asRefusal(error);
-    if (told.reason === 'internal' && !(error instanceof FrameFault)) edge.log.error({ err: error, ref: told.ref }, 'post failed');
-    refuse(res, told, { log: edge.log, id: readId ?? id });
+    fail(error);
   }
 }
 
@@ -124,64 +111,6 @@ async function initialize(edge: EdgeContext, visit: Visit, req: IncomingMessage,
   }
   // A client that has left meanwhile is not opened a session.
   if (!res.destroyed) openByPost(edge, visit, res, frame, idText(frame));
-}
-
-function call(
-  edge: EdgeContext,
-  session: KnownSession,
-  res: ServerResponse,
-  frames: readonly Frame[],
-  batch: boolean,
-  revision: Revision,
-): void {
-  const priming = REVISIONS[revision].primingEvent;
-  const requests = frames.filter(({ kind }) => kind === 'request');
-  const exchange = edge.exchanges.begin(
-    {
-      receive: (head, bytes) => {
-        if (delivery.handles(head)) return;
-        if (head.t === 'server') reply.message(head, bytes);
-        else if (head.t === 'ok') reply.accepted();
-        else if (head.t === 'no') reply.fail(errorOf(head));
-        else if (head.t === 'end' && (head.why === 'session_ended' || head.why === 'moved')) reply.fail(new CausewayError('session.ended'));
-        else if (head.t === 'end') reply.end();
-      },
-      undelivered: () => delivery.undelivered(),
-      lost: (why) => {
-        reply.fail(new CausewayError(why === 'owner' ? 'cluster.owner_lost' : 'server.deadline'));
-        forsake(edge, session, delivery.place, exchange);
-      },
-    },
-    edge.servers.deadline(session.server, 'request'),
-  );
-  const word = { stream: exchange.name, to: exchange.to };
-  const reply = new PostReply(res, {
-    ids: requests.map(idText),
-    stream: exchange.name,
-    priming,
-    accepted: false,
-    eager: priming && requests.some(({ method }) => TALKATIVE.has(method ?? '')),
-    retry: edge.options.streams.retry,
-    heartbeat: edge.options.streams.heartbeat,
-    wheel: edge.wheel,
-    log: edge.log,
-    taken: (seq) => tell(edge, session, delivery.place, { t: 'credit', ...word, seq }),
-    left: () => tell(edge, session, delivery.place, { t: 'detach', ...word }),
-    finished: () => exchange.end(),
-  });
-  const delivery = new Delivery({
-    edge,
-    session,
-    exchange,
-    messages: frames.length,
-    send: (place) => {
-      exchange.follow(followed(edge, session, place, exchange.name, 0));
-      sendFrames(edge, session, exchange, place, { frames, batch });
-    },
-    failed: (error) => reply.fail(error),
-    over: () => reply.done,
-  });
-  delivery.begin();
 }
 
 export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse): void {

@@ -25,11 +25,11 @@ export interface DeliveryOptions {
   /** How many messages `send` sends. */
   readonly messages: number;
   /** Sends all of them to the owner. May throw BusError. */
-  readonly send: (place: Place) => void;
+  send(place: Place): void;
   /** Not sent, or not taken by anybody. */
-  readonly failed: (error: CausewayError) => void;
+  failed(error: CausewayError): void;
   /** Nobody waits for the outcome any more, or it was told. */
-  readonly over: () => boolean;
+  over(): boolean;
   /** Milliseconds that the owner may take to say something, and what then happens. */
   readonly late?: { readonly after: number; readonly fn: () => void };
 }
@@ -42,7 +42,7 @@ export class Delivery {
   #taken = false;
   /** It was sent once more to an owner that had not heard of it when it said so: what was sent before may still arrive. */
   #unsure = false;
-  #cancelLate: () => void = () => undefined;
+  #cancelLate: (() => void) | undefined;
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
@@ -76,27 +76,27 @@ export class Delivery {
       return true;
     }
     this.#taken = true;
-    this.#cancelLate();
+    this.#cancelLate?.();
     return false;
   }
 
   /** Nothing is waited for any more. */
   end(): void {
-    this.#cancelLate();
+    this.#cancelLate?.();
   }
 
   #send(place: Place): void {
-    const { edge, send, late, over } = this.#options;
-    if (over()) return;
+    const { edge, late } = this.#options;
+    if (this.#options.over()) return;
     this.#place = place;
     this.#missed = 0;
     this.#sendings += 1;
-    this.#cancelLate();
+    this.#cancelLate?.();
     if (this.#sendings > MOST || edge.exchanges.owners.presence(place.owner) === 'silent')
       return this.#fail(new CausewayError('cluster.owner_silent', { retryAfter: 1 }));
     if (late) this.#awaitWord(late.after);
     try {
-      send(place);
+      this.#options.send(place);
     } catch (error) {
       this.#fail(busFailure(error));
     }
@@ -119,19 +119,19 @@ export class Delivery {
   }
 
   #miss(missing: Missing): void {
-    const { edge, session, exchange, messages, failed } = this.#options;
+    const { edge, session, exchange, messages } = this.#options;
     this.#missed += 1;
     // Some were taken: what becomes of the rest is not known to be nothing.
-    if (this.#taken || this.#unsure) return failed(new CausewayError('cluster.owner_lost'));
+    if (this.#taken || this.#unsure) return this.#options.failed(new CausewayError('cluster.owner_lost'));
     if (this.#missed < messages) return;
     exchange.unbind();
-    this.#cancelLate();
+    this.#cancelLate?.();
     edge.relocation.find(session, this.#place, missing).then(
       (place) => {
         if (place.epoch > this.#place.epoch) this.#send(place);
         else edge.wheel.after(PAUSE, () => this.#send(place));
       },
-      (error: unknown) => failed(asCausewayError(error)),
+      (error: unknown) => this.#options.failed(asCausewayError(error)),
     );
   }
 }
