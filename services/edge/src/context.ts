@@ -35,8 +35,8 @@ export interface EdgeContext {
   readonly descriptions: Descriptions;
   /** Signs and verifies session ids. */
   readonly key: Buffer;
-  /** Sessions whose ids were verified here, by identity, server and id. */
-  readonly verified: Map<string, KnownSession>;
+  /** Sessions by their ids, each verified here for the one audience that it has. */
+  readonly verified: Map<string, VerifiedSession>;
   /** Open streams that belong to no call: a drain sends their clients away. */
   readonly streams: Set<OpenStream>;
   readonly clock: Clock;
@@ -59,4 +59,8 @@ export interface OpenStream {
 export interface KnownSession extends SessionClaims {
   readonly server: string;
   readonly identity: Identity;
+}
+
+export interface VerifiedSession extends KnownSession {
+  readonly transport: 'streamable' | 'sse';
 }

@@ -22,14 +22,13 @@ const REMEMBERED = 16_384;
 /** The session of an id that was minted here, for this server, this transport and this client. Throws `request.session_unknown`. */
 export function findSession(edge: EdgeContext, id: string, visit: Visit, transport: 'streamable' | 'sse'): KnownSession {
   const { server, identity } = visit;
-  const name = `${identity} ${transport} ${server} ${id}`;
-  const known = edge.verified.get(name);
-  if (known) return known;
+  const known = edge.verified.get(id);
+  if (known !== undefined && known.server === server && known.identity === identity && known.transport === transport) return known;
   const claims = verifySession(edge.key, id, { server, identity, transport });
   if (!claims) throw new CausewayError('request.session_unknown');
-  const session = { ...claims, server, identity };
+  const session = { ...claims, server, identity, transport };
   // One that was forgotten is verified again when it comes back.
-  rememberAs(edge.verified, name, session, REMEMBERED);
+  rememberAs(edge.verified, id, session, REMEMBERED);
   return session;
 }
 
