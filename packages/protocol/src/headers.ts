@@ -38,7 +38,13 @@ export function decodeHeader(value: string): string | undefined {
 }
 
 /** Without the blanks and tabs around it that are no part of a value (RFC 9110 §5.5). */
-export const trim = (value: string): string => value.replace(/^[ \t]+/, '').replace(/[ \t]+$/, '');
+export const trim = (value: string): string =>
+  isBlank(value, 0) || isBlank(value, value.length - 1) ? value.replace(/^[ \t]+/, '').replace(/[ \t]+$/, '') : value;
+
+function isBlank(value: string, at: number): boolean {
+  const code = value.charCodeAt(at);
+  return code === 0x20 || code === 0x09;
+}
 
 /** `header` says something else than the body, or nothing. */
 export function mismatch(header: string, problem: string): CausewayError {

@@ -65,7 +65,7 @@ export class PostReply {
       this.#late = true;
       this.#begin();
     });
-    res.once('close', () => {
+    res.on('close', () => {
       if (this.#done) return;
       posted.left();
       this.#finish();

@@ -16,6 +16,8 @@ export type Route =
 
 const ENDPOINTS: Readonly<Record<string, Endpoint>> = { mcp: 'mcp', sse: 'sse', message: 'message', messages: 'message' };
 
+const NAMES = ['mcp', 'sse', 'message'] as const;
+
 /** What every endpoint answers to. */
 export const METHODS: Readonly<Record<Endpoint, readonly string[]>> = {
   mcp: ['GET', 'POST', 'DELETE'],
@@ -26,8 +28,7 @@ export const METHODS: Readonly<Record<Endpoint, readonly string[]>> = {
 /** `path` is the URL's path, not decoded: names need no escaping. */
 export function route(path: string, servers: Servers, paths: HttpPaths): Route {
   const clean = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
-  const own = (['mcp', 'sse', 'message'] as const).find((endpoint) => paths[endpoint] !== undefined && paths[endpoint] === clean);
-  if (own) return atRoot(own, servers);
+  for (const endpoint of NAMES) if (paths[endpoint] === clean) return atRoot(endpoint, servers);
   const cut = clean.lastIndexOf('/');
   const word = clean.slice(cut + 1);
   if (!Object.hasOwn(ENDPOINTS, word)) return { kind: 'none' };

@@ -122,7 +122,7 @@ function admit(edge: EdgeContext, guard: Guard, req: IncomingMessage): Admitted 
   } else if (req.method === 'GET') {
     guard.acceptStream(req);
   }
-  return { endpoint, visit: { server: server.name, base, ...caller } };
+  return { endpoint, visit: { server: server.name, base, identity: caller.identity, share: caller.share } };
 }
 
 function allowOf(edge: EdgeContext, req: IncomingMessage): string {

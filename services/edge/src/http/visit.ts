@@ -13,7 +13,7 @@ export interface Visit {
   readonly base: string;
   readonly identity: Identity;
   /** Whose share of the limits its sessions take. */
-  readonly share?: Identity;
+  readonly share?: Identity | undefined;
 }
 
 /** Ids that are remembered as verified. */

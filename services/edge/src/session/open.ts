@@ -27,7 +27,7 @@ export interface Opening {
   readonly server: string;
   readonly identity: Identity;
   /** Whose share of the limits it takes. */
-  readonly share?: Identity;
+  readonly share?: Identity | undefined;
   readonly transport: 'streamable' | 'sse';
   /** The client's initialize; a 2024-11-05 stream opens without. */
   readonly first?: { readonly head: FrameHead; readonly body: Buffer };
