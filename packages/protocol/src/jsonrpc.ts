@@ -205,12 +205,10 @@ function readParam(draft: Draft, key: string, scanner: JsonScanner, depth: numbe
       if (name === 'progressToken') draft.metaToken = readId(at, deeper);
       else at.value(deeper);
     });
-  } else if (key === 'progressToken') {
-    draft.paramsToken = scanner.value(depth);
-  } else if (key === 'requestId') {
-    draft.requestId = scanner.value(depth);
   } else {
-    scanner.value(depth);
+    const span = scanner.value(depth);
+    if (key === 'progressToken') draft.paramsToken = span;
+    else if (key === 'requestId') draft.requestId = span;
   }
 }
 
@@ -233,7 +231,7 @@ function settle(draft: Draft, bytes: Buffer, strict: boolean): Frame {
   }
   if (!id || draft.result === draft.error) throw invalid('a response has an id and either a result or an error');
   if (strict && draft.idIsNull) throw invalid('a response names the request that it answers');
-  // Frames are made and read for every message: those of one shape are read faster.
+  // All frames have one shape: they are read faster.
   return { kind: 'response', bytes, id, method: undefined, progressToken: undefined, requestId: undefined, claim: undefined };
 }
 

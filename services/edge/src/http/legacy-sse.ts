@@ -8,7 +8,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorOf, type DownHead, type Place, type ServerHead } from '@causeway/cluster';
-import { CausewayError, readClientBody, slice } from '@causeway/protocol';
+import { CausewayError, readClientBody } from '@causeway/protocol';
 import type { EdgeContext, KnownSession, OpenStream } from '../context.ts';
 import { abandon, notify, retire, tell } from '../session/call.ts';
 import { Deadlines } from '../session/deadlines.ts';
@@ -16,6 +16,7 @@ import { Listening } from '../session/listen.ts';
 import { SessionOpening, type OpenListener } from '../session/open.ts';
 import type { Missing } from '../session/relocate.ts';
 import { EventStream } from './event-stream.ts';
+import { idText } from './post-call.ts';
 import { asRefusal, refuse } from './refusal.ts';
 import { findSession, requireOpen, type Visit } from './visit.ts';
 
@@ -175,23 +176,29 @@ function messageUrl(edge: EdgeContext, visit: Visit): string {
   return baseUrl.replace(/\/$/, '') + (own ?? `${visit.base}/message`);
 }
 
-export async function message(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse, body: Buffer): Promise<void> {
+export function message(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse, body: Buffer): void {
   let id: string | undefined;
+  const fail = (error: unknown): void => {
+    const told = asRefusal(error);
+    refuse(res, told.error, { log: edge.log, id: told.id ?? id });
+  };
   try {
     const read = readClientBody(body);
     if (read.kind === 'batch') throw new CausewayError('request.invalid', { message: 'Batches exist in revision 2025-03-26 only.' });
     const { frame } = read;
-    if (frame.kind === 'request' && frame.id) id = Buffer.from(slice(frame.bytes, frame.id)).toString();
-    if (frame.kind === 'request') requireOpen(edge);
+    if (frame.kind === 'request') {
+      id = idText(frame);
+      requireOpen(edge);
+    }
     const query = new URL(req.url ?? '/', 'http://localhost').searchParams;
     const named = query.get('sessionId') ?? query.get('session_id');
     if (named === null || named === '')
       throw new CausewayError('request.session_missing', { message: 'Bad Request: the sessionId parameter is required.' });
     const session = findSession(edge, named, visit, 'sse');
-    await notify(edge, session, { frames: [frame], batch: false });
-    res.writeHead(202, { 'content-type': 'text/plain', 'content-length': 8, 'cache-control': 'no-store' }).end('Accepted');
+    notify(edge, session, { frames: [frame], batch: false }).then(() => {
+      res.writeHead(202, { 'content-type': 'text/plain', 'content-length': 8, 'cache-control': 'no-store' }).end('Accepted');
+    }, fail);
   } catch (error) {
-    const told = asRefusal(error);
-    refuse(res, told.error, { log: edge.log, id: told.id ?? id });
+    fail(error);
   }
 }

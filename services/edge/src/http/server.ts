@@ -138,7 +138,7 @@ function serve(edge: EdgeContext, { endpoint, visit }: Admitted, req: IncomingMe
   };
   if (req.method === 'POST') {
     const answer = endpoint === 'message' ? message : post;
-    return readBody(req, edge.options.http.maxBody, { take: (body) => void answer(edge, visit, req, res, body), refuse: fail });
+    return readBody(req, edge.options.http.maxBody, { take: (body) => answer(edge, visit, req, res, body), refuse: fail });
   }
   try {
     if (endpoint === 'sse') openSse(edge, visit, res);

@@ -13,7 +13,6 @@ import {
   CausewayError,
   ERRORS,
   openState,
-  slice,
   SUBSCRIPTION_ID_KEY,
   textOf,
   type ModernMessage,
@@ -21,6 +20,7 @@ import {
 } from '@causeway/protocol';
 import type { EdgeContext, OpenStream } from '../context.ts';
 import { StatelessCall, type StatelessOrder } from '../session/stateless-call.ts';
+import { idText } from './post-call.ts';
 import { PostReply } from './post-reply.ts';
 import { logRefusal } from './refusal.ts';
 import type { Visit } from './visit.ts';
@@ -44,7 +44,7 @@ export function serveStateless(edge: EdgeContext, visit: Visit, req: IncomingMes
     res.writeHead(202, { 'content-length': 0, 'cache-control': 'no-store' }).end();
     return;
   }
-  const id = Buffer.from(slice(frame.bytes, frame.id!)).toString();
+  const id = idText(frame);
   if (REMOVED.has(frame.method ?? '')) throw new CausewayError('request.method_unknown');
   if (frame.method === 'server/discover') return void discover(edge, visit, res, id);
   call(edge, res, id, orderOf(edge, visit, req, message));

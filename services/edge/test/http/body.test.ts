@@ -12,7 +12,7 @@ const LIMIT = 10;
 async function sent(pieces: readonly string[], headers: Record<string, string> = {}): Promise<string> {
   const arrived = new EventTarget();
   await using server = createServer((req, res) => {
-    readBody(req, LIMIT, { take: (body) => res.end(`body ${body}`), refuse: (error) => res.end(error.reason) });
+    readBody(req, LIMIT, { take: (body) => res.end(`body ${body.toString()}`), refuse: (error) => res.end(error.reason) });
     req.on('data', () => arrived.dispatchEvent(new Event('piece')));
   });
   server.listen(0, '127.0.0.1');
