@@ -112,8 +112,8 @@ export class SimulatedEdge {
       if (response.destroyed) return;
       try {
         if (sse && method === 'GET') openSse(edge, visit, res);
-        else if (sse) void message(edge, visit, req, res, Buffer.from(JSON.stringify(body)));
-        else if (method === 'POST') void post(edge, visit, req, res, Buffer.from(JSON.stringify(body)));
+        else if (sse) message(edge, visit, req, res, Buffer.from(JSON.stringify(body)));
+        else if (method === 'POST') post(edge, visit, req, res, Buffer.from(JSON.stringify(body)));
         else if (method === 'GET') get(edge, visit, req, res);
         else void remove(edge, visit, req, res).catch((error: unknown) => refuse(res, asRefusal(error).error, { log: edge.log }));
       } catch (error) {
