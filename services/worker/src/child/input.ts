@@ -29,7 +29,7 @@ export interface Input {
 
 /** How long a failed write waits for the news that the child has ended, which explains it better. */
 const GRACE = 100;
-const LINE_FEED = Buffer.from('\n');
+const LINE_FEED = 0x0a;
 
 export function openInput(stdin: Writable, limits: InputLimits, broken: (why: 'stdin_stalled' | 'stdin_closed') => void): Input {
   return new StdinQueue(stdin, limits, broken);
@@ -102,13 +102,7 @@ class StdinQueue implements Input {
     const bytes = frames.reduce((sum, frame) => sum + frame.length + 1, 0);
     this.#waiting = [];
     this.#writing = true;
-    this.#stdin.write(
-      Buffer.concat(
-        frames.flatMap((frame) => [frame, LINE_FEED]),
-        bytes,
-      ),
-      (error) => this.#written(frames.length, bytes, error),
-    );
+    this.#stdin.write(asLines(frames, bytes), (error) => this.#written(frames.length, bytes, error));
     this.#watch();
   }
 
@@ -124,11 +118,11 @@ class StdinQueue implements Input {
     }
   }
 
-  /** Runs the stall clock exactly while a write is under way that the child could finish. */
+  /** Runs the stall clock exactly while a write is under way that the child could finish. Nearly always the pipe has taken it at once. */
   #watch(): void {
     clearTimeout(this.#stall);
     this.#stall = undefined;
-    if (!this.#writing || this.#held || this.#state !== 'open') return;
+    if (!this.#writing || this.#stdin.writableLength === 0 || this.#held || this.#state !== 'open') return;
     this.#stall = setTimeout(() => this.#fail('stdin_stalled'), this.#limits.stall);
   }
 
@@ -143,4 +137,16 @@ class StdinQueue implements Input {
     clearTimeout(this.#stall);
     this.#broken(why);
   }
+}
+
+/** `size`: bytes of all lines. */
+function asLines(frames: readonly Uint8Array[], size: number): Buffer {
+  const lines = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const frame of frames) {
+    lines.set(frame, at);
+    at += frame.length + 1;
+    lines[at - 1] = LINE_FEED;
+  }
+  return lines;
 }
