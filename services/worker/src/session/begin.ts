@@ -54,7 +54,7 @@ export async function beginByPost(one: Beginning, head: OpenHead, body: Buffer, 
   const { parts } = one;
   if (!head.frame) throw new CausewayError('request.invalid', { message: 'A session opens with initialize.' });
   await start(one);
-  beginCall(parts, { frame: head.frame }, body, parts.streams.call(head.stream, reply, 1));
+  beginCall(parts, { head: { frame: head.frame }, body, stream: parts.streams.call(head.stream, reply, 1) });
   parts.reply(reply, { t: 'ok' });
 }
 

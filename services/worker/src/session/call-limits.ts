@@ -21,12 +21,8 @@ export class CallLimits {
   /** Asserts room for one more where a session has `running` calls. Throws CausewayError `limit.calls`. */
   assertRoom(running: number, identity: Identity | undefined): void {
     const { perSession, perIdentity } = this.#options;
-    const rows = [
-      ['session', running, perSession],
-      ['identity', identity === undefined ? 0 : (this.#running.get(identity)?.size ?? 0), perIdentity],
-    ] as const;
-    for (const [scope, used, limit] of rows)
-      if (used >= limit) throw new CausewayError('limit.calls', { retryAfter: 1, facts: { scope, limit, used } });
+    assertBelow(perSession, running, 'session');
+    assertBelow(perIdentity, identity === undefined ? 0 : (this.#running.get(identity)?.size ?? 0), 'identity');
   }
 
   /** The call counts until the returned function is called. */
@@ -39,4 +35,8 @@ export class CallLimits {
       if (running.remove(link) && running.size === 0) this.#running.delete(identity);
     };
   }
+}
+
+function assertBelow(limit: number, used: number, scope: 'session' | 'identity'): void {
+  if (used >= limit) throw new CausewayError('limit.calls', { retryAfter: 1, facts: { scope, limit, used } });
 }

@@ -7,7 +7,7 @@
  * afterwards is dropped.
  */
 import type { FrameHead } from '@causeway/cluster';
-import { slice, splice, type Edit, type Frame } from '@causeway/protocol';
+import { slice, splice, type Edit, type Frame, type Span } from '@causeway/protocol';
 import { Register } from '@causeway/runtime';
 import type { Stream } from './stream.ts';
 
@@ -33,6 +33,10 @@ export interface NewCall {
   readonly index: number | undefined;
 }
 
+const ZERO = 0x30;
+const NINE = 0x39;
+/** A number of so many digits is exact. */
+const MAX_DIGITS = 15;
 const nothing = (): void => undefined;
 const copy = (bytes: Uint8Array): Buffer => Buffer.from(bytes);
 
@@ -75,7 +79,7 @@ export class Calls {
 
   /** The call that a response of the child answers: once, and its deadline is over. It runs until `end`. */
   answered(frame: Frame): Call | undefined {
-    const call = frame.id && this.#find(slice(frame.bytes, frame.id));
+    const call = this.#find(frame.bytes, frame.id);
     if (!call || call.answered) return undefined;
     call.answered = true;
     call.cancelDeadline();
@@ -91,7 +95,7 @@ export class Calls {
     call.cancelDeadline();
     call.release();
     this.#byInternal.delete(call.internal);
-    if (this.#byInternal.size > 0) return;
+    if (this.#byInternal.size > 0 || this.#emptied.size === 0) return;
     for (const emptied of this.#emptied) emptied();
     this.#emptied.clear();
   }
@@ -109,7 +113,7 @@ export class Calls {
 
   /** The call that a progress notification belongs to. */
   byProgress(frame: Frame): Call | undefined {
-    const call = frame.progressToken && this.#find(slice(frame.bytes, frame.progressToken));
+    const call = this.#find(frame.bytes, frame.progressToken);
     return call?.progressToken ? call : undefined;
   }
 
@@ -124,9 +128,20 @@ export class Calls {
     return this.#byInternal.values();
   }
 
-  #find(raw: Uint8Array): Call | undefined {
-    if (raw.length > 15) return undefined;
-    const text = Buffer.from(raw.buffer, raw.byteOffset, raw.length).toString('latin1');
-    return /^[1-9][0-9]*$/.test(text) ? this.#byInternal.get(Number(text)) : undefined;
+  #find(bytes: Uint8Array, span: Span | undefined): Call | undefined {
+    const internal = span && positiveInteger(bytes, span);
+    return internal === undefined ? undefined : this.#byInternal.get(internal);
   }
+}
+
+/** The number that the bytes spell out, as we spell it. */
+function positiveInteger(bytes: Uint8Array, { start, end }: Span): number | undefined {
+  if (start === end || end - start > MAX_DIGITS || bytes[start] === ZERO) return undefined;
+  let value = 0;
+  for (let at = start; at < end; at += 1) {
+    const byte = bytes[at]!;
+    if (byte < ZERO || byte > NINE) return undefined;
+    value = value * 10 + (byte - ZERO);
+  }
+  return value;
 }

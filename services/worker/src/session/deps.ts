@@ -12,12 +12,12 @@ import type { EdgeWatch } from '../edges.ts';
 import type { CallLimits } from './call-limits.ts';
 import type { Ownership } from './ownership.ts';
 import type { StreamPorts } from './stream-ports.ts';
-import type { StreamsLimits } from './streams.ts';
+import type { FinishedLimits } from './finished-streams.ts';
 
 export interface SessionDeps {
   readonly worker: WorkerId;
   readonly records: SessionRecords;
-  readonly streamLimits: StreamsLimits;
+  readonly streamLimits: FinishedLimits;
   /** Bytes of the largest bus message. */
   readonly maxMessage: number;
   readonly edges: EdgeWatch;

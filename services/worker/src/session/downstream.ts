@@ -21,7 +21,7 @@ import { frameOf } from '../child/frame-of.ts';
 import type { Call } from './calls.ts';
 import { answerCall, endCall, failCall } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
-import type { FrameFacts } from './stream-ports.ts';
+import type { FrameFacts } from './journal.ts';
 
 /**
  * One line of the child's stdout; `about`: the call that it belongs to, where it does not say so itself. Whatever one

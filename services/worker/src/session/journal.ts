@@ -12,17 +12,20 @@ export interface Entry {
   readonly bytes: Buffer;
   /** The stream is complete with this frame. */
   readonly last: boolean;
-  readonly index?: number;
-  readonly opened?: true;
+  readonly index: number | undefined;
+  readonly opened: true | undefined;
   /** The HTTP status of an answer, where it is not 200. */
-  readonly status?: number;
+  readonly status: number | undefined;
   /** HTTP+SSE: the call that it answers. */
-  readonly call?: number;
+  readonly call: number | undefined;
   /** It may be missed, where its reader lags. */
-  readonly dispensable?: Dispensable;
+  readonly dispensable: Dispensable | undefined;
   /** It is tied to no call: it may ride any stream. */
-  readonly loose?: boolean;
+  readonly loose: boolean | undefined;
 }
+
+/** What is known of a frame besides its bytes. */
+export type FrameFacts = Partial<Omit<Entry, 'seq' | 'bytes' | 'last'>>;
 
 export interface JournalLimits {
   readonly frames: number;
@@ -48,11 +51,12 @@ export class Journal {
     return this.#entries.length;
   }
 
-  append(frame: Omit<Entry, 'seq'>): Entry {
-    const entry = { ...frame, seq: ++this.#newest };
-    this.#entries.push(entry);
-    this.#bytes += entry.bytes.length;
-    return entry;
+  append(bytes: Buffer, last: boolean, { index, opened, status, call, dispensable, loose }: FrameFacts = {}): void {
+    const entry: Entry = { seq: ++this.#newest, bytes, last, index, opened, status, call, dispensable, loose };
+    // Most hold one frame and are kept for a while; an array that grows makes room for many.
+    if (this.#entries.length === 0) this.#entries = [entry];
+    else this.#entries.push(entry);
+    this.#bytes += bytes.length;
   }
 
   /** The frame at a position, if it is still kept. */
@@ -96,7 +100,7 @@ export class Journal {
       this.#bytes -= entry.bytes.length;
       dropped += 1;
     }
-    if (dropped > 0) this.#entries.splice(0, dropped);
+    if (dropped > 0) this.#entries = this.#entries.slice(dropped);
   }
 
   /** Takes out the frames after `seq`, for another stream to carry on with. */

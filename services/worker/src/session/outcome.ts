@@ -9,7 +9,7 @@ import { CausewayError, ERRORS, errorResponse, type ErrorFacts } from '@causeway
 import type { ChildExit } from '../child/child.ts';
 import type { Call } from './calls.ts';
 import type { SessionParts } from './parts.ts';
-import type { FrameFacts } from './stream-ports.ts';
+import type { FrameFacts } from './journal.ts';
 import type { Stream } from './stream.ts';
 
 /** The call is over; nothing of it is held any more. */
@@ -23,14 +23,13 @@ export function endCall(session: SessionParts, call: Call): void {
 export function answerCall(session: SessionParts, call: Call, bytes: Buffer, opened = false): void {
   if (bytes.length > session.maxMessage) return failCall(session, call, new CausewayError('server.reply_too_large'));
   const { stream, index, internal } = call;
-  const named = stream.kind === 'call' ? {} : { call: internal };
-  answerOn(session, stream, bytes, { ...named, ...(opened ? { opened } : {}), ...(index === undefined ? {} : { index }) });
+  answerOn(session, stream, bytes, { call: stream.kind === 'call' ? undefined : internal, opened: opened || undefined, index });
 }
 
 /** Adds an answer to a stream, and completes it if it was the last one. */
-export function answerOn(session: SessionParts, stream: Stream, bytes: Buffer, more: Pick<FrameFacts, 'index' | 'opened' | 'call'>): void {
+export function answerOn(session: SessionParts, stream: Stream, bytes: Buffer, facts: FrameFacts): void {
   const last = stream.kind === 'call' && --stream.answersLeft <= 0;
-  session.streams.present(stream).append(bytes, last, more);
+  session.streams.present(stream).append(bytes, last, facts);
   if (last) session.streams.done(stream);
 }
 

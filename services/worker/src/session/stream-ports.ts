@@ -19,18 +19,14 @@ export interface StreamLimits extends JournalLimits {
 
 export type StreamKind = 'call' | 'standalone' | 'sse';
 
-export type FrameFacts = Pick<Entry, 'index' | 'opened' | 'status' | 'call' | 'dispensable' | 'loose'>;
-
 export function headOf({ seq, last, index, opened, status, call }: Entry): ServerHead {
-  return {
-    t: 'server',
-    seq,
-    ...(last ? { last: true as const } : {}),
-    ...(index === undefined ? {} : { index }),
-    ...(opened ? { opened } : {}),
-    ...(status === undefined ? {} : { status }),
-    ...(call === undefined ? {} : { call }),
-  };
+  const head: { -readonly [K in keyof ServerHead]: ServerHead[K] } = { t: 'server', seq };
+  if (last) head.last = last;
+  if (index !== undefined) head.index = index;
+  if (opened) head.opened = opened;
+  if (status !== undefined) head.status = status;
+  if (call !== undefined) head.call = call;
+  return head;
 }
 
 /** What was booked for a finished stream, and when. */

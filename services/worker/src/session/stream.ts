@@ -10,9 +10,9 @@ import { BusError, offer, type EndHead } from '@causeway/cluster';
 import type { Link } from '@causeway/runtime';
 import { Account } from './budget.ts';
 import { Flow } from './flow.ts';
-import { Journal, type Entry } from './journal.ts';
+import { Journal, type Entry, type FrameFacts } from './journal.ts';
 import { Lag } from './lag.ts';
-import { headOf, type FinishedStream, type FrameFacts, type StreamKind, type StreamLimits, type StreamPorts } from './stream-ports.ts';
+import { headOf, type FinishedStream, type StreamKind, type StreamLimits, type StreamPorts } from './stream-ports.ts';
 
 export class Stream {
   readonly name: string;
@@ -24,7 +24,7 @@ export class Stream {
   /** Answers that are still to come on a call's stream; a batch has several. */
   answersLeft = 1;
   /** Places in its batch of the requests that have come. */
-  readonly #begun: number[] = [];
+  #begun: readonly number[] = [];
   readonly account = new Account();
   /** Its links in the lists of its session, for streams.ts. */
   running: Link<Stream> | undefined;
@@ -51,7 +51,9 @@ export class Stream {
 
   /** Whether the request at this place of its batch has not come before: an edge may send one again that it takes for lost. */
   begin(index: number): boolean {
-    return !this.#begun.includes(index) && this.#begun.push(index) > 0;
+    if (this.#begun.includes(index)) return false;
+    this.#begun = [...this.#begun, index];
+    return true;
   }
 
   /** Where it is being sent; `undefined` while nobody is attached. */
@@ -113,7 +115,7 @@ export class Stream {
 
   /** Sends it to `to` from the frame after `after` on. Whoever else was attached is told. */
   attach(to: string, after: number): void {
-    if (this.#to !== to) this.release('taken_over');
+    if (this.#to !== undefined && this.#to !== to) this.release('taken_over');
     this.#flow.reset();
     this.#lag?.end();
     this.reader = this.#to = to;
@@ -141,9 +143,8 @@ export class Stream {
   release(why: EndHead['why']): void {
     const to = this.#to;
     this.detach();
-    if (to === undefined) return;
     // Its receipt must not put in doubt what was sent before it.
-    offer(() => this.#ports.publish(to, { t: 'end', why }, undefined, this, this.#sent + 1));
+    if (to !== undefined) offer(() => this.#ports.publish(to, { t: 'end', why }, undefined, this, this.#sent + 1));
   }
 
   /** Asks whether whoever it is sent to is still there: an address that nobody knows comes back as undelivered. */
@@ -153,10 +154,10 @@ export class Stream {
   }
 
   /** Adds a frame and sends it as soon as there is credit. */
-  append(bytes: Buffer, last: boolean, more: FrameFacts = {}): void {
-    if (this.#lag?.gaveWay(this.#journal, this.#sent, bytes, more.dispensable)) return this.#trim();
+  append(bytes: Buffer, last: boolean, facts?: FrameFacts): void {
+    if (this.#lag?.gaveWay(this.#journal, this.#sent, bytes, facts?.dispensable)) return this.#trim();
     this.#complete ||= last;
-    this.#journal.append({ bytes, last, ...more });
+    this.#journal.append(bytes, last, facts);
     this.pump();
     this.#trim();
   }
@@ -212,7 +213,7 @@ export class Stream {
     if (this.#sent < this.#journal.newest) return;
     this.#lag?.end();
     // A complete stream has nobody attached: whoever asks for it again attaches anew.
-    if (this.#complete) this.#to = undefined;
+    if (this.#complete) this.detach();
   }
 
   #send(to: string, entry: Entry): boolean {

@@ -1,50 +1,41 @@
 /**
- * Owns all streams of one session: which of them a message of the server rides, which one a client
- * resumes, and how many finished ones are remembered.
+ * Owns all streams of one session: which of them a message of the server rides, and which one a client
+ * resumes. Which finished ones are remembered is finished-streams.ts's.
  *
  * Invariants: every message rides exactly one stream; a message without a home waits in the standalone
- * stream; finished streams are bounded in frames, bytes and age together.
+ * stream.
  */
 import { CausewayError } from '@causeway/protocol';
 import { Chain, Register, remember, type Clock } from '@causeway/runtime';
+import { FinishedStreams, type FinishedLimits } from './finished-streams.ts';
 import { Stream } from './stream.ts';
-import type { FinishedStream, StreamLimits, StreamPorts } from './stream-ports.ts';
-
-export interface StreamsLimits extends StreamLimits {
-  /** Milliseconds that a finished stream is kept. */
-  readonly age: number;
-}
-
-/**
- * Finished streams that are remembered although they were sent to their end: enough for the answers that were on
- * their way when a client's connection broke, and few enough to be gone before the collector has to move them.
- */
-const MAX_SENT = 32;
+import type { StreamPorts } from './stream-ports.ts';
 
 /** Past calls that are known by name, so that none runs twice. */
 const MAX_PAST = 256;
 
 export class Streams {
   readonly #ports: StreamPorts;
-  readonly #limits: StreamsLimits;
+  readonly #limits: FinishedLimits;
   readonly #clock: Clock;
   readonly #byName = new Register<string, Stream>();
   /** Calls that are not answered yet, in the order of their arrival. */
   readonly #running = new Chain<Stream>();
   /** Complete streams whose reader has not been sent everything. */
   readonly #draining = new Chain<Stream>();
-  readonly #finished = new Chain<FinishedStream>();
+  readonly #finished: FinishedStreams;
   /** Names of calls whose streams are no longer kept, the newest ones. */
   readonly #past = new Set<string>();
-  /** The sums of what is booked. */
-  #frames = 0;
-  #bytes = 0;
   #standalone: Stream;
 
-  constructor(ports: StreamPorts, limits: StreamsLimits, clock: Clock) {
+  constructor(ports: StreamPorts, limits: FinishedLimits, clock: Clock) {
     this.#ports = ports;
     this.#limits = limits;
     this.#clock = clock;
+    this.#finished = new FinishedStreams(limits, (stream) => {
+      this.#drop(stream);
+      stream.discard();
+    });
     this.#standalone = this.#add('-', 'standalone');
   }
 
@@ -87,7 +78,7 @@ export class Streams {
     if (stream.kind === 'standalone' && stream !== this.#standalone) {
       const before = this.#standalone;
       before.release('taken_over');
-      this.#forget(stream);
+      this.#finished.forget(stream);
       this.#standalone = stream;
       carry(before, stream);
       this.#finish(before);
@@ -164,7 +155,7 @@ export class Streams {
 
   /** Somebody is attached who does not keep up. */
   get blocked(): boolean {
-    for (const stream of this.#draining) if (stream.to === undefined) this.#drained(stream);
+    if (this.#draining.size > 0) for (const stream of this.#draining) if (stream.to === undefined) this.#drained(stream);
     return this.#standalone.blocked || anyBlocked(this.#running) || anyBlocked(this.#draining);
   }
 
@@ -195,32 +186,8 @@ export class Streams {
 
   /** The stream is remembered for a replay, as long as there is room. */
   #finish(stream: Stream): void {
-    if (stream.newest === 0) return this.#drop(stream);
-    this.#forget(stream);
-    const { frames, bytes } = stream;
-    const now = this.#clock.monotonic();
-    stream.finished = this.#finished.add({ stream, at: now, frames, bytes });
-    this.#frames += frames;
-    this.#bytes += bytes;
-    for (const old of this.#finished) {
-      if (old.at >= now - this.#limits.age) break;
-      this.#giveUp(old.stream);
-    }
-    // What was sent to the end is most likely not asked for again; what its reader left before the end is.
-    for (const awaited of [false, true]) {
-      for (const { stream: old } of this.#finished) {
-        const over = this.#frames > this.#limits.frames || this.#bytes > this.#limits.bytes;
-        if (!over && (awaited || this.#finished.size <= MAX_SENT)) break;
-        if (old !== stream && old.awaited === awaited) this.#giveUp(old);
-      }
-    }
-  }
-
-  #giveUp(stream: Stream): void {
-    if (stream.blocked) return;
-    this.#forget(stream);
-    this.#drop(stream);
-    stream.discard();
+    if (stream.newest === 0) this.#drop(stream);
+    else this.#finished.add(stream, this.#clock.monotonic());
   }
 
   #drop(stream: Stream): void {
@@ -228,20 +195,11 @@ export class Streams {
     if (stream.kind !== 'call') return;
     remember(this.#past, stream.name, MAX_PAST);
   }
-
-  /** Takes a stream off the account of the finished ones, with what was booked for it. */
-  #forget(stream: Stream): void {
-    const { finished } = stream;
-    if (!finished) return;
-    this.#finished.remove(finished);
-    stream.finished = undefined;
-    this.#frames -= finished.value.frames;
-    this.#bytes -= finished.value.bytes;
-  }
 }
 
-function anyBlocked(streams: Iterable<Stream>): boolean {
-  for (const stream of streams) if (stream.blocked) return true;
+/** Asked twice for each message: the links are walked without an iterator. */
+function anyBlocked(streams: Chain<Stream>): boolean {
+  for (let link = streams.first; link; link = link.after) if (link.value.blocked) return true;
   return false;
 }
 

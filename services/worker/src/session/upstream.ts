@@ -53,7 +53,7 @@ function write(session: SessionParts, bytes: Buffer): void {
 
 function request(session: SessionParts, head: ClientHead, body: Buffer, reply: string | undefined): void {
   if (session.transport === 'sse') {
-    const { clientId, internal } = beginCall(session, head, body, session.streams.standalone);
+    const { clientId, internal } = beginCall(session, { head, body, stream: session.streams.standalone });
     const due = session.server.requestTimeout;
     // Should the bus be lost, only the edge of the stream can tell the client that it took too long.
     session.reply(session.streams.standalone.to, { t: 'pending', call: internal, id: clientId.toString(), due });
@@ -61,15 +61,15 @@ function request(session: SessionParts, head: ClientHead, body: Buffer, reply: s
   }
   const stream = callStream(session, head, reply);
   if (!stream.begin(head.batch?.index ?? 0)) return;
+  const accepted = (): void => {
+    if (stream.newest === 0 && stream.to === reply) session.reply(reply, { t: 'ok' });
+  };
   try {
-    beginCall(session, head, body, stream);
+    beginCall(session, { head, body, stream, accepted });
   } catch (error) {
     if (!(error instanceof CausewayError)) throw error;
-    return refuse(session, head, body, stream, error);
+    refuse(session, head, body, stream, error);
   }
-  session.wheel.after(ACCEPTED, () => {
-    if (stream.newest === 0 && stream.to === reply) session.reply(reply, { t: 'ok' });
-  });
 }
 
 function callStream(session: SessionParts, head: ClientHead, reply: string | undefined): Stream {
@@ -89,9 +89,18 @@ function refuse(session: SessionParts, head: ClientHead, body: Buffer, stream: S
   session.streams.done(stream);
 }
 
+export interface Request {
+  readonly head: Pick<ClientHead, 'frame' | 'batch'>;
+  readonly body: Buffer;
+  /** Its answer rides it. */
+  readonly stream: Stream;
+  /** Called when it has no answer after `ACCEPTED`. */
+  readonly accepted?: () => void;
+}
+
 /** Writes a request to the child and lets its deadline run. Throws CausewayError if it could not be written. */
-export function beginCall(session: SessionParts, head: Pick<ClientHead, 'frame' | 'batch'>, body: Buffer, stream: Stream): Call {
-  const { calls, callLimits, idle, wheel, server, share, standing } = session;
+export function beginCall(session: SessionParts, { head, body, stream, accepted }: Request): Call {
+  const { calls, callLimits, idle, share, standing } = session;
   if (session.draining()) throw new CausewayError('cluster.draining', { retryAfter: 1 });
   const first = head.frame.method === 'initialize';
   // A session that opens was admitted as such.
@@ -107,13 +116,26 @@ export function beginCall(session: SessionParts, head: Pick<ClientHead, 'frame' 
   if (!first) call.release = callLimits.hold(call, share);
   idle.hold(calls);
   if (first) session.handshake.greeting(body);
-  call.cancelDeadline = wheel.after(first ? server.startTimeout : server.requestTimeout, () => {
+  runDeadline(session, call, accepted);
+  return call;
+}
+
+/** Most calls are answered before `ACCEPTED`: they need one timer. */
+function runDeadline(session: SessionParts, call: Call, accepted?: () => void): void {
+  const { wheel, server } = session;
+  const first = call.method === 'initialize';
+  const due = first ? server.startTimeout : server.requestTimeout;
+  const late = (): void => {
     if (first) return session.close('start_timeout', startTimedOut(session));
     // Whoever may not touch the child any more lets it be.
     if (session.mayAct()) session.child()?.write(cancellation(call.internal));
     failCall(session, call, new CausewayError('server.deadline'));
+  };
+  if (!accepted || due <= ACCEPTED) return void (call.cancelDeadline = wheel.after(due, late));
+  call.cancelDeadline = wheel.after(ACCEPTED, () => {
+    call.cancelDeadline = wheel.after(due - ACCEPTED, late);
+    accepted();
   });
-  return call;
 }
 
 function cancellation(internal: number): Buffer {

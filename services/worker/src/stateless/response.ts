@@ -10,7 +10,8 @@ import { CausewayError, ERRORS, errorResponse, isLoud, oneLine, slice, splice, t
 import type { EdgeHolder } from '../edges.ts';
 import { STALL } from '../session/readers.ts';
 import { Stream } from '../session/stream.ts';
-import type { FrameFacts, StreamPorts } from '../session/stream-ports.ts';
+import type { FrameFacts } from '../session/journal.ts';
+import type { StreamPorts } from '../session/stream-ports.ts';
 import type { Asked, ResponseDeps, ResponseEvents } from './response-ports.ts';
 
 export class Response implements EdgeHolder {
@@ -91,7 +92,7 @@ export class Response implements EdgeHolder {
     if (this.logLevel !== undefined && isLoud(level, this.logLevel)) this.notify(frame.bytes, { dispensable: 'log' });
   }
 
-  notify(bytes: Buffer, facts: FrameFacts = {}): void {
+  notify(bytes: Buffer, facts?: FrameFacts): void {
     if (this.#answered || bytes.length > this.#deps.maxMessage) return;
     this.#stream.append(oneLine(bytes), false, facts);
     this.#balance();

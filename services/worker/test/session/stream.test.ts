@@ -48,7 +48,7 @@ test('journal: positions have no gap, the newest stays, and what is gone is know
     fc.property(fc.array(fc.nat({ max: 400 }), { minLength: 1, maxLength: 60 }), fc.nat({ max: 60 }), (sizes, seen) => {
       const journal = new Journal();
       for (const size of sizes) {
-        journal.append({ bytes: Buffer.alloc(size), last: false });
+        journal.append(Buffer.alloc(size), false);
         journal.trim(limits, journal.newest);
         assert.equal(journal.at(journal.newest)?.bytes.length, size);
         assert.ok(journal.frames === 1 || (journal.frames <= limits.frames && journal.bytes <= limits.bytes));
