@@ -31,4 +31,4 @@ export {
 export { addProcessFigures, createMetrics, type Metrics } from './metrics.ts';
 export { urlOf } from './url.ts';
 export { Register } from './register.ts';
-export { remember, rememberAs } from './remember.ts';
+export { Recent, remember, rememberAs } from './remember.ts';

@@ -15,3 +15,33 @@ export function rememberAs<K, V>(memory: Map<K, V>, key: K, value: V, most: numb
 function forgetOldest<K>(memory: { keys(): Iterable<K>; delete(key: K): boolean }): void {
   for (const oldest of memory.keys()) if (memory.delete(oldest)) return;
 }
+
+/**
+ * The newest values: `most` of them at least, less than twice as many. For what is remembered with every message: two sets
+ * take turns, since in one from which the oldest is removed, whoever looks for the next oldest passes all that are gone.
+ */
+export class Recent<T extends string | number> {
+  readonly #most: number;
+  #young = new Set<T>();
+  #old = new Set<T>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  has(value: T): boolean {
+    return this.#young.has(value) || this.#old.has(value);
+  }
+
+  add(value: T): void {
+    this.#young.add(value);
+    if (this.#young.size < this.#most) return;
+    this.#old = this.#young;
+    this.#young = new Set();
+  }
+
+  delete(value: T): void {
+    this.#young.delete(value);
+    this.#old.delete(value);
+  }
+}

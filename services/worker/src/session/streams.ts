@@ -6,13 +6,13 @@
  * stream.
  */
 import { CausewayError } from '@causeway/protocol';
-import { Chain, Register, remember, type Clock } from '@causeway/runtime';
+import { Chain, Recent, Register, type Clock } from '@causeway/runtime';
 import { FinishedStreams, type FinishedLimits } from './finished-streams.ts';
 import { Stream } from './stream.ts';
 import type { StreamPorts } from './stream-ports.ts';
 
 /** Past calls that are known by name, so that none runs twice. */
-const MAX_PAST = 256;
+const MIN_PAST = 256;
 
 export class Streams {
   readonly #ports: StreamPorts;
@@ -25,7 +25,7 @@ export class Streams {
   readonly #draining = new Chain<Stream>();
   readonly #finished: FinishedStreams;
   /** Names of calls whose streams are no longer kept, the newest ones. */
-  readonly #past = new Set<string>();
+  readonly #past = new Recent<string>(MIN_PAST);
   #standalone: Stream;
 
   constructor(ports: StreamPorts, limits: FinishedLimits, clock: Clock) {
@@ -192,8 +192,7 @@ export class Streams {
 
   #drop(stream: Stream): void {
     this.#byName.delete(stream.name);
-    if (stream.kind !== 'call') return;
-    remember(this.#past, stream.name, MAX_PAST);
+    if (stream.kind === 'call') this.#past.add(stream.name);
   }
 }
 
