@@ -6,6 +6,8 @@ import type { Time } from '../time.ts';
 
 /** Turns of the microtask queue that everything which follows at once takes at most. */
 const TURNS = 32;
+/** Things that happen in one schedule at most, twenty times what the longest of thousands has: what goes on beyond that has no end. */
+const MOST = 200_000;
 
 /** A small generator: the same numbers for the same seed. */
 function chance(seed: number): () => number {
@@ -27,6 +29,7 @@ interface Due {
 export class VirtualTime implements Time {
   readonly random: () => number;
   #now = 0;
+  #happened = 0;
   readonly #queue: Due[] = [];
 
   constructor(seed: number) {
@@ -72,6 +75,8 @@ export class VirtualTime implements Time {
       const due = this.#queue.shift()!;
       if (due.over) continue;
       this.#now = due.at;
+      this.#happened += 1;
+      if (this.#happened > MOST) throw new Error(`${MOST} things have happened by ${Math.round(due.at)} ms, and more are to`);
       due.fn();
       for (let turn = 0; turn < TURNS; turn += 1) await Promise.resolve();
       look();
