@@ -2,12 +2,19 @@
  * Owns faults at whose very edges everybody comes: what goes wrong in a few hundred milliseconds, between a worker that is
  * back and the one that has its sessions by then, is met by nobody else.
  */
+import type { SimulatedEdge } from './edge.ts';
 import type { Stage } from './stage.ts';
 import type { SimulatedWorker } from './worker.ts';
 
 /** Milliseconds of absence after which others take over at once, and after which a right is over by itself. */
 const MISSED = { low: 5_500, high: 9_000 };
 const FENCED = { low: 14_000, high: 18_500 };
+
+/** Milliseconds of a split: less than servers take to notice it, and about when records are over that nobody has seen renewed. */
+const SPLIT = [
+  { low: 100, high: 12_000 },
+  { low: 17_000, high: 25_000 },
+] as const;
 
 export function crowd(stage: Stage, worker: SimulatedWorker): void {
   stage.world.time.pick([awayAndBack, wipedWhileAway, stoppedToItsFence, stoppedToItsFence, leaselessBeforeFlappingEdges])(stage, worker);
@@ -60,4 +67,16 @@ function leaselessBeforeFlappingEdges(stage: Stage, { member }: SimulatedWorker)
   for (const edge of stage.edges)
     for (let nth = 0; nth < 8; nth += 1)
       time.after(16_000 + 700 * nth, () => edge.running && edge.member.data.reset(time.between(20, 200)));
+}
+
+/** One server of the bus and the stores is split from the others, an edge and a worker with it, which go on as soon as they can. */
+export function split(stage: Stage, edge: SimulatedEdge, worker: SimulatedWorker): void {
+  const { clients, sessions, world } = stage;
+  const { time } = world;
+  const { low, high } = time.pick(SPLIT);
+  const ms = time.between(low, high);
+  stage.say('split', ms);
+  world.part(ms, [edge.member, worker.member]);
+  for (const session of sessions)
+    for (let nth = 0; nth < 6; nth += 1) time.after(ms + time.between(-1_500, 3_000), () => void clients.call(edge, session));
 }

@@ -2,7 +2,7 @@
 import type { FoundMark } from '@causeway/cluster/simulation';
 import type { WorkerRecord } from '@causeway/cluster';
 import type { WorkerId } from '@causeway/protocol';
-import { crowd } from './crowds.ts';
+import { crowd, split } from './crowds.ts';
 import type { SimulatedEdge } from './edge.ts';
 import type { Stage } from './stage.ts';
 import type { SimulatedWorker } from './worker.ts';
@@ -14,7 +14,9 @@ export function disturb(stage: Stage): void {
   const kind = time.random();
   // What is asked meanwhile meets the fault.
   for (let nth = 0; nth < 3; nth += 1) time.after(time.between(0, 6_000), () => stage.use());
-  if (kind < 0.72 && workers.length > 0 && time.random() < 0.4) crowd(stage, time.pick(workers));
+  if (edges.length > 0 && workers.length > 0 && !stage.world.split.on && time.random() < 0.2)
+    split(stage, time.pick(edges), time.pick(workers));
+  else if (kind < 0.72 && workers.length > 0 && time.random() < 0.4) crowd(stage, time.pick(workers));
   else if (kind < 0.72 && workers.length > 0) disturbWorker(stage, kind, time.pick(workers));
   else if (kind < 0.84 && edges.length > 1) disturbEdge(stage, kind, time.pick(edges));
   else disturbStores(stage, kind);

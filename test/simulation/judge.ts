@@ -59,10 +59,10 @@ interface Run {
 
 /** It serves, and its worker can do what it has to. */
 const isWell = ({ state, worker: { member, leaving } }: SimulatedChild): boolean =>
-  state === 'running' && !leaving && !member.crashed && !member.stopped && member.control.live && !member.control.dropped;
+  state === 'running' && !leaving && !member.crashed && !member.stopped && member.reachesStores;
 
 /** The same as long as its worker was not cut off. */
-const linkOf = ({ worker: { member } }: SimulatedChild): string => `${member.control.link} ${member.data.link}`;
+const linkOf = ({ worker: { member } }: SimulatedChild): string => `${member.control.link} ${member.data.link} ${member.apart}`;
 
 export class Judge {
   readonly #world: World;

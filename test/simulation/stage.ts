@@ -81,6 +81,8 @@ export class Stage {
 
   /** Everything heals. */
   async heal(): Promise<void> {
+    // What goes wrong when a split ends comes at its own time.
+    while (this.world.split.on) await this.run(1_000);
     this.calm = true;
     this.say('calm');
     this.world.loss = 0;

@@ -7,6 +7,7 @@ import { BusError, type Bus, type BusMessage, type BusStatus, type RequestOption
 import { Requests } from '../requests.ts';
 import { call, matcher, undelivered, type Listener } from '../routes.ts';
 import type { Member } from './member.ts';
+import type { Split } from './split.ts';
 
 interface Heard {
   readonly matches: (subject: string) => boolean;
@@ -16,14 +17,23 @@ interface Heard {
 /** What the servers know: who is connected. */
 export class Net {
   readonly members = new Set<SimulatedBus>();
+  readonly #split: Split;
+
+  constructor(split: Split) {
+    this.#split = split;
+  }
 
   /** From one member to whoever listens; else the sender hears that nobody does. */
   route(from: SimulatedBus, message: BusMessage): void {
     let reached = false;
     for (const bus of this.members) {
-      if (bus.member.data.dropped || !bus.hears(message.subject)) continue;
-      reached = true;
-      bus.member.data.down(`${from.member.id} ${message.subject}`, () => bus.take(message));
+      const { data } = bus.member;
+      if (!bus.hears(message.subject)) continue;
+      const arrive = (): void => {
+        if (!data.dropped) data.down(`${from.member.id} ${message.subject}`, () => bus.take(message));
+      };
+      if (data.dropped) reached ||= this.#split.believes(from.member.data, data);
+      else if (this.#split.carry(from.member.data, data, arrive)) reached = true;
     }
     const { reply } = message;
     if (!reached && reply !== undefined && !from.member.data.dropped && from.hears(reply))

@@ -14,6 +14,8 @@ import type { Time } from '../time.ts';
 import { SimulatedBus } from './bus.ts';
 import { Connection } from './connection.ts';
 import { SimulatedSessions } from './sessions.ts';
+import { LEADER, type Seat } from './split.ts';
+import { Watch } from './watch.ts';
 import type { World } from './world.ts';
 
 export const TIMES: LeaseTimes = { ttl: 20_000, heartbeat: 2_000, fence: 14_000 };
@@ -43,10 +45,10 @@ export class Member implements RecordStore {
   /** The same as the store knows it; 0: taken away, or never had. */
   leaseUntil = 0;
   readonly #world: World;
+  /** How often a connection of it was at a server that was split from the others. */
+  apart = 0;
+  readonly #watch: Watch;
   #stopped: Waiting[] | undefined;
-  /** Something was not heard: nothing counts until everything was looked at again. */
-  #gap = false;
-  #looked = 0;
   #taken = 0;
 
   constructor(world: World, id: WorkerId) {
@@ -67,8 +69,10 @@ export class Member implements RecordStore {
     });
     this.bus = new SimulatedBus(this, world.net);
     this.sessions = new SimulatedSessions(this, world);
-    log.watch((entry) => this.#hear(entry));
-    this.view.snapshot(log.entries, log.last);
+    // One that could not reach the stores would not start.
+    world.split.seat(this.control, 'leader');
+    log.watch((entry) => this.#stands(entry));
+    this.#watch = new Watch(this, world);
   }
 
   /** What a service is given. */
@@ -79,6 +83,11 @@ export class Member implements RecordStore {
 
   get live(): boolean {
     return this.control.live;
+  }
+
+  /** What it asks the stores comes to their leader. */
+  get reachesStores(): boolean {
+    return this.live && !this.control.dropped && !this.#world.split.parts(this.control, LEADER);
   }
 
   get stopped(): boolean {
@@ -102,15 +111,7 @@ export class Member implements RecordStore {
   }
 
   resync(): void {
-    const { log } = this.#world;
-    this.control.up('look', () => {
-      const { entries, last } = log;
-      this.control.down('watch', () => {
-        this.#gap = false;
-        this.#looked = last;
-        this.view.snapshot(entries, last);
-      });
-    });
+    this.#watch.start();
   }
 
   /** SIGSTOP. */
@@ -155,6 +156,18 @@ export class Member implements RecordStore {
     this.data.mend();
   }
 
+  /** The servers are split, or joined again. */
+  split(is: boolean): void {
+    if (this.crashed) return;
+    if (is) this.#watch.parted();
+    else this.#watch.joined();
+  }
+
+  /** What sends it the log. */
+  get consumer(): Seat {
+    return this.#watch.consumer;
+  }
+
   /** Does it now, or when it goes on. */
   readonly act = (fn: () => void, kind: 'timer' | 'message' = 'timer'): void => {
     if (this.crashed) return;
@@ -163,26 +176,21 @@ export class Member implements RecordStore {
   };
 
   #connected(live: boolean): void {
-    this.#gap = true;
+    this.#watch.cut();
     this.view.cut();
     if (!live) return;
     this.resync();
     this.ledger.renew();
   }
 
-  #hear(entry: SeenRecord): void {
-    if (entry.key === this.id && (entry.gone === 'taken' || entry.gone === 'expired')) {
-      this.#taken = entry.sequence;
-      this.leaseUntil = 0;
-    }
-    if (this.crashed || this.control.dropped) return;
-    this.control.down('watch', () => {
-      if (!this.#gap && entry.sequence > this.#looked) this.view.change(entry);
-    });
+  /** What the store knows, whether or not it is heard. */
+  #stands({ key, gone, sequence }: SeenRecord): void {
+    if (key !== this.id || (gone !== 'taken' && gone !== 'expired')) return;
+    this.#taken = sequence;
+    this.leaseUntil = 0;
   }
 
   #send<T>(write: () => T, acknowledged: (value: T) => void = () => undefined): Promise<T> {
-    const { leaderless } = this.#world;
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const lost = (): boolean => this.#world.time.random() < this.#world.loss;
     const late = this.time.after(WRITE_DEADLINE, () => reject(new Error('no answer in time')));
@@ -194,8 +202,7 @@ export class Member implements RecordStore {
       });
     };
     if (lost()) return promise;
-    this.control.up('', () => {
-      if (leaderless()) return answer(() => reject(new Error('nobody leads')));
+    const serve = (): void => {
       try {
         const value = write();
         answer(() => {
@@ -206,7 +213,9 @@ export class Member implements RecordStore {
         if (!(error instanceof WriteConflict)) throw error;
         answer(() => reject(error));
       }
-    });
+    };
+    const refuse = (): void => answer(() => reject(new Error('nobody leads')));
+    this.control.up('', () => this.#world.ask(this.control, serve, refuse));
     return promise;
   }
 }

@@ -227,7 +227,7 @@ export class SimulatedSessions implements SessionRecords {
 
   #attempt<T>(operation: () => T): Promise<T> {
     const { control, time } = this.#member;
-    const { leaderless, loss, time: clock } = this.#world;
+    const { loss, time: clock } = this.#world;
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const late = time.after(ATTEMPT, () => reject(new Failed(false)));
     const answer = (fn: () => void): void => {
@@ -238,11 +238,12 @@ export class SimulatedSessions implements SessionRecords {
       });
     };
     if (clock.random() < loss) return promise;
-    control.up('', () => {
-      if (leaderless()) return answer(() => reject(new Failed(true)));
+    const serve = (): void => {
       const value = operation();
       answer(() => resolve(value));
-    });
+    };
+    const refuse = (): void => answer(() => reject(new Failed(true)));
+    control.up('', () => this.#world.ask(control, serve, refuse));
     return promise;
   }
 }

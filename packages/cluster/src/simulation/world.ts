@@ -5,15 +5,18 @@
 import type { WorkerId } from '@causeway/protocol';
 import { RecordLog } from '../memory/record-log.ts';
 import { Net } from './bus.ts';
+import type { Connection } from './connection.ts';
 import { Member } from './member.ts';
 import { RecordStore } from './sessions.ts';
+import { LEADER, Split, type Place, type Seat } from './split.ts';
 import { VirtualTime } from './time.ts';
 
 export class World {
   readonly time: VirtualTime;
   readonly log: RecordLog;
   readonly records = new RecordStore();
-  readonly net = new Net();
+  readonly split: Split;
+  readonly net: Net;
   readonly members: Member[] = [];
   /** Signs session ids. */
   readonly key = Buffer.alloc(32, 7);
@@ -24,6 +27,8 @@ export class World {
   constructor(seed: number) {
     this.time = new VirtualTime(seed);
     this.log = new RecordLog(this.time);
+    this.split = new Split(this.time);
+    this.net = new Net(this.split);
   }
 
   join(): Member {
@@ -35,6 +40,39 @@ export class World {
   /** No write is taken for `ms`. */
   elect(ms: number): void {
     this.#leaderlessUntil = this.time.now() + ms;
+  }
+
+  /** Something for the leader of the stores: it serves it, or it is known that there is none, or nothing comes of it. */
+  ask(from: Connection, serve: () => void, refuse: () => void): void {
+    const led = (): void => (this.leaderless() ? refuse() : serve());
+    if (!this.split.carry(from, LEADER, led) && this.time.random() < 0.5) refuse();
+  }
+
+  /** One server, at which some members are for certain, is split from the two others for `ms`; if it led, one of these does after a while. */
+  part(ms: number, certain: readonly Member[]): void {
+    const { split, time, members } = this;
+    if (split.on) return;
+    const seats = new Map<Seat, Place>();
+    const other = (): Place => time.pick(['leader', 'third']);
+    for (const member of members) {
+      if (member.crashed) continue;
+      // As a rule both connections of a process are at one server here: that is where the more can go wrong.
+      const place = certain.includes(member) || time.random() < 0.25 ? 'apart' : other();
+      const second = time.random() < 0.15 ? time.pick<Place>(['apart', other()]) : place;
+      seats
+        .set(member.control, place)
+        .set(member.data, second)
+        .set(member.consumer, time.random() < 1 / 3 ? 'apart' : other());
+      if (place === 'apart' || second === 'apart') member.apart += 1;
+    }
+    if (time.random() < 1 / 3) this.elect(time.between(4_000, 9_000));
+    split.begin(seats, () => {
+      // The one that was apart may have called for elections in vain, and is heard now.
+      if (time.random() < 0.3) this.elect(time.between(500, 4_000));
+      for (const member of members) member.split(false);
+    });
+    for (const member of members) member.split(true);
+    time.after(ms, () => split.heal());
   }
 
   readonly leaderless = (): boolean => this.time.now() < this.#leaderlessUntil;

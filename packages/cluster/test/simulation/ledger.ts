@@ -1,6 +1,6 @@
 /**
  * Random schedules over the ledger's own code in virtual time: writes that are late, lost or answered to nobody,
- * members that are cut off, stopped and killed, a log without a leader, a log that is emptied. At every moment what
+ * members that are cut off, stopped and killed, servers that are split, a log without a leader, a log that is emptied. At every moment what
  * is held stays within the limit (BAR I2); in the end what is counted is what is held (I3), every claim has had one
  * outcome, and every free place can be had.
  *
@@ -102,7 +102,9 @@ class Schedule {
     const worker = this.workers[Math.floor(time.random() * this.workers.length)]!;
     const { member } = worker;
     const kind = time.random();
-    if (kind < 0.25) {
+    if (time.random() < 0.15) {
+      world.part(time.between(100, 40_000), [member]);
+    } else if (kind < 0.25) {
       member.partition();
       time.after(time.between(100, 40_000), () => member.heal());
     } else if (kind < 0.45) {
@@ -130,7 +132,11 @@ class Schedule {
     const { time } = this.world;
     const other = this.workers.find((one) => one.member !== member && !one.member.crashed && one.lease !== undefined);
     if (!other) return;
-    const nobody = (): boolean => member.data.dropped;
+    const nobody = (): boolean => {
+      const { split } = this.world;
+      const [here, there] = [other.member.data, member.data];
+      return split.parts(here, there) ? !split.believes(here, there) : there.dropped;
+    };
     let since: number | undefined;
     let left = false;
     const look = (): void => {
@@ -165,6 +171,7 @@ async function play(seed: number): Promise<void> {
     member.heal();
   }
   world.loss = 0;
+  world.split.heal();
   await time.run(TIMES.ttl + 15_000, look);
   schedule.still = true;
   await time.run(5_000, look);
