@@ -108,6 +108,18 @@ test('a call to an owner that is gone: 404 without a record; else it goes to who
   assert.equal(taker.heard.filter(({ head }) => head.t === 'restore').length, 1, 'what was learnt is remembered');
 });
 
+test('a session whose record is not found is not called unknown while nothing new is heard of the stores', async (t) => {
+  const { cluster, worker, post, open } = await setting(t);
+  const session = await open();
+  worker.deafen();
+  let whole = false;
+  Object.defineProperty(cluster.ledger, 'whole', { get: () => whole });
+  const call = { jsonrpc: '2.0', id: 1, method: 'a' };
+  assert.deepEqual(await told(await post(call, session)), [503, 1, 'cluster.owner_silent', 'no']);
+  whole = true;
+  assert.deepEqual(await told(await post(call, session)), [404, 1, 'request.session_unknown', 'no']);
+});
+
 test('a call whose owner is lost meanwhile is answered: the result is unknown', async (t) => {
   const { worker, post, open } = await setting(t);
   const session = await open();

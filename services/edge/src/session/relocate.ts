@@ -74,10 +74,13 @@ export class Relocation {
     return { owner, epoch };
   }
 
-  /** Whether the store may have lost the record: nobody has removed it, and it is not settled yet what was lost. */
+  /**
+   * Whether a record that was not found may be there all the same: nobody has removed it, and it is not settled yet what the
+   * store has lost, or nothing new is heard of the stores, so that one who leads them no more may be what has answered.
+   */
   async #mayBeLost(token: SessionToken): Promise<boolean> {
-    const { sessions } = this.#edge().cluster;
-    return !(await sessions.wasRemoved(token)) && (await sessions.unsettled());
+    const { ledger, sessions } = this.#edge().cluster;
+    return !(await sessions.wasRemoved(token)) && (!ledger.whole || (await sessions.unsettled()));
   }
 
   /** The place that a worker has told; `undefined`: the session is forgotten. */
