@@ -3,6 +3,7 @@
  * back and the one that has its sessions by then, is met by nobody else.
  */
 import type { SimulatedEdge } from './edge.ts';
+import type { Known } from './judge.ts';
 import type { Stage } from './stage.ts';
 import type { SimulatedWorker } from './worker.ts';
 
@@ -69,14 +70,24 @@ function leaselessBeforeFlappingEdges(stage: Stage, { member }: SimulatedWorker)
       time.after(16_000 + 700 * nth, () => edge.running && edge.member.data.reset(time.between(20, 200)));
 }
 
+/** Milliseconds in which, elsewhere, sessions are opened meanwhile, and in which they are then asked for. */
+const OPENED = 9_000;
+const ASKED = 8_000;
+
 /** One server of the bus and the stores is split from the others, an edge and a worker with it, which go on as soon as they can. */
 export function split(stage: Stage, edge: SimulatedEdge, worker: SimulatedWorker): void {
-  const { clients, sessions, world } = stage;
+  const { clients, edges, sessions, world } = stage;
   const { time } = world;
   const { low, high } = time.pick(SPLIT);
   const ms = time.between(low, high);
   stage.say('split', ms);
   world.part(ms, [edge.member, worker.member]);
-  for (const session of sessions)
-    for (let nth = 0; nth < 6; nth += 1) time.after(ms + time.between(-1_500, 3_000), () => void clients.call(edge, session));
+  const ask = (session: Known): void => void clients.call(edge, session);
+  for (const session of sessions) for (let nth = 0; nth < 6; nth += 1) time.after(ms + time.between(-1_500, 3_000), () => ask(session));
+  const elsewhere = edges.find((one) => one !== edge);
+  const open = async (): Promise<void> => {
+    const opened = elsewhere && (await clients.open(elsewhere, 'again', '2025-06-18'));
+    if (opened) for (let nth = 0; nth < 4; nth += 1) time.after(time.between(0, ASKED), () => ask(opened));
+  };
+  for (let nth = 0; nth < 2; nth += 1) time.after(time.between(0, OPENED), () => void open());
 }

@@ -4,81 +4,16 @@
  */
 import { CausewayError, type SessionToken } from '@causeway/protocol';
 import { markSeen } from '../ledger.ts';
-import { Generations, type FoundMark, type Generation } from '../generations.ts';
+import { Generations, type Generation } from '../generations.ts';
 import { isFormer, type SessionRecord, type SessionRecords, type StoredSession } from '../sessions.ts';
 import type { Member } from './member.ts';
+import type { Found } from './record-store.ts';
 import type { World } from './world.ts';
 
 /** Milliseconds for one operation and for one attempt, and that a lost connection may take to return. */
 const DEADLINE = 12_000;
 const ATTEMPT = 1_000;
 const RECONNECT = 2_000;
-
-interface Kept {
-  readonly text: string;
-  readonly revision: number;
-}
-
-/** What an operator may keep, and put back. */
-export interface RecordsCopy {
-  readonly kept: ReadonlyMap<SessionToken, Kept>;
-  readonly removed: ReadonlyMap<SessionToken, number>;
-  readonly mark: FoundMark | undefined;
-  readonly last: number;
-}
-
-/** The store: one value for each key, and marks of what was removed. */
-export class RecordStore {
-  kept = new Map<SessionToken, Kept>();
-  removed = new Map<SessionToken, number>();
-  mark: FoundMark | undefined;
-  /** Told of every record that is written. */
-  written: (token: SessionToken, record: SessionRecord) => void = () => undefined;
-  #last = 0;
-
-  put(token: SessionToken, text: string): number {
-    this.removed.delete(token);
-    this.kept.set(token, { text, revision: this.next() });
-    this.written(token, JSON.parse(text) as SessionRecord);
-    return this.#last;
-  }
-
-  remove(token: SessionToken): void {
-    this.kept.delete(token);
-    this.removed.set(token, this.next());
-  }
-
-  get(token: SessionToken): SessionRecord | undefined {
-    const held = this.kept.get(token);
-    return held && (JSON.parse(held.text) as SessionRecord);
-  }
-
-  next(): number {
-    return (this.#last += 1);
-  }
-
-  /** An operator empties the store, or removes it and has it made anew. */
-  wipe(anew: boolean): void {
-    this.kept.clear();
-    this.removed.clear();
-    this.mark = undefined;
-    if (anew) this.#last = 0;
-  }
-
-  copy(): RecordsCopy {
-    const { kept, removed, mark } = this;
-    return { kept: new Map(kept), removed: new Map(removed), mark, last: this.#last };
-  }
-
-  /** An operator puts a copy back: as the store was, or, `keys`, by writing each value again into an emptied one. */
-  setBack({ kept, removed, mark, last }: RecordsCopy, how: 'whole' | 'keys'): void {
-    const again = <T extends { readonly revision: number }>(one: T): T => (how === 'whole' ? one : { ...one, revision: this.next() });
-    this.kept = new Map([...kept].map(([token, one]) => [token, again(one)]));
-    this.removed = how === 'whole' ? new Map(removed) : new Map();
-    this.mark = mark && again(mark);
-    if (how === 'whole') this.#last = last;
-  }
-}
 
 /** The attempt was not carried out, or perhaps it was. */
 class Failed extends Error {
@@ -100,7 +35,7 @@ export class SimulatedSessions implements SessionRecords {
     const { records, time } = world;
     this.#generations = new Generations({
       store: {
-        read: () => this.#patiently(() => records.mark),
+        read: () => this.#read(({ mark }) => mark),
         write: (text, revision) =>
           this.#patiently((unsure) => {
             const { mark } = records;
@@ -137,9 +72,8 @@ export class SimulatedSessions implements SessionRecords {
   }
 
   get(token: SessionToken): Promise<StoredSession | undefined> {
-    const { records } = this.#world;
-    return this.#patiently(() => {
-      const held = records.kept.get(token);
+    return this.#read(({ kept }) => {
+      const held = kept.get(token);
       return held && { record: JSON.parse(held.text) as SessionRecord, revision: held.revision };
     });
   }
@@ -165,7 +99,7 @@ export class SimulatedSessions implements SessionRecords {
   }
 
   wasRemoved(token: SessionToken): Promise<boolean> {
-    return this.#patiently(() => this.#world.records.removed.has(token));
+    return this.#read(({ removed }) => removed.has(token));
   }
 
   look(): Promise<Generation> {
@@ -196,7 +130,14 @@ export class SimulatedSessions implements SessionRecords {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  async #patiently<T>(operation: (unsure: boolean) => T): Promise<T> {
+  /** A server that leads no more, and does not know it yet, answers as well, with what it has. */
+  #read<T>(from: (found: Found) => T): Promise<T> {
+    const world = this.#world;
+    const serve = (): T => from(world.formerly(this.#member.control) ?? world.records);
+    return this.#patiently(serve, true);
+  }
+
+  async #patiently<T>(operation: (unsure: boolean) => T, reads = false): Promise<T> {
     const { time } = this.#member;
     const ends = time.now() + DEADLINE;
     let unsure = false;
@@ -204,7 +145,7 @@ export class SimulatedSessions implements SessionRecords {
       await this.#connected();
       try {
         const before = unsure;
-        return await this.#attempt(() => operation(before));
+        return await this.#attempt(() => operation(before), reads);
       } catch (error) {
         if (!(error instanceof Failed) || time.now() + pause > ends) throw new CausewayError('cluster.unavailable', { cause: error });
         unsure ||= !error.certain;
@@ -225,7 +166,7 @@ export class SimulatedSessions implements SessionRecords {
     return new Promise((resolve) => this.#member.time.after(ms, resolve));
   }
 
-  #attempt<T>(operation: () => T): Promise<T> {
+  #attempt<T>(operation: () => T, reads: boolean): Promise<T> {
     const { control, time } = this.#member;
     const { loss, time: clock } = this.#world;
     const { promise, resolve, reject } = Promise.withResolvers<T>();
@@ -243,7 +184,10 @@ export class SimulatedSessions implements SessionRecords {
       answer(() => resolve(value));
     };
     const refuse = (): void => answer(() => reject(new Failed(true)));
-    control.up('', () => this.#world.ask(control, serve, refuse));
+    control.up('', () => {
+      if (reads && this.#world.formerly(control) !== undefined) serve();
+      else this.#world.ask(control, serve, refuse);
+    });
     return promise;
   }
 }

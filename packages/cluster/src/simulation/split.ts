@@ -94,6 +94,10 @@ export class Split {
     if (this.on) this.#seated.set(seat, { link: seat.link, place, known: false });
   }
 
+  isApart(seat: Seat): boolean {
+    return this.on && this.#find(seat).place === 'apart';
+  }
+
   /** Nothing gets from one to the other. */
   parts(one: Seat, other: Seat): boolean {
     return this.on && this.#between(one, other) !== undefined;

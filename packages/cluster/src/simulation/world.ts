@@ -7,9 +7,13 @@ import { RecordLog } from '../memory/record-log.ts';
 import { Net } from './bus.ts';
 import type { Connection } from './connection.ts';
 import { Member } from './member.ts';
-import { RecordStore } from './sessions.ts';
+import { RecordStore, type Found } from './record-store.ts';
 import { LEADER, Split, type Place, type Seat } from './split.ts';
 import { VirtualTime } from './time.ts';
+
+/** Milliseconds in which others have another leader, and until one that hears nobody stops to lead. */
+const ELECTION = { low: 4_000, high: 9_000 } as const;
+const UNAWARE = { low: 10_000, high: 20_000 } as const;
 
 export class World {
   readonly time: VirtualTime;
@@ -23,6 +27,7 @@ export class World {
   /** Share of the messages to and from the stores that are lost. */
   loss = 0;
   #leaderlessUntil = 0;
+  #former: Found | undefined;
 
   constructor(seed: number) {
     this.time = new VirtualTime(seed);
@@ -65,14 +70,31 @@ export class World {
         .set(member.consumer, time.random() < 1 / 3 ? 'apart' : other());
       if (place === 'apart' || second === 'apart') member.apart += 1;
     }
-    if (time.random() < 1 / 3) this.elect(time.between(4_000, 9_000));
+    if (time.random() < 1 / 3) this.#replaceLeader();
     split.begin(seats, () => {
       // The one that was apart may have called for elections in vain, and is heard now.
       if (time.random() < 0.3) this.elect(time.between(500, 4_000));
+      this.#former = undefined;
       for (const member of members) member.split(false);
     });
     for (const member of members) member.split(true);
     time.after(ms, () => split.heal());
+  }
+
+  /** What the leader that is apart, and does not know yet that it was replaced, finds for whoever is there too. */
+  formerly(control: Connection): Found | undefined {
+    return this.#former !== undefined && this.split.isApart(control) ? this.#former : undefined;
+  }
+
+  /** It was the one that is apart. */
+  #replaceLeader(): void {
+    const { time } = this;
+    this.elect(time.between(ELECTION.low, ELECTION.high));
+    const former = this.records.copy();
+    this.#former = former;
+    time.after(time.between(UNAWARE.low, UNAWARE.high), () => {
+      if (this.#former === former) this.#former = undefined;
+    });
   }
 
   readonly leaderless = (): boolean => this.time.now() < this.#leaderlessUntil;
