@@ -1,6 +1,7 @@
 /**
  * Owns the words about the use of a pooled child.
  */
+import type { Chain } from '@causeway/runtime';
 import type { PooledProcess } from './pooled-process.ts';
 import type { StartedProcess } from './start-process.ts';
 
@@ -24,7 +25,7 @@ export interface LeaseWish {
 export interface Member {
   readonly process: PooledProcess;
   readonly stop: StartedProcess['stop'];
-  readonly leases: Set<Lease>;
+  readonly leases: Chain<Lease>;
   exclusive: boolean;
   parked: boolean;
   /** A use of it went doubtfully: it serves those that use it, and nobody after them. */

@@ -9,6 +9,7 @@
  */
 import type { ServerConfig } from '@causeway/config';
 import { asCausewayError, CausewayError, MODERN_REVISION, ownMeta, type Identity } from '@causeway/protocol';
+import { Chain, type Link } from '@causeway/runtime';
 import { isIdle, type Lease, type LeaseWish, type Member } from './lease.ts';
 import type { Era, Hearing, PooledProcess } from './pooled-process.ts';
 import { startProcess, type ProcessDeps } from './start-process.ts';
@@ -132,7 +133,7 @@ export class Pool {
     const lease: Lease = {
       process: member.process,
       end: (outcome) => {
-        if (!member.leases.delete(lease)) return;
+        if (!member.leases.remove(link)) return;
         member.process.holder = undefined;
         member.parked = false;
         const once = this.order.server.sharing === 'per-request' && this.order.era === 'legacy';
@@ -142,7 +143,7 @@ export class Pool {
         this.#serve();
       },
     };
-    member.leases.add(lease);
+    const link: Link<Lease> = member.leases.add(lease);
     return lease;
   }
 
@@ -164,7 +165,7 @@ export class Pool {
         this.#starting.delete(abandon);
         const member: Member = {
           ...started,
-          leases: new Set(),
+          leases: new Chain(),
           exclusive: false,
           parked: false,
           retired: false,

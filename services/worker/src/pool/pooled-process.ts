@@ -7,6 +7,7 @@
  * to nobody; reasons not to read it are a set.
  */
 import { CausewayError, membersAt, refusedAnswer, slice, type Frame, type Span } from '@causeway/protocol';
+import { Register } from '@causeway/runtime';
 import type { Child, ChildExit } from '../child/child.ts';
 import { frameOf } from '../child/frame-of.ts';
 import { exitFacts } from '../session/outcome.ts';
@@ -32,7 +33,7 @@ export class PooledProcess {
   /** Raw JSON text of the result that it greeted with: of initialize, or of server/discover. */
   greeting = '';
   readonly #child: () => Child | undefined;
-  readonly #asking = new Map<number, Asking>();
+  readonly #asking = new Register<number, Asking>();
   readonly #unread = new Set<object>();
   /** The pool hears everything that names no request. */
   readonly #pool: Hearing;
@@ -117,9 +118,11 @@ export class PooledProcess {
   /** The child is gone, or broken for good: nobody waits for it any more. */
   end(error: CausewayError): void {
     this.#over ??= error;
-    const waiting = [...this.#asking.values()];
-    this.#asking.clear();
-    for (const asking of waiting) asking.failed(error);
+    for (const id of [...this.#asking.keys()]) {
+      const asking = this.#asking.get(id);
+      this.forget(id);
+      asking?.failed(error);
+    }
   }
 
   exited(exit: ChildExit): void {

@@ -3,7 +3,7 @@
  * Invariant: each is settled once, and whoever was refused is given nothing afterwards.
  */
 import { CausewayError } from '@causeway/protocol';
-import type { Wheel } from '@causeway/runtime';
+import { Chain, type Link, type Wheel } from '@causeway/runtime';
 
 /** Requests that may wait, and milliseconds that each may. */
 const MOST = 1_024;
@@ -17,7 +17,7 @@ interface Waiter<W, T> {
 
 export class Waiting<W, T> {
   readonly #wheel: Wheel;
-  readonly #waiters = new Set<Waiter<W, T>>();
+  readonly #waiters = new Chain<Waiter<W, T>>();
 
   constructor(wheel: Wheel) {
     this.#wheel = wheel;
@@ -40,11 +40,11 @@ export class Waiting<W, T> {
       <A>(end: (value: A) => void) =>
       (value: A): void => {
         cancel();
-        if (this.#waiters.delete(waiter)) end(value);
+        if (this.#waiters.remove(link)) end(value);
       };
     const waiter: Waiter<W, T> = { wish, give: settle(resolve), refuse: settle(reject) };
     const cancel = this.#wheel.after(PATIENCE + more, () => waiter.refuse(new CausewayError('server.busy', { retryAfter: 1 })));
-    this.#waiters.add(waiter);
+    const link: Link<Waiter<W, T>> = this.#waiters.add(waiter);
     return promise;
   }
 
@@ -58,8 +58,7 @@ export class Waiting<W, T> {
 
   /** Tells the one that has waited longest. */
   refuseFirst(error: CausewayError): void {
-    const [first] = this.#waiters;
-    first?.refuse(error);
+    this.#waiters.first?.value.refuse(error);
   }
 
   refuseAll(error: CausewayError): void {
