@@ -48,8 +48,8 @@ export const operations = [
   },
   {
     name: 'route: of a named server',
-    bytes: 510,
-    objects: 9.5,
+    bytes: 360,
+    objects: 6.5,
     open: async () => {
       const { servers } = await edgeWithWorker();
       const { paths } = edgeOptions.http;
@@ -58,8 +58,8 @@ export const operations = [
   },
   {
     name: 'findSession: one that is known',
-    bytes: 180,
-    objects: 2.5,
+    bytes: 10,
+    objects: 0.5,
     open: async () => {
       const edge = await edgeWithWorker();
       const [owner] = edge.cluster.ledger.workers().keys();
