@@ -1,6 +1,7 @@
 /** Owns the hot operations of this package and what each may allocate (test/allocations). */
 import { ANONYMOUS, newEdgeId, newWorkerId, type SessionToken } from '@causeway/protocol';
 import { decode, encode, openMemoryCluster, subjects, tail, type BusMessage, type ClientHead, type ServerHead } from '../src/index.ts';
+import { readBundle, writeBundle, type Post } from '../src/bundles.ts';
 import { Requests } from '../src/requests.ts';
 import { Routes } from '../src/routes.ts';
 
@@ -17,6 +18,13 @@ const down: ServerHead = { t: 'server', seq: 1, last: true };
 const names = subjects();
 const session = { token: 'x'.repeat(22) as SessionToken, epoch: 1 };
 const messageTo = (subject: string): BusMessage => ({ kind: 'data', subject, reply: undefined, data: BODY });
+
+const address = names.bundle(names.call(worker))!;
+const posts: readonly Post[] = Array.from({ length: 8 }, (_, epoch) => ({
+  subject: names.sessionIn(worker, { ...session, epoch }),
+  payload: encode(up, BODY),
+  reply: names.stream(edge, stream),
+}));
 
 function sent(head: ClientHead | ServerHead): () => unknown {
   const data = encode(head, BODY);
@@ -45,6 +53,26 @@ export const operations = [
     open: () => {
       const [subject, all] = [names.sessionIn(worker, session), names.workerAll(worker)];
       return () => tail(subject, all);
+    },
+  },
+  {
+    name: 'Subjects.bundle: of a subject of a session',
+    bytes: 120,
+    objects: 3.5,
+    open: () => () => names.bundle(posts[0]!.subject),
+  },
+  { name: 'writeBundle: of eight calls', bytes: 5470, objects: 9.7, open: () => () => writeBundle(address, posts) },
+  {
+    name: 'readBundle: of eight calls',
+    bytes: 3360,
+    objects: 52.5,
+    open: () => {
+      const bundle = writeBundle(address, posts);
+      return () => {
+        let last: Post | undefined;
+        for (const post of readBundle(address, bundle)) last = post;
+        return last;
+      };
     },
   },
   {
