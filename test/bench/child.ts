@@ -12,6 +12,8 @@ export interface EchoChild {
   readonly language: 'C' | 'JavaScript';
 }
 
+export const SCRIPTED: EchoChild = { command: [process.execPath, join(import.meta.dirname, 'echo.mjs')], language: 'JavaScript' };
+
 export function buildEcho(cache: string): EchoChild {
   const source = join(import.meta.dirname, 'echo.c');
   const binary = join(cache, ECHO_NAME);
@@ -21,6 +23,6 @@ export function buildEcho(cache: string): EchoChild {
     if (!built || built.mtimeMs < statSync(source).mtimeMs) execFileSync('cc', ['-O2', '-o', binary, source], { stdio: 'inherit' });
     return { command: [binary], language: 'C' };
   } catch {
-    return { command: [process.execPath, join(import.meta.dirname, 'echo.mjs')], language: 'JavaScript' };
+    return SCRIPTED;
   }
 }

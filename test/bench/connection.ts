@@ -70,6 +70,14 @@ export class Connection {
     });
   }
 
+  /** Sends the bytes and waits for no answer; from then on it is good for being closed. */
+  leave(bytes: string): Promise<void> {
+    this.#phase = 'head';
+    return new Promise((resolve) => {
+      this.#socket.write(bytes, () => resolve());
+    });
+  }
+
   close(): void {
     this.#settle = undefined;
     this.#socket.destroy();

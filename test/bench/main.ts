@@ -8,8 +8,9 @@ import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildEcho } from './child.ts';
-import { measure, measureDirect, plan, type Sample } from './measures.ts';
-import { keep, print, type Run } from './report.ts';
+import { plan, type Sample } from './measures.ts';
+import { keep, machine, print, type Run } from './report.ts';
+import { measure, measureDirect } from './take.ts';
 import { TARGETS, type Ground } from './targets.ts';
 
 const HELP = `npm run bench -- [options]
@@ -67,9 +68,11 @@ async function main(): Promise<void> {
   const ground: Ground = { echo: buildEcho(cache), root, cache, natsServer: findNats(), running: new Set() };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   process.once('exit', () => ground.running.forEach((child) => child.kill()));
-  const targets = TARGETS.slice(0, values.quick ? 4 : TARGETS.length).filter(({ name }) => wanted(values.only, name));
-  const runMs = Number(values['run-ms'] ?? (values.quick ? 1500 : 3000));
+  const runMs = Number(values['run-ms'] ?? (values.quick ? 1200 : 3000));
   const measures = plan(values.quick, runMs).filter(({ name }) => wanted(values.measures, name));
+  const targets = TARGETS.slice(0, values.quick ? 4 : TARGETS.length).filter(
+    ({ name, serves }) => wanted(values.only, name) && measures.some(({ needs }) => serves.has(needs)),
+  );
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
 
   const started = new Date();
@@ -83,8 +86,9 @@ async function main(): Promise<void> {
     }
   }
   const run: Run = { started, rounds, runMs, quick: values.quick, child: ground.echo.language, samples };
-  print(run, targets, root);
-  if (values.keep) console.log(`\nkept in ${keep(run, root)}`);
+  const facts = machine(root);
+  print(run, facts, targets);
+  if (values.keep) console.log(`kept in ${keep(run, facts, root)}`);
   // A peer that fails a measure is a finding; Causeway that does is a fault.
   if (samples.some(({ failed, target }) => failed !== undefined && target.startsWith('causeway'))) process.exitCode = 1;
 }

@@ -1,19 +1,15 @@
-/**
- * Owns what is measured of a target and how one measure is taken: a fresh load process for each, the target's
- * processor time read at both ends of the window. A measure that fails is kept as a failure; it never stops a run.
- */
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
-import { join } from 'node:path';
-import type { EchoChild } from './child.ts';
-import type { Figures, FromLoad, Job, ToLoad } from './load.ts';
-import { bridgeCpu, memory } from './processes.ts';
-import type { Route } from './sessions.ts';
-import type { Ground, TargetKind } from './targets.ts';
+/** Owns what is measured: each measure is declared once, with the job of its load and what a target has to serve for it. */
+import type { Job } from './job.ts';
+import type { Feature } from './targets.ts';
 
 export interface Measure {
   readonly name: string;
   readonly job: Job;
+  readonly needs: Feature;
+  /** In front of the script in place of the compiled child: what servers are most often written in. */
+  readonly scripted?: boolean;
+  /** Takes minutes: in the first round only. */
+  readonly once?: boolean;
 }
 
 export interface Sample {
@@ -26,6 +22,8 @@ export interface Sample {
   /** Milliseconds. */
   readonly p50?: number;
   readonly p99?: number;
+  /** The p99 of the same calls while nothing else ran. */
+  readonly aloneP99?: number;
   /** Milliseconds of the bridge's processor time for each call, open or notification. */
   readonly cpuEach?: number;
   /** Share of one core that the load process used: near 1 means that it was the limit. */
@@ -33,103 +31,91 @@ export interface Sample {
   /** Bytes: all processes of the idle bridge; added by each held session. */
   readonly base?: number;
   readonly perSession?: number;
+  /** More than before, once everything has ended. */
+  readonly childrenLeft?: number;
+  readonly fdsLeft?: number;
+  /** Bytes after a collection: the heaps of its Nodes before and after; and what its processes hold in memory. */
+  readonly heapBefore?: number;
+  readonly heapAfter?: number;
+  readonly heldBefore?: number;
+  readonly heldAfter?: number;
+  /** Writes of records in JetStream while nothing happens. */
+  readonly writesPerSecond?: number;
 }
+
+/** What of a sample is a figure. */
+export type Field = Exclude<keyof Sample, 'target' | 'measure' | 'round' | 'failed'>;
 
 export const DIRECT = 'direct stdio';
 
 /** Text such that request and answer carry about 300 bytes of payload each. */
 const SMALL = { text: 'm'.repeat(300) };
 const LARGE_BYTES = 1_000_000;
-const SETTLE_MS = 3_000;
-const OPEN_AND_CLOSE_MS = 60_000;
+
+/** Names that the goals refer to. */
+export const NAMES = {
+  one: '300 B, 1 session',
+  busy: '300 B, 32 sessions',
+  crowded: '300 B, 128 sessions',
+  large: '1 MB, 8 sessions',
+  beside: '300 B beside 1 MB',
+  opens: 'open, call, close',
+  first: 'first result',
+  firstScripted: 'first result, Node child',
+  burst: 'progress burst',
+  stateless: 'stateless, 32 clients',
+  memory: 'idle memory',
+  scale: 'scale, 32 sessions an edge',
+  churn: 'churn',
+  fleet: 'fleet',
+} as const;
+
+/** The sample of one step of the fleet. */
+export const idleName = (sessions: number): string => `fleet of ${sessions} idle sessions`;
+export const FLEET = [100, 1000, 10_000] as const;
 
 export function plan(quick: boolean, runMs: number): readonly Measure[] {
   const warmMs = Math.min(1000, runMs / 2);
-  const calls = (sessions: number): Measure => ({
-    name: `300 B, ${sessions} session${sessions === 1 ? '' : 's'}`,
+  const small = (name: string, sessions: number, needs: Feature = 'calls'): Measure => ({
+    name,
+    needs,
     job: { kind: 'calls', sessions, input: SMALL, bytes: 300, warmMs, runMs },
   });
-  return [
-    ...(quick ? [1, 32] : [1, 8, 32, 128]).map(calls),
-    { name: '1 MB, 8 sessions', job: { kind: 'calls', sessions: 8, input: { size: LARGE_BYTES }, bytes: LARGE_BYTES, warmMs, runMs } },
-    { name: 'open, call, close', job: { kind: 'opens', sessions: quick ? 4 : 8, runMs } },
-    { name: 'progress burst', job: { kind: 'burst', count: 10_000 } },
-    { name: 'idle memory', job: { kind: 'hold', few: 20, sessions: quick ? 60 : 120 } },
+  // The more processes share the machine, the longer each of them takes until its code is warm.
+  const longMs = 8 * warmMs;
+  const large: Job = { kind: 'calls', sessions: 8, input: { size: LARGE_BYTES }, bytes: LARGE_BYTES, warmMs, runMs };
+  // So far apart that a process that is kept started is there again for the next.
+  const first: Job = { kind: 'opens', sessions: 1, everyMs: 400, runMs: 3 * runMs };
+  const all: readonly Measure[] = [
+    small(NAMES.one, 1),
+    small('300 B, 8 sessions', 8),
+    small(NAMES.busy, 32),
+    small(NAMES.crowded, 128),
+    { name: NAMES.large, needs: 'calls', job: large },
+    {
+      name: NAMES.beside,
+      needs: 'calls',
+      job: { kind: 'beside', sessions: 4, everyMs: 10, input: SMALL, warmMs: 2 * warmMs, runMs, other: large },
+    },
+    { name: NAMES.opens, needs: 'opens', job: { kind: 'opens', sessions: 8, runMs } },
+    { name: NAMES.first, needs: 'opens', job: first },
+    { name: NAMES.firstScripted, needs: 'opens', job: first, scripted: true },
+    { name: NAMES.burst, needs: 'calls', job: { kind: 'burst', count: 10_000 } },
+    small(NAMES.stateless, 32, 'stateless'),
+    { name: NAMES.memory, needs: 'memory', job: { kind: 'hold', few: 20, sessions: quick ? 60 : 120 } },
+    {
+      name: NAMES.scale,
+      needs: 'scale',
+      job: { kind: 'calls', sessions: 32, perUrl: true, input: SMALL, bytes: 300, warmMs: longMs, runMs },
+    },
+    { name: NAMES.churn, needs: 'churn', job: { kind: 'churn', cycles: 500, dropped: 100 }, once: true },
+    {
+      name: NAMES.fleet,
+      needs: 'fleet',
+      job: { kind: 'fleet', steps: FLEET, active: 32, input: SMALL, quietMs: 10 * runMs, warmMs: longMs, runMs },
+      once: true,
+    },
   ];
-}
-
-/** The child without any bridge, for the added latency. */
-export async function measureDirect(echo: EchoChild, measures: readonly Measure[], round: number): Promise<readonly Sample[]> {
-  const single = measures.filter(({ job }) => job.kind === 'calls' && job.sessions === 1);
-  const route: Route = { kind: 'stdio', command: echo.command };
-  return Promise.all(single.map((item) => take(DIRECT, route, [], item, round)));
-}
-
-export async function measure(target: TargetKind, ground: Ground, measures: readonly Measure[], round: number): Promise<readonly Sample[]> {
-  const samples: Sample[] = [];
-  // Memory first, on a process that has done nothing else yet.
-  const ordered = measures.toSorted((a, b) => Number(b.job.kind === 'hold') - Number(a.job.kind === 'hold'));
-  for (const item of ordered) {
-    try {
-      await using running = await target.start(ground);
-      samples.push(await take(target.name, running.route, running.roots, item, round));
-    } catch (error) {
-      samples.push({ target: target.name, measure: item.name, round, failed: String(error) });
-    }
-  }
-  return samples;
-}
-
-async function take(target: string, route: Route, roots: readonly number[], { name, job }: Measure, round: number): Promise<Sample> {
-  const common = { target, measure: name, round };
-  try {
-    return { ...common, ...(await load(route, roots, job)) };
-  } catch (error) {
-    return { ...common, failed: String(error) };
-  }
-}
-
-type Taken = Omit<Sample, 'target' | 'measure' | 'round'>;
-
-async function load(route: Route, roots: readonly number[], job: Job): Promise<Taken> {
-  const base = job.kind === 'hold' ? await settled(roots) : 0;
-  const child = fork(join(import.meta.dirname, 'load.ts'), { stdio: 'inherit' });
-  const limit = AbortSignal.timeout(OPEN_AND_CLOSE_MS + ('runMs' in job ? job.runMs : 0));
-  const send = (message: ToLoad): void => void child.send(message);
-  let cpu = 0;
-  const held: number[] = [];
-  try {
-    send({ job, route });
-    for (;;) {
-      const [message] = (await once(child, 'message', { signal: limit })) as [FromLoad];
-      if ('failed' in message) throw new Error(message.failed);
-      if ('figures' in message) return taken(job, message.figures, cpu, base, held);
-      if (message.phase === 'begin') cpu = -bridgeCpu(roots);
-      if (message.phase === 'end') cpu += bridgeCpu(roots);
-      if (message.phase === 'held' && job.kind === 'hold') {
-        held.push(await settled(roots));
-        send({ release: true });
-      }
-    }
-  } finally {
-    if (child.exitCode === null && child.connected) child.kill();
-  }
-}
-
-/** Memory after a pause: allocations of the opening itself are not the subject. */
-async function settled(roots: readonly number[]): Promise<number> {
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-  return memory(roots).bridge;
-}
-
-function taken(job: Job, figures: Figures, cpu: number, base: number, held: readonly number[]): Taken {
-  // The slope between few and many: what the first sessions cost once is in neither.
-  if (job.kind === 'hold') return { base, perSession: (held[1]! - held[0]!) / (job.sessions - job.few) };
-  return {
-    rate: (figures.count / figures.ms) * 1000,
-    p50: figures.p50,
-    p99: figures.p99,
-    cpuEach: cpu / figures.count,
-    clientShare: figures.clientCpu / figures.ms,
-  };
+  const short: readonly string[] = [NAMES.one, NAMES.busy, NAMES.large, NAMES.opens, NAMES.burst, NAMES.stateless, NAMES.memory];
+  return quick ? all.filter(({ name }) => short.includes(name)) : all;
 }

@@ -45,9 +45,26 @@ export function processTree(roots: readonly number[]): readonly ProcessFacts[] {
   return [...all.values()].filter(inside);
 }
 
-/** Milliseconds of processor time that the bridge itself has used since it started. */
-export function bridgeCpu(roots: readonly number[]): number {
-  return processTree(roots).reduce((sum, process) => sum + (process.echo ? 0 : process.cpu), 0);
+/** The bridge's own processes, as of now. */
+export function bridgePids(roots: readonly number[]): readonly number[] {
+  return processTree(roots).flatMap(({ pid, echo }) => (echo ? [] : [pid]));
+}
+
+/** Milliseconds of processor time by process, since each started. Looks at nothing else: ten thousand children would take a while. */
+export function cpuOf(pids: readonly number[]): ReadonlyMap<number, number> {
+  return new Map(pids.map((pid) => [pid, facts(pid)?.cpu ?? 0]));
+}
+
+/** What those of the later moment have used since the earlier one; one that is gone by then, or is new, takes nothing back. */
+export function spent(before: ReadonlyMap<number, number>, now: ReadonlyMap<number, number>): number {
+  let sum = 0;
+  for (const [pid, cpu] of now) sum += Math.max(0, cpu - (before.get(pid) ?? 0));
+  return sum;
+}
+
+/** Open files of the bridge's own processes. */
+export function openFiles(roots: readonly number[]): number {
+  return bridgePids(roots).reduce((sum, pid) => sum + readdirSync(`/proc/${pid}/fd`).length, 0);
 }
 
 export interface Memory {
