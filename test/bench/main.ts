@@ -9,6 +9,8 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildEcho } from './child.ts';
 import { plan, type Sample } from './measures.ts';
+import { printGoals } from './goals.ts';
+import { printChanges } from './history.ts';
 import { keep, machine, print, type Run } from './report.ts';
 import { measure, measureDirect } from './take.ts';
 import { TARGETS, type Ground } from './targets.ts';
@@ -88,6 +90,8 @@ async function main(): Promise<void> {
   const run: Run = { started, rounds, runMs, quick: values.quick, child: ground.echo.language, samples };
   const facts = machine(root);
   print(run, facts, targets);
+  printChanges(run, facts, root);
+  printGoals(samples);
   if (values.keep) console.log(`kept in ${keep(run, facts, root)}`);
   // A peer that fails a measure is a finding; Causeway that does is a fault.
   if (samples.some(({ failed, target }) => failed !== undefined && target.startsWith('causeway'))) process.exitCode = 1;
