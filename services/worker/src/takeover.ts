@@ -92,11 +92,13 @@ export class Takeover {
    */
   async #believed(token: SessionToken): Promise<StoredSession | undefined> {
     const { capacity, now, sleep } = this.#deps;
-    const { sessions } = this.#deps.cluster;
+    const { ledger, sessions } = this.#deps.cluster;
     for (const since = now(); now() - since <= 2 * SETTLED; await sleep(CONFIRMED)) {
+      // While nothing new is heard of the stores, one who leads them no more may be what answers.
+      const followed = ledger.whole;
       const stored = await sessions.get(token);
       if (stored === undefined) {
-        if ((await sessions.wasRemoved(token)) || !(await sessions.unsettled())) return undefined;
+        if ((await sessions.wasRemoved(token)) || (followed && ledger.whole && !(await sessions.unsettled()))) return undefined;
         continue;
       }
       // Asked after the record was read: what was true before that may be so no longer.
