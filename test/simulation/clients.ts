@@ -86,14 +86,13 @@ export class Clients {
     return call;
   }
 
-  /**
-   * Listens until the returned response is left, or the edge ends it. Open: what comes here may come twice, where a worker was
-   * cut off while its edge attached again and again (`SIM_SEED=1620577771`), so it is not counted.
-   */
-  listen(edge: SimulatedEdge, session: Known): Response {
+  /** Listens until the returned response is left, or the edge ends it; to what follows the event of the id `last`. */
+  listen(edge: SimulatedEdge, session: Known, last?: string): Response {
+    const headers = { ...headersOf(session), ...(last === undefined ? {} : { 'last-event-id': last }) };
     const response = edge.ask(
-      { method: 'GET', server: session.server, headers: headersOf(session) },
+      { method: 'GET', server: session.server, headers },
       () => void this.streams.delete(response),
+      this.#hear(session),
     );
     response.once('close', () => this.streams.delete(response));
     this.streams.add(response);

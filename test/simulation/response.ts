@@ -32,6 +32,8 @@ export class Response extends EventEmitter {
   #status = 0;
   #headers: Received['headers'] = {};
   #body = '';
+  /** Id of the last event that the client has. */
+  last: string | undefined;
 
   /** `ended` is called once, with everything; `heard` with each message of a stream. */
   constructor(ended: (received: Received) => void, heard: (message: Message) => void) {
@@ -67,8 +69,9 @@ export class Response extends EventEmitter {
     this.#body += text;
     const named = /^event: endpoint\ndata: .*[?]sessionId=(.+)$/m.exec(text)?.[1];
     if (named !== undefined) this.emit('endpoint', named);
-    if (this.#headers['content-type'] === 'text/event-stream' && !this.destroyed)
-      for (const message of messagesIn(text)) this.#heard(message);
+    if (this.#headers['content-type'] !== 'text/event-stream' || this.destroyed) return true;
+    for (const [, id] of text.matchAll(/^id: (.+)$/gm)) this.last = id;
+    for (const message of messagesIn(text)) this.#heard(message);
     return true;
   }
 

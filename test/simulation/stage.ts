@@ -71,12 +71,21 @@ export class Stage {
       // Several edges find out about the same owner at once.
       for (let nth = 0; nth < 4; nth += 1) void this.clients.call(this.edge(), session);
     } else if (kind < 0.9) {
-      const response = this.clients.listen(this.edge(), session);
-      time.after(time.between(1_000, 30_000), () => response.leave());
+      this.#listen(session);
     } else {
       this.say(`DELETE of ${session.name}`);
       void this.clients.delete(this.edge(), session).then((status) => this.say(`DELETE of ${session.name}`, status));
     }
+  }
+
+  /** For a while, then perhaps through another edge, from where it was. */
+  #listen(session: Known, last?: string): void {
+    const { time } = this.world;
+    const response = this.clients.listen(this.edge(), session, last);
+    time.after(time.between(1_000, 30_000), () => {
+      response.leave();
+      if (!this.calm && response.last !== undefined && time.random() < 0.5) this.#listen(session, response.last);
+    });
   }
 
   /** Everything heals. */

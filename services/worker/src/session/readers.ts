@@ -61,11 +61,14 @@ export class Readers {
   attach(head: ControlHead, reply: string): void {
     const { streams } = this.#session;
     if (head.stream === undefined) return;
-    if (head.after !== undefined && !streams.find(head.stream)?.covers(head.after)) {
+    const known = streams.find(head.stream);
+    // An edge that heard no yes asks again.
+    const after = head.after ?? (known && 0);
+    if (after !== undefined && !known?.covers(after)) {
       return this.#session.reply(reply, verdictOf(new CausewayError('request.event_id')));
     }
     this.#session.reply(reply, { t: 'ok', revision: this.#session.revision() });
-    if (head.after !== undefined) streams.resume(head.stream, reply, head.after);
+    if (after !== undefined) streams.resume(head.stream, reply, after);
     else streams.open(head.stream, this.#session.transport === 'sse' ? 'sse' : 'standalone', reply);
     this.#session.idle.touch();
     this.sync();

@@ -2,13 +2,14 @@
  * Owns one ordered server-to-client channel of a session: its journal, where it is being sent, and how
  * far. A call's answer rides one, a GET rides one, a 2024-11-05 session has exactly one.
  *
- * Invariants: frames leave in order, each at its own position, at most once per attachment; what is not sent is
- * never dropped while somebody is attached, but for what a reader misses that was overtaken (lag.ts); a frame that
- * could not be handed to the bus is not counted as sent.
+ * Invariants: frames leave in order, each at its own position, at most once per attachment; what some reader may have is
+ * never taken out for another stream; what is not sent is never dropped while somebody is attached, but for what a reader
+ * misses that was overtaken (lag.ts); a frame that could not be handed to the bus is not counted as sent.
  */
 import { BusError, offer, type EndHead } from '@causeway/cluster';
 import type { Link } from '@causeway/runtime';
 import { Account } from './budget.ts';
+import { Earlier } from './earlier.ts';
 import { Flow } from './flow.ts';
 import { Journal, type Entry, type FrameFacts } from './journal.ts';
 import { Lag } from './lag.ts';
@@ -34,9 +35,12 @@ export class Stream {
   /** Where it is, or was last. */
   reader: string | undefined;
   /** Counts attachments, so that late news of an earlier one is told apart. */
-  #attachment = 0;
+  attachment = 0;
+  /** How far it was sent under the present one, and, from the second on, under those before. */
   #sent = 0;
-  #moved = 0;
+  #earlier: Earlier | undefined;
+  /** Grows whenever the reader or the bus takes something, or the reader says that it is at it. */
+  moved = 0;
   #complete = false;
   /** From the first time on that its reader did not keep up. */
   #lag: Lag | undefined;
@@ -90,11 +94,6 @@ export class Stream {
     return this.#to === undefined && this.#sent < this.#journal.newest;
   }
 
-  /** Grows whenever the reader or the bus takes something, or the reader says that it is at it. */
-  get moved(): number {
-    return this.#moved;
-  }
-
   get frames(): number {
     return this.#journal.frames;
   }
@@ -108,9 +107,14 @@ export class Stream {
     return this.#journal.newest;
   }
 
+  /** Position up to which somebody may have it. */
+  get #given(): number {
+    return Math.max(this.#sent, this.#earlier?.given ?? 0);
+  }
+
   /** Whether a client that has seen `after` can be given everything that follows. */
   covers(after: number): boolean {
-    return after <= this.#sent && this.#journal.covers(after);
+    return after <= this.#given && this.#journal.covers(after);
   }
 
   /** Sends it to `to` from the frame after `after` on. Whoever else was attached is told. */
@@ -118,8 +122,9 @@ export class Stream {
     if (this.#to !== undefined && this.#to !== to) this.release('taken_over');
     this.#flow.reset();
     this.#lag?.end();
+    if (this.attachment > 0) (this.#earlier ??= new Earlier()).add(this.#given, to === this.reader);
     this.reader = this.#to = to;
-    this.#attachment += 1;
+    this.attachment += 1;
     this.#sent = after;
     if (this.#complete && after === this.#journal.newest) this.release('complete');
     else this.pump();
@@ -155,7 +160,7 @@ export class Stream {
 
   /** Adds a frame and sends it as soon as there is credit. */
   append(bytes: Buffer, last: boolean, facts?: FrameFacts): void {
-    if (this.#lag?.gaveWay(this.#journal, this.#sent, bytes, facts?.dispensable)) return this.#trim();
+    if (this.#lag?.gaveWay(this.#journal, this.#given, bytes, facts?.dispensable)) return this.#trim();
     this.#complete ||= last;
     this.#journal.append(bytes, last, facts);
     this.pump();
@@ -164,19 +169,15 @@ export class Stream {
 
   /** The client's socket has taken everything up to `seq`. */
   credit(seq: number): void {
-    this.#moved += 1;
+    this.moved += 1;
     this.#flow.credit(seq);
     this.pump();
     this.#trim();
   }
 
-  get attachment(): number {
-    return this.#attachment;
-  }
-
   /** The frame at `seq` of an attachment reached nobody: it counts as not sent. `false` if somebody else is attached since. */
   undelivered(attachment: number, seq: number): boolean {
-    if (attachment !== this.#attachment) return false;
+    if (attachment !== this.attachment) return false;
     this.#sent = Math.min(this.#sent, seq - 1);
     this.detach();
     return true;
@@ -184,14 +185,14 @@ export class Stream {
 
   /** Takes out what its last reader, who is gone for good, has not heard. */
   takeUnheard(heard: number): Entry[] {
-    this.#sent = Math.min(this.#sent, heard);
+    this.#sent = this.#earlier?.settle(Math.min(this.#given, heard)) ?? Math.min(this.#sent, heard);
     this.detach();
     return this.takeUnsent();
   }
 
-  /** Takes out what was never sent. */
+  /** Takes out what was never sent, or certainly reached nobody. */
   takeUnsent(): Entry[] {
-    return this.#journal.takeAfter(this.#sent);
+    return this.#journal.takeAfter(this.#given);
   }
 
   /** Sends what may be sent. Called again when the bus is back. */
@@ -225,7 +226,7 @@ export class Stream {
       throw error;
     }
     this.#sent = entry.seq;
-    this.#moved += 1;
+    this.moved += 1;
     this.#flow.sent(entry.seq, entry.bytes.length);
     return true;
   }

@@ -54,14 +54,12 @@ export class Streams {
     return stream;
   }
 
-  /** A fresh GET, or the one stream of a 2024-11-05 session: takes over from the one before, and carries on with what nobody was sent. */
+  /**
+   * A fresh GET, or the one stream of a 2024-11-05 session: takes over from the one before, and carries on with what nobody
+   * was sent. One of this name is not known yet.
+   */
   open(name: string, kind: 'standalone' | 'sse', to: string): Stream {
     const before = this.#standalone;
-    // An edge that heard no yes asks again.
-    if (before.name === name) {
-      before.attach(to, 0);
-      return before;
-    }
     before.release('taken_over');
     const stream = this.#add(name, kind);
     this.#standalone = stream;

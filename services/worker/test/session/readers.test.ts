@@ -63,6 +63,22 @@ test('a late word of an edge that was taken over changes nothing', () => {
   assert.equal(streams.standalone.to, 'cw.e.B.g.g9');
 });
 
+test('an edge that asks for a stream as if it were new goes on with the one that there is', () => {
+  const { attach, sent, streams } = session();
+  attach('g1', 'cw.e.A.g.g1');
+  streams.home().append(Buffer.from('x'), false);
+  attach('g2', 'cw.e.B.g.g2');
+  streams.home().append(Buffer.from('y'), false);
+  const first = streams.find('g1');
+  attach('g1', 'cw.e.A.g.g1');
+  assert.equal(streams.find('g1'), first, 'an event id means one thing');
+  assert.equal(streams.standalone, first);
+  assert.deepEqual(
+    sent.filter((one) => one.startsWith('cw.e.A')),
+    ['cw.e.A.g.g1 x', 'cw.e.A.g.g1 undefined', 'cw.e.A.g.g1 x'],
+  );
+});
+
 test('edges are pinged while somebody reads there, once each, and a lost one frees its readers', () => {
   const { time, pings, watch, attach, detach, streams } = session();
   attach('g1', 'cw.e.A.g.g1');
@@ -103,16 +119,31 @@ test('a 2024-11-05 session ends with its stream: at once when its client leaves,
 });
 
 test('what a call over HTTP+SSE brings comes on the stream that is open by then, not on the one at its start', () => {
-  const { readers, streams } = session('sse');
+  const { attach, readers, streams } = session('sse');
   const early = streams.standalone;
   readers.openSse('s', 'cw.e.A.g.s');
   const now = streams.present(early);
   assert.equal(now.name, 's');
   assert.equal(now.to, 'cw.e.A.g.s');
   now.append(Buffer.from('answer'), false);
-  readers.openSse('s', 'cw.e.A.g.s');
+  attach('s', 'cw.e.A.g.s');
   assert.equal(streams.present(early), now, 'asked for again it is the same stream');
   assert.equal(now.newest, 1);
+});
+
+test('a 2024-11-05 stream goes on after what its client has, although a late question for less was answered to nobody', () => {
+  const { attach, log, readers, sent, streams } = session('sse');
+  readers.openSse('s', 'cw.e.A.g.s');
+  for (const what of ['x', 'y']) streams.home().append(Buffer.from(what), false);
+  attach('s', 'cw.e.A.g.s', 0);
+  readers.lost('s', streams.standalone.attachment, 1);
+  attach('s', 'cw.e.A.g.t', 2);
+  assert.ok(!log.includes('no'));
+  streams.home().append(Buffer.from('z'), false);
+  assert.deepEqual(
+    sent.filter((one) => one.startsWith('cw.e.A.g.t')),
+    ['cw.e.A.g.t z'],
+  );
 });
 
 test('the child is not read while a reader lags, and a reader that does not move is let go', () => {

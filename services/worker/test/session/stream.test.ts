@@ -148,6 +148,37 @@ test('a fresh GET takes over and gets only what nobody was sent; the old one sta
   assert.deepEqual(port.sent['e3'], [1, 2]);
 });
 
+test('that a repeat reached nobody says nothing of the first time: no other stream carries it, and its own can be resumed', () => {
+  const port = desk();
+  const streams = new Streams(port, limits, fakeTime().clock);
+  const stream = streams.open('g1', 'standalone', 'e1');
+  stream.append(bytes(1), false);
+  stream.append(bytes(2), false);
+  // What an edge had asked comes late: it has passed both on by now, and its client has left it.
+  streams.resume('g1', 'e1', 0);
+  streams.lost('g1', stream.attachment, 1);
+  assert.ok(stream.covers(2) && stream.covers(0));
+  stream.append(bytes(3), false);
+  streams.open('g2', 'standalone', 'e2');
+  assert.deepEqual([port.sent['e1'], port.sent['e2']], [[1, 2, 1, 2], [1]]);
+  streams.resume('g1', 'e3', 1);
+  assert.deepEqual(port.sent['e3'], [2]);
+});
+
+test('what a call brought to another reader is not carried on when the last one says that it has not heard it', () => {
+  const port = desk();
+  const streams = new Streams(port, limits, fakeTime().clock);
+  const call = streams.call('p1', 'e1', 1);
+  for (const one of [1, 2]) call.append(bytes(one), false, { loose: true });
+  call.attach('e2', 0);
+  call.append(bytes(3), false, { loose: true });
+  call.attach('e1', 1);
+  call.append(bytes(4), false, { loose: true });
+  streams.open('g1', 'standalone', 'e3');
+  streams.forsake(call, 1);
+  assert.deepEqual(port.sent['e3'], [1], 'the fourth');
+});
+
 test('finished streams are bounded, and an unknown or trimmed one is refused', () => {
   const port = desk();
   const time = fakeTime();
