@@ -2,9 +2,8 @@
  * Owns one ordered server-to-client channel of a session: its journal, where it is being sent, and how
  * far. A call's answer rides one, a GET rides one, a 2024-11-05 session has exactly one.
  *
- * Invariants: frames leave in order, each at its own position, at most once per attachment; what some reader may have is
- * never taken out for another stream; what is not sent is never dropped while somebody is attached, but for what a reader
- * misses that was overtaken (lag.ts); a frame that could not be handed to the bus is not counted as sent.
+ * Invariants: frames leave in order, at most once per attachment; what some reader may have is never taken out for another
+ * stream; what is not sent, or not taken by the bus, stays while somebody is attached, unless that one was overtaken (lag.ts).
  */
 import { BusError, offer, type EndHead } from '@causeway/cluster';
 import type { Link } from '@causeway/runtime';
