@@ -54,6 +54,8 @@ export interface SessionDeps {
 /** What a session holds while it lives; filled in as it begins, given back at its end. */
 export interface SessionHeld {
   permit: Permit | undefined;
+  /** The attempt to have a place under another lease; none once that is lost too. */
+  readmission?: object | undefined;
   attempt: Attempt | undefined;
   child: Child | undefined;
   /** Negotiated revision; `''` until the child has answered initialize. */

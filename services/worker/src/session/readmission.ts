@@ -3,7 +3,7 @@
  * taken the session over.
  *
  * Invariants: without both the session is not touched; a place that was had in vain is given back, so it may be tried
- * again.
+ * again; an attempt under a lease that is lost meanwhile is in vain, whatever the store says in the end.
  */
 import { CausewayError } from '@causeway/protocol';
 import type { SessionDeps, SessionHeld } from './deps.ts';
@@ -20,11 +20,14 @@ export interface Readmission {
 /** Rejects with CausewayError: `cluster.unavailable` says that it is not known yet. */
 export async function readmit({ parts, deps, held, abandon }: Readmission): Promise<void> {
   const { permit } = held;
+  const attempt = {};
+  held.readmission = attempt;
   if (permit === undefined) throw new CausewayError('cluster.moved');
   const next = await deps.admit(permit.claim, { signal: abandon, revoked: () => parts.close('revoked') });
   try {
     if (!(await parts.ownership.confirm())) throw new CausewayError('cluster.moved');
     abandon.throwIfAborted();
+    if (held.readmission !== attempt) throw new CausewayError('cluster.unavailable');
   } catch (error) {
     next.release();
     throw error;

@@ -159,7 +159,9 @@ export class Session {
   suspend(why: 'lease' | 'doubt'): void {
     this.#hold.begin(why);
     this.readers.suspend(true);
-    if (why === 'lease') this.resume('doubt');
+    if (why !== 'lease') return;
+    this.#held.readmission = undefined;
+    this.resume('doubt');
   }
 
   resume(why: 'lease' | 'doubt'): void {
@@ -175,10 +177,7 @@ export class Session {
   /** The lease is another one (readmission.ts). */
   readmit = (): Promise<void> => readmit({ parts: this.#parts, deps: this.#deps, held: this.#held, abandon: this.#abandon.signal });
 
-  /**
-   * The worker shuts down: finishes running calls, then gives the session up, to another worker where one may take it
-   * over, to which requests that come meanwhile are sent. One that is not open yet has nothing to finish.
-   */
+  /** The worker shuts down: what runs is finished, then the session is left to another worker where one may take it over. */
   async release(): Promise<void> {
     if (this.#state.kind === 'starting') return this.close('drain', new CausewayError('cluster.draining', { retryAfter: 1 }));
     await this.#finish(this.#deps.recoverable(this.#opening.server) ? 'finishing' : undefined);
