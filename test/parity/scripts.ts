@@ -111,8 +111,8 @@ const thinking: readonly Ask[] = [
 
 const files = (root: string): readonly Ask[] => [
   ...common,
-  // It asks for the client's roots once, after the handshake, and what it may read follows from them.
-  { ...call('list_allowed_directories'), eras: 'differ' },
+  // It asks for the client's roots once, after the handshake, and what it may read follows from them, when it has the answer.
+  { ...call('list_allowed_directories'), eras: 'differ', until: (said) => !JSON.stringify(said).includes(root) },
   call('list_directory', { path: root }),
   call('directory_tree', { path: root }),
   call('read_text_file', { path: join(root, 'one.txt') }),

@@ -26,6 +26,8 @@ export interface Ask {
   readonly progress?: boolean;
   /** What a client of the other era hears is another thing by nature. */
   readonly eras?: 'differ';
+  /** Asked again until this holds: a server does something by itself first. */
+  readonly until?: (said: Said) => boolean;
 }
 
 /** What came back: a result or an error, and the progress on the way. */
