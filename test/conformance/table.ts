@@ -5,8 +5,11 @@
 import { stdio2025, stdio2026, type ServerSpec } from '../harness/processes.ts';
 import { OLDER, RELEASED, REQUIRED_2025_11_25, REQUIRED_2026_07_28, type ConformanceRun } from './manifest.ts';
 
-/** Some calls have half a second, in which a child of another worker may not even have started. */
-const READY = { warm: 2 };
+/**
+ * Some calls have half a second, in which a child of another worker may not even have started; and while calls before them
+ * wait for their input, each keeps its child.
+ */
+const READY = { warm: 4 };
 
 /** Servers of the conformance surface, by the era that they speak. */
 export const SERVERS = {
