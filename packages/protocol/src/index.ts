@@ -63,4 +63,5 @@ export { openState, sealState, type RequestState, type StateAudience } from './r
 export { refusedAnswer } from './refused-answer.ts';
 export { completing, discoverResult, UNCACHED } from './results.ts';
 export { ASSUMED_REVISION, isRevision, LEGACY_REVISIONS, REVISIONS, type Revision } from './revisions.ts';
+export { numberAt } from './minted-numbers.ts';
 export { slice, splice, type Edit, type Span } from './splice.ts';

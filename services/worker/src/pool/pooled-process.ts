@@ -6,7 +6,7 @@
  * told once, by the answer or by the child's end; what names no request goes to the one that holds the child alone, or
  * to nobody; reasons not to read it are a set.
  */
-import { CausewayError, membersAt, refusedAnswer, slice, type Frame, type Span } from '@causeway/protocol';
+import { CausewayError, membersAt, numberAt, refusedAnswer, slice, type Frame, type Span } from '@causeway/protocol';
 import { Register } from '@causeway/runtime';
 import type { Child, ChildExit } from '../child/child.ts';
 import { frameOf } from '../child/frame-of.ts';
@@ -109,7 +109,7 @@ export class PooledProcess {
     const frame = frameOf(bytes);
     if (!frame) return this.#refused(bytes);
     if (frame.kind === 'response') return this.#answered(frame);
-    if (frame.method === 'notifications/progress') return this.#find(frame, frame.progressToken)?.progress?.(frame);
+    if (frame.method === 'notifications/progress') return this.#asking.get(numberAt(frame.bytes, frame.progressToken))?.progress?.(frame);
     this.#pool(frame, this);
     if (this.holder) this.holder(frame, this);
     else if (frame.kind === 'request') answerAlone(this, frame);
@@ -130,25 +130,21 @@ export class PooledProcess {
   }
 
   #answered(frame: Frame): void {
-    const asking = this.#find(frame, frame.id);
-    if (asking) this.forget(Number(Buffer.from(slice(frame.bytes, frame.id!)).toString('latin1')));
-    asking?.answered(frame);
+    this.#take(frame.bytes, frame.id)?.answered(frame);
   }
 
   /** A line that is no JSON-RPC; where it was meant as an answer, its caller waits no longer. */
   #refused(line: Buffer): void {
     this.#child()?.noise(line);
-    const id = refusedAnswer(line);
-    const asking = id && this.#find({ bytes: line }, id);
-    if (!asking) return;
-    this.forget(Number(Buffer.from(slice(line, id)).toString('latin1')));
-    asking.failed(new CausewayError('server.reply_invalid'));
+    this.#take(line, refusedAnswer(line))?.failed(new CausewayError('server.reply_invalid'));
   }
 
-  #find({ bytes }: Pick<Frame, 'bytes'>, span: Span | undefined): Asking | undefined {
-    if (!span || span.end - span.start > 15) return undefined;
-    const text = bytes.toString('latin1', span.start, span.end);
-    return /^[1-9][0-9]*$/.test(text) ? this.#asking.get(Number(text)) : undefined;
+  /** Who waits under an id, for the last time. */
+  #take(bytes: Buffer, span: Span | undefined): Asking | undefined {
+    const id = numberAt(bytes, span);
+    const asking = this.#asking.get(id);
+    this.forget(id);
+    return asking;
   }
 }
 

@@ -7,7 +7,7 @@
  * afterwards is dropped.
  */
 import type { FrameHead } from '@causeway/cluster';
-import { slice, splice, type Edit, type Frame, type Span } from '@causeway/protocol';
+import { numberAt, slice, splice, type Edit, type Frame, type Span } from '@causeway/protocol';
 import { Register } from '@causeway/runtime';
 import type { Stream } from './stream.ts';
 
@@ -33,10 +33,6 @@ export interface NewCall {
   readonly index: number | undefined;
 }
 
-const ZERO = 0x30;
-const NINE = 0x39;
-/** A number of so many digits is exact. */
-const MAX_DIGITS = 15;
 const nothing = (): void => undefined;
 const copy = (bytes: Uint8Array): Buffer => Buffer.from(bytes);
 
@@ -129,19 +125,6 @@ export class Calls {
   }
 
   #find(bytes: Uint8Array, span: Span | undefined): Call | undefined {
-    const internal = span && positiveInteger(bytes, span);
-    return internal === undefined ? undefined : this.#byInternal.get(internal);
+    return this.#byInternal.get(numberAt(bytes, span));
   }
-}
-
-/** The number that the bytes spell out, as we spell it. */
-function positiveInteger(bytes: Uint8Array, { start, end }: Span): number | undefined {
-  if (start === end || end - start > MAX_DIGITS || bytes[start] === ZERO) return undefined;
-  let value = 0;
-  for (let at = start; at < end; at += 1) {
-    const byte = bytes[at]!;
-    if (byte < ZERO || byte > NINE) return undefined;
-    value = value * 10 + (byte - ZERO);
-  }
-  return value;
 }

@@ -4,10 +4,9 @@
  *
  * Invariants: what is refused by `false` was not written and will not be answered; everything else that asks is answered.
  */
-import { isLogLevel, outlineOf, requestedRevision, textOf, type Depth, type Outline } from '@causeway/protocol';
+import { isLogLevel, numberAt, outlineOf, requestedRevision, textOf, type Depth, type Outline } from '@causeway/protocol';
 import { Envelope } from './envelope.ts';
 import type { FromServer } from './from-server.ts';
-import { numberAt } from './open-calls.ts';
 import type { AdapterParts } from './parts.ts';
 
 const DEPTH: Depth = { params: { _meta: {} } };

@@ -9,6 +9,7 @@ import {
   CausewayError,
   errorResponse,
   membersAt,
+  numberAt,
   outlineOf,
   refusedAnswer,
   slice,
@@ -22,7 +23,7 @@ import {
 } from '@causeway/protocol';
 import { questionsOf, type Outcome } from './asking.ts';
 import { change, joined } from './change.ts';
-import { numberAt, type OpenCall } from './open-calls.ts';
+import type { OpenCall } from './open-calls.ts';
 import { declaredBy, handshakeOf, kindOf, legacyError, legacyResult, SERVER_DEPTH } from './outcome.ts';
 import type { AdapterParts } from './parts.ts';
 

@@ -5,7 +5,7 @@
  * Invariants: an id at the server is one call's, and no id is used twice; of what calls were made with, no more is kept
  * than `KEPT` bytes: one beyond that cannot be made again; what comes for a call that is over finds nothing.
  */
-import { ASKING_METHODS, slice, type Outline, type Span } from '@causeway/protocol';
+import { ASKING_METHODS, numberAt, type Outline, type Span } from '@causeway/protocol';
 
 /** Calls at once, and bytes of what they were made with. */
 const MOST = 1_024;
@@ -91,11 +91,4 @@ export class OpenCalls {
     this.#byInternal.clear();
     this.#kept = 0;
   }
-}
-
-/** A number of ours; -1 for everything else. */
-export function numberAt(bytes: Buffer, span: Span | undefined): number {
-  if (!span || span.end - span.start > 15) return -1;
-  const text = Buffer.from(slice(bytes, span)).toString('latin1');
-  return /^[1-9][0-9]*$/.test(text) ? Number(text) : -1;
 }

@@ -1,0 +1,23 @@
+/**
+ * Owns reading the numbers that Causeway gives to requests of its own, out of raw JSON: only as it spells them itself. Pure.
+ */
+import type { Span } from './splice.ts';
+
+const ZERO = 0x30;
+const NINE = 0x39;
+/** A number of so many digits is exact. */
+const MAX_DIGITS = 15;
+
+/** A number of ours; -1, which is none, for everything else. */
+export function numberAt(bytes: Uint8Array, span: Span | undefined): number {
+  if (!span) return -1;
+  const { start, end } = span;
+  if (start === end || end - start > MAX_DIGITS || bytes[start] === ZERO) return -1;
+  let value = 0;
+  for (let at = start; at < end; at += 1) {
+    const byte = bytes[at]!;
+    if (byte < ZERO || byte > NINE) return -1;
+    value = value * 10 + (byte - ZERO);
+  }
+  return value;
+}

@@ -1,0 +1,14 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { numberAt } from '../src/index.ts';
+
+const read = (text: string): number => numberAt(Buffer.from(`[${text}]`), { start: 1, end: 1 + Buffer.byteLength(text) });
+
+test('a number is read as it is spelt here, and nothing else is one', () => {
+  for (const text of ['', '0', '01', '-1', '1.0', '1e3', '"1"', ' 1', '1 ', 'null', '1_0', '\u0661', '1234567890123456'])
+    assert.equal(read(text), -1, text);
+  assert.equal(numberAt(Buffer.from('1'), undefined), -1);
+  fc.assert(fc.property(fc.integer({ min: 1, max: 999_999_999_999_999 }), (number) => read(String(number)) === number));
+  fc.assert(fc.property(fc.string(), (text) => read(text) === (/^[1-9][0-9]{0,14}$/.test(text) ? Number(text) : -1)));
+});
