@@ -8,7 +8,7 @@ import type { WorkerId } from '@causeway/protocol';
 import type { Log } from '@causeway/runtime';
 import { CHILD_LIMITS, type Child, type ChildDeps, type ChildListeners } from './child/child.ts';
 import { deathSignalPrefix } from './child/launch.ts';
-import { childMark } from './child/orphans.ts';
+import { childMark, ownProcess } from './child/orphans.ts';
 import { openSpawnQueue } from './child/spawn-queue.ts';
 import { startChild } from './child/start.ts';
 import { openWarden } from './child/warden.ts';
@@ -25,6 +25,7 @@ export async function openStarts(deps: { readonly worker: WorkerId; readonly log
   // As PID 1 the worker takes everything with it when it ends.
   const warden = process.pid === 1 ? undefined : await openWarden({ log, worker });
   const prefix = await deathSignalPrefix();
+  const owner = ownProcess();
   const queue = openSpawnQueue({ concurrency: limits.spawnConcurrency, waiting: limits.spawnQueue });
   const { lineBytes, stdinBytes, stdinFrames } = limits;
   const childLimits = { ...CHILD_LIMITS, lineBytes, stdinBytes, stdinFrames };
@@ -32,7 +33,7 @@ export async function openStarts(deps: { readonly worker: WorkerId; readonly log
     start: (session, server, listeners, signal) => {
       const child: ChildDeps = {
         log: log.child({ server: server.name, session: session.token.slice(0, 8) }),
-        mark: childMark({ worker, session: session.token, epoch: session.epoch }),
+        mark: childMark({ worker, session: session.token, epoch: session.epoch }, owner),
         prefix,
         ...(warden ? { warden } : {}),
       };

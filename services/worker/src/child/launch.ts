@@ -36,13 +36,21 @@ export async function resolveLaunch(command: ChildCommand, variables: Variables)
     throw startFailed('arguments');
   }
   const cwd = resolve(command.cwd ?? '.');
-  const isDirectory = await stat(cwd).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  if (!isDirectory || !(await mayExecute(cwd))) throw startFailed('bad_cwd');
-  if (command.shell === true) return { file: '/bin/sh', args: ['-c', [command.command, ...command.args].join(' ')], cwd };
-  return { file: await find(command.command, cwd, variables['PATH']), args: command.args, cwd };
+  // Both looks at once: one after the other they would wait for a turn of the event loop each.
+  const [entered, program] = await Promise.allSettled([enter(cwd), programOf(command, cwd, variables['PATH'])]);
+  if (entered.status === 'rejected') throw entered.reason;
+  if (program.status === 'rejected') throw program.reason;
+  const { args, shell } = command;
+  return { file: program.value, args: shell === true ? ['-c', [command.command, ...args].join(' ')] : args, cwd };
+}
+
+async function enter(directory: string): Promise<void> {
+  const [stats, open] = await Promise.all([stat(directory).catch(() => undefined), mayExecute(directory)]);
+  if (!open || stats?.isDirectory() !== true) throw startFailed('bad_cwd');
+}
+
+async function programOf({ command, shell }: ChildCommand, cwd: string, path: string | undefined): Promise<string> {
+  return shell === true ? '/bin/sh' : find(command, cwd, path);
 }
 
 /** What the C library searches when there is no PATH. */
@@ -53,9 +61,12 @@ async function find(name: string, cwd: string, path = DEFAULT_PATH): Promise<str
   const candidates = name.includes('/') ? [resolve(cwd, name)] : path.split(delimiter).map((directory) => resolve(cwd, directory, name));
   let fault: StartFault = 'not_found';
   for (const candidate of candidates) {
-    const found = await stat(candidate).catch((error: NodeJS.ErrnoException) => error.code);
-    if (typeof found === 'object' && found.isFile() && (await mayExecute(candidate))) return candidate;
-    if (typeof found === 'object' || found === 'EACCES') fault = 'not_executable';
+    const [stats, executable] = await Promise.all([
+      stat(candidate).catch((error: NodeJS.ErrnoException) => error.code),
+      mayExecute(candidate),
+    ]);
+    if (executable && typeof stats === 'object' && stats.isFile()) return candidate;
+    if (typeof stats === 'object' || stats === 'EACCES') fault = 'not_executable';
   }
   throw startFailed(fault);
 }
