@@ -2,8 +2,9 @@
  * Owns how Causeway is started in front of the child: alone, or as a cluster of any size around one nats-server. It runs
  * with its defaults, its log at `info` included; what a target sets besides is in its name or its note.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { startNats } from './nats.ts';
 import { Started } from './started.ts';
 import type { Feature, Ground, Target, TargetKind } from './targets.ts';
 
@@ -85,14 +86,9 @@ export function cluster(shape: Shape, workers = 1, edges = workers): TargetKind 
   return {
     ...described(shape),
     async start(ground) {
-      if (ground.natsServer === undefined) throw new Error('no nats-server: run `npm run setup` first');
       await using stack = new AsyncDisposableStack();
       const { work, config } = configure(stack, ground, shape);
-      mkdirSync(join(work, 'jetstream'));
-      const store = ['-js', '-sd', join(work, 'jetstream')];
-      const nats = stack.use(new Started(ground, 'nats', [ground.natsServer, '-a', '127.0.0.1', '-p', '-1', ...store], 'lines'));
-      const port = await nats.line((line) => /Listening for client connections on .*:(\d+)/.exec(line)?.[1]);
-      const url = `nats://127.0.0.1:${port}`;
+      const nats = await startNats(stack, ground, work);
       const start = async (
         count: number,
         name: string,
@@ -103,7 +99,7 @@ export function cluster(shape: Shape, workers = 1, edges = workers): TargetKind 
         stack.defer(async () => void (await Promise.all(group.map((started) => started[Symbol.asyncDispose]()))));
         // One after the other: four at once on two cores take longer than they are given.
         for (let index = 0; index < count; index += 1) {
-          const started = role(ground, shape, name, [name, '--nats', url, ...args]);
+          const started = role(ground, shape, name, [name, '--nats', nats.url, ...args]);
           group.push(started);
           found.push({ ...(await ready(started)), pid: started.pid });
         }
@@ -120,7 +116,7 @@ export function cluster(shape: Shape, workers = 1, edges = workers): TargetKind 
         ),
         roots: [nats.pid, ...all.map(({ pid }) => pid)],
         inspectors: all.flatMap(({ inspector }) => inspector ?? []),
-        nats: url,
+        nats: nats.url,
         [Symbol.asyncDispose]: () => held.disposeAsync(),
       };
     },

@@ -45,7 +45,7 @@ const sse = (base: string) => ({ route: { kind: 'sse', urls: [`${base}/sse`] } }
 
 export const supergatewayStreamable = peer({
   name: BASELINE,
-  serves: ['calls', 'opens', 'memory'],
+  serves: ['calls', 'large', 'opens', 'memory'],
   command: (echo) => [supergateway, '--stdio', echo, '--outputTransport', 'streamableHttp', '--stateful', '--logLevel', 'none'],
   routes: (base) => ({ route: streamable(base) }),
 });
@@ -53,7 +53,7 @@ export const supergatewayStreamable = peer({
 export const mcpProxyStreamable = peer({
   name: 'mcp-proxy streamable',
   note: shared,
-  serves: ['calls', 'opens', 'memory', 'stateless'],
+  serves: ['calls', 'large', 'opens', 'memory', 'stateless'],
   command: (echo) => [mcpProxy, '--server', 'stream', '--', ...echo.split(' ')],
   routes: (base) => ({ route: streamable(base), stateless: { kind: 'stateless', urls: [`${base}/mcp`], revision: '2026-07-28' } }),
 });
@@ -70,7 +70,7 @@ export const mcpProxyStateless = peer({
 export const supergatewaySse = peer({
   name: 'supergateway sse',
   note: shared,
-  serves: ['calls', 'opens', 'memory'],
+  serves: ['calls', 'large', 'opens', 'memory'],
   command: (echo) => [supergateway, '--stdio', echo, '--logLevel', 'none'],
   routes: sse,
 });
@@ -78,7 +78,7 @@ export const supergatewaySse = peer({
 export const mcpProxySse = peer({
   name: 'mcp-proxy sse',
   note: shared,
-  serves: ['calls', 'opens', 'memory'],
+  serves: ['calls', 'large', 'opens', 'memory'],
   command: (echo) => [mcpProxy, '--server', 'sse', '--', ...echo.split(' ')],
   routes: sse,
 });

@@ -4,13 +4,14 @@
  * nothing, Causeway its default.
  */
 import type { ChildProcess } from 'node:child_process';
+import { bareAlone, bareCluster } from './bare-targets.ts';
 import { alone, cluster } from './causeway-targets.ts';
 import type { EchoChild } from './child.ts';
 import { mcpProxySse, mcpProxyStateless, mcpProxyStreamable, supergatewaySse, supergatewayStreamable } from './peer-targets.ts';
 import type { Route } from './mcp.ts';
 
 /** What a measure may ask of a target; one that does not serve it is left out of it. */
-export type Feature = 'calls' | 'opens' | 'memory' | 'stateless' | 'scale' | 'churn' | 'fleet';
+export type Feature = 'calls' | 'large' | 'opens' | 'memory' | 'stateless' | 'scale' | 'churn' | 'fleet';
 
 export interface Target extends AsyncDisposable {
   readonly route: Route;
@@ -56,15 +57,15 @@ const FLEET = {
 };
 
 export const TARGETS: readonly TargetKind[] = [
-  alone({ name: 'causeway', serves: ['calls', 'opens', 'memory', 'stateless'] }),
+  alone({ name: 'causeway', serves: ['calls', 'large', 'opens', 'memory', 'stateless'] }),
   cluster({
     name: 'causeway cluster',
     note: '1 edge, 1 worker and nats-server, three processes',
-    serves: ['calls', 'opens', 'memory', 'stateless', 'scale'],
+    serves: ['calls', 'large', 'opens', 'memory', 'stateless', 'scale'],
   }),
   supergatewayStreamable,
   mcpProxyStreamable,
-  alone({ name: 'causeway sse', kind: 'sse', serves: ['calls', 'opens', 'memory'] }),
+  alone({ name: 'causeway sse', kind: 'sse', serves: ['calls', 'large', 'opens', 'memory'] }),
   supergatewaySse,
   mcpProxySse,
   mcpProxyStateless,
@@ -74,5 +75,7 @@ export const TARGETS: readonly TargetKind[] = [
   cluster({ name: 'causeway cluster of 4', serves: ['scale'], note: '4 edges, 4 workers, 1 nats-server' }, 4),
   alone({ name: 'causeway churn', serves: ['churn'], ...CHURN }),
   cluster({ name: 'causeway cluster churn', serves: ['churn'], ...CHURN }),
+  bareAlone,
+  bareCluster,
   cluster({ name: 'causeway fleet', serves: ['fleet'], ...FLEET }, 10, 2),
 ];
