@@ -14,6 +14,8 @@
  * Bytes handed to the bus, and bytes it hands out, are never modified afterwards by either side.
  */
 
+import type { Envelope } from './envelope.ts';
+
 export type BusFailure =
   /** Nobody subscribes to the subject: the message was certainly not delivered. */
   | 'no_responders'
@@ -54,6 +56,8 @@ export interface BusMessage {
   readonly reply: string | undefined;
   /** May be a view into a larger buffer: copy what is kept for long. */
   readonly data: Buffer;
+  /** Where it came from this process as an envelope: that, and `data` is made of it when asked for (`envelopeOf`). */
+  readonly envelope?: Envelope | undefined;
 }
 
 export interface Subscription {
@@ -72,9 +76,9 @@ export type BusStatus = 'connected' | 'disconnected' | 'closed';
 export interface Bus extends AsyncDisposable {
   readonly status: BusStatus;
   /** Sends and forgets; throws `BusError` (`disconnected`, `too_large`, `aborted`). Flushed once per event-loop turn. */
-  publish(subject: string, data: Uint8Array, reply?: string): void;
+  publish(subject: string, data: Uint8Array | Envelope, reply?: string): void;
   /** One answer from one subscriber; rejects with `BusError`. */
-  request(subject: string, data: Uint8Array, options: RequestOptions): Promise<BusMessage>;
+  request(subject: string, data: Uint8Array | Envelope, options: RequestOptions): Promise<BusMessage>;
   /**
    * Calls `listener` synchronously, in order, for each message on `subject`; `*` stands for one token and a
    * final `>` for one or more; messages to `Subjects.workerAll` and `edgeAll` are heard there alone, since they may

@@ -1,32 +1,41 @@
 /**
  * Owns the envelope: a small head of our own (heads.ts) and the untouched bytes of at most one JSON-RPC message.
- * On the wire: one line of JSON, a line feed, the message.
+ * On the wire: one line of JSON, a line feed, the message. Within one process it passes as it is.
  */
 import { CausewayError, isReason } from '@causeway/protocol';
+import type { BusMessage } from './bus.ts';
 import type { Head, VerdictHead } from './heads.ts';
 
 const EMPTY = Buffer.alloc(0);
 
-/** `parts` are laid one after the other behind the head: a message need not be joined before. */
-export function encode(head: Head, ...parts: readonly Uint8Array[]): Buffer {
+/** Heads are plain data, as JSON knows it, and nobody changes one that was handed to a bus, nor the body. */
+export class Envelope<H extends Head = Head> {
+  readonly head: H;
+  readonly body: Buffer;
+  constructor(head: H, body: Buffer = EMPTY) {
+    this.head = head;
+    this.body = body;
+  }
+}
+
+export function encode(head: Head, body: Uint8Array = EMPTY): Buffer {
   const line = JSON.stringify(head);
   const lineBytes = Buffer.byteLength(line);
-  let size = lineBytes + 1;
-  for (const part of parts) size += part.length;
-  const out = Buffer.allocUnsafe(size);
+  const out = Buffer.allocUnsafe(lineBytes + 1 + body.length);
   out.write(line, 0, 'utf8');
   out[lineBytes] = 0x0a;
-  let at = lineBytes + 1;
-  for (const part of parts) {
-    out.set(part, at);
-    at += part.length;
-  }
+  out.set(body, lineBytes + 1);
   return out;
 }
 
-export interface Envelope<H extends Head = Head> {
-  readonly head: H;
-  readonly body: Buffer;
+/** What a bus is given, as bytes. */
+export function onWire(payload: Uint8Array | Envelope): Uint8Array {
+  return payload instanceof Envelope ? encode(payload.head, payload.body) : payload;
+}
+
+/** What a message brings; `undefined` if it is no envelope. */
+export function envelopeOf<H extends Head>(message: BusMessage): Envelope<H> | undefined {
+  return (message.envelope as Envelope<H> | undefined) ?? decode<H>(message.data);
 }
 
 /** `undefined` for bytes that are no envelope: the bus is not trusted to carry only ours. */
@@ -36,7 +45,7 @@ export function decode<H extends Head>(data: Buffer): Envelope<H> | undefined {
   try {
     const head = JSON.parse(data.toString('utf8', 0, line)) as H;
     if (typeof head !== 'object' || head === null || typeof head.t !== 'string') return undefined;
-    return { head, body: line + 1 === data.length ? EMPTY : data.subarray(line + 1) };
+    return new Envelope(head, line + 1 === data.length ? EMPTY : data.subarray(line + 1));
   } catch {
     return undefined;
   }

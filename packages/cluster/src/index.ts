@@ -13,7 +13,7 @@ export {
 } from './bus.ts';
 export { type Cluster, type MemoryCluster, type MemoryClusterOptions, type NatsClusterOptions, type NatsCredentials } from './cluster.ts';
 export type { SessionDescription, SessionsAnswer, StandingAnswer, WorkerProcess } from './answers.ts';
-export { decode, encode, errorOf, verdictOf, type Envelope } from './envelope.ts';
+export { decode, encode, Envelope, envelopeOf, errorOf, verdictOf } from './envelope.ts';
 export { examineNats, type Finding, type NatsExamination } from './examine.ts';
 export { scopeOfIdentity, scopeOfServer, type Claim, type Holdings, type Limits, type Scope } from './admission.ts';
 export {

@@ -34,8 +34,8 @@ export const operations = [
   },
   {
     name: 'verifySession',
-    bytes: 3360,
-    objects: 50.5,
+    bytes: 1500,
+    objects: 22.5,
     open: () => {
       const key = Buffer.alloc(32, 1);
       const audience = { server: 'echo', identity: ANONYMOUS, transport: 'streamable' } as const;

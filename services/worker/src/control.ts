@@ -6,8 +6,8 @@
  * down is not called back to work; what runs here is told without commands, environments and credentials.
  */
 import {
-  decode,
-  encode,
+  Envelope,
+  envelopeOf,
   offer,
   verdictOf,
   type AskHead,
@@ -34,15 +34,16 @@ const MOST = 10_000;
 
 /** Handles one message of the subject. */
 export function createControl(deps: ControlDeps): (message: BusMessage) => void {
-  return ({ kind, data, reply }) => {
+  return (message) => {
+    const { kind, reply } = message;
     if (kind !== 'data' || reply === undefined) return;
-    const head = decode<AskHead>(data)?.head;
+    const head = envelopeOf<AskHead>(message)?.head;
     if (!head) return deps.log.warn({ reason: 'request.malformed' }, 'control message without an envelope dropped');
     answer(deps, head).then(
-      (body) => send(deps, reply, encode({ t: 'ok' }, Buffer.from(JSON.stringify(body)))),
+      (body) => send(deps, reply, new Envelope({ t: 'ok' }, Buffer.from(JSON.stringify(body)))),
       (error: unknown) => {
         if (!(error instanceof CausewayError)) deps.log.error({ err: error }, 'control message not handled');
-        send(deps, reply, encode(verdictOf(asCausewayError(error))));
+        send(deps, reply, new Envelope(verdictOf(asCausewayError(error))));
       },
     );
   };
@@ -97,6 +98,6 @@ function stand({ capacity, log, draining }: ControlDeps, drain: boolean): Standi
   return { draining: drain, sessions: capacity.sessions.length };
 }
 
-function send({ bus, log }: ControlDeps, to: string, bytes: Buffer): void {
-  if (!offer(() => bus.publish(to, bytes))) log.debug({}, 'answer to an operator not sent');
+function send({ bus, log }: ControlDeps, to: string, answer: Envelope): void {
+  if (!offer(() => bus.publish(to, answer))) log.debug({}, 'answer to an operator not sent');
 }

@@ -7,7 +7,7 @@
  * refused, for nobody waits for it any more, or soon will not.
  */
 import {
-  decode,
+  envelopeOf,
   tail,
   verdictOf,
   type AliveHead,
@@ -88,7 +88,7 @@ function receive(deps: IntakeDeps, where: readonly string[], message: BusMessage
   if (area === 'open') return begin(deps, message);
   if (area === 'call') return call(deps, message);
   if (area === 'changed') {
-    const envelope = decode<ChangedHead>(message.data);
+    const envelope = envelopeOf<ChangedHead>(message);
     if (envelope?.head.t === 'changed') deps.stateless.changed(envelope.head);
   }
 }
@@ -96,13 +96,14 @@ function receive(deps: IntakeDeps, where: readonly string[], message: BusMessage
 /** About the stream of a request without a session. */
 function aboutCall({ stateless }: IntakeDeps, [, stream = '', word, attachment, seq]: readonly string[], message: BusMessage): void {
   if (word === 'lost') return stateless.lost(stream, Number(attachment), Number(seq));
-  const envelope = message.kind === 'data' ? decode<ControlHead>(message.data) : undefined;
+  const envelope = message.kind === 'data' ? envelopeOf<ControlHead>(message) : undefined;
   if (envelope) stateless.control(stream, envelope.head, message.reply);
 }
 
-function call(deps: IntakeDeps, { data, reply }: BusMessage): void {
+function call(deps: IntakeDeps, message: BusMessage): void {
   const { stateless, log } = deps;
-  const envelope = decode<CallHead>(data);
+  const { reply } = message;
+  const envelope = envelopeOf<CallHead>(message);
   if (envelope?.head.t === 'call' && reply !== undefined) {
     if (isStale(deps, envelope.head)) return deps.reply(reply, refusal());
     return stateless.call(envelope.head, envelope.body, reply);
@@ -119,11 +120,11 @@ const refusal = (): DownHead => verdictOf(new CausewayError('cluster.owner_silen
 
 /** Whoever asks quietly hears from the bus alone. */
 function alive(deps: IntakeDeps, message: BusMessage): void {
-  if (decode<AliveHead>(message.data)?.head.quiet !== true) deps.reply(message.reply, { t: 'living', losses: deps.losses() });
+  if (envelopeOf<AliveHead>(message)?.head.quiet !== true) deps.reply(message.reply, { t: 'living', losses: deps.losses() });
 }
 
 function dispatch(deps: IntakeDeps, session: Session, message: BusMessage): void {
-  const envelope = decode<UpHead>(message.data);
+  const envelope = envelopeOf<UpHead>(message);
   switch (envelope?.head.t) {
     case 'client':
       if (isStale(deps, envelope.head)) return deps.reply(message.reply, refusal());
@@ -141,7 +142,7 @@ function dispatch(deps: IntakeDeps, session: Session, message: BusMessage): void
 }
 
 function begin(deps: IntakeDeps, message: BusMessage): void {
-  const envelope = decode<OpenHead | ClaimHead>(message.data);
+  const envelope = envelopeOf<OpenHead | ClaimHead>(message);
   const { reply } = message;
   if (envelope === undefined || reply === undefined) {
     deps.log.warn({ reason: 'request.malformed' }, 'open without an envelope dropped');

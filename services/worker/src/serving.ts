@@ -2,7 +2,7 @@
  * Owns what a worker serves with: how its sessions are built, the door for requests without one, and what both share,
  * which is places, children, the eras of servers, and the account of what runs.
  */
-import { encode, type Cluster, type Generation, type NewRecord, type OpenHead, type StoredSession } from '@causeway/cluster';
+import { Envelope, type Cluster, type Generation, type NewRecord, type OpenHead, type StoredSession } from '@causeway/cluster';
 import { CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
 import type { Log } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
@@ -68,7 +68,7 @@ export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Ser
   const startChild = spares.start;
   const eras = stack.use(openEras(erasDeps(deps, breaker, startChild)));
   const ping = (edge: string, to: string, nth: number): void =>
-    cluster.bus.publish(to, encode({ t: 'ping' }), cluster.subjects.edgeLost(id, edge, nth));
+    cluster.bus.publish(to, new Envelope({ t: 'ping' }), cluster.subjects.edgeLost(id, edge, nth));
   const edges = stack.use(new EdgeWatch(wheel, ping));
   const vigil = stack.use(openVigil(deps));
   const shared = depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, breaker, eras, log, wheel, startChild });

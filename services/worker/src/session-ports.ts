@@ -2,7 +2,7 @@
  * Owns what the worker gives to each of its sessions: its doors to the bus and the records, and what they share: the
  * account of the journals and of running calls.
  */
-import { encode, offer, type Cluster, type DownHead } from '@causeway/cluster';
+import { Envelope, offer, type Cluster, type DownHead } from '@causeway/cluster';
 import type { WorkerId } from '@causeway/protocol';
 import type { Log, Wheel } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
@@ -21,7 +21,7 @@ import type { Vigil } from './vigil.ts';
 /** What the bus does not take is left to the edge's deadline. */
 export function replyBy({ bus }: Cluster): (to: string | undefined, head: DownHead) => void {
   return (to, head) => {
-    if (to !== undefined) offer(() => bus.publish(to, encode(head)));
+    if (to !== undefined) offer(() => bus.publish(to, new Envelope(head)));
   };
 }
 
@@ -74,7 +74,7 @@ export function depsOfSessions(doors: SessionDoors): SessionDeps {
     reply,
     publishStream: (session) => (to, head, bytes, stream, seq) => {
       const receipt = subjects.streamLost(id, session, stream.name, stream.attachment, seq);
-      bus.publish(to, bytes ? encode(head, bytes) : encode(head), receipt);
+      bus.publish(to, new Envelope(head, bytes), receipt);
     },
     startChild,
     startInEra: startInEra({ start: startChild, eras, wheel, log }),

@@ -5,7 +5,7 @@
  * Invariants: a request belongs to no session and holds nothing after its answer but, while it waits for its client, its
  * child; every one is answered once; while the worker shuts down nothing is begun.
  */
-import { encode, offer, type CallHead, type ChangedHead, type Cluster, type ControlHead } from '@causeway/cluster';
+import { Envelope, offer, type CallHead, type ChangedHead, type Cluster, type ControlHead } from '@causeway/cluster';
 import type { Config, ServerConfig } from '@causeway/config';
 import { asCausewayError, CausewayError, membersAt, membersOf, valueAt, type Frame } from '@causeway/protocol';
 import { Register } from '@causeway/runtime';
@@ -194,7 +194,7 @@ export class StatelessDoor {
     this.changed(head);
     for (const [other, { servers }] of cluster.ledger.workers()) {
       if (other !== worker && Object.hasOwn(servers, head.server))
-        offer(() => cluster.bus.publish(cluster.subjects.changed(other), encode(head)));
+        offer(() => cluster.bus.publish(cluster.subjects.changed(other), new Envelope(head)));
     }
   }
 }

@@ -9,7 +9,7 @@
  */
 import {
   BusError,
-  encode,
+  Envelope,
   isFormer,
   SETTLED,
   type ClaimHead,
@@ -160,7 +160,7 @@ export class Takeover {
   async #somebody(owner: WorkerId): Promise<boolean> {
     const { bus, subjects } = this.#deps.cluster;
     try {
-      await bus.request(subjects.alive(owner), encode({ t: 'alive', quiet: true }), { deadline: LOOK });
+      await bus.request(subjects.alive(owner), new Envelope({ t: 'alive', quiet: true }), { deadline: LOOK });
       return true;
     } catch (error) {
       if (!(error instanceof BusError)) throw error;

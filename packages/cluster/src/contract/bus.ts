@@ -4,7 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { ANONYMOUS } from '@causeway/protocol';
 import type { Bus, BusLimits } from '../bus.ts';
+import { decode, Envelope, envelopeOf } from '../envelope.ts';
+import type { ClientHead } from '../heads.ts';
 import { ends, outages } from './bus-outages.ts';
 import { failure, pattern, type Pair, type Register } from './bus-parts.ts';
 import { hear, routed, type World } from './world.ts';
@@ -121,6 +124,22 @@ function sizes(pair: Register): void {
     messages.forEach((message, index) => {
       assert.ok(heard.messages[index]!.data.equals(message), `message ${index} of ${message.length} bytes`);
       assert.equal(heard.messages[index]!.reply, `${p}.answers.${message.length}`);
+    });
+  });
+
+  pair('an envelope arrives as one, alone and as bytes, small and large', async ({ world, a, b, p }) => {
+    const heard = await hear(b.part, `${p}.letter`);
+    await routed(world, a.part, b.part);
+    const head: ClientHead = { t: 'client', identity: ANONYMOUS, frame: { kind: 'request', method: 'é', id: { start: 0, end: 1 } } };
+    const bodies = [undefined, Buffer.from('{"id":1}'), pattern(2 * partBytes)];
+    for (const body of bodies) a.part.publish(`${p}.letter`, new Envelope(head, body));
+    await heard.count(bodies.length);
+    bodies.forEach((body = Buffer.alloc(0), index) => {
+      const message = heard.messages[index]!;
+      for (const envelope of [envelopeOf(message), decode(message.data)]) {
+        assert.deepEqual(envelope?.head, head);
+        assert.ok(envelope?.body.equals(body));
+      }
     });
   });
 

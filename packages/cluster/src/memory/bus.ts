@@ -1,6 +1,6 @@
 /**
  * Owns the embedded bus: the guarantees of `bus.ts` within one process. Messages pass by reference and
- * whole, on a later event-loop turn, never within `publish`.
+ * whole, envelopes unwritten, on a later event-loop turn, never within `publish`.
  * Invariants: what a disconnected bus had queued and not delivered is bounced, not delivered later.
  */
 import {
@@ -13,9 +13,32 @@ import {
   type RequestOptions,
   type Subscription,
 } from '../bus.ts';
+import { Envelope, onWire } from '../envelope.ts';
 import { Requests } from '../requests.ts';
 import { Routes, undelivered, type Listener } from '../routes.ts';
 import type { HubMember, MemoryHub } from './hub.ts';
+
+/** Everything on its way within one process. */
+class LocalMessage implements BusMessage {
+  readonly kind = 'data';
+  readonly subject: string;
+  readonly reply: string | undefined;
+  readonly #sent: Uint8Array | Envelope;
+  constructor(subject: string, reply: string | undefined, sent: Uint8Array | Envelope) {
+    this.subject = subject;
+    this.reply = reply;
+    this.#sent = sent;
+  }
+
+  get envelope(): Envelope | undefined {
+    return this.#sent instanceof Envelope ? this.#sent : undefined;
+  }
+
+  get data(): Buffer {
+    const bytes = onWire(this.#sent);
+    return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+}
 
 export class MemoryBus implements Bus {
   readonly #hub: MemoryHub;
@@ -46,15 +69,15 @@ export class MemoryBus implements Bus {
     return this.#status;
   }
 
-  publish(subject: string, data: Uint8Array, reply?: string): void {
+  publish(subject: string, data: Uint8Array | Envelope, reply?: string): void {
+    const { length } = data instanceof Envelope ? data.body : data;
     if (this.#status === 'closed') throw new BusError('aborted', subject);
-    if (data.length > this.#limits.maxMessageBytes) throw new BusError('too_large', subject);
+    if (length > this.#limits.maxMessageBytes) throw new BusError('too_large', subject);
     if (this.#status !== 'connected') throw new BusError('disconnected', subject);
-    const bytes = Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-    this.#hub.post({ from: this.#member, message: { kind: 'data', subject, reply, data: bytes } });
+    this.#hub.post({ from: this.#member, message: new LocalMessage(subject, reply, data) });
   }
 
-  request(subject: string, data: Uint8Array, options: RequestOptions): Promise<BusMessage> {
+  request(subject: string, data: Uint8Array | Envelope, options: RequestOptions): Promise<BusMessage> {
     return this.#requests.ask(subject, options, (reply) => this.publish(subject, data, reply));
   }
 

@@ -1,6 +1,5 @@
 /**
- * Owns the bus over one NATS connection.
- * Invariants: one standing subscription takes answers, acknowledgements and the server's word about bundles, so a
+ * Owns the bus over one NATS connection. Invariants: one standing subscription takes answers, acknowledgements and the server's word about bundles, so a
  * request subscribes to nothing; payloads carry no NATS headers; a bundle brings nothing but what may travel in one.
  * Leaves reconnecting to the client, sending to `outbox.ts`, parts to `chunks.ts` and `reassembly.ts`.
  */
@@ -18,6 +17,7 @@ import {
 } from '../bus.ts';
 import { readBundle } from '../bundles.ts';
 import { LAST_MARK, MARK, PartSender, whole } from '../chunks.ts';
+import { onWire, type Envelope } from '../envelope.ts';
 import { PartReceiver, type Budget } from '../reassembly.ts';
 import { Requests } from '../requests.ts';
 import { call, Routes, undelivered, type Listener } from '../routes.ts';
@@ -103,7 +103,8 @@ class NatsBus implements Bus {
     return this.#link.live ? 'connected' : 'disconnected';
   }
 
-  publish(subject: string, data: Uint8Array, reply?: string): void {
+  publish(subject: string, sent: Uint8Array | Envelope, reply?: string): void {
+    const data = onWire(sent);
     const { status } = this;
     if (status === 'closed') throw new BusError('aborted', subject);
     if (data.length > this.#limits.maxMessageBytes) throw new BusError('too_large', subject);
@@ -112,7 +113,7 @@ class NatsBus implements Bus {
     else this.#post(subject, whole(data), reply);
   }
 
-  request(subject: string, data: Uint8Array, options: RequestOptions): Promise<BusMessage> {
+  request(subject: string, data: Uint8Array | Envelope, options: RequestOptions): Promise<BusMessage> {
     return this.#requests.ask(subject, options, (reply) => this.publish(subject, data, reply));
   }
 

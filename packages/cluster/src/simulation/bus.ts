@@ -4,6 +4,7 @@
  * silent without the servers' knowledge is sent to in vain.
  */
 import { BusError, type Bus, type BusMessage, type BusStatus, type RequestOptions, type Subscription } from '../bus.ts';
+import { onWire, type Envelope } from '../envelope.ts';
 import { Requests } from '../requests.ts';
 import { call, matcher, undelivered, type Listener } from '../routes.ts';
 import type { Member } from './member.ts';
@@ -63,14 +64,15 @@ export class SimulatedBus implements Bus {
     return this.member.data.live ? 'connected' : 'disconnected';
   }
 
-  publish(subject: string, data: Uint8Array, reply?: string): void {
+  publish(subject: string, sent: Uint8Array | Envelope, reply?: string): void {
     if (this.#closed) throw new BusError('aborted', subject);
     if (!this.member.data.live) throw new BusError('disconnected', subject);
-    const message = { kind: 'data', subject, reply, data: Buffer.from(data) } as const;
+    const data = Buffer.from(onWire(sent));
+    const message = { kind: 'data', subject, reply, data } as const;
     this.member.data.up(subject, () => this.#net.route(this, message));
   }
 
-  request(subject: string, data: Uint8Array, options: RequestOptions): Promise<BusMessage> {
+  request(subject: string, data: Uint8Array | Envelope, options: RequestOptions): Promise<BusMessage> {
     return this.#requests.ask(subject, options, (reply) => this.publish(subject, data, reply));
   }
 

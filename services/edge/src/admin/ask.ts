@@ -2,7 +2,7 @@
  * Owns asking workers on behalf of an operator.
  * Invariants: every question has a deadline; a worker that does not answer is named, never passed over.
  */
-import { BusError, decode, encode, errorOf, type AskHead, type SessionsAnswer, type VerdictHead } from '@causeway/cluster';
+import { BusError, Envelope, envelopeOf, errorOf, type AskHead, type SessionsAnswer, type VerdictHead } from '@causeway/cluster';
 import { CausewayError, type WorkerId } from '@causeway/protocol';
 import type { EdgeContext } from '../context.ts';
 
@@ -13,8 +13,8 @@ const ANSWER = 3_000;
 export async function askWorker<T>(edge: EdgeContext, worker: WorkerId, head: AskHead, deadline = ANSWER): Promise<T> {
   const { bus, subjects } = edge.cluster;
   try {
-    const { data } = await bus.request(subjects.control(worker), encode(head), { deadline });
-    const { head: verdict, body } = decode<VerdictHead>(data) ?? {};
+    const answer = await bus.request(subjects.control(worker), new Envelope(head), { deadline });
+    const { head: verdict, body } = envelopeOf<VerdictHead>(answer) ?? {};
     if (verdict?.t === 'no') throw errorOf(verdict);
     return JSON.parse(body?.toString() ?? '') as T;
   } catch (error) {

@@ -8,8 +8,8 @@
  * double: what a moment without the bus swallowed is asked for again.
  */
 import {
-  decode,
-  encode,
+  Envelope,
+  envelopeOf,
   offer,
   PING,
   type Cluster,
@@ -89,7 +89,7 @@ export class Exchanges implements Disposable {
       if (!exchange) return name === PING ? undefined : this.#disown(message.reply);
       try {
         if (message.kind === 'undelivered') return this.#undelivered(exchange);
-        const envelope = decode<DownHead>(message.data);
+        const envelope = envelopeOf<DownHead>(message);
         if (envelope) this.#receive(exchange, envelope.head, envelope.body);
         else this.#log.warn({ reason: 'request.malformed' }, 'message without an envelope dropped');
       } catch (error) {
@@ -165,7 +165,7 @@ export class Exchanges implements Disposable {
     const { name, to } = exchange;
     if (this.#cluster.bus.status === 'connected' && this.owners.presence(worker) === 'gone')
       return queueMicrotask(() => this.#waiting.get(name) === exchange && this.#undelivered(exchange));
-    this.#cluster.bus.publish(subject, body ? encode(head, body) : encode(head), to);
+    this.#cluster.bus.publish(subject, new Envelope(head, body), to);
   }
 
   /** Asks the owner for what follows the last frame that was passed on. */
@@ -174,7 +174,7 @@ export class Exchanges implements Disposable {
     const { control, identity, stream } = position.stream;
     const fresh = position.stream.after === undefined && position.seq === 0;
     const head: ControlHead = { t: 'attach', identity, stream, ...(fresh ? {} : { after: position.seq }) };
-    position.asking = offer(() => this.#cluster.bus.publish(control, encode(head), to));
+    position.asking = offer(() => this.#cluster.bus.publish(control, new Envelope(head), to));
   }
 
   /** The bus is back: what was sent meanwhile reached nobody here. */
@@ -210,7 +210,7 @@ export class Exchanges implements Disposable {
 
   /** Whoever sent this believes that somebody here still listens. */
   #disown(reply: string | undefined): void {
-    if (reply !== undefined) offer(() => this.#cluster.bus.publish(reply, encode({ t: 'end', why: 'complete' })));
+    if (reply !== undefined) offer(() => this.#cluster.bus.publish(reply, new Envelope({ t: 'end', why: 'complete' })));
   }
 
   #lose(name: string, why: 'deadline' | 'owner'): void {

@@ -7,7 +7,7 @@
  * `SILENT`, and is then known as silent until it says something; what it sent while its own connection was lost is asked
  * for again; without a bus nothing is known and nobody is lost.
  */
-import { BusError, decode, encode, type AliveAnswer, type Cluster } from '@causeway/cluster';
+import { BusError, Envelope, envelopeOf, type AliveAnswer, type Cluster } from '@causeway/cluster';
 import type { WorkerId } from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
 
@@ -119,9 +119,9 @@ export class OwnerWatch implements Disposable {
 
   async #ask(worker: WorkerId, watched: Watched): Promise<void> {
     const { cluster } = this.#deps;
-    const pause = await cluster.bus.request(cluster.subjects.alive(worker), encode({ t: 'alive' }), { deadline: ANSWER }).then(
-      ({ data }) => {
-        const answer = decode<AliveAnswer>(data)?.head;
+    const pause = await cluster.bus.request(cluster.subjects.alive(worker), new Envelope({ t: 'alive' }), { deadline: ANSWER }).then(
+      (message) => {
+        const answer = envelopeOf<AliveAnswer>(message)?.head;
         if (answer !== undefined) this.#compare(worker, answer.losses);
         return this.#heard(worker, watched);
       },

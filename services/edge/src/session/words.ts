@@ -5,7 +5,7 @@
  * up is told once more after a connection that may have been lost before it was told; what waits for that is bounded, and
  * what is lost is found out otherwise.
  */
-import { encode, offer, type Bus, type ControlHead } from '@causeway/cluster';
+import { Envelope, offer, type Bus, type ControlHead } from '@causeway/cluster';
 
 const MOST = 10_000;
 /** Milliseconds until a connection that carries nothing is known to be lost. */
@@ -24,7 +24,7 @@ export class Words {
   }
 
   tell(subject: string, head: ControlHead): void {
-    if (offer(() => this.#bus.publish(subject, encode(head)))) return;
+    if (offer(() => this.#bus.publish(subject, new Envelope(head)))) return;
     if (head.t === 'detach') this.later(() => this.tell(subject, head));
   }
 

@@ -5,7 +5,7 @@
  * Invariants: it is answered exactly once, and nothing is said after that; an error that means "not executed" is told as
  * a refusal while nothing was sent, so that the edge can choose the status; a reader that does not move is let go.
  */
-import { edgeOf, encode, verdictOf, type ControlHead } from '@causeway/cluster';
+import { edgeOf, Envelope, verdictOf, type ControlHead } from '@causeway/cluster';
 import { CausewayError, ERRORS, errorResponse, isLoud, oneLine, slice, splice, type Frame, type LogLevel } from '@causeway/protocol';
 import type { EdgeHolder } from '../edges.ts';
 import { STALL } from '../session/readers.ts';
@@ -43,7 +43,7 @@ export class Response implements EdgeHolder {
     this.#token = head.frame.progressToken && Buffer.from(slice(body, head.frame.progressToken));
     const publish: StreamPorts['publish'] = (address, word, bytes, stream, seq) => {
       const lost = subjects.callLost(deps.worker, stream.name, stream.attachment, seq);
-      bus.publish(address, bytes ? encode(word, bytes) : encode(word), lost);
+      bus.publish(address, new Envelope(word, bytes), lost);
     };
     this.#stream = new Stream(head.stream, 'call', { publish, charge: deps.charge }, deps.streamLimits);
     this.#attachTo(to, 0);

@@ -1,6 +1,6 @@
 /** The door for requests without a session over scripted children, with a bus that only notes what is said. */
 import { randomBytes } from 'node:crypto';
-import { decode, subjects, type CallHead, type Cluster, type DownHead } from '@causeway/cluster';
+import { subjects, type CallHead, type Cluster, type DownHead, type Envelope } from '@causeway/cluster';
 import type { ServerConfig } from '@causeway/config';
 import {
   ANONYMOUS,
@@ -67,12 +67,7 @@ export function statelessWorld(
     const message = body && body.length > 0 ? (JSON.parse(body.toString()) as Message) : undefined;
     said.set(stream, [...(said.get(stream) ?? []), { head, message }]);
   };
-  const bus = {
-    publish: (to: string, data: Buffer) => {
-      const envelope = decode<DownHead>(data);
-      if (envelope) note(to, envelope.head, envelope.body);
-    },
-  };
+  const bus = { publish: (to: string, { head, body }: Envelope<DownHead>) => note(to, head, body) };
   const deps = {
     worker,
     cluster: { bus, subjects: subjects(), ledger: { workers: () => new Map() } } as unknown as Cluster,
