@@ -116,7 +116,16 @@ test('a session whose record is not found is not called unknown while nothing ne
   Object.defineProperty(cluster.ledger, 'whole', { get: () => whole });
   const call = { jsonrpc: '2.0', id: 1, method: 'a' };
   assert.deepEqual(await told(await post(call, session)), [503, 1, 'cluster.owner_silent', 'no']);
-  whole = true;
+  const wasRemoved = cluster.sessions.wasRemoved.bind(cluster.sessions);
+  cluster.sessions.wasRemoved = (token) => {
+    whole = true;
+    return wasRemoved(token);
+  };
+  assert.deepEqual(
+    await told(await post(call, session)),
+    [503, 1, 'cluster.owner_silent', 'no'],
+    'something new came after the record was read',
+  );
   assert.deepEqual(await told(await post(call, session)), [404, 1, 'request.session_unknown', 'no']);
 });
 

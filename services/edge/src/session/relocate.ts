@@ -60,8 +60,11 @@ export class Relocation {
     const { cluster, clock } = this.#edge();
     const at = this.#ended.get(token);
     if (at !== undefined && clock.monotonic() - at < ENDED) throw new CausewayError('request.session_unknown');
+    // What was read before the stores were followed again may be what one had who leads them no more.
+    const followed = cluster.ledger.whole;
     const stored = await cluster.sessions.get(token);
-    if (stored === undefined && (await this.#mayBeLost(token))) throw new CausewayError('cluster.owner_silent', { retryAfter: 1 });
+    if (stored === undefined && (await this.#mayBeLost(token, followed)))
+      throw new CausewayError('cluster.owner_silent', { retryAfter: 1 });
     if (stored === undefined || stored.record.identity !== identity) {
       if (this.#ended.size >= MAX_ENDED) this.#ended.clear();
       this.#ended.set(token, clock.monotonic());
@@ -78,9 +81,9 @@ export class Relocation {
    * Whether a record that was not found may be there all the same: nobody has removed it, and it is not settled yet what the
    * store has lost, or nothing new is heard of the stores, so that one who leads them no more may be what has answered.
    */
-  async #mayBeLost(token: SessionToken): Promise<boolean> {
+  async #mayBeLost(token: SessionToken, followed: boolean): Promise<boolean> {
     const { ledger, sessions } = this.#edge().cluster;
-    return !(await sessions.wasRemoved(token)) && (!ledger.whole || (await sessions.unsettled()));
+    return !(await sessions.wasRemoved(token)) && (!followed || !ledger.whole || (await sessions.unsettled()));
   }
 
   /** The place that a worker has told; `undefined`: the session is forgotten. */
