@@ -83,8 +83,10 @@ export class Watch {
     time.after(time.between(0, CATCH_UP), () => {
       if (this.#consumer !== of || this.#world.split.parts(LEADER, of)) return;
       const all = this.#behind.splice(0);
-      const newest = new Map(all.map((entry) => [entry.key, entry]));
-      for (const entry of time.random() < 0.5 ? all : newest.values()) this.#send(entry);
+      const newest = new Set(new Map(all.map((entry) => [entry.key, entry])).values());
+      // In the order of the log in either case.
+      const kept = time.random() < 0.5 ? all : all.filter((entry) => newest.has(entry));
+      for (const entry of kept) this.#send(entry);
     });
   }
 
