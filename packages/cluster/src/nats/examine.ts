@@ -59,8 +59,11 @@ export async function examine(options: Options): Promise<NatsExamination> {
 
 function server(nc: NatsConnection, jetStream: string): Finding {
   const { version = 'of an unknown version', cluster, connect_urls: urls } = nc.info ?? {};
-  const size = cluster === undefined ? 'one server' : `cluster of ${Math.max(urls?.length ?? 1, 1)}`;
-  return { name: 'nats', state: 'ok', text: `NATS ${version} at ${nc.getServer()}, ${size}, JetStream ${jetStream}` };
+  const text = (size: string): string => `NATS ${version} at ${nc.getServer()}, ${size}, JetStream ${jetStream}`;
+  if (cluster === undefined) return { name: 'nats', state: 'ok', text: text('one server') };
+  if (urls !== undefined && urls.length > 0) return { name: 'nats', state: 'ok', text: text(`cluster of ${urls.length}`) };
+  const untold = 'cluster whose servers tell of no others (no_advertise), so that one which is cut off is noticed late';
+  return { name: 'nats', state: 'warn', text: text(untold) };
 }
 
 function deaf(): Finding {
