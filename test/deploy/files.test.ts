@@ -20,6 +20,10 @@ describe('the files of the stack', () => {
     assert.doesNotMatch(conf, /no_auth_user/);
   });
 
+  it('the NATS servers tell their clients of each other', async () => {
+    assert.doesNotMatch(await text('deploy/compose/nats.conf'), /^\s*(no_advertise|client_advertise)/m);
+  });
+
   it('causeway.yaml is a configuration without mistakes, and names exact versions', async () => {
     const { config, warnings } = loadConfig({ file: new URL('../../causeway.yaml', import.meta.url).pathname, env: {}, cwd: '/' });
     assert.deepEqual(warnings, []);

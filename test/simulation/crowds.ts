@@ -11,11 +11,20 @@ import type { SimulatedWorker } from './worker.ts';
 const MISSED = { low: 5_500, high: 9_000 };
 const FENCED = { low: 14_000, high: 18_500 };
 
-/** Milliseconds of a split: less than servers take to notice it, and about when records are over that nobody has seen renewed. */
-const SPLIT = [
-  { low: 100, high: 12_000 },
-  { low: 17_000, high: 25_000 },
-] as const;
+/**
+ * Milliseconds of a split. Without a word: less than servers take to notice it, and about when records are over that nobody
+ * has seen renewed. By a reset: from what nobody minds to beyond the right of an owner that was taken for one that has left.
+ */
+const SPLIT = {
+  silent: [
+    { low: 100, high: 12_000 },
+    { low: 17_000, high: 25_000 },
+  ],
+  reset: [
+    { low: 100, high: 6_000 },
+    { low: 6_000, high: 20_000 },
+  ],
+} as const;
 
 export function crowd(stage: Stage, worker: SimulatedWorker): void {
   stage.world.time.pick([awayAndBack, wipedWhileAway, stoppedToItsFence, stoppedToItsFence, leaselessBeforeFlappingEdges])(stage, worker);
@@ -78,13 +87,21 @@ const ASKED = 8_000;
 export function split(stage: Stage, edge: SimulatedEdge, worker: SimulatedWorker): void {
   const { clients, edges, sessions, world } = stage;
   const { time } = world;
-  const { low, high } = time.pick(SPLIT);
+  const cut = time.pick(['silent', 'reset'] as const);
+  const { low, high } = time.pick<{ readonly low: number; readonly high: number }>(SPLIT[cut]);
   const ms = time.between(low, high);
-  stage.say('split', ms);
-  world.part(ms, [edge.member, worker.member]);
+  stage.say(`split, ${cut}`, ms);
+  world.part(ms, [edge.member, worker.member], cut);
   const ask = (session: Known): void => void clients.call(edge, session);
   for (const session of sessions) for (let nth = 0; nth < 6; nth += 1) time.after(ms + time.between(-1_500, 3_000), () => ask(session));
   const elsewhere = edges.find((one) => one !== edge);
+  if (cut === 'reset' && elsewhere) {
+    // At once nobody is found at the owner from there, while here it is served.
+    for (const session of sessions) {
+      time.after(time.between(0, 2_000), () => void clients.call(elsewhere, session));
+      for (let nth = 0; nth < 3; nth += 1) time.after(time.between(0, Math.min(ms, FENCED.low)), () => ask(session));
+    }
+  }
   const open = async (): Promise<void> => {
     const opened = elsewhere && (await clients.open(elsewhere, 'again', '2025-06-18'));
     if (opened) for (let nth = 0; nth < 4; nth += 1) time.after(time.between(0, ASKED), () => ask(opened));

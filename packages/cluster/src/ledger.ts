@@ -101,6 +101,11 @@ export interface Lease extends AsyncDisposable {
   readonly lost: AbortSignal;
   /** Milliseconds of monotonic time left before the fence; 0 when lost. */
   remaining(): number;
+  /**
+   * Whether others may have taken this worker for one that has left, since they find nobody here: the server that it is
+   * at was in a minority, and the last acknowledged write is as old as `depose` asks for. The next acknowledgement ends it.
+   */
+  doubtful(): boolean;
   /** Resolves with the next acknowledged write that is sent after this call; rejects when the lease is lost. */
   confirm(): Promise<void>;
   /** Writes the changed record soon; several changes become one write. */

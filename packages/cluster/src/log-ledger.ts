@@ -20,6 +20,8 @@ export interface LogLedgerDeps {
   readonly times: LeaseTimes;
   /** As `Ledger.spread`. */
   readonly spread: number;
+  /** As `Fence`'s. */
+  readonly minority: () => boolean;
   /** Resolves when a write can be sent; rejects with CausewayError `cluster.unavailable`. */
   readonly whenLive: () => Promise<void>;
 }
@@ -44,7 +46,7 @@ export class LogLedger implements Ledger {
   async lease(record: NewRecord, times: LeaseTimes = this.#deps.times): Promise<Lease> {
     if (this.#closed) throw new CausewayError('cluster.unavailable');
     await this.#deps.whenLive();
-    const { store, view, time } = this.#deps;
+    const { store, view, time, minority } = this.#deps;
     // The very first: there is nobody else.
     if (view.last === 0) await this.#mark({ log: 0 });
     else this.#markLater();
@@ -53,6 +55,7 @@ export class LogLedger implements Ledger {
       view,
       time,
       times,
+      minority,
       wiped: () => {
         view.wiped();
         this.#markLater();
@@ -76,7 +79,8 @@ export class LogLedger implements Ledger {
   }
 
   get whole(): boolean {
-    return this.#deps.view.whole;
+    // What nothing new is heard of, since the server here is cut off, is not followed from the first moment on.
+    return this.#deps.view.whole && !this.#deps.minority();
   }
 
   onChange(listener: () => void): () => void {
@@ -96,10 +100,11 @@ export class LogLedger implements Ledger {
   }
 
   async depose(worker: WorkerId, { left }: { readonly left: boolean }): Promise<boolean> {
-    const { store, view, times } = this.#deps;
+    const { store, view, times, minority } = this.#deps;
     const sequence = view.sequenceOf(worker);
     if (sequence === undefined) return true;
-    const silence = left ? LEFT_BEATS * times.heartbeat : times.fence + times.heartbeat;
+    // Who is cut off itself finds nobody anywhere.
+    const silence = left && !minority() ? LEFT_BEATS * times.heartbeat : times.fence + times.heartbeat;
     if (view.unheard(worker) < silence || !store.live) return false;
     try {
       await store.purge(worker, { own: sequence });

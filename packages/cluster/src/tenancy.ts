@@ -18,7 +18,7 @@ import { CausewayError } from '@causeway/protocol';
 import type { Claim } from './admission.ts';
 import type { Waiting } from './claims.ts';
 import { Confirmations } from './confirmations.ts';
-import { LEFT_BEATS } from './ledger.ts';
+import { Fence } from './fence.ts';
 import type { AdmitOptions, Lease, LeaseLoss, LeaseTimes, NewRecord, Permit, RecordChange } from './ledger.ts';
 import { Places } from './places.ts';
 import type { RecordsView, SeenRecord } from './records.ts';
@@ -34,6 +34,8 @@ export interface TenancyDeps {
   readonly view: RecordsView;
   readonly time: Time;
   readonly times: LeaseTimes;
+  /** As `Fence`'s. */
+  readonly minority: () => boolean;
   /** Told when the record was found to be wiped with the store. */
   readonly wiped: () => void;
   /** Told once, when the lease is over for whatever reason. */
@@ -46,6 +48,7 @@ export class Tenancy implements Lease {
   readonly #first = Promise.withResolvers<void>();
   readonly #places: Places;
   readonly #confirmations = new Confirmations();
+  readonly #fence: Fence;
   readonly #stops: (() => void)[] = [];
   #record: NewRecord;
   /** Position of the record as last known; 0 for none. */
@@ -55,19 +58,17 @@ export class Tenancy implements Lease {
   #writeAfter = 0;
   #notBefore = 0;
   #due = 0;
-  #sent: number;
   #held = false;
   /** The record is gone and comes back as growth; one that expired only with what still fits. */
   #rejoining: 'no' | 'expired' | 'wiped' = 'no';
   #writing = false;
   #cancelTurn: () => void = () => undefined;
-  #cancelFence: () => void = () => undefined;
 
   constructor(record: NewRecord, deps: TenancyDeps) {
     const { view, time } = deps;
     this.#deps = deps;
     this.#record = record;
-    this.#sent = time.now();
+    this.#fence = new Fence({ time, times: deps.times, minority: deps.minority, over: () => this.#end('fenced') });
     const capacity = (): number => this.#record.capacity;
     this.#places = new Places({ worker: record.worker, view, time, capacity, changed: () => this.#writeWithin(GATHER) });
     this.#sequence = view.sequenceOf(record.worker) ?? 0;
@@ -91,11 +92,12 @@ export class Tenancy implements Lease {
 
   remaining(): number {
     if (!this.#held || this.lost.aborted) return 0;
-    const left = this.#sent + this.#deps.times.fence - this.#deps.time.now();
-    if (left > 0) return left;
-    this.#end('fenced');
-    return 0;
+    const { left } = this.#fence;
+    if (left === 0) this.#end('fenced');
+    return left;
   }
+
+  doubtful = (): boolean => this.#fence.doubtful();
 
   confirm(): Promise<void> {
     if (this.lost.aborted) return Promise.reject(new CausewayError('cluster.unavailable'));
@@ -138,7 +140,7 @@ export class Tenancy implements Lease {
     if (this.lost.aborted || this.#writing || !store.live) return;
     const now = time.now();
     const rejoining = this.#rejoining !== 'no';
-    const late = now - this.#sent > 2 * this.#deps.times.heartbeat && !rejoining && this.#held;
+    const late = this.#fence.age > 2 * this.#deps.times.heartbeat && !rejoining && this.#held;
     const mayGrow = this.#held && !late && now >= this.#notBefore && view.last >= Math.max(this.#growAfter, this.#writeAfter);
     if (mayGrow) {
       if (this.#rejoining === 'expired') this.#places.revoke();
@@ -208,13 +210,14 @@ export class Tenancy implements Lease {
   #snapshot(present: boolean, cut: boolean): void {
     this.#growAfter = 0;
     this.#writeAfter = 0;
-    const { time, times } = this.#deps;
-    if (cut && this.#held && !present && time.now() - this.#sent >= LEFT_BEATS * times.heartbeat) return this.#end('deposed');
-    if (this.#held && !present) this.#vanished('wiped');
+    if (this.#held && !present) this.#vanished('wiped', cut);
     this.#turn();
   }
 
-  #vanished(how: 'expired' | 'wiped'): void {
+  /** `cut`: nothing was seen for a while before. */
+  #vanished(how: 'expired' | 'wiped', cut = false): void {
+    // Where that could not be seen it may have been taken away before it was wiped.
+    if (how === 'wiped' && (this.doubtful() || (cut && this.#fence.old))) return this.#end('deposed');
     this.#sequence = 0;
     this.#rejoining = how;
     if (how === 'wiped') this.#deps.wiped();
@@ -222,12 +225,9 @@ export class Tenancy implements Lease {
 
   #acknowledged(sent: number): void {
     if (this.lost.aborted || (this.#held && this.remaining() === 0)) return;
-    this.#sent = sent;
+    this.#fence.acknowledged(sent);
     this.#held = true;
-    this.#cancelFence();
-    const left = this.remaining();
-    if (left === 0) return;
-    this.#cancelFence = this.#deps.time.after(left, () => this.#end('fenced'));
+    if (this.remaining() === 0) return;
     this.#first.resolve();
     this.#confirmations.acknowledged(sent);
   }
@@ -235,7 +235,7 @@ export class Tenancy implements Lease {
   #end(why: LeaseLoss): void {
     if (this.lost.aborted) return;
     this.#cancelTurn();
-    this.#cancelFence();
+    this.#fence.cancel();
     for (const stop of this.#stops) stop();
     this.#lost.abort(why);
     this.#places.close();

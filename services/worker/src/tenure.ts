@@ -2,11 +2,11 @@
  * Owns this worker's right to act: the lease in the ledger, and what becomes of its sessions while it is in doubt,
  * lost, and had again.
  *
- * Invariants: a session is touched only while the lease is good; after a moment without the bus, or one in which this
- * process stood still, it is good again only when the store has acknowledged it, for meanwhile it may have been taken
- * away; without a lease no session is taken in; those that were held are kept untouched for `grace` and end after it,
- * and a lease that was had again in time keeps only what nobody has taken over; it is asked for until it is granted or
- * the worker ends.
+ * Invariants: a session is touched only while the lease is good; after a moment without the bus, one in which this
+ * process stood still, or one in which others may have found nobody here (`Lease.doubtful`), it is good again only when
+ * the store has acknowledged it, for meanwhile it may have been taken away; without a lease no session is taken in; those
+ * that were held are kept untouched for `grace` and end after it, and a lease that was had again in time keeps only what
+ * nobody has taken over; it is asked for until it is granted or the worker ends.
  */
 import type { AdmitOptions, Claim, Ledger, Lease, LeaseLoss, NewRecord, Permit, RecordChange } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
@@ -14,7 +14,7 @@ import type { Log, Wheel } from '@causeway/runtime';
 import type { HeldSessions } from './held-sessions.ts';
 
 export interface Tenure extends AsyncDisposable {
-  /** The lease is good at this moment. */
+  /** The lease is good at this moment, and not in doubt by itself (`Lease.doubtful`). */
   readonly held: boolean;
   /** It is, and nobody can have taken it away without being noticed here. */
   readonly certain: boolean;
@@ -90,7 +90,7 @@ class WorkerTenure implements Tenure {
   }
 
   get held(): boolean {
-    return this.#lease !== undefined && this.#lease.remaining() > 0;
+    return this.#lease !== undefined && this.#lease.remaining() > 0 && !this.#lease.doubtful();
   }
 
   get certain(): boolean {
@@ -138,8 +138,14 @@ class WorkerTenure implements Tenure {
     const now = this.#deps.now();
     const still = now - this.#seen;
     this.#seen = now;
+    const lease = this.#lease;
     // Asked for what is left, a lease that has run out says so to all at once.
-    if (this.held && still >= UNNOTICED + PULSE) this.#doubt(this.#lease!);
+    if (lease === undefined || lease.remaining() === 0) return;
+    if (still >= UNNOTICED + PULSE) this.#doubt(lease);
+    else if (this.#doubted === undefined && lease.doubtful()) {
+      this.#deps.log.warn({}, 'the NATS server here is cut off from the others, sessions wait for the word of the store');
+      this.#doubt(lease);
+    }
   }
 
   /** No session is touched until the store has acknowledged the lease. */

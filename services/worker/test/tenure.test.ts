@@ -19,6 +19,7 @@ interface Granted {
 function ledger() {
   const granted: Granted[] = [];
   const refuse = { now: false };
+  const doubt = { now: false };
   const asked = { times: 0 };
   const one: Pick<Ledger, 'lease' | 'spread'> = {
     spread: 300,
@@ -32,6 +33,7 @@ function ledger() {
       const lease: Lease = {
         lost: lost.signal,
         remaining: () => (lost.signal.aborted ? 0 : 1),
+        doubtful: () => doubt.now,
         confirm: () => promise,
         update: (change) => void changes.push(change),
         admit: () => Promise.reject(new CausewayError('limit.total')),
@@ -40,7 +42,7 @@ function ledger() {
       return lease;
     },
   };
-  return { one: one as Ledger, granted, refuse, asked };
+  return { one: one as Ledger, granted, refuse, doubt, asked };
 }
 
 /** Sessions that write down what is done to them. */
@@ -163,6 +165,30 @@ test('after a moment without the bus sessions wait for the word of the store; af
   granted[0]!.confirm();
   await turn();
   assert.deepEqual(done, ['suspend', 'resume']);
+  await tenure[Symbol.asyncDispose]();
+});
+
+test('a lease that is in doubt by itself: nothing is had or touched until the store has its word', async () => {
+  const { granted, doubt, done, time, tenure } = await setting(0);
+  doubt.now = true;
+  assert.ok(!tenure.held && !tenure.certain);
+  tenure.awake();
+  time.advance(5_000);
+  assert.deepEqual(done, ['suspend'], 'once');
+  doubt.now = false;
+  assert.ok(tenure.held && !tenure.certain, 'sessions still wait');
+  granted[0]!.confirm();
+  await turn();
+  assert.deepEqual(done, ['suspend', 'resume']);
+  assert.ok(tenure.certain);
+  await tenure[Symbol.asyncDispose]();
+});
+
+test('a doubt is found without anybody asking', async () => {
+  const { doubt, done, time, tenure } = await setting(0);
+  doubt.now = true;
+  time.advance(500);
+  assert.deepEqual(done, ['suspend']);
   await tenure[Symbol.asyncDispose]();
 });
 

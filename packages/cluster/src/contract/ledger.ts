@@ -130,6 +130,7 @@ function leases(pair: Register): void {
     await assert.rejects(vanished, /not within/);
     assert.ok(!lease.lost.aborted);
     assert.ok(lease.remaining() > 0 && lease.remaining() <= fence);
+    assert.ok(!lease.doubtful(), 'among the others there is no doubt');
   });
 
   pair('a holder that is cut off is fenced first, and its record expires for the others after', async ({ a, b }) => {
@@ -158,7 +159,7 @@ function leases(pair: Register): void {
     await a.heal();
     await sees(b.part, 'what changed meanwhile', (workers) => workers.get(worker)?.capacity === 5);
     assert.ok(!lease.lost.aborted);
-    assert.ok(lease.remaining() > 0);
+    assert.ok(lease.remaining() > 0 && !lease.doubtful());
   });
 
   pair('the record of a member that vanished expires', async ({ a, b }) => {

@@ -30,6 +30,7 @@ export class MemoryLedger extends LogLedger {
       time: systemTime,
       times,
       spread: 0,
+      minority: () => false,
       whenLive: async () => {
         if (!store.live) throw new CausewayError('cluster.unavailable');
       },

@@ -24,6 +24,8 @@ const SPREAD = 300;
 
 export interface NatsLedgerOptions {
   readonly control: Link;
+  /** Whether others find this process. */
+  readonly data: Link;
   readonly manager: JetStreamManager;
   readonly bucket: string;
   readonly inbox: string;
@@ -37,7 +39,7 @@ export interface NatsLedgerOptions {
 export async function openNatsLedger(options: NatsLedgerOptions): Promise<Ledger> {
   const times = options.times ?? LEASE_TIMES;
   const view = new RecordsView(systemTime, times);
-  const { control, manager, bucket, inbox } = options;
+  const { control, data, manager, bucket, inbox } = options;
   const watch = new BucketWatch(control, manager, {
     bucket,
     inbox,
@@ -45,8 +47,9 @@ export async function openNatsLedger(options: NatsLedgerOptions): Promise<Ledger
     change: (entry) => view.change(seen(entry)),
   });
   const store = new NatsStore(options, watch);
+  const minority = (): boolean => control.minority || data.minority;
   const ledger = new NatsLedger(
-    { store, view, time: systemTime, times, spread: SPREAD, whenLive: () => control.whenLive(RECONNECT) },
+    { store, view, time: systemTime, times, spread: SPREAD, minority, whenLive: () => control.whenLive(RECONNECT) },
     { control, watch, cut: () => view.cut() },
   );
   try {

@@ -1,10 +1,10 @@
 /**
  * Owns the state of one NATS connection as the rest sees it. The client itself accepts work while it is
  * disconnected, drops it, and lets requests wait for answers that cannot come.
- * Invariant: `live` is the state at this moment, not at the last event.
+ * Invariants: `live` and `minority` are the state at this moment, not at the last event.
  */
 import { CausewayError } from '@causeway/protocol';
-import { errors, type NatsConnection } from '@nats-io/transport-node';
+import { errors, type NatsConnection, type ServerInfo } from '@nats-io/transport-node';
 
 /** Milliseconds that a lost connection may take to return before an operation is refused. */
 export const RECONNECT = 2_000;
@@ -12,6 +12,11 @@ export const RECONNECT = 2_000;
 export class Link {
   readonly nc: NatsConnection;
   readonly #listeners = new Set<() => void>();
+  /** What the server said last, and what follows from it. */
+  #info: ServerInfo | undefined;
+  #minority = false;
+  /** Addresses of servers that were known at once, at most. */
+  #most = 0;
 
   /** `warn` is told of errors that NATS reports of the connection. */
   constructor(nc: NatsConnection, warn?: (message: string) => void) {
@@ -22,6 +27,21 @@ export class Link {
   /** Whether what is published now is put on the wire. */
   get live(): boolean {
     return !this.closed && (this.nc as unknown as { readonly protocol: { readonly connected: boolean } }).protocol.connected;
+  }
+
+  /**
+   * Whether the server knows of at most half of the addresses that were ever known: it may be cut off from the other servers.
+   * It says so of itself whenever one comes or goes, before anything that it sends afterwards; the client keeps that
+   * without a word, and tells of servers only that were not named to it. `false` where servers tell no addresses.
+   */
+  get minority(): boolean {
+    const { info } = this.nc;
+    if (info === this.#info || info === undefined) return this.#minority;
+    this.#info = info;
+    const known = info.connect_urls?.length ?? 0;
+    this.#most = Math.max(this.#most, known);
+    this.#minority = known > 0 && 2 * known <= this.#most;
+    return this.#minority;
   }
 
   /** For good. */

@@ -54,6 +54,7 @@ async function openParts(options: NatsClusterOptions): Promise<Cluster> {
   const ledger = stack.use(
     await openNatsLedger({
       control,
+      data,
       manager,
       bucket: workers!,
       inbox: `${options.inbox}.control`,

@@ -46,6 +46,11 @@ export class Connection {
     return this.#link;
   }
 
+  /** Nothing gets through now. */
+  get severed(): boolean {
+    return this.#severed;
+  }
+
   /** Something for the servers, behind what is under way in its lane. */
   up(lane: string, fn: () => void): void {
     if (!this.dropped) this.#travel(`up ${lane}`, fn);

@@ -50,6 +50,8 @@ export class Member implements RecordStore {
   readonly #watch: Watch;
   #stopped: Waiting[] | undefined;
   #taken = 0;
+  /** Its connections to a server that says to know of no other. */
+  readonly #alone = new Set<Connection>();
 
   constructor(world: World, id: WorkerId) {
     this.id = id;
@@ -57,7 +59,7 @@ export class Member implements RecordStore {
     const { time, log } = world;
     this.time = { now: () => time.now(), random: time.random, after: (ms, fn) => time.after(ms, () => this.act(fn)) };
     this.control = new Connection(time, this.act, { changed: (live) => this.#connected(live) });
-    this.data = new Connection(time, this.act, { changed: () => this.bus.changed() });
+    this.data = new Connection(time, this.act, { changed: (live) => this.#busConnected(live) });
     this.view = new RecordsView(this.time, TIMES);
     this.ledger = new LogLedger({
       store: this,
@@ -65,6 +67,7 @@ export class Member implements RecordStore {
       time: this.time,
       times: TIMES,
       spread: SPREAD,
+      minority: () => this.#alone.size > 0,
       whenLive: () => Promise.resolve(),
     });
     this.bus = new SimulatedBus(this, world.net);
@@ -88,6 +91,11 @@ export class Member implements RecordStore {
   /** What it asks the stores comes to their leader. */
   get reachesStores(): boolean {
     return this.live && !this.control.dropped && !this.#world.split.parts(this.control, LEADER);
+  }
+
+  /** Nothing gets through to it, or from it, on one of its ways, which it need not know. */
+  get severed(): boolean {
+    return this.control.severed || this.data.severed;
   }
 
   get stopped(): boolean {
@@ -163,6 +171,15 @@ export class Member implements RecordStore {
     else this.#watch.joined();
   }
 
+  /** The servers say something else of each other than before. */
+  informed(): void {
+    if (this.crashed) return;
+    for (const connection of [this.control, this.data]) {
+      const alone = this.#world.split.isAlone(connection);
+      connection.down('servers', () => this.#told(connection, alone));
+    }
+  }
+
   /** What sends it the log. */
   get consumer(): Seat {
     return this.#watch.consumer;
@@ -175,10 +192,21 @@ export class Member implements RecordStore {
     else fn();
   };
 
+  #told(connection: Connection, alone: boolean): void {
+    if (alone) this.#alone.add(connection);
+    else this.#alone.delete(connection);
+  }
+
+  #busConnected(live: boolean): void {
+    if (live) this.#told(this.data, this.#world.split.isAlone(this.data));
+    this.bus.changed();
+  }
+
   #connected(live: boolean): void {
     this.#watch.cut();
     this.view.cut();
     if (!live) return;
+    this.#told(this.control, this.#world.split.isAlone(this.control));
     this.resync();
     this.ledger.renew();
   }

@@ -2,15 +2,19 @@
  * Owns a split of the cluster's three servers: one is apart from the two others, of which one leads the stores. Nobody
  * loses a connection by it. What is to cross the way between two servers waits without a word, and arrives late if they are
  * joined before they notice; once the server at one end has noticed, what it had for the other is lost, and it says that
- * nobody is there. Each of the two ways has its own times.
+ * nobody is there. Each of the two ways has its own times. The server that is apart tells whoever is connected to it when it
+ * knows of no other any more, and when it does again.
  */
 import type { VirtualTime } from './time.ts';
 
-/**
- * Milliseconds until a server gives up a silent way: one whose buffers are full sooner than one whose pings are not
- * answered. Open (ADR 8): ways that are reset; with 100 ms in the place of 6 s an owner is taken for one that has left.
- */
-const NOTICED = { low: 6_000, high: 15_000 } as const;
+/** How the ways are cut: without a word, or each end is told by a reset when it sends something next. */
+export type Cut = 'silent' | 'reset';
+
+/** Milliseconds until a server gives up a way: one whose buffers are full sooner than one whose pings are not answered. */
+const NOTICED: Readonly<Record<Cut, { readonly low: number; readonly high: number }>> = {
+  silent: { low: 6_000, high: 15_000 },
+  reset: { low: 0, high: 1_000 },
+};
 /** Milliseconds until two servers have found each other again, and each knows who is at the other. */
 const JOINED = { low: 50, high: 3_000 } as const;
 
@@ -54,7 +58,9 @@ export class Split {
   readonly #seated = new Map<Seat, Seated>();
   /** The ways that are cut, by their other ends. */
   readonly #ways = new Map<Place, Way>();
+  #cut: Cut = 'silent';
   #joined: () => void = () => undefined;
+  #told: () => void = () => undefined;
 
   constructor(time: VirtualTime) {
     this.#time = time;
@@ -64,27 +70,38 @@ export class Split {
     return this.#ways.size > 0;
   }
 
-  /** Until `heal`, and whatever the servers need then; `joined` is called after each way that is whole again. */
-  begin(seats: ReadonlyMap<Seat, Place>, joined: () => void): void {
+  /** How it was made. */
+  get cut(): Cut | undefined {
+    return this.on ? this.#cut : undefined;
+  }
+
+  /**
+   * Until `heal`, and whatever the servers need then. `joined` is called after each way that is whole again, `told` when the
+   * server that is apart may say something else of the others than before.
+   */
+  begin(seats: ReadonlyMap<Seat, Place>, cut: Cut, { joined, told }: { readonly joined: () => void; readonly told: () => void }): void {
     this.#seated.clear();
     for (const [seat, place] of seats) this.#seated.set(seat, { link: seat.link, place, known: !seat.dropped });
     this.#seated.set(LEADER, { link: 0, place: 'leader', known: true });
+    this.#cut = cut;
     this.#joined = joined;
+    this.#told = told;
     for (const other of OTHERS) {
       const way: Way = { noticed: new Set(), crossings: [] };
       this.#ways.set(other, way);
-      for (const end of ['apart', other] as const) this.#later(NOTICED, way, () => notice(way, end));
+      for (const end of ['apart', other] as const) this.#later(NOTICED[cut], way, () => this.#notice(way, end));
     }
   }
 
   heal(): void {
     for (const [other, way] of this.#ways) {
       // An end that has given up tells the other.
-      if (way.noticed.size > 0) for (const end of ['apart', other] as const) notice(way, end);
+      if (way.noticed.size > 0) for (const end of ['apart', other] as const) this.#notice(way, end);
       this.#later(JOINED, way, () => {
         this.#ways.delete(other);
         for (const { arrive } of way.crossings.splice(0)) this.#time.after(0, arrive);
         this.#joined();
+        this.#told();
       });
     }
   }
@@ -96,6 +113,12 @@ export class Split {
 
   isApart(seat: Seat): boolean {
     return this.on && this.#find(seat).place === 'apart';
+  }
+
+  /** Its server says that it knows of no other. */
+  isAlone(seat: Seat): boolean {
+    const ways = [...this.#ways.values()];
+    return ways.length === OTHERS.length && ways.every(({ noticed }) => noticed.has('apart')) && this.isApart(seat);
   }
 
   /** Nothing gets from one to the other. */
@@ -136,11 +159,12 @@ export class Split {
   #later({ low, high }: { readonly low: number; readonly high: number }, way: Way, fn: () => void): void {
     this.#time.after(this.#time.between(low, high), () => [...this.#ways.values()].includes(way) && fn());
   }
-}
 
-function notice(way: Way, end: Place): void {
-  way.noticed.add(end);
-  const lost = way.crossings.filter(({ from }) => from === end);
-  way.crossings = way.crossings.filter(({ from }) => from !== end);
-  for (const crossing of lost) crossing.lost();
+  #notice(way: Way, end: Place): void {
+    way.noticed.add(end);
+    const lost = way.crossings.filter(({ from }) => from === end);
+    way.crossings = way.crossings.filter(({ from }) => from !== end);
+    for (const crossing of lost) crossing.lost();
+    if (end === 'apart') this.#told();
+  }
 }

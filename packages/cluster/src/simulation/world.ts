@@ -8,7 +8,7 @@ import { Net } from './bus.ts';
 import type { Connection } from './connection.ts';
 import { Member } from './member.ts';
 import { RecordStore, type Found } from './record-store.ts';
-import { LEADER, Split, type Place, type Seat } from './split.ts';
+import { LEADER, Split, type Cut, type Place, type Seat } from './split.ts';
 import { VirtualTime } from './time.ts';
 
 /** Milliseconds in which others have another leader, and until one that hears nobody stops to lead. */
@@ -54,9 +54,11 @@ export class World {
   }
 
   /** One server, at which some members are for certain, is split from the two others for `ms`; if it led, one of these does after a while. */
-  part(ms: number, certain: readonly Member[]): void {
+  part(ms: number, certain: readonly Member[], how: Cut): void {
     const { split, time, members } = this;
     if (split.on) return;
+    // Open: whoever is cut off without a word at that moment cannot be told that its server is, by a reset.
+    const cut = members.some(({ severed }) => severed) ? 'silent' : how;
     const seats = new Map<Seat, Place>();
     const other = (): Place => time.pick(['leader', 'third']);
     for (const member of members) {
@@ -71,11 +73,16 @@ export class World {
       if (place === 'apart' || second === 'apart') member.apart += 1;
     }
     if (time.random() < 1 / 3) this.#replaceLeader();
-    split.begin(seats, () => {
-      // The one that was apart may have called for elections in vain, and is heard now.
-      if (time.random() < 0.3) this.elect(time.between(500, 4_000));
-      this.#former = undefined;
-      for (const member of members) member.split(false);
+    split.begin(seats, cut, {
+      joined: () => {
+        // The one that was apart may have called for elections in vain, and is heard now.
+        if (time.random() < 0.3) this.elect(time.between(500, 4_000));
+        this.#former = undefined;
+        for (const member of members) member.split(false);
+      },
+      told: () => {
+        for (const member of members) member.informed();
+      },
     });
     for (const member of members) member.split(true);
     time.after(ms, () => split.heal());

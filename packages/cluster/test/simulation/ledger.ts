@@ -29,6 +29,8 @@ class Schedule {
   readonly workers: Worker[] = [];
   /** Sessions stay open from now on. */
   still = false;
+  /** Servers have been split by a reset. */
+  #reset = false;
 
   constructor(seed: number) {
     this.world = new World(seed);
@@ -83,13 +85,16 @@ class Schedule {
     if (!this.still && held.delete(permit)) permit.release();
   }
 
-  /** What is really held now: of a member that stands still past its fence nothing can be known, nor acted on. */
+  /**
+   * What is really held now, and may be used: of a member that stands still past its fence nothing can be known, nor acted
+   * on; what is held under a lease that a reset has put in doubt is not touched.
+   */
   holding(): number {
     const { time } = this.world;
     let sum = 0;
     for (const { member, lease, held } of this.workers) {
       if (member.crashed || lease === undefined || (member.stopped && lease.remaining() === 0)) continue;
-      if (lease.remaining() > 0) sum += held.size;
+      if (lease.remaining() > 0 && !(this.#reset && lease.doubtful())) sum += held.size;
     }
     assert.ok(sum <= LIMIT, `${sum} held of ${LIMIT} at ${Math.round(time.now())} ms`);
     return sum;
@@ -103,11 +108,15 @@ class Schedule {
     const { member } = worker;
     const kind = time.random();
     if (time.random() < 0.15) {
-      world.part(time.between(100, 40_000), [member]);
+      // What one that stands still is told it reads when it goes on, and then asks the store first: that is the worker's part.
+      const still = this.workers.some(({ member: one }) => one.stopped);
+      world.part(time.between(100, 40_000), [member], still || time.random() < 0.5 ? 'silent' : 'reset');
+      this.#reset ||= world.split.cut === 'reset';
+      this.#suspect(worker);
     } else if (kind < 0.25) {
       member.partition();
       time.after(time.between(100, 40_000), () => member.heal());
-    } else if (kind < 0.45) {
+    } else if (kind < 0.45 && world.split.cut !== 'reset') {
       member.stop();
       time.after(time.between(100, 40_000), () => member.go());
     } else if (kind < 0.6 && this.workers.filter(({ member: one }) => !one.crashed).length > 2) {

@@ -1,0 +1,52 @@
+/** What a server says of the others, in an order and at moments that a real one does not keep to on command. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { Link } from '../../src/nats/link.ts';
+
+/** A link to a server that has said this; `say`: something new. */
+function linkTo(...first: readonly string[]) {
+  const nc = { info: { connect_urls: first } as object | undefined, status: async function* () {} };
+  const link = new Link(nc as unknown as NatsConnection);
+  const say = (...urls: readonly string[]): boolean => {
+    nc.info = { connect_urls: urls };
+    return link.minority;
+  };
+  const forget = (info: object | undefined): boolean => {
+    nc.info = info;
+    return link.minority;
+  };
+  return { link, say, forget };
+}
+
+describe('a link', () => {
+  it('is in a minority while its server knows of at most half of what was ever known', () => {
+    const { link, say } = linkTo('a', 'b', 'c');
+    assert.ok(!link.minority);
+    assert.ok(!say('a', 'b'), 'one of three is lost: two go on');
+    assert.ok(say('a'));
+    assert.ok(!say('a', 'c'));
+    assert.ok(!say('a', 'b', 'c', 'd'));
+    assert.ok(say('a', 'b'), 'two of four decide nothing');
+  });
+
+  it('alone from the beginning it is in none', () => {
+    const { link, say } = linkTo('a');
+    assert.ok(!link.minority);
+    assert.ok(!say('a', 'b', 'c'));
+  });
+
+  it('keeps what was said while it is not connected, and takes the word of the next server', () => {
+    const { link, say, forget } = linkTo('a', 'b', 'c');
+    assert.ok(!link.minority);
+    assert.ok(say('a'));
+    assert.ok(forget(undefined));
+    assert.ok(!say('b', 'c'));
+  });
+
+  it('is in none where servers tell no addresses', () => {
+    const { link, forget } = linkTo('a', 'b', 'c');
+    assert.ok(!link.minority);
+    assert.ok(!forget({}));
+  });
+});
