@@ -22,6 +22,8 @@ export interface NodeOptions {
   readonly routes: readonly string[];
   /** MiB of a disk of its own; default: the machine's. */
   readonly disk?: number;
+  /** Tells its clients of the servers that it knows. */
+  readonly telling?: boolean;
 }
 
 /** Mounts a small disk where no other process sees it, and becomes the program that is named after it. */
@@ -113,9 +115,9 @@ export class NatsNode implements AsyncDisposable {
     await within(15_000, `end of ${this.name} after ${signal}`, ended);
   }
 
-  /** No server tells clients or servers of others, so that every connection takes the wire that it was given. */
+  /** No server tells servers of others, nor, unless it is asked to, clients, so that every connection takes the wire that it was given. */
   #configuration(): string {
-    const { name, port, monitor, route, routes } = this.#options;
+    const { name, port, monitor, route, routes, telling = false } = this.#options;
     return [
       `server_name: ${name}`,
       `listen: "127.0.0.1:${port}"`,
@@ -123,7 +125,7 @@ export class NatsNode implements AsyncDisposable {
       `jetstream { store_dir: ${JSON.stringify(this.#store)} }`,
       'ping_interval: "5s", ping_max: 2, write_deadline: "5s"',
       `cluster {`,
-      `  name: causeway, listen: "127.0.0.1:${route}", advertise: "127.0.0.1:1", no_advertise: true`,
+      `  name: causeway, listen: "127.0.0.1:${route}", advertise: "127.0.0.1:1", no_advertise: ${!telling}`,
       `  routes: [${routes.map((at) => `"nats://${at}"`).join(', ')}]`,
       `}`,
       '',

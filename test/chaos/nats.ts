@@ -16,6 +16,8 @@ import { send } from './wire.ts';
 export interface NatsOptions {
   /** The wires between servers are proxies, so that `split` works. */
   readonly splittable?: boolean;
+  /** The servers tell their clients of each other, as they do by default. */
+  readonly telling?: boolean;
   /** MiB of a disk of its own for the first server. */
   readonly disk?: number;
 }
@@ -30,8 +32,8 @@ export interface Connection {
 
 export interface NatsTrio extends AsyncDisposable {
   readonly nodes: readonly NatsNode[];
-  /** Cuts the wires between that server and the others, without a word; undone by `heal`. */
-  split(node: NatsNode): void;
+  /** Cuts the wires between that server and the others, without a word or by a reset; undone by `heal`. */
+  split(node: NatsNode, how?: 'silent' | 'reset'): void;
   heal(): void;
   /** What is connected to the servers that answer. */
   connections(): Promise<readonly Connection[]>;
@@ -39,7 +41,7 @@ export interface NatsTrio extends AsyncDisposable {
 
 const COUNT = 3;
 
-export async function startTrio({ splittable = false, disk }: NatsOptions = {}): Promise<NatsTrio> {
+export async function startTrio({ splittable = false, telling = false, disk }: NatsOptions = {}): Promise<NatsTrio> {
   await using stack = new AsyncDisposableStack();
   const binary = (await findNatsServer()).path;
   const directory = await mkdtemp(join(tmpdir(), 'chaos-nats-'));
@@ -66,6 +68,7 @@ export async function startTrio({ splittable = false, disk }: NatsOptions = {}):
           monitor: ports[COUNT + from]!,
           route: route(from),
           routes,
+          telling,
           ...(from === 0 && disk !== undefined ? { disk } : {}),
         }),
       ),
@@ -75,10 +78,14 @@ export async function startTrio({ splittable = false, disk }: NatsOptions = {}):
   const owned = stack.move();
   return {
     nodes,
-    split(node) {
+    split(node, how = 'silent') {
       const nth = nodes.indexOf(node);
       if (!splittable) throw new Error('these servers were not opened to be split');
-      for (const { from, to, proxy } of wires) if (from === nth || to === nth) proxy.silence('up', 'down');
+      for (const { from, to, proxy } of wires) {
+        if (from !== nth && to !== nth) continue;
+        if (how === 'reset') proxy.cut();
+        else proxy.silence('up', 'down');
+      }
     },
     heal() {
       for (const { proxy } of wires) proxy.heal();
