@@ -50,7 +50,9 @@ function configure(stack: AsyncDisposableStack, ground: Ground, shape: Shape): {
 
 function role(ground: Ground, shape: Shape, name: string, args: readonly string[]): Started {
   const program = join(ground.root, 'packages/causeway/bin/causeway.js');
-  return new Started(ground, name, [process.execPath, program, ...args], 'lines', shape.inspected ? INSPECTED : {});
+  const { profiles } = ground;
+  const profiled = profiles === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profiles}`, `--cpu-prof-name=${name}.cpuprofile`];
+  return new Started(ground, name, [process.execPath, ...profiled, program, ...args], 'lines', shape.inspected ? INSPECTED : {});
 }
 
 function target(shape: Shape, bases: readonly string[]): Pick<Target, 'route' | 'stateless'> {

@@ -5,7 +5,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildEcho } from './child.ts';
 import { plan, type Sample } from './measures.ts';
@@ -19,9 +19,10 @@ const HELP = `npm run bench -- [options]
 
   --rounds N         rounds over all targets; medians are printed (default 3)
   --quick            one short round over four targets, under two minutes
-  --only a,b         targets whose names contain one of these
-  --measures a,b     measures whose names contain one of these
+  --only a,b         targets of these names, or whose names contain them
+  --measures a,b     measures likewise
   --run-ms N         length of each measured window (default 3000)
+  --profile DIR      Causeway's processes write profiles there: the last of each name stays (flame.ts draws them)
   --no-keep          print only; without it the figures are kept in test/bench/results
 `;
 
@@ -33,6 +34,7 @@ const { values } = parseArgs({
     only: { type: 'string' },
     measures: { type: 'string' },
     'run-ms': { type: 'string' },
+    profile: { type: 'string' },
     keep: { type: 'boolean', default: true },
     help: { type: 'boolean', default: false },
   },
@@ -62,18 +64,24 @@ function findNats(): string | undefined {
   return [...places, join(root, '.cache/nats-server/nats-server')].find((place) => place !== undefined && existsSync(place));
 }
 
+/** Those that the list asks for, by their whole names or, where nothing is called so, by a part of them. A comma in a name is followed by a blank. */
+function named<T extends { readonly name: string }>(all: readonly T[], list: string | undefined): readonly T[] {
+  if (list === undefined) return all;
+  const whole = new Set(all.map(({ name }) => name));
+  return all.filter(({ name }) => list.split(/,(?! )/).some((part) => (whole.has(part) ? name === part : name.includes(part))));
+}
+
 async function main(): Promise<void> {
   if (values.help) return console.log(HELP);
-  const wanted = (list: string | undefined, name: string): boolean =>
-    list === undefined || list.split(',').some((part) => name.includes(part));
   installPeers();
-  const ground: Ground = { echo: buildEcho(cache), root, cache, natsServer: findNats(), running: new Set() };
+  const profiles = values.profile === undefined ? {} : { profiles: resolve(values.profile) };
+  const ground: Ground = { echo: buildEcho(cache), root, cache, natsServer: findNats(), running: new Set(), ...profiles };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   process.once('exit', () => ground.running.forEach((child) => child.kill()));
   const runMs = Number(values['run-ms'] ?? (values.quick ? 1200 : 3000));
-  const measures = plan(values.quick, runMs).filter(({ name }) => wanted(values.measures, name));
-  const targets = TARGETS.slice(0, values.quick ? 4 : TARGETS.length).filter(
-    ({ name, serves }) => wanted(values.only, name) && measures.some(({ needs }) => serves.has(needs)),
+  const measures = named(plan(values.quick, runMs), values.measures);
+  const targets = named(TARGETS.slice(0, values.quick ? 4 : TARGETS.length), values.only).filter(({ serves }) =>
+    measures.some(({ needs }) => serves.has(needs)),
   );
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
 

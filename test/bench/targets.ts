@@ -39,6 +39,8 @@ export interface Ground {
   /** Folder for binaries, logs and installed peers. */
   readonly cache: string;
   readonly natsServer: string | undefined;
+  /** Folder into which Causeway's processes write a profile of their processor time as they end. */
+  readonly profiles?: string;
   /** What runs now, to be ended with the benchmark. */
   readonly running: Set<ChildProcess>;
 }
