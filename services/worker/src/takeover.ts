@@ -112,7 +112,9 @@ export class Takeover {
   /** The session is here. Whoever would forget its owner has not reached it, or not yet. */
   async #askHere(here: Session, head: ClaimHead, reply: string, answer: (head: DownHead) => void): Promise<void> {
     const { place } = here;
-    if (head.t === 'forget' && head.from.epoch === place.epoch) return here.control({ t: 'close', identity: head.identity }, reply);
+    const { owner, epoch } = head.from;
+    if (head.t === 'forget' && owner === place.owner && epoch === place.epoch)
+      return here.control({ t: 'close', identity: head.identity }, reply);
     if (!(await here.begun) && this.#deps.capacity.find(head.session) === here) throw new CausewayError('cluster.moved', { retryAfter: 1 });
     answer({ t: 'ok', place });
   }

@@ -70,6 +70,7 @@ export async function beginAgain(one: Beginning, stored: StoredSession): Promise
   const { parts, deps, held, abandon } = one;
   const { record } = stored;
   held.revision = record.revision;
+  parts.ownership.claim(stored);
   const child = await start(one, () => parts.ownership.take(stored, deps.worker));
   const late = parts.wheel.after(parts.server.startTimeout, () => parts.close('start_timeout', startTimedOut(parts)));
   const write = (bytes: Buffer): void => {

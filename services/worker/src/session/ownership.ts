@@ -14,6 +14,8 @@ export class Ownership {
   readonly #records: SessionRecords;
   readonly #token: SessionToken;
   readonly #moved: () => void;
+  /** Another owner's record, that is to be taken. */
+  #claimed: StoredSession | undefined;
   #stored: StoredSession | undefined;
   #attempted: SessionRecord | undefined;
   #writing: Promise<void> = Promise.resolve();
@@ -46,6 +48,16 @@ export class Ownership {
       if (revision === undefined) throw new CausewayError('internal', { message: 'The session id is taken.' });
       return revision;
     });
+  }
+
+  /** Somebody else's record, which is about to be taken. */
+  claim(stored: StoredSession): void {
+    this.#claimed = stored;
+  }
+
+  /** The record is still the former owner's. */
+  get claiming(): boolean {
+    return this.#claimed !== undefined && this.#attempted === undefined;
   }
 
   /** Makes `owner` the session's next owner. Rejects with `cluster.moved` when somebody else was faster. */
@@ -109,13 +121,14 @@ export class Ownership {
     return false;
   }
 
-  /** Removes the record if it is ours; what stands there of another owner stays. Rejects with `cluster.unavailable`. */
+  /** Removes the record if it is ours, or still as it was claimed; what stands there of another owner stays. Rejects with `cluster.unavailable`. */
   async remove(): Promise<void> {
     this.#over = true;
     await this.#writing;
-    const mine = this.#stored?.record ?? this.#attempted;
+    const known = this.#stored ?? (this.claiming ? this.#claimed : undefined);
+    const mine = known?.record ?? this.#attempted;
     if (mine === undefined) return;
-    if (this.#stored !== undefined && (await this.#records.delete(this.#token, this.#stored.revision))) return;
+    if (known !== undefined && (await this.#records.delete(this.#token, known.revision))) return;
     const found = await this.#records.get(this.#token);
     if (found === undefined) return;
     // A former owner that wrote its own when all records were lost has nothing to keep either.

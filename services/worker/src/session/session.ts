@@ -215,7 +215,8 @@ export class Session {
   }
 
   #stays(reason: EndReason): boolean {
-    return keepsRecord(reason, { takenOver: this.#opening.epoch > 1, recoverable: this.#deps.recoverable(this.#opening.server) });
+    const { epoch, server } = this.#opening;
+    return keepsRecord(reason, { takenOver: epoch > 1, recoverable: this.#deps.recoverable(server), claiming: this.ownership.claiming });
   }
 
   #step(event: SessionEvent): boolean {

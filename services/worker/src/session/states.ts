@@ -64,13 +64,17 @@ export interface Prospects {
   readonly takenOver: boolean;
   /** Its server may be started anew, and there may be another worker to do so. */
   readonly recoverable: boolean;
+  /** It is to be taken over, and its record is still another owner's. */
+  readonly claiming: boolean;
 }
 
 /**
  * Whether a session that ends for this reason may go on at another owner: its worker could not keep it, and neither
- * its client nor its child has ended it. One that was taken over and did not begin well may be tried again.
+ * its client nor its child has ended it. One that was taken over and did not begin well may be tried again. Whoever has not
+ * got the record yet removes it for those alone who may end any session.
  */
-export function keepsRecord(reason: EndReason, { takenOver, recoverable }: Prospects): boolean {
+export function keepsRecord(reason: EndReason, { takenOver, recoverable, claiming }: Prospects): boolean {
+  if (claiming) return reason !== 'delete' && reason !== 'killed';
   switch (reason) {
     case 'moved':
       return true;
