@@ -54,10 +54,8 @@ export interface Log {
   isLevelEnabled(level: Exclude<LogLevel, 'silent'>): boolean;
 }
 
-export interface OpenLog extends Log, AsyncDisposable {
-  /** Writes out what is buffered, at once; for the last line before the process ends. */
-  flush(): void;
-}
+/** Disposing of it writes out what is buffered. */
+export interface OpenLog extends Log, AsyncDisposable {}
 
 export interface LogOptions {
   readonly level: LogLevel;
@@ -77,6 +75,8 @@ const PATHS = SECRET_KEYS.flatMap((key) =>
 );
 const MASK = '[redacted]';
 const BUFFER_BYTES = 4 * 1024 * 1024;
+/** Milliseconds that a reader has for the last lines. */
+const LAST_WORDS = 1_000;
 
 /** The text with user info and query of every URL in it masked. */
 export function maskUrls(text: string): string {
@@ -91,7 +91,7 @@ export async function openLog(options: LogOptions): Promise<OpenLog> {
   const format = options.format === 'auto' ? (process.stdout.isTTY ? 'pretty' : 'json') : options.format;
   const out =
     options.destination ??
-    (format === 'pretty' ? await prettyStream() : pino.destination({ dest: 1, sync: false, maxLength: BUFFER_BYTES }));
+    (format === 'pretty' ? await prettyStream() : pino.destination({ dest: 1, sync: false, minLength: 1, maxLength: BUFFER_BYTES }));
   const full = options.level === 'debug' || options.level === 'trace';
   const logger = pino(
     {
@@ -107,11 +107,20 @@ export async function openLog(options: LogOptions): Promise<OpenLog> {
     },
     out,
   );
-  return Object.assign(asLog(logger), {
-    flush: () => ('flushSync' in out && typeof out.flushSync === 'function' ? settle(() => (out.flushSync as () => void)()) : undefined),
-    [Symbol.asyncDispose]: async () =>
-      settle(() => ('flushSync' in out && typeof out.flushSync === 'function' ? (out.flushSync as () => void)() : undefined)),
-  });
+  return Object.assign(asLog(logger), { [Symbol.asyncDispose]: () => written(out) });
+}
+
+/**
+ * Resolves when everything is written, nobody is left to read it, or `LAST_WORDS` have passed. The synchronous way would try for ever
+ * where the reader is gone; where there is no `minLength` the other writes nothing.
+ */
+async function written(out: object): Promise<void> {
+  if (!('flush' in out) || typeof out.flush !== 'function') return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const late = setTimeout(resolve, LAST_WORDS);
+  settle(() => (out.flush as (done: () => void) => void)(resolve));
+  await promise;
+  clearTimeout(late);
 }
 
 /** A pino logger has exactly these methods; its own types differ only in how they infer format strings. */

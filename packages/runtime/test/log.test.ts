@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { test } from 'node:test';
 import { maskUrls, openLog, silentLog, type LogLevel, type OpenLog } from '../src/index.ts';
 
@@ -81,4 +83,29 @@ test('silent writes nothing and the silent log takes everything', async () => {
 test('maskUrls touches nothing but user info and query', () => {
   assert.equal(maskUrls('see http://127.0.0.1:8000/servers/a/mcp and a@b.c'), 'see http://127.0.0.1:8000/servers/a/mcp and a@b.c');
   assert.equal(maskUrls('nats://a:b@h:1,nats://c@h:2'), 'nats://[redacted]@h:1,nats://[redacted]@h:2');
+});
+
+const ENDING = `
+  const { openLog } = await import(process.argv[1]);
+  const log = await openLog({ level: 'info', format: 'json', service: 'test' });
+  process.stdin.resume().once('end', async () => {
+    log.info('one is being written');
+    log.info('the last line');
+    await log[Symbol.asyncDispose]();
+  });
+  log.info('ready');`;
+
+test('the last line is written, and nobody left to read it does not keep the process', { timeout: 10_000 }, async (t) => {
+  for (const read of [true, false]) {
+    const args = ['--input-type=module', '-e', ENDING, new URL('../src/log.ts', import.meta.url).href];
+    const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    t.after(() => child.kill('SIGKILL'));
+    let text = '';
+    child.stdout.on('data', (chunk: Buffer) => void (text += chunk.toString()));
+    await once(child.stdout, 'data');
+    if (!read) child.stdout.destroy();
+    child.stdin.end();
+    assert.deepEqual(await once(child, read ? 'close' : 'exit'), [0, null]);
+    assert.equal(text.includes('the last line'), read);
+  }
 });
