@@ -88,9 +88,11 @@ export class Generations {
   /** The same, and counts on, unless somebody else has since the last time. */
   count(): Promise<Generation> {
     return this.#inTurn(async () => {
+      // What stood before the look was sent: what is written after the look stands behind it, also if an earlier try does it.
+      const stood = this.#newest;
       let present = await this.#look();
       const { count, id, revision } = this.#known!;
-      const newest = this.#newest;
+      const newest = Math.min(stood, this.#newest);
       if (count === this.#counted || newest > revision) {
         await this.#write({ count: count + 1, id }, revision);
         const written = this.#known!.revision;

@@ -1,4 +1,5 @@
 /** When another generation of the session records begins, and when not: over a store that is set back, lost, slow and contested. */
+import { CausewayError } from '@causeway/protocol';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Generations, SETTLED, type FoundMark, type MarkStore } from '../src/generations.ts';
@@ -117,5 +118,32 @@ describe('generations of the session records', () => {
     const seen = await Promise.all(all.map((one) => one.look()));
     for (const one of all) assert.equal((await one.look()).id, JSON.parse(store.mark!.text).id);
     assert.equal(seen.filter(({ ours }) => ours).length, 1);
+  });
+
+  it('a count that was given up and arrives late, after a look that has not seen it, begins none', async () => {
+    const { store, clock, join } = setting();
+    const late = { write: false, arrive: (): unknown => undefined };
+    const a = join({
+      read: async () => {
+        const found = store.mark;
+        await late.arrive();
+        return found;
+      },
+      async write(text, revision) {
+        if (!late.write) return (await store.write(text, revision)) ?? (store.mark?.text === text ? store.mark.revision : undefined);
+        late.write = false;
+        late.arrive = async () => {
+          await store.write(text, revision);
+          a.wrote((store.last += 1));
+        };
+        throw new CausewayError('cluster.unavailable');
+      },
+    });
+    const { id } = await a.look();
+    await a.count();
+    late.write = true;
+    await assert.rejects(a.count());
+    clock.now = SETTLED;
+    assert.equal((await a.count()).id, id);
   });
 });
