@@ -9,6 +9,7 @@
  */
 import type { WorkerId } from '@causeway/protocol';
 import type { Scope } from './admission.ts';
+import { Following } from './following.ts';
 import type { LeaseTimes, WorkerRecord } from './ledger.ts';
 import type { Time } from './time.ts';
 
@@ -31,9 +32,6 @@ export interface SeenRecord {
  */
 export const ORIGIN = 'origin' as WorkerId;
 
-/** Heartbeats within which a worker counts as heard. */
-const HEARD_BEATS = 2.5;
-
 interface Held {
   readonly record: WorkerRecord;
   readonly text: string;
@@ -46,33 +44,24 @@ interface Held {
 export class RecordsView {
   readonly #time: Time;
   readonly #ttl: number;
-  readonly #heartbeat: number;
+  readonly #following: Following;
   readonly #held = new Map<WorkerId, Held>();
   readonly #listeners = new Set<() => void>();
   readonly #watchers = new Set<(seen: SeenRecord) => void>();
   readonly #gaps = new Set<(present: ReadonlySet<WorkerId>, cut: boolean) => void>();
   #workers: ReadonlyMap<WorkerId, WorkerRecord> = new Map();
-  #last = 0;
-  #since: number | undefined;
-  #lastSeen = 0;
-  /** By how much the log's clock is ahead of ours, as what came fastest tells. */
-  #ahead: number | undefined;
-  #wipedSince: number | undefined;
-  /** Until then records may be missing that were over here while nothing was seen: by then all who live have renewed theirs. */
-  #blindUntil = -Infinity;
-  #whole = false;
   #told = true;
   #cancelSweep: () => void = () => undefined;
 
   constructor(time: Time, { ttl, heartbeat }: LeaseTimes) {
     this.#time = time;
     this.#ttl = ttl;
-    this.#heartbeat = heartbeat;
+    this.#following = new Following(time, heartbeat);
   }
 
   /** The position up to which everything was seen. */
   get last(): number {
-    return this.#last;
+    return this.#following.last;
   }
 
   /** The records of workers that live as far as is known. Replaced on every change. */
@@ -92,13 +81,12 @@ export class RecordsView {
 
   /** Since when the log is known to be without its first mark; `undefined` while it has it. */
   get wipedSince(): number | undefined {
-    return this.#wipedSince;
+    return this.#following.wipedSince;
   }
 
   /** Nothing that somebody holds can be unseen: the log was whole when this view began, and is followed; one that is silent is not. */
   get whole(): boolean {
-    const now = this.#time.now();
-    return this.#whole && now - this.#lastSeen <= HEARD_BEATS * this.#heartbeat && now >= this.#blindUntil;
+    return this.#following.whole;
   }
 
   /** Where the worker's record stands in the log; `undefined` without one. */
@@ -109,15 +97,15 @@ export class RecordsView {
   /** Whether the worker was heard a moment ago, and not only among what had gathered while nothing was read here. */
   recentlyHeard(worker: WorkerId): boolean {
     const held = this.#held.get(worker);
-    if (held === undefined || this.#since === undefined || this.#ahead === undefined) return false;
-    return this.#time.now() + this.#ahead - held.stored < HEARD_BEATS * this.#heartbeat;
+    return held !== undefined && this.#following.isRecent(held.stored);
   }
 
   /** Milliseconds for which the worker has let nothing be heard although it could have been; `Infinity` without a record. */
   unheard(worker: WorkerId): number {
     const held = this.#held.get(worker);
     if (held === undefined) return Infinity;
-    return this.#since === undefined ? 0 : this.#time.now() - Math.max(held.at, this.#since);
+    const { since } = this.#following;
+    return since === undefined ? 0 : this.#time.now() - Math.max(held.at, since);
   }
 
   /** Everything there is, seen at once; `last` is the newest position. */
@@ -127,34 +115,15 @@ export class RecordsView {
     for (const [worker, { at }] of this.#held) if (!named.has(worker) && now - at > this.#ttl) this.#held.delete(worker);
     // A wipe that was not seen shows by the missing origin; one that was seen leaves what was known.
     const marked = entries.some(({ key, text }) => key === ORIGIN && text !== undefined);
-    // While nothing was seen it may have been wiped once more.
-    if (marked || this.#since === undefined) this.#wipedSince = marked ? undefined : now;
-    const cut = this.#since === undefined;
-    this.#whole = marked || (this.#whole && !cut);
-    this.#since ??= now;
-    this.#lastSeen = now;
+    const cut = this.#following.snapshot(entries, last, marked);
     for (const entry of entries) this.#take(entry);
-    this.#last = last;
     for (const entry of entries) for (const watcher of [...this.#watchers]) watcher(entry);
     for (const gap of [...this.#gaps]) gap(named, cut);
     this.#show();
   }
 
   change(entry: SeenRecord): void {
-    const now = this.#time.now();
-    // What comes after a long silence may have waited: this process was stopped, or the watch was.
-    if (now - this.#lastSeen > HEARD_BEATS * this.#heartbeat) {
-      if (this.#since !== undefined) this.#since = now;
-      this.#ahead = undefined;
-      this.#blindUntil = now + HEARD_BEATS * this.#heartbeat;
-    }
-    this.#lastSeen = now;
-    this.#ahead = Math.max(this.#ahead ?? -Infinity, entry.stored - now);
-    this.#last = Math.max(this.#last, entry.sequence);
-    if (entry.key === ORIGIN) {
-      this.#wipedSince = entry.text === undefined ? now : undefined;
-      this.#whole ||= entry.text !== undefined;
-    }
+    this.#following.change(entry, entry.key !== ORIGIN ? undefined : entry.text === undefined ? 'went' : 'came');
     const before = this.#held.get(entry.key)?.text;
     this.#take(entry);
     for (const watcher of [...this.#watchers]) watcher(entry);
@@ -163,18 +132,17 @@ export class RecordsView {
 
   /** A write that expected `last` stands at `sequence`: nothing lies between. */
   wrote(sequence: number): void {
-    this.#last = Math.max(this.#last, sequence);
+    this.#following.wrote(sequence);
   }
 
   /** The store was wiped under us. */
   wiped(): void {
-    this.#wipedSince = this.#time.now();
+    this.#following.wiped();
   }
 
   /** Nothing is seen any more until the next snapshot. */
   cut(): void {
-    this.#since = undefined;
-    this.#ahead = undefined;
+    this.#following.cut();
   }
 
   /** Calls back after every change of `workers()`; returns the way to stop. */
@@ -226,7 +194,7 @@ export class RecordsView {
     if (!Number.isFinite(ms)) return;
     this.#cancelSweep = this.#time.after(Math.max(ms, 0) + 1, () => {
       // Cut off, nothing is known to have changed.
-      if (this.#since === undefined) return this.#sweepLater(this.#ttl);
+      if (this.#following.since === undefined) return this.#sweepLater(this.#ttl);
       const now = this.#time.now();
       const over = [...this.#held].filter(([, { at }]) => now - at > this.#ttl);
       for (const [worker] of over) this.#held.delete(worker);
