@@ -54,7 +54,7 @@ export interface NatsClusterOptions {
   readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
   /** Milliseconds until opening gives up. Default 30,000. */
   readonly connectDeadline?: number;
-  /** Copies of each bucket; default as many as the cluster has servers, at most 3. */
+  /** Copies of each bucket; default 3 where servers form a cluster, 1 while it has fewer than three. */
   readonly replicas?: number;
   readonly leaseTimes?: LeaseTimes;
   readonly limits?: Partial<BusLimits>;

@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { ANONYMOUS, newEdgeId, newWorkerId, type SessionToken } from '@causeway/protocol';
-import { BusError, openNatsCluster, startNats, subjects, type Cluster, type Nats, type NatsNode } from '@causeway/cluster';
+import {
+  BusError,
+  openNatsCluster,
+  startNats,
+  subjects,
+  type Cluster,
+  type Nats,
+  type NatsClusterOptions,
+  type NatsNode,
+} from '@causeway/cluster';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { until } from '../src/contract/world.ts';
@@ -122,4 +131,31 @@ describe('three nats-servers', () => {
       await Promise.all(leases.map((lease) => lease[Symbol.asyncDispose]()));
     });
   }
+});
+
+describe('copies of the buckets', () => {
+  const open = async (nats: Nats, options: Partial<NatsClusterOptions> = {}): Promise<readonly (number | undefined)[]> => {
+    const servers = nats.urls.slice(0, 1);
+    const cluster = await openNatsCluster({ servers, name: 'test', inbox: subjects().edgeInbox(newEdgeId()), ...options });
+    await cluster[Symbol.asyncDispose]();
+    const nc = await connect({ servers: nats.nodes[0]!.address });
+    const manager = await jetstreamManager(nc);
+    const infos = await Promise.all(['workers', 'sessions', 'cluster'].map((bucket) => manager.streams.info(`KV_cw_${bucket}`)));
+    await nc.close();
+    return infos.map(({ config }) => config.num_replicas);
+  };
+
+  it('three in a cluster of which one address is known and which tells of no other; those made with fewer are given more', async () => {
+    await using nats = await startNats({ nodes: 3, advertise: false });
+    assert.deepEqual(await open(nats, { replicas: 1 }), [1, 1, 1]);
+    assert.deepEqual(await open(nats), [3, 3, 3]);
+    assert.deepEqual(await open(nats, { replicas: 1 }), [3, 3, 3], 'never fewer');
+  });
+
+  it('one where servers are missing for longer than a start takes, and a warning that says so', async () => {
+    await using nats = await startNats({ nodes: 2 });
+    const warnings: string[] = [];
+    assert.deepEqual(await open(nats, { warn: (text) => void warnings.push(text), connectDeadline: 20_000 }), [1, 1, 1]);
+    assert.match(warnings.join('\n'), /^The buckets have 1 of 3 copies/m);
+  });
 });

@@ -29,18 +29,33 @@ export function bucketName(prefix: string, bucket: Bucket): string {
 export const streamOf = (name: string): string => `KV_${name}`;
 export const subjectOf = (name: string, key: string): string => `$KV.${name}.${key}`;
 
+/** Copies of a bucket in a cluster: with fewer it stands still when one server is gone, another one more adds nothing. */
+export const CLUSTERED = 3;
+/** Milliseconds for which a cluster that starts is waited for until it has servers enough for all copies. */
+const GATHERING = 10_000;
+/** JetStream error code: too few servers for so many copies, now or at all. */
+const FEW_SERVERS = 10005;
+
 export interface BucketOptions {
+  /** Copies that are wanted. One that has fewer is given more, where these credentials may. */
   readonly replicas: number;
+  /** Copies that a new one is made with where servers are missing for longer than a start takes. */
+  readonly least: number;
   /** Milliseconds until giving up. */
   readonly deadline: number;
 }
 
-/** Makes sure of one bucket and returns its name. Rejects with a CausewayError `cluster.unavailable`. */
-export async function ensureBucket(manager: JetStreamManager, prefix: string, bucket: Bucket, options: BucketOptions): Promise<string> {
+/** Makes sure of one bucket. Rejects with a CausewayError `cluster.unavailable`. */
+export async function ensureBucket(
+  manager: JetStreamManager,
+  prefix: string,
+  bucket: Bucket,
+  options: BucketOptions,
+): Promise<{ readonly name: string; readonly copies: number }> {
   const name = bucketName(prefix, bucket);
   let info: StreamInfo;
   try {
-    info = await patiently(options.deadline, () => findOrAdd(manager, name, bucket, options.replicas));
+    info = await patiently(options.deadline, finder(manager, name, bucket, options));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw unavailable(
@@ -54,7 +69,18 @@ export async function ensureBucket(manager: JetStreamManager, prefix: string, bu
       message: `The NATS bucket ${name} exists, but was not made by Causeway: it needs message TTL, no direct reads and a history of 1. Remove it, or choose another subject prefix.`,
     });
   }
-  return name;
+  const { num_replicas: copies } = info.config;
+  return { name, copies: copies < options.replicas ? await spread(manager, name, options.replicas, copies) : copies };
+}
+
+/** More copies of what was made when servers were missing; resolves with how many there are to be now. */
+async function spread(manager: JetStreamManager, name: string, replicas: number, copies: number): Promise<number> {
+  try {
+    await manager.streams.update(streamOf(name), { num_replicas: replicas });
+    return replicas;
+  } catch {
+    return copies;
+  }
 }
 
 /** Makes a bucket again if it is gone, and says whether it was. Never rejects: whoever needs it asks again. */
@@ -69,17 +95,24 @@ export async function restoreBucket(manager: JetStreamManager, prefix: string, b
   }
 }
 
-async function findOrAdd(manager: JetStreamManager, name: string, bucket: Bucket, replicas: number): Promise<StreamInfo> {
-  const found = await find(manager, name);
-  if (found !== undefined) return found;
-  try {
-    return await add(manager, name, bucket, replicas);
-  } catch (error) {
-    // another process was first, with other replicas or another version's settings
-    const made = error instanceof JetStreamApiError && error.status === 400 ? await find(manager, name) : undefined;
-    if (made === undefined) throw error;
-    return made;
-  }
+/** Looks for a bucket at each call, and makes it if there is none: with all copies, or with the least once servers have been missing for long. */
+function finder(manager: JetStreamManager, name: string, bucket: Bucket, options: BucketOptions): () => Promise<StreamInfo> {
+  const { replicas, least, deadline } = options;
+  let patience = Infinity;
+  return async () => {
+    const found = await find(manager, name);
+    if (found !== undefined) return found;
+    try {
+      return await add(manager, name, bucket, performance.now() < patience ? replicas : least);
+    } catch (error) {
+      if (!(error instanceof JetStreamApiError)) throw error;
+      if (error.code === FEW_SERVERS) patience = Math.min(patience, performance.now() + Math.min(GATHERING, deadline / 2));
+      // another process was first, with other replicas or another version's settings
+      const made = error.status === 400 ? await find(manager, name) : undefined;
+      if (made === undefined) throw error;
+      return made;
+    }
+  };
 }
 
 async function find(manager: JetStreamManager, name: string): Promise<StreamInfo | undefined> {

@@ -34,8 +34,8 @@ export interface NatsConnections extends AsyncDisposable {
   readonly control: Link;
   readonly data: Link;
   readonly manager: JetStreamManager;
-  /** Servers of the NATS cluster as far as known, at least 1. */
-  readonly nodes: number;
+  /** The server is one of a cluster. How many there are it need not tell, and at its start it does not know. */
+  readonly clustered: boolean;
   /** Milliseconds of `connectDeadline` that are left. */
   remaining(): number;
 }
@@ -71,7 +71,7 @@ export async function connectNats(options: NatsClusterOptions): Promise<NatsConn
     control: new Link(control, options.warn),
     data: new Link(data, options.warn),
     manager,
-    nodes: control.info?.cluster === undefined ? 1 : Math.max(options.servers.length, control.info.connect_urls?.length ?? 1),
+    clustered: control.info?.cluster !== undefined,
     remaining,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -10,7 +10,7 @@ import { errors, type NatsConnection } from '@nats-io/transport-node';
 import type { NatsClusterOptions } from '../cluster.ts';
 import type { Finding, NatsExamination } from '../examine.ts';
 import { subjects } from '../subjects.ts';
-import { bucketName, streamOf, subjectOf, type Bucket } from './buckets.ts';
+import { bucketName, CLUSTERED, streamOf, subjectOf, type Bucket } from './buckets.ts';
 import { checkServer, connectionOptions, dial } from './connect.ts';
 
 type Options = Omit<NatsClusterOptions, 'inbox'>;
@@ -131,9 +131,11 @@ async function lookAtBucket(nc: NatsConnection, manager: JetStreamManager, name:
     const told = Number.isFinite(skew) ? { skew } : {};
     if (ttl !== true || direct || history !== 1)
       return { finding: tell('fail', 'not made by Causeway; remove it, or choose another prefix (nats.prefix)'), ...told };
-    const alone = copies === 1 && nc.info?.cluster !== undefined;
+    const few = copies < CLUSTERED && nc.info?.cluster !== undefined;
     return {
-      finding: alone ? tell('warn', 'one copy only, in a cluster: it goes with its server') : tell('ok', `there, R${copies}`),
+      finding: few
+        ? tell('warn', `R${copies} in a cluster: it stands still with one server; with three, causeway nats buckets makes R${CLUSTERED}`)
+        : tell('ok', `there, R${copies}`),
       ...told,
     };
   } catch (error) {

@@ -6,14 +6,11 @@
 import type { Cluster, NatsClusterOptions } from '../cluster.ts';
 import { markSeen } from '../ledger.ts';
 import { subjects } from '../subjects.ts';
-import { ensureBucket, restoreBucket, type Bucket } from './buckets.ts';
+import { CLUSTERED, ensureBucket, restoreBucket, type Bucket } from './buckets.ts';
 import { openNatsBus } from './bus.ts';
 import { connectNats } from './connect.ts';
 import { openNatsLedger } from './ledger.ts';
 import { openNatsSessions } from './sessions.ts';
-
-/** Copies of a bucket beyond which another server adds nothing. */
-const MOST_REPLICAS = 3;
 
 export async function openNats(options: NatsClusterOptions): Promise<Cluster> {
   const { signal } = options;
@@ -37,11 +34,17 @@ async function openParts(options: NatsClusterOptions): Promise<Cluster> {
   await using stack = new AsyncDisposableStack();
   const connections = stack.use(await connectNats(options));
   const { control, data, manager } = connections;
-  const replicas = options.replicas ?? Math.min(MOST_REPLICAS, connections.nodes);
+  const replicas = options.replicas ?? (connections.clustered ? CLUSTERED : 1);
+  const least = options.replicas ?? 1;
   const deadline = connections.remaining();
   const [workers, sessionBucket, cluster] = await Promise.all(
-    (['workers', 'sessions', 'cluster'] as const).map((bucket) => ensureBucket(manager, prefix, bucket, { replicas, deadline })),
+    (['workers', 'sessions', 'cluster'] as const).map((bucket) => ensureBucket(manager, prefix, bucket, { replicas, least, deadline })),
   );
+  const copies = workers!.copies;
+  if (copies < replicas)
+    options.warn?.(
+      `The buckets have ${copies} of ${replicas} copies: once as many servers are there, causeway nats buckets makes the others.`,
+    );
   const names = subjects(prefix);
   const bus = stack.use(
     await openNatsBus(data, {
@@ -50,13 +53,13 @@ async function openParts(options: NatsClusterOptions): Promise<Cluster> {
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     }),
   );
-  const restore = (bucket: Bucket): Promise<boolean> => restoreBucket(manager, prefix, bucket, replicas);
+  const restore = (bucket: Bucket): Promise<boolean> => restoreBucket(manager, prefix, bucket, copies);
   const ledger = stack.use(
     await openNatsLedger({
       control,
       data,
       manager,
-      bucket: workers!,
+      bucket: workers!.name,
       inbox: `${options.inbox}.control`,
       times: options.leaseTimes,
       deadline: Math.max(connections.remaining(), 1_000),
@@ -64,7 +67,9 @@ async function openParts(options: NatsClusterOptions): Promise<Cluster> {
     }),
   );
   const floor = (): number => markSeen(ledger);
-  const sessions = stack.use(await openNatsSessions({ control, manager, floor, restore, sessions: sessionBucket!, cluster: cluster! }));
+  const sessions = stack.use(
+    await openNatsSessions({ control, manager, floor, restore, sessions: sessionBucket!.name, cluster: cluster!.name }),
+  );
   const owned = stack.move();
   return { kind: 'nats', bus, ledger, sessions, subjects: names, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

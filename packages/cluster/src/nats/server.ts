@@ -49,13 +49,15 @@ export async function findNatsServer(env: NodeJS.ProcessEnv = process.env): Prom
 }
 
 export interface NatsOptions {
-  readonly nodes: 1 | 3;
+  readonly nodes: 1 | 2 | 3;
   /** Default: what `findNatsServer` finds. */
   readonly binary?: string;
   /** Where JetStream keeps its data; default a temporary directory that goes with the servers. */
   readonly directory?: string;
   /** Further lines of configuration, the same for every server. */
   readonly config?: string;
+  /** Servers of a cluster tell clients of each other; default true. */
+  readonly advertise?: boolean;
 }
 
 export interface NatsNode {
@@ -77,7 +79,7 @@ export interface Nats extends AsyncDisposable {
   readonly nodes: readonly NatsNode[];
 }
 
-/** Starts servers and resolves when each has said that it is ready. Three form one cluster. */
+/** Starts servers and resolves when each has said that it is ready. Several form one cluster. */
 export async function startNats(options: NatsOptions): Promise<Nats> {
   const binary = options.binary ?? (await findNatsServer()).path;
   await using stack = new AsyncDisposableStack();
@@ -99,7 +101,9 @@ export async function startNats(options: NatsOptions): Promise<Nats> {
     ];
     if (options.nodes > 1) {
       const urls = routes.map((port) => `"nats://127.0.0.1:${port}"`).join(', ');
-      lines.push(`cluster { name: causeway, listen: "127.0.0.1:${routes[index]}", routes: [${urls}] }`);
+      lines.push(
+        `cluster { name: causeway, listen: "127.0.0.1:${routes[index]}", routes: [${urls}], no_advertise: ${options.advertise === false} }`,
+      );
     }
     await writeFile(file, [...lines, options.config ?? '', ''].join('\n'), { mode: 0o600 });
     const node = new Node(name, `127.0.0.1:${ports[index]}`, binary, file);
