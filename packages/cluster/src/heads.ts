@@ -84,7 +84,8 @@ export interface CallHead {
   readonly share?: Identity;
   readonly stream: string;
   readonly frame: FrameHead;
-  /** `params._meta`. */
+  /** `params`, and `params._meta`. */
+  readonly params: Span;
   readonly meta: Span;
   /** The tool, prompt or resource that it names. */
   readonly name?: string;

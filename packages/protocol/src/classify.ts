@@ -6,7 +6,7 @@
 import { CausewayError } from './errors.ts';
 import { decodeHeader, mismatch, nameMemberOf, trim } from './headers.ts';
 import type { Body, Frame } from './jsonrpc.ts';
-import { membersAt, membersOf, textOf, type Members } from './members.ts';
+import { membersIn, textOf, type Members } from './members.ts';
 import { missingMeta, readMeta, type RequestMeta } from './meta.ts';
 import { isModern, MODERN_REVISION } from './meta-keys.ts';
 import type { Span } from './splice.ts';
@@ -51,7 +51,7 @@ export function classify(body: Body, given: EraHeaders): ModernMessage | 'ignore
     throw mismatch('MCP-Protocol-Version', `is ${headers.version}, and the body names ${meta.version}`);
   if (frame.kind === 'request' || isModern(meta.version)) checkMethod(frame, headers);
   checkRevision(meta.version);
-  const params = membersOf(frame.bytes, membersAt(frame.bytes), 'params')!;
+  const params = membersIn(frame.bytes, frame.params)!;
   const name = frame.kind === 'request' ? checkPresence(frame, params, headers) : undefined;
   return { frame, meta, params, ...(name === undefined ? {} : { name }) };
 }

@@ -34,8 +34,8 @@ export {
   type WorkerId,
 } from './ids.ts';
 export { allRequired, ASKING_METHODS, inputRequired, isInputKind, mayAsk, toInputRequest, type InputRequest } from './input-required.ts';
-export { FrameFault, oneLine, readClientBody, readServerLine, splitServerBatch, withId, type Body, type Frame } from './jsonrpc.ts';
-export { elementsOf, membersAt, membersOf, textOf, valueAt, withMembers, withoutMembers, type Members } from './members.ts';
+export { FrameFault, readClientBody, readServerLine, splitServerBatch, withId, type Body, type Frame } from './jsonrpc.ts';
+export { elementsOf, membersAt, membersIn, membersOf, textOf, valueAt, withMembers, withoutMembers, type Members } from './members.ts';
 export {
   isLogLevel,
   isLoud,
@@ -64,4 +64,4 @@ export { refusedAnswer } from './refused-answer.ts';
 export { completing, discoverResult, UNCACHED } from './results.ts';
 export { ASSUMED_REVISION, isRevision, LEGACY_REVISIONS, REVISIONS, type Revision } from './revisions.ts';
 export { numberAt } from './minted-numbers.ts';
-export { slice, splice, type Edit, type Span } from './splice.ts';
+export { oneLine, slice, splice, type Edit, type Span } from './splice.ts';

@@ -11,7 +11,7 @@ import { JsonScanner } from './json.ts';
 import { JsonFault, type ScanLimits } from './json-limits.ts';
 import { printable, readId, refuseLookalike } from './member-rules.ts';
 import { PROTOCOL_VERSION_KEY } from './meta-keys.ts';
-import { splice, type Span } from './splice.ts';
+import { oneLine, splice, type Span } from './splice.ts';
 
 export interface Frame {
   readonly kind: 'request' | 'notification' | 'response';
@@ -26,6 +26,10 @@ export interface Frame {
   readonly requestId?: Span | undefined;
   /** `params._meta`, where that names a protocol version: the message claims to be of the stateless era. */
   readonly claim?: Span | undefined;
+  /** Where `params` lies, if that is an object; `result` or `error` of a response. */
+  readonly params?: Span | undefined;
+  readonly result?: Span | undefined;
+  readonly error?: Span | undefined;
 }
 
 export type Body = { readonly kind: 'single'; readonly frame: Frame } | { readonly kind: 'batch'; readonly frames: readonly Frame[] };
@@ -47,28 +51,15 @@ const MAX_BATCH = 100;
 /** A result may be large and deep, and reaches its client as it would directly; no parser takes it deeper than a line can be. */
 export const SERVER_SCAN: ScanLimits = { depth: 10_000, keys: 5_000_000, prototypeKeys: 'pass', controls: 'pass' };
 
-const PARAMS_KEYS = [
-  '_meta',
-  'name',
-  'uri',
-  'arguments',
-  'requestId',
-  'progressToken',
-  'protocolVersion',
-  'capabilities',
-  'clientInfo',
-  'inputResponses',
-  'requestState',
-];
-
 /** What was read of a message so far. */
 class Draft {
   version = false;
   id: Span | undefined;
   idIsNull = false;
   method: string | undefined;
-  result = false;
-  error = false;
+  params: Span | undefined;
+  result: Span | undefined;
+  error: Span | undefined;
   metaToken: Span | undefined;
   paramsToken: Span | undefined;
   requestId: Span | undefined;
@@ -153,13 +144,10 @@ function readFrame(bytes: Buffer, scanner: JsonScanner, strict: boolean): Frame 
       scanner.object(0, (key, at, depth) => readMember(draft, bytes, key, at, depth, strict));
       scanner.end();
     },
-    () => idOf(draft, bytes),
+    () => textAt(draft.id, bytes),
   );
   return settle(draft, strict && scanner.lines ? oneLine(bytes) : bytes, strict);
 }
-
-/** The id's raw JSON, where it could be read. */
-const idOf = ({ id }: Draft, bytes: Buffer): string | undefined => id && bytes.toString('utf8', id.start, id.end);
 
 function readMember(draft: Draft, bytes: Buffer, key: string, scanner: JsonScanner, depth: number, strict: boolean): void {
   switch (key) {
@@ -181,15 +169,13 @@ function readMember(draft: Draft, bytes: Buffer, key: string, scanner: JsonScann
         scanner.value(depth);
         return;
       }
-      scanner.object(depth, (name, at, deeper) => readParam(draft, name, at, deeper, strict));
+      draft.params = scanner.object(depth, (name, at, deeper) => readParam(draft, name, at, deeper, strict));
       return;
     case 'result':
-      draft.result = true;
-      scanner.value(depth);
+      draft.result = scanner.value(depth);
       return;
     case 'error':
-      draft.error = true;
-      scanner.value(depth);
+      draft.error = scanner.value(depth);
       return;
     default:
       if (strict) throw new JsonFault('forbidden', `a JSON-RPC message has no member ${printable(key)}`);
@@ -198,7 +184,7 @@ function readMember(draft: Draft, bytes: Buffer, key: string, scanner: JsonScann
 }
 
 function readParam(draft: Draft, key: string, scanner: JsonScanner, depth: number, strict: boolean): void {
-  if (strict) refuseLookalike(key, PARAMS_KEYS);
+  if (strict) refuseLookalike(key);
   if (key === '_meta' && scanner.peek() === 0x7b) {
     draft.meta = scanner.object(depth, (name, at, deeper) => {
       draft.claims ||= name === PROTOCOL_VERSION_KEY;
@@ -213,34 +199,37 @@ function readParam(draft: Draft, key: string, scanner: JsonScanner, depth: numbe
 }
 
 function settle(draft: Draft, bytes: Buffer, strict: boolean): Frame {
-  const { id, method, requestId } = draft;
-  const invalid = (message: string): FrameFault => new FrameFault('invalid', message, idOf(draft, bytes));
+  const { id, method, result, error } = draft;
+  const invalid = (message: string): FrameFault => new FrameFault('invalid', message, textAt(draft.id, bytes));
   if (!draft.version) throw invalid('jsonrpc must be "2.0"');
   if (method !== undefined) {
-    if (draft.result || draft.error) throw invalid('a message is either a request or a response');
+    if (result || error) throw invalid('a message is either a request or a response');
     if (draft.idIsNull) throw invalid('the id of a request must not be null');
-    return {
-      kind: id ? 'request' : 'notification',
-      bytes,
-      id,
-      method,
-      progressToken: id ? draft.metaToken : method === 'notifications/progress' ? draft.paramsToken : undefined,
-      requestId: method === 'notifications/cancelled' ? requestId : undefined,
-      claim: draft.claims ? draft.meta : undefined,
-    };
+  } else {
+    if (!id || !result === !error) throw invalid('a response has an id and either a result or an error');
+    if (strict && draft.idIsNull) throw invalid('a response names the request that it answers');
   }
-  if (!id || draft.result === draft.error) throw invalid('a response has an id and either a result or an error');
-  if (strict && draft.idIsNull) throw invalid('a response names the request that it answers');
   // All frames have one shape: they are read faster.
-  return { kind: 'response', bytes, id, method: undefined, progressToken: undefined, requestId: undefined, claim: undefined };
+  return {
+    kind: method === undefined ? 'response' : id ? 'request' : 'notification',
+    bytes,
+    id,
+    method,
+    progressToken: tokenOf(draft),
+    requestId: method === 'notifications/cancelled' ? draft.requestId : undefined,
+    claim: method !== undefined && draft.claims ? draft.meta : undefined,
+    params: draft.params,
+    result,
+    error,
+  };
 }
 
-/** The message as one line: line breaks between tokens become spaces. Inside strings JSON has none. */
-export function oneLine(bytes: Buffer): Buffer {
-  if (!bytes.includes(0x0a) && !bytes.includes(0x0d)) return bytes;
-  const line = Buffer.from(bytes);
-  for (let at = 0; at < line.length; at++) if (line[at] === 0x0a || line[at] === 0x0d) line[at] = 0x20;
-  return line;
+/** Raw JSON, where it could be read. */
+const textAt = (span: Span | undefined, bytes: Buffer): string | undefined => span && bytes.toString('utf8', span.start, span.end);
+
+function tokenOf({ id, method, metaToken, paramsToken }: Draft): Span | undefined {
+  if (id) return method === undefined ? undefined : metaToken;
+  return method === 'notifications/progress' ? paramsToken : undefined;
 }
 
 /** The message with another id. */

@@ -5,6 +5,21 @@ import type { JsonScanner } from './json.ts';
 import { JsonFault } from './json-limits.ts';
 import type { Span } from './splice.ts';
 
+/** Members of `params` that mean something here. */
+const PARAMS_KEYS = [
+  '_meta',
+  'name',
+  'uri',
+  'arguments',
+  'requestId',
+  'progressToken',
+  'protocolVersion',
+  'capabilities',
+  'clientInfo',
+  'inputResponses',
+  'requestState',
+];
+
 /** A string or a number, or null; anything else names nothing. */
 export function readId(scanner: JsonScanner, depth: number): Span {
   const first = scanner.peek();
@@ -15,11 +30,11 @@ export function readId(scanner: JsonScanner, depth: number): Span {
   return span;
 }
 
-/** Other parsers fold case, compatibility forms or NUL: a key that they would take for a known one is refused. */
-export function refuseLookalike(key: string, known: readonly string[]): void {
-  if (known.includes(key)) return;
+/** Other parsers fold case, compatibility forms or NUL: a member of `params` that they would take for a known one is refused. */
+export function refuseLookalike(key: string): void {
+  if (PARAMS_KEYS.includes(key)) return;
   const folded = key.normalize('NFKC').replaceAll('\0', '').toLowerCase();
-  if (key.includes('\0') || known.some((name) => name.toLowerCase() === folded)) {
+  if (key.includes('\0') || PARAMS_KEYS.some((name) => name.toLowerCase() === folded)) {
     throw new JsonFault('forbidden', `the member ${printable(key)} looks like another one`);
   }
 }

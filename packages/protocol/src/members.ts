@@ -8,7 +8,7 @@
 import { JsonScanner } from './json.ts';
 import { JsonFault } from './json-limits.ts';
 import { SERVER_SCAN } from './jsonrpc.ts';
-import { slice, type Edit, type Span } from './splice.ts';
+import type { Edit, Span } from './splice.ts';
 
 /** An object and the values of its members, in their order. */
 export interface Members {
@@ -35,10 +35,12 @@ export function membersAt(bytes: Buffer, start = 0): Members | undefined {
   }
 }
 
+/** The members of what lies there; `undefined` where nothing does. */
+export const membersIn = (bytes: Buffer, span: Span | undefined): Members | undefined => span && membersAt(bytes, span.start);
+
 /** The members of a member that is an object. */
 export function membersOf(bytes: Buffer, outer: Members | undefined, name: string): Members | undefined {
-  const span = outer?.of.get(name);
-  return span && membersAt(bytes, span.start);
+  return membersIn(bytes, outer?.of.get(name));
 }
 
 /** Where the elements of a member lie that is an array; none where it is something else. */
@@ -51,7 +53,7 @@ export function elementsOf(bytes: Buffer, outer: Members | undefined, name: stri
 /** A value as JavaScript has it, for small ones that must be understood; `undefined` for what JSON does not have. */
 export function valueAt(bytes: Buffer, span: Span): unknown {
   try {
-    return JSON.parse(Buffer.from(slice(bytes, span)).toString()) as unknown;
+    return JSON.parse(bytes.toString('utf8', span.start, span.end)) as unknown;
   } catch {
     return undefined;
   }

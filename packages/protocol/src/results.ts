@@ -20,9 +20,8 @@ const CACHEABLE: ReadonlySet<string> = new Set([
 export const UNCACHED = '"ttlMs":0,"cacheScope":"private"';
 const EXECUTION: ReadonlySet<string> = new Set(['execution']);
 
-/** The changes that make a result complete. `message`: the members of the response; `serverInfo`: raw JSON text. */
-export function completing(bytes: Buffer, message: Members, method: string, serverInfo: string | undefined): readonly Edit[] {
-  const result = membersOf(bytes, message, 'result');
+/** The changes that make a result complete; none for what is no object. `serverInfo`: raw JSON text. */
+export function completing(bytes: Buffer, result: Members | undefined, method: string, serverInfo: string | undefined): readonly Edit[] {
   if (!result) return [];
   const added: string[] = [];
   if (!result.of.has('resultType')) added.push('"resultType":"complete"');
@@ -30,7 +29,7 @@ export function completing(bytes: Buffer, message: Members, method: string, serv
   const meta = membersOf(bytes, result, '_meta');
   const edits: Edit[] = [];
   if (serverInfo !== undefined && !meta?.of.has(SERVER_INFO_KEY)) {
-    const info = `${JSON.stringify(SERVER_INFO_KEY)}:${serverInfo}`;
+    const info = `"${SERVER_INFO_KEY}":${serverInfo}`;
     if (meta) edits.push(withMembers(meta, info));
     else if (!result.of.has('_meta')) added.push(`"_meta":{${info}}`);
   }

@@ -43,3 +43,11 @@ function inOrder(edits: readonly Edit[]): boolean {
 export function slice(bytes: Uint8Array, span: Span): Uint8Array {
   return bytes.subarray(span.start, span.end);
 }
+
+/** The message as one line: line breaks between tokens become spaces. Inside strings JSON has none. */
+export function oneLine(bytes: Buffer): Buffer {
+  if (!bytes.includes(0x0a) && !bytes.includes(0x0d)) return bytes;
+  const line = Buffer.from(bytes);
+  for (let at = 0; at < line.length; at++) if (line[at] === 0x0a || line[at] === 0x0d) line[at] = 0x20;
+  return line;
+}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { membersAt } from '../src/members.ts';
+import { membersAt, membersOf } from '../src/members.ts';
 import { completing, discoverResult } from '../src/results.ts';
 import { splice } from '../src/splice.ts';
 
@@ -9,7 +9,11 @@ const server = '{"name":"s","version":"1"}';
 
 function complete(result: string, method: string): unknown {
   const bytes = Buffer.from(`{"jsonrpc":"2.0","id":1,"result":${result}}`);
-  return (JSON.parse(splice(bytes, completing(bytes, membersAt(bytes)!, method, server)).toString()) as { result: unknown }).result;
+  return (
+    JSON.parse(splice(bytes, completing(bytes, membersOf(bytes, membersAt(bytes), 'result'), method, server)).toString()) as {
+      result: unknown;
+    }
+  ).result;
 }
 
 test('every result says that it is complete, and who gave it', () => {
@@ -44,7 +48,7 @@ test('a tool that can only be called as a task is not offered', () => {
 
 test('an error stays as it is', () => {
   const bytes = Buffer.from('{"jsonrpc":"2.0","id":1,"error":{"code":-32602,"message":"no"}}');
-  assert.deepEqual(completing(bytes, membersAt(bytes)!, 'tools/list', server), []);
+  assert.deepEqual(completing(bytes, membersOf(bytes, membersAt(bytes), 'result'), 'tools/list', server), []);
 });
 
 test('a handshake becomes what server/discover says, without what this era lacks', () => {

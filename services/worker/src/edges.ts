@@ -7,7 +7,7 @@
  * before the edge was heard last.
  */
 import { edgeOf, offer } from '@causeway/cluster';
-import type { Wheel } from '@causeway/runtime';
+import { Chain, type Link, type Wheel } from '@causeway/runtime';
 
 /** Milliseconds between pings. */
 const INTERVAL = 2_000;
@@ -17,10 +17,12 @@ export interface EdgeHolder {
   edgeLost(edge: string): void;
 }
 
+/** What `hold` gives, for `release`. */
+export type EdgeHold = Link<EdgeHolder>;
+
 interface Watched {
   readonly ping: string;
-  /** The addresses at this edge that each holder is sent to. */
-  readonly holders: Map<EdgeHolder, Set<string>>;
+  readonly holders: Chain<EdgeHolder>;
   /** The number of the last ping that was sent before it was heard last. */
   heard: number;
 }
@@ -39,23 +41,17 @@ export class EdgeWatch implements Disposable {
   }
 
   /** `holder` is sent to the address `to` from now on. */
-  hold(to: string, holder: EdgeHolder): void {
+  hold(to: string, holder: EdgeHolder): EdgeHold {
     const { edge, ping } = edgeOf(to);
-    const watched = this.#edges.get(edge) ?? { ping, holders: new Map<EdgeHolder, Set<string>>(), heard: 0 };
+    const watched = this.#edges.get(edge) ?? this.#watch(edge, ping);
     watched.heard = this.#pings;
-    this.#edges.set(edge, watched);
-    const addresses = watched.holders.get(holder) ?? new Set();
-    watched.holders.set(holder, addresses.add(to));
     this.#cancel ??= this.#wheel.after(INTERVAL, () => this.#beat());
+    return watched.holders.add(holder);
   }
 
-  release(to: string, holder: EdgeHolder): void {
-    const { edge } = edgeOf(to);
-    const watched = this.#edges.get(edge);
-    const addresses = watched?.holders.get(holder);
-    if (!watched || !addresses?.delete(to) || addresses.size > 0) return;
-    watched.holders.delete(holder);
-    if (watched.holders.size === 0) this.#edges.delete(edge);
+  /** It is not any more. */
+  release(hold: EdgeHold): void {
+    hold.chain?.remove(hold);
   }
 
   /** Something came from there. */
@@ -69,7 +65,7 @@ export class EdgeWatch implements Disposable {
   lost(edge: string, nth: number): void {
     const watched = this.#edges.get(edge);
     if (watched === undefined || nth <= watched.heard) return;
-    for (const holder of [...watched.holders.keys()]) holder.edgeLost(edge);
+    for (const holder of new Set(watched.holders)) holder.edgeLost(edge);
   }
 
   [Symbol.dispose](): void {
@@ -77,7 +73,15 @@ export class EdgeWatch implements Disposable {
     this.#edges.clear();
   }
 
+  #watch(edge: string, ping: string): Watched {
+    const watched: Watched = { ping, holders: new Chain(), heard: 0 };
+    this.#edges.set(edge, watched);
+    return watched;
+  }
+
+  /** Whoever holds an edge no more is forgotten here, not with every message. */
   #beat(): void {
+    for (const [edge, { holders }] of this.#edges) if (holders.size === 0) this.#edges.delete(edge);
     this.#cancel = this.#edges.size === 0 ? undefined : this.#wheel.after(INTERVAL, () => this.#beat());
     // Without a bus nothing is known; it is asked again when it is back.
     this.#pings += 1;

@@ -7,7 +7,7 @@
  */
 import { Envelope, offer, type CallHead, type ChangedHead, type Cluster, type ControlHead } from '@causeway/cluster';
 import type { Config, ServerConfig } from '@causeway/config';
-import { asCausewayError, CausewayError, membersAt, membersOf, valueAt, type Frame } from '@causeway/protocol';
+import { asCausewayError, CausewayError, valueAt, type Frame } from '@causeway/protocol';
 import { Register } from '@causeway/runtime';
 import type { EraDeps } from './era/deps.ts';
 import type { Eras } from './era/eras.ts';
@@ -18,6 +18,7 @@ import type { Pool } from './pool/pool.ts';
 import type { Era } from './pool/pooled-process.ts';
 import { Pools, type PoolsDeps } from './pool/pools.ts';
 import type { SessionDeps } from './session/deps.ts';
+import type { StreamPorts } from './session/stream-ports.ts';
 import { describe } from './stateless/description.ts';
 import { Listens } from './stateless/listen.ts';
 import { ParkedCalls } from './stateless/parked-calls.ts';
@@ -26,8 +27,9 @@ import { Response } from './stateless/response.ts';
 import type { ResponseDeps } from './stateless/response-ports.ts';
 import { ToolHeaders } from './stateless/tool-headers.ts';
 
-export interface DoorDeps extends ResponseDeps, Omit<EraDeps, 'parked'>, Omit<PoolsDeps, 'heard'> {
+export interface DoorDeps extends Omit<ResponseDeps, 'streamPorts'>, Omit<EraDeps, 'parked'>, Omit<PoolsDeps, 'heard'> {
   readonly cluster: Cluster;
+  readonly charge: StreamPorts['charge'];
   readonly servers: Config['servers'];
   readonly eras: Eras;
   readonly calls: SessionDeps['calls'];
@@ -38,7 +40,7 @@ export interface DoorDeps extends ResponseDeps, Omit<EraDeps, 'parked'>, Omit<Po
 const SLOW = 1_000;
 
 export class StatelessDoor {
-  readonly #deps: DoorDeps & EraDeps;
+  readonly #deps: DoorDeps & EraDeps & ResponseDeps;
   readonly #running = new Register<string, Response>();
   readonly #listens: Listens;
   readonly #parked: ParkedCalls;
@@ -47,7 +49,7 @@ export class StatelessDoor {
 
   constructor(deps: DoorDeps) {
     this.#parked = new ParkedCalls(deps.wheel);
-    this.#deps = { ...deps, parked: this.#parked };
+    this.#deps = { ...deps, parked: this.#parked, streamPorts: portsOf(deps) };
     this.#listens = new Listens(deps.wheel);
     this.pools = new Pools({ ...deps, heard: (pool, frame) => this.#heard(pool, frame) });
   }
@@ -179,12 +181,11 @@ export class StatelessDoor {
 
   /** What a child says without being asked. */
   #heard(pool: Pool, frame: Frame): void {
-    const { bytes, method = '' } = frame;
+    const { bytes, method = '', params } = frame;
     const [, list, what] = method.split('/');
     if (what === 'list_changed' && (LISTS as readonly string[]).includes(list ?? '')) return this.#announce(pool, list as List);
     if (method !== 'notifications/resources/updated') return;
-    const params = membersOf(bytes, membersAt(bytes), 'params');
-    if (params) this.#listens.updated(pool, valueAt(bytes, params.span) as Readonly<Record<string, unknown>>);
+    if (params) this.#listens.updated(pool, valueAt(bytes, params) as Readonly<Record<string, unknown>>);
   }
 
   /** Subscriptions may be open at any worker that serves the same server. */
@@ -197,4 +198,14 @@ export class StatelessDoor {
         offer(() => cluster.bus.publish(cluster.subjects.changed(other), new Envelope(head)));
     }
   }
+}
+
+/** Where the streams of all responses go. */
+function portsOf({ cluster: { bus, subjects }, worker, charge }: DoorDeps): StreamPorts {
+  return {
+    charge,
+    publish: (to, word, bytes, stream, seq) => {
+      bus.publish(to, new Envelope(word, bytes), subjects.callLost(worker, stream.name, stream.attachment, seq));
+    },
+  };
 }

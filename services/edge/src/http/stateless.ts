@@ -51,21 +51,27 @@ export function serveStateless(edge: EdgeContext, visit: Visit, req: IncomingMes
 }
 
 function orderOf(edge: EdgeContext, visit: Visit, req: IncomingMessage, message: ModernMessage): StatelessOrder {
-  const { frame, meta, name } = message;
+  const { frame, meta, name, params } = message;
   const { server, identity, share } = visit;
-  const headers = Object.entries(req.headers)
-    .filter(([header]) => header.startsWith(PARAM_HEADER))
-    .map(([header, value]): [string, string] => [header.slice(PARAM_HEADER.length), String(value)]);
+  const headers = paramHeaders(req);
   const state = stateOf(edge, visit, message);
   const lasts = frame.method === 'subscriptions/listen';
   return {
-    ...{ server, identity, frame, meta: meta.span },
+    ...{ server, identity, frame, params: params.span, meta: meta.span },
     ...(share === undefined ? {} : { share }),
     ...(name === undefined ? {} : { name }),
-    ...(headers.length === 0 ? {} : { headers: Object.fromEntries(headers) }),
+    ...(headers === undefined ? {} : { headers }),
     ...(state === undefined ? {} : { state }),
     ...(lasts ? {} : { deadline: edge.servers.deadline(server, 'start') + edge.servers.deadline(server, 'request') }),
   };
+}
+
+/** Values of the headers that repeat arguments, by the rest of their names. */
+function paramHeaders({ headers }: IncomingMessage): Record<string, string> | undefined {
+  let found: [string, string][] | undefined;
+  for (const header in headers)
+    if (header.startsWith(PARAM_HEADER)) (found ??= []).push([header.slice(PARAM_HEADER.length), String(headers[header])]);
+  return found && Object.fromEntries(found);
 }
 
 /** Where an earlier round of the call stands. Throws `request.state`. */

@@ -72,12 +72,12 @@ function servedBy(edge: EdgeContext, server: string): string {
 function ask(edge: EdgeContext, asker: Asker): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const body = readClientBody(QUESTION);
-  if (body.kind !== 'single' || !body.frame.claim) throw new Error('the question is a request of the stateless era');
+  if (body.kind !== 'single' || !body.frame.claim || !body.frame.params) throw new Error('the question is a request of the stateless era');
   const { frame } = body;
   const deadline = edge.servers.deadline(asker.server, 'start');
   const call = new StatelessCall(
     edge,
-    { ...asker, frame, meta: body.frame.claim, deadline },
+    { ...asker, frame, params: body.frame.params, meta: body.frame.claim, deadline },
     {
       message: (_head, bytes) => {
         const result = membersAt(bytes)?.of.get('result');

@@ -13,6 +13,7 @@ import type { Exchange, Listener } from './exchange.ts';
 import { busFailure } from './failures.ts';
 
 const ATTEMPTS = 3;
+const NOBODY: ReadonlySet<WorkerId> = new Set();
 const ELSEWHERE: ReadonlySet<Reason> = new Set(['limit.worker', 'cluster.draining', 'cluster.unavailable']);
 
 export interface StatelessOrder {
@@ -21,7 +22,8 @@ export interface StatelessOrder {
   /** Whose share of the limits it takes. */
   readonly share?: Identity;
   readonly frame: Frame;
-  /** `params._meta`. */
+  /** `params`, and `params._meta`. */
+  readonly params: Span;
   readonly meta: Span;
   readonly name?: string;
   /** Values of its `Mcp-Param-` headers. */
@@ -47,7 +49,7 @@ export class StatelessCall implements Listener {
   readonly #order: StatelessOrder;
   readonly #listener: StatelessListener;
   readonly #exchange: Exchange;
-  readonly #refused = new Set<WorkerId>();
+  #refused: ReadonlySet<WorkerId> = NOBODY;
   #worker: WorkerId | undefined;
   #spoken = false;
   #last: CausewayError | undefined;
@@ -101,7 +103,7 @@ export class StatelessCall implements Listener {
     if (head.t === 'no' && !this.#spoken) {
       const error = errorOf(head);
       if (!ELSEWHERE.has(error.reason) || this.#bound) return this.#fail(error);
-      this.#refused.add(this.#worker!);
+      this.#except(this.#worker!);
       this.#last = error;
       return this.ask();
     }
@@ -115,7 +117,7 @@ export class StatelessCall implements Listener {
   undelivered(): void {
     const worker = this.#worker!;
     this.#edge.opens.miss(worker);
-    this.#refused.add(worker);
+    this.#except(worker);
     if (this.#spoken) return this.#fail(new CausewayError('cluster.owner_lost'));
     this.ask();
   }
@@ -127,6 +129,10 @@ export class StatelessCall implements Listener {
   /** The call that it goes on with waits at one worker. */
   get #bound(): boolean {
     return this.#order.state?.parked !== undefined;
+  }
+
+  #except(worker: WorkerId): void {
+    this.#refused = new Set([...this.#refused, worker]);
   }
 
   #choose(): WorkerId | CausewayError {
@@ -150,7 +156,7 @@ export class StatelessCall implements Listener {
   }
 
   #head(worker: WorkerId): CallHead {
-    const { server, identity, share, frame, meta, name, headers, state } = this.#order;
+    const { server, identity, share, frame, params, meta, name, headers, state } = this.#order;
     return {
       t: 'call',
       server,
@@ -158,6 +164,7 @@ export class StatelessCall implements Listener {
       identity,
       stream: this.#exchange.name,
       frame: frameHead(frame),
+      params,
       meta,
       ...(share === undefined ? {} : { share }),
       ...(name === undefined ? {} : { name }),

@@ -16,7 +16,7 @@ import {
   isInputKind,
   isObject,
   mayAsk,
-  membersAt,
+  membersIn,
   membersOf,
   sealState,
   splice,
@@ -28,7 +28,7 @@ import {
 import { answerAlone } from '../pool/answer-alone.ts';
 import type { Lease } from '../pool/lease.ts';
 import type { Pool } from '../pool/pool.ts';
-import { serverInfoOf } from '../pool/greet.ts';
+import type { Holder } from '../pool/pooled-process.ts';
 import { audienceOf, forLegacy, type StatelessRequest } from '../stateless/request.ts';
 import type { ParkedCall } from '../stateless/parked-calls.ts';
 import { CallInUse } from './call.ts';
@@ -38,7 +38,7 @@ import { Questions } from './questions.ts';
 /** Milliseconds in which questions that a server asks at the same time come together. */
 const TOGETHER = 15;
 
-export class LegacyCall implements ParkedCall {
+export class LegacyCall implements Holder, ParkedCall {
   readonly #deps: EraDeps;
   readonly #pool: Pool;
   readonly #use: CallInUse;
@@ -69,7 +69,7 @@ export class LegacyCall implements ParkedCall {
     const { process } = this.#use;
     const request = this.#request;
     this.#use.run(request.response, () => this.#left());
-    process.holder = (frame) => this.#heard(frame);
+    process.holder = this;
     const id = process.begin({
       answered: (frame) => this.#answered(frame),
       progress: (frame) => this.#request.response.progress(frame),
@@ -112,13 +112,12 @@ export class LegacyCall implements ParkedCall {
   #tell(frame: Frame): void {
     const { response, method, meta } = this.#request;
     const { bytes } = frame;
-    const message = membersAt(bytes)!;
     const id = { span: frame.id!, bytes: response.id };
-    if (!message.of.has('error')) {
-      const edits = completing(bytes, message, method, serverInfoOf(this.#use.process.greeting));
+    if (!frame.error) {
+      const edits = completing(bytes, membersIn(bytes, frame.result), method, this.#use.process.serverInfo);
       return response.answer(splice(bytes, [id, ...edits]));
     }
-    const error = membersOf(bytes, message, 'error');
+    const error = membersIn(bytes, frame.error);
     const code = error?.of.get('code');
     const number = code && valueAt(bytes, code);
     if (number === -32042) return this.#urlFirst(bytes, error, meta.capabilities);
@@ -142,10 +141,10 @@ export class LegacyCall implements ParkedCall {
   }
 
   /** Something that names no request: it is this call's. */
-  #heard(frame: Frame): void {
+  heard(frame: Frame): void {
     if (frame.kind === 'request') return this.#asked(frame);
     if (frame.method === 'notifications/message') {
-      const level = membersOf(frame.bytes, membersAt(frame.bytes), 'params')?.of.get('level');
+      const level = membersIn(frame.bytes, frame.params)?.of.get('level');
       this.#request.response.logged(frame, level && valueAt(frame.bytes, level));
     } else if (frame.method === 'notifications/cancelled') {
       this.#questions.withdraw(frame);

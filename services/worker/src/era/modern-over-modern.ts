@@ -6,18 +6,7 @@
  * Invariants: a call that wants logs holds its child alone, for nothing else tells whose logs they are; a state that the
  * server gives goes to the client sealed, with the name of the child, and comes back to the server as it was.
  */
-import {
-  type CausewayError,
-  membersAt,
-  membersOf,
-  sealState,
-  splice,
-  textOf,
-  valueAt,
-  type Edit,
-  type Frame,
-  type Members,
-} from '@causeway/protocol';
+import { type CausewayError, membersIn, sealState, splice, textOf, valueAt, type Edit, type Frame, type Members } from '@causeway/protocol';
 import type { Lease } from '../pool/lease.ts';
 import { audienceOf, forModern, type StatelessRequest } from '../stateless/request.ts';
 import { CallInUse } from './call.ts';
@@ -38,7 +27,7 @@ export function callModern(deps: EraDeps, lease: Lease, request: StatelessReques
   const use = new CallInUse({ lease, wheel: deps.wheel, deadline: server.requestTimeout, identity: head.identity });
   // What it may still log must not reach the next one.
   use.run(response, () => use.abandon('the client left', process.holder ? 'doubtful' : 'sound'));
-  process.holder = request.meta.logLevel === undefined ? undefined : (frame) => logged(request, frame);
+  process.holder = request.meta.logLevel === undefined ? undefined : { heard: (frame) => logged(request, frame) };
   const failed = (error: CausewayError): void => {
     use.end('doubtful');
     response.fail(error);
@@ -62,11 +51,10 @@ export function callModern(deps: EraDeps, lease: Lease, request: StatelessReques
 function answer(deps: EraDeps, request: StatelessRequest, process: string, frame: Frame): void {
   const { response } = request;
   const { bytes } = frame;
-  const message = membersAt(bytes);
   const id: Edit = { span: frame.id!, bytes: response.id };
-  const code = membersOf(bytes, message, 'error')?.of.get('code');
+  const code = membersIn(bytes, frame.error)?.of.get('code');
   if (code) return response.answer(splice(bytes, [id]), STATUS.get(valueAt(bytes, code)));
-  response.answer(splice(bytes, [id, ...sealing(deps, request, process, bytes, membersOf(bytes, message, 'result'))]));
+  response.answer(splice(bytes, [id, ...sealing(deps, request, process, bytes, membersIn(bytes, frame.result))]));
 }
 
 /** The server's state in the envelope that brings it back here. */
@@ -88,6 +76,6 @@ function sealing(
 
 function logged({ response }: StatelessRequest, frame: Frame): void {
   if (frame.method !== 'notifications/message') return;
-  const level = membersOf(frame.bytes, membersAt(frame.bytes), 'params')?.of.get('level');
+  const level = membersIn(frame.bytes, frame.params)?.of.get('level');
   response.logged(frame, level && valueAt(frame.bytes, level));
 }

@@ -5,7 +5,7 @@
  * Invariants: a question is answered once, by its client, by a refusal, or at the end of its call; its name stays the
  * same over all rounds.
  */
-import { isObject, membersAt, slice, toInputRequest, valueAt, type Frame, type InputRequest, type Members } from '@causeway/protocol';
+import { isObject, slice, toInputRequest, valueAt, type Frame, type InputRequest, type Members } from '@causeway/protocol';
 import { answer, rawId, UNSUPPORTED } from '../pool/answer-alone.ts';
 import type { PooledProcess } from '../pool/pooled-process.ts';
 
@@ -30,8 +30,7 @@ export class Questions {
   /** Takes one in; `false`: too many are open. */
   add(frame: Frame): boolean {
     if (this.#open.size >= MOST) return false;
-    const { method = '', bytes } = frame;
-    const params = membersAt(bytes)?.of.get('params');
+    const { method = '', bytes, params } = frame;
     const request = toInputRequest(method, params && valueAt(bytes, params));
     this.#asked += 1;
     this.#open.set(`${method.split('/')[0]}-${this.#asked}`, { request, id: rawId(frame) });

@@ -25,6 +25,7 @@ export async function greet(child: PooledProcess): Promise<void> {
     return;
   }
   child.greeting = granted(child.era, await child.ask('initialize', INITIALIZE).then(resultOf));
+  child.serverInfo = serverInfoOf(child.greeting);
   child.say({ method: 'notifications/initialized' });
   // Each request chooses what it wants to hear; the child is to say everything.
   if (capabilitiesOf(child.greeting).has('logging')) await child.ask('logging/setLevel', '{"level":"debug"}');
@@ -80,7 +81,7 @@ function capabilitiesOf(greeting: string): ReadonlySet<string> {
 }
 
 /** Raw JSON text of what a server with a handshake calls itself. */
-export function serverInfoOf(greeting: string): string | undefined {
+function serverInfoOf(greeting: string): string | undefined {
   const bytes = Buffer.from(greeting);
   const span = membersAt(bytes)?.of.get('serverInfo');
   return span && bytes.toString('utf8', span.start, span.end);

@@ -116,14 +116,17 @@ export class Pool {
 
   /** A child that can be used now. One that was idle for long is examined, for whoever waits. */
   #offer(wish: LeaseWish): Lease | undefined {
-    const usable = [...this.#members.values()].filter((member) =>
-      wish.exclusive ? isIdle(member) : !member.exclusive && !member.retired && member.leases.size < SHARED,
-    );
-    const stale = (member: Member): boolean => isIdle(member) && this.#deps.now() - member.idleSince >= STALE;
-    const preferred = usable.find(({ process }) => process.id === wish.prefer);
-    const member = preferred && !stale(preferred) ? preferred : usable.find((one) => !stale(one));
-    if (member) return this.#use(member, wish.exclusive);
-    if (usable[0]) void this.#examine(usable[0]);
+    let first: Member | undefined;
+    let stale: Member | undefined;
+    for (const member of this.#members.values()) {
+      const idle = isIdle(member);
+      if (wish.exclusive ? !idle : member.exclusive || member.retired || member.leases.size >= SHARED) continue;
+      if (idle && this.#deps.now() - member.idleSince >= STALE) stale ??= member;
+      else if (wish.prefer === undefined || wish.prefer === member.process.id) return this.#use(member, wish.exclusive);
+      else first ??= member;
+    }
+    if (first) return this.#use(first, wish.exclusive);
+    if (stale) void this.#examine(stale);
     return undefined;
   }
 
@@ -149,6 +152,7 @@ export class Pool {
 
   /** Starts as many children as serve those that wait, within the maximum: one for each that wants it alone, one for many others. */
   #grow(): void {
+    if (this.#waiting.size === 0) return;
     const alone = this.#waiting.count(({ exclusive }) => exclusive);
     const wanted = alone + Math.ceil((this.#waiting.size - alone) / SHARED);
     const coming = (): number => this.#starting.size + this.#examined.size;

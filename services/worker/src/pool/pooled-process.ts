@@ -6,7 +6,7 @@
  * told once, by the answer or by the child's end; what names no request goes to the one that holds the child alone, or
  * to nobody; reasons not to read it are a set.
  */
-import { CausewayError, membersAt, numberAt, refusedAnswer, slice, type Frame, type Span } from '@causeway/protocol';
+import { CausewayError, numberAt, refusedAnswer, type Frame, type Span } from '@causeway/protocol';
 import { Register } from '@causeway/runtime';
 import type { Child, ChildExit } from '../child/child.ts';
 import { frameOf } from '../child/frame-of.ts';
@@ -26,19 +26,26 @@ export interface Asking {
 /** Hears what names no request: questions, logs, changes. */
 export type Hearing = (frame: Frame, process: PooledProcess) => void;
 
+/** Holds a child alone, and hears the same while it does. No function: V8 lets one go that stood here only with the whole heap. */
+export interface Holder {
+  heard(frame: Frame): void;
+}
+
 export class PooledProcess {
   /** Names it in request states and in its mark. */
   readonly id: string;
   readonly era: Era;
   /** Raw JSON text of the result that it greeted with: of initialize, or of server/discover. */
   greeting = '';
+  /** Raw JSON text of what a server with a handshake calls itself. */
+  serverInfo: string | undefined;
   readonly #child: () => Child | undefined;
   readonly #asking = new Register<number, Asking>();
   readonly #unread = new Set<object>();
   /** The pool hears everything that names no request. */
   readonly #pool: Hearing;
   /** Who holds it alone. */
-  holder: Hearing | undefined;
+  holder: Holder | undefined;
   #next = 1;
   #over: CausewayError | undefined;
 
@@ -111,7 +118,7 @@ export class PooledProcess {
     if (frame.kind === 'response') return this.#answered(frame);
     if (frame.method === 'notifications/progress') return this.#asking.get(numberAt(frame.bytes, frame.progressToken))?.progress?.(frame);
     this.#pool(frame, this);
-    if (this.holder) this.holder(frame, this);
+    if (this.holder) this.holder.heard(frame);
     else if (frame.kind === 'request') answerAlone(this, frame);
   }
 
@@ -149,7 +156,6 @@ export class PooledProcess {
 }
 
 /** Raw JSON text of an answer's result; `undefined` for an error. */
-export function resultOf(answer: Frame): string | undefined {
-  const span = membersAt(answer.bytes)?.of.get('result');
-  return span && Buffer.from(slice(answer.bytes, span)).toString();
+export function resultOf({ bytes, result }: Frame): string | undefined {
+  return result && bytes.toString('utf8', result.start, result.end);
 }

@@ -50,6 +50,7 @@ export class Waiting<W, T> {
 
   /** Offers to each in turn; `undefined`: there is nothing for that one. */
   serve(offer: (wish: W) => T | undefined): void {
+    if (this.#waiters.size === 0) return;
     for (const waiter of [...this.#waiters]) {
       const thing = offer(waiter.wish);
       if (thing !== undefined) waiter.give(thing);

@@ -11,7 +11,7 @@
  */
 import { edgeOf, verdictOf, type ControlHead } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
-import type { EdgeWatch } from '../edges.ts';
+import type { EdgeHold, EdgeWatch } from '../edges.ts';
 import type { SessionParts } from './parts.ts';
 import type { Stream } from './stream.ts';
 
@@ -26,7 +26,7 @@ export const GRACE = 7_000;
 export class Readers {
   readonly #session: SessionParts;
   readonly #edges: EdgeWatch;
-  readonly #watched = new Set<string>();
+  readonly #watched = new Map<string, EdgeHold>();
   #endGrace: (() => void) | undefined;
   /** What was seen of each stream that lags, and when it had last moved. */
   #seen = new WeakMap<Stream, { readonly moved: number; readonly at: number }>();
@@ -185,7 +185,7 @@ export class Readers {
   close(): void {
     this.#flowing();
     this.#endGrace?.();
-    for (const to of this.#watched) this.#edges.release(to, this);
+    for (const hold of this.#watched.values()) this.#edges.release(hold);
     this.#watched.clear();
   }
 
@@ -220,8 +220,8 @@ export class Readers {
     }
     if (addresses.size > 0) idle.hold(this);
     else idle.release(this);
-    for (const to of this.#watched) if (!addresses.has(to) && this.#watched.delete(to)) this.#edges.release(to, this);
-    for (const to of addresses) if (!this.#watched.has(to) && this.#watched.add(to)) this.#edges.hold(to, this);
+    for (const [to, hold] of this.#watched) if (!addresses.has(to) && this.#watched.delete(to)) this.#edges.release(hold);
+    for (const to of addresses) if (!this.#watched.has(to)) this.#watched.set(to, this.#edges.hold(to, this));
     this.#endGrace?.();
     this.#endGrace = undefined;
     if (transport === 'sse' && addresses.size === 0) this.#endGrace = wheel.after(GRACE, () => this.#session.close('client_gone'));

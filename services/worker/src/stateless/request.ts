@@ -6,8 +6,7 @@ import type { CallHead } from '@causeway/cluster';
 import type { ServerConfig } from '@causeway/config';
 import {
   legacyMeta,
-  membersAt,
-  membersOf,
+  membersIn,
   readMeta,
   splice,
   withoutMembers,
@@ -31,7 +30,7 @@ export interface StatelessRequest {
 
 /** What of a request can be read before it has a response. Throws CausewayError `request.envelope`. */
 export function readRequest(head: CallHead, body: Buffer): Pick<StatelessRequest, 'meta' | 'params'> {
-  const params = membersOf(body, membersAt(body), 'params');
+  const params = membersIn(body, head.params);
   if (!params || !head.frame.id || head.meta.end > body.length)
     throw new Error('the envelope of a stateless request says where its parts lie');
   return { meta: readMeta({ kind: 'request', bytes: body, id: head.frame.id, claim: head.meta }), params };

@@ -1,16 +1,14 @@
 /**
  * Owns the words about a response: what it is given, and what it tells whoever serves the request.
  */
-import type { CallHead, Cluster, DownHead } from '@causeway/cluster';
-import type { LogLevel, WorkerId } from '@causeway/protocol';
+import type { CallHead, DownHead } from '@causeway/cluster';
+import type { LogLevel } from '@causeway/protocol';
 import type { Log, Wheel } from '@causeway/runtime';
 import type { EdgeWatch } from '../edges.ts';
 import type { StreamLimits, StreamPorts } from '../session/stream-ports.ts';
 
 export interface ResponseDeps {
-  readonly cluster: Pick<Cluster, 'bus' | 'subjects'>;
-  readonly worker: WorkerId;
-  readonly charge: StreamPorts['charge'];
+  readonly streamPorts: StreamPorts;
   readonly streamLimits: StreamLimits;
   readonly maxMessage: number;
   readonly reply: (to: string | undefined, head: DownHead) => void;

@@ -5,13 +5,12 @@
  * Invariants: it is answered exactly once, and nothing is said after that; an error that means "not executed" is told as
  * a refusal while nothing was sent, so that the edge can choose the status; a reader that does not move is let go.
  */
-import { edgeOf, Envelope, verdictOf, type ControlHead } from '@causeway/cluster';
+import { edgeOf, verdictOf, type ControlHead } from '@causeway/cluster';
 import { CausewayError, ERRORS, errorResponse, isLoud, oneLine, slice, splice, type Frame, type LogLevel } from '@causeway/protocol';
-import type { EdgeHolder } from '../edges.ts';
+import type { EdgeHold, EdgeHolder } from '../edges.ts';
 import { STALL } from '../session/readers.ts';
 import { Stream } from '../session/stream.ts';
 import type { FrameFacts } from '../session/journal.ts';
-import type { StreamPorts } from '../session/stream-ports.ts';
 import type { Asked, ResponseDeps, ResponseEvents } from './response-ports.ts';
 
 export class Response implements EdgeHolder {
@@ -22,30 +21,27 @@ export class Response implements EdgeHolder {
   readonly #id: Buffer;
   readonly #token: Buffer | undefined;
   readonly #ended: () => void;
-  readonly #gone = Promise.withResolvers<void>();
+  /** Of whoever waits for its end. */
+  #gone: PromiseWithResolvers<void> | undefined;
   #events: ResponseEvents | undefined;
   #answered = false;
   #over = false;
   #lagging = false;
-  /** The address whose edge is watched. */
-  #held: string | undefined;
+  /** Where it is sent, or was last, and the hold on that edge. */
+  #at: string | undefined;
+  #held: EdgeHold | undefined;
   #seen = 0;
   #cancelStall: () => void = () => undefined;
 
   /** `over`: nothing is kept of it any more. */
   constructor(deps: ResponseDeps, { head, body, logLevel, to }: Asked, over: () => void) {
-    const { bus, subjects } = deps.cluster;
     this.#deps = deps;
     this.#ended = over;
     this.logLevel = logLevel;
     this.identity = head.identity;
     this.#id = Buffer.from(slice(body, head.frame.id!));
     this.#token = head.frame.progressToken && Buffer.from(slice(body, head.frame.progressToken));
-    const publish: StreamPorts['publish'] = (address, word, bytes, stream, seq) => {
-      const lost = subjects.callLost(deps.worker, stream.name, stream.attachment, seq);
-      bus.publish(address, new Envelope(word, bytes), lost);
-    };
-    this.#stream = new Stream(head.stream, 'call', { publish, charge: deps.charge }, deps.streamLimits);
+    this.#stream = new Stream(head.stream, 'call', deps.streamPorts, deps.streamLimits);
     this.#attachTo(to, 0);
   }
 
@@ -70,7 +66,8 @@ export class Response implements EdgeHolder {
 
   /** Resolves when nothing is kept of it any more. */
   get ended(): Promise<void> {
-    return this.#gone.promise;
+    if (this.#over) return Promise.resolve();
+    return (this.#gone ??= Promise.withResolvers<void>()).promise;
   }
 
   follow(events: ResponseEvents): void {
@@ -147,7 +144,7 @@ export class Response implements EdgeHolder {
   }
 
   edgeLost(edge: string): void {
-    if (this.#held !== undefined && edgeOf(this.#held).edge === edge) this.#left();
+    if (this.#at !== undefined && edgeOf(this.#at).edge === edge) this.#left();
   }
 
   /** The bus is back: what waited is sent. */
@@ -165,15 +162,15 @@ export class Response implements EdgeHolder {
   }
 
   #attachTo(to: string, after: number): void {
-    if (this.#held !== to) this.#letGo();
-    this.#held = to;
-    this.#deps.edges.hold(to, this);
+    this.#letGo();
+    this.#at = to;
+    this.#held = this.#deps.edges.hold(to, this);
     this.#stream.attach(to, after);
   }
 
   #letGo(): void {
-    if (this.#held !== undefined) this.#deps.edges.release(this.#held, this);
-    this.#held = undefined;
+    if (this.#held) this.#deps.edges.release(this.#held);
+    this.#at = this.#held = undefined;
   }
 
   #credited(seq: number): void {
@@ -222,6 +219,6 @@ export class Response implements EdgeHolder {
     if (this.#lagging) this.#events?.lags(false);
     this.#stream.discard();
     this.#ended();
-    this.#gone.resolve();
+    this.#gone?.resolve();
   }
 }

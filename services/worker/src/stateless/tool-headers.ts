@@ -11,7 +11,7 @@ import {
   elementsOf,
   headerArguments,
   membersAt,
-  membersOf,
+  membersIn,
   MODERN_REVISION,
   ownMeta,
   textOf,
@@ -65,8 +65,8 @@ async function read(process: PooledProcess): Promise<Declared> {
   for (let page = 0; page < MOST_PAGES; page++) {
     const meta = process.era === 'modern' ? { _meta: JSON.parse(ownMeta(MODERN_REVISION)) as object } : {};
     const params = JSON.stringify({ ...meta, ...(cursor === undefined ? {} : { cursor }) });
-    const { bytes } = await withDeadline(process.ask('tools/list', params), PATIENCE);
-    const result = membersOf(bytes, membersAt(bytes), 'result');
+    const { bytes, result: span } = await withDeadline(process.ask('tools/list', params), PATIENCE);
+    const result = membersIn(bytes, span);
     if (bytes.includes(HEADER)) {
       for (const { start } of elementsOf(bytes, result, 'tools')) {
         const tool = membersAt(bytes, start);

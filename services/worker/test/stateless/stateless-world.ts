@@ -130,6 +130,7 @@ export function statelessWorld(
         identity: (identity ?? ANONYMOUS) as Identity,
         stream,
         frame: { kind: 'request', method, id: span!, ...(progressToken ? { progressToken } : {}) },
+        params: message.params.span,
         meta: message.meta.span,
         ...(name === undefined ? {} : { name }),
         ...(opened?.parked === undefined ? {} : { parked: opened.parked }),
