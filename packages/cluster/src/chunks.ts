@@ -48,15 +48,24 @@ export function readPart(payload: Buffer): Part | undefined {
   };
 }
 
-function writePart(index: number, total: number, reply: string | undefined, data: Uint8Array): Buffer {
+function writePart({ reply, pieces, length, next: index }: Outgoing, partBytes: number): Buffer {
   const address = index === 0 && reply !== undefined ? Buffer.from(reply) : Buffer.alloc(0);
-  const out = Buffer.allocUnsafe(PREFACE + address.length + data.length);
+  const from = index * partBytes;
+  const end = Math.min(length, from + partBytes);
+  const out = Buffer.allocUnsafe(PREFACE + address.length + end - from);
   out[0] = MARK.part;
   out.writeUInt16BE(address.length, 1);
   out.writeUInt32BE(index, 3);
-  out.writeUInt32BE(total, 7);
+  out.writeUInt32BE(length, 7);
   out.set(address, PREFACE);
-  out.set(data, PREFACE + address.length);
+  let to = PREFACE + address.length;
+  let start = 0;
+  for (const piece of pieces) {
+    const taken = piece.subarray(Math.max(0, from - start), Math.max(0, end - start));
+    out.set(taken, to);
+    to += taken.length;
+    start += piece.length;
+  }
   return out;
 }
 
@@ -65,12 +74,20 @@ export function whole(data: Uint8Array): Uint8Array {
   return data.length === 0 || data[0]! > LAST_MARK ? data : Buffer.concat([Uint8Array.of(MARK.escaped), data]);
 }
 
+export function lengthOf(pieces: readonly Uint8Array[]): number {
+  let length = 0;
+  for (const piece of pieces) length += piece.length;
+  return length;
+}
+
 /** Where payloads go; must not throw. */
 type Send = (subject: string, payload: Uint8Array, reply?: string) => void;
 
 interface Outgoing {
   readonly subject: string;
-  readonly data: Uint8Array;
+  /** The message, which is never laid out as a whole. */
+  readonly pieces: readonly Uint8Array[];
+  readonly length: number;
   readonly reply: string | undefined;
   /** Parts in all; 0 for a message that only waits behind a large one. */
   readonly count: number;
@@ -111,14 +128,15 @@ export class PartSender {
     return this.#lanes.size > 0 && this.#lanes.has(subject);
   }
 
-  /** Throws BusError `too_large` when as much waits as may wait: eight messages of the largest size. */
-  send(subject: string, data: Uint8Array, reply: string | undefined): void {
+  /** Sends a message that is given in pieces. Throws BusError `too_large` when as much waits as may wait: eight messages of the largest size. */
+  send(subject: string, pieces: readonly Uint8Array[], reply: string | undefined): void {
     const { maxMessageBytes, partBytes } = this.#options.limits;
-    if (this.#waiting + data.length > 8 * maxMessageBytes) throw new BusError('too_large', subject);
-    this.#waiting += data.length;
-    const count = data.length > partBytes ? Math.ceil(data.length / partBytes) : 0;
+    const length = lengthOf(pieces);
+    if (this.#waiting + length > 8 * maxMessageBytes) throw new BusError('too_large', subject);
+    this.#waiting += length;
+    const count = length > partBytes ? Math.ceil(length / partBytes) : 0;
     const address = count === 0 ? '' : this.#prefix + (this.#count += 1).toString(36);
-    const outgoing: Outgoing = { subject, data, reply, count, address, next: 0, acknowledged: 0, quiet: 0, timer: undefined };
+    const outgoing: Outgoing = { subject, pieces, length, reply, count, address, next: 0, acknowledged: 0, quiet: 0, timer: undefined };
     const lane = this.#lanes.get(subject);
     if (lane !== undefined) {
       lane.push(outgoing);
@@ -160,10 +178,10 @@ export class PartSender {
     const lane = this.#lanes.get(subject);
     if (lane === undefined) return;
     for (let head = lane[0]; head !== undefined; head = lane[0]) {
-      if (head.count === 0) this.#options.send(subject, whole(head.data), head.reply);
+      if (head.count === 0) this.#options.send(subject, whole(Buffer.concat(head.pieces)), head.reply);
       else if (!this.#sendParts(head)) return;
       lane.shift();
-      this.#waiting -= head.data.length;
+      this.#waiting -= head.length;
     }
     this.#lanes.delete(subject);
   }
@@ -176,8 +194,7 @@ export class PartSender {
       transfer.timer = setInterval(() => this.#silence(transfer), PROBE_INTERVAL);
     }
     while (transfer.next < transfer.count && transfer.next - transfer.acknowledged < partWindow) {
-      const at = transfer.next * partBytes;
-      const part = writePart(transfer.next, transfer.data.length, transfer.reply, transfer.data.subarray(at, at + partBytes));
+      const part = writePart(transfer, partBytes);
       transfer.next += 1;
       this.#options.send(transfer.subject, part, transfer.address);
     }
@@ -203,7 +220,7 @@ export class PartSender {
     const lane = this.#lanes.get(outgoing.subject);
     if (lane?.[0] === outgoing) {
       lane.shift();
-      this.#waiting -= outgoing.data.length;
+      this.#waiting -= outgoing.length;
       if (lane.length === 0) this.#lanes.delete(outgoing.subject);
     }
     if (failure !== undefined && outgoing.reply !== undefined) this.#options.bounce(outgoing.reply, failure);

@@ -33,6 +33,12 @@ export function onWire(payload: Uint8Array | Envelope): Uint8Array {
   return payload instanceof Envelope ? encode(payload.head, payload.body) : payload;
 }
 
+/** The same; a message of more than `large` bytes is not copied, and comes as two pieces. */
+export function piecesOf(payload: Uint8Array | Envelope, large: number): readonly Uint8Array[] {
+  if (!(payload instanceof Envelope) || payload.body.length <= large) return [onWire(payload)];
+  return [encode(payload.head), payload.body];
+}
+
 /** What a message brings; `undefined` if it is no envelope. */
 export function envelopeOf<H extends Head>(message: BusMessage): Envelope<H> | undefined {
   return (message.envelope as Envelope<H> | undefined) ?? decode<H>(message.data);

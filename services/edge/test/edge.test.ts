@@ -158,6 +158,33 @@ test('a worker that may be there is told how far a call was heard that was given
   assert.deepEqual(told(), [1, 1]);
 });
 
+test('an open that may have been lost with a connection is sent again, to the same worker and for the same session', async (t) => {
+  const { cluster, worker, post } = await setting(t);
+  const initialize = { jsonrpc: '2.0', id: 1, method: 'initialize', params: {} };
+  const reconnect = async (): Promise<void> => {
+    await new Promise((resolve) => setImmediate(resolve));
+    cluster.bus.setConnected(false);
+    cluster.bus.setConnected(true);
+  };
+  const first = Promise.withResolvers<void>();
+  worker.on(() => first.resolve());
+  const answer = post(initialize);
+  await first.promise;
+  worker.on((heard) => obliging(worker, heard));
+  await reconnect();
+  assert.equal((await answer).status, 200);
+  const tokens = worker.heard.map(({ head }) => head.t === 'open' && head.session);
+  assert.deepEqual([tokens.length, new Set(tokens).size], [2, 1]);
+  // A no to the second is one to both.
+  const second = Promise.withResolvers<void>();
+  worker.on(() => second.resolve());
+  const refused = post(initialize);
+  await second.promise;
+  worker.on(({ reply }) => worker.say(reply, { t: 'no', reason: 'limit.server', retryAfter: 2 }));
+  await reconnect();
+  assert.deepEqual(await told(await refused), [503, 1, 'limit.server', 'no']);
+});
+
 test('while the bus is away everything is refused at once and nothing is published', async (t) => {
   const { cluster, worker, post, open } = await setting(t);
   const session = await open();

@@ -20,7 +20,8 @@ export class Capacity implements HeldSessions {
   readonly #sessions = new Register<SessionToken, Session>();
   /** Ended, but with a record that could not be removed yet. */
   readonly #unsettled = new Register<SessionToken, Session>();
-  /** Have ended here, for good. */
+  /** Are not here any more, and of these: have ended, for good. */
+  readonly #past = new Set<SessionToken>();
   readonly #over = new Set<SessionToken>();
   readonly #lost = new Set<() => void>();
   #draining = false;
@@ -42,6 +43,7 @@ export class Capacity implements HeldSessions {
       this.#unsettled.set(token, session);
       await session.aftermath.settled;
       this.#unsettled.delete(token);
+      remember(this.#past, token, REMEMBERED);
       if (!session.aftermath.moved) remember(this.#over, token, REMEMBERED);
     });
     return session;
@@ -50,6 +52,11 @@ export class Capacity implements HeldSessions {
   /** Also one that has ended, as long as its record is there: what is asked of it is answered here, not by the next owner. */
   find(token: SessionToken): Session | undefined {
     return this.#sessions.get(token) ?? this.#unsettled.get(token);
+  }
+
+  /** Whether the session is known to have been here, and is not any more. */
+  isPast(token: SessionToken): boolean {
+    return this.#past.has(token);
   }
 
   /** Whether the session is known to have ended here: a record of it comes from a store that was set back. */

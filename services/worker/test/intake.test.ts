@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decode, encode, openMemoryCluster, type Cluster, type DownHead } from '@causeway/cluster';
-import { ANONYMOUS, newEdgeId } from '@causeway/protocol';
-import { open, setting } from './real-worker.ts';
+import { ANONYMOUS, newEdgeId, type SessionToken } from '@causeway/protocol';
+import { ask, INITIALIZE, open, setting } from './real-worker.ts';
 
 /** A cluster whose ledger says that stamps are so many milliseconds old. */
 async function clusterWhere(ages: Readonly<Record<number, number>>): Promise<Cluster> {
@@ -35,4 +35,32 @@ test('a request that was held up on its way is refused and not begun, and nothin
   assert.equal((await send('request', 2))?.t, 'server');
   assert.equal((await send('request', undefined))?.t, 'server');
   assert.equal((await send('notification', 1))?.t, 'ok');
+});
+
+test('an open that comes once more starts nothing: what was said is said again, and what has ended is not begun anew', async (t) => {
+  const here = await setting(t);
+  const { cluster, worker } = here;
+  const session = 'twiceZZZZZZZZZZZZZZZZZ' as SessionToken;
+  const to = cluster.subjects.stream(newEdgeId(), 'g1');
+  const said: DownHead[] = [];
+  let look = (): void => undefined;
+  await cluster.bus.subscribe(to, ({ data }) => {
+    said.push(decode<DownHead>(data)!.head);
+    look();
+  });
+  const until = (test: () => boolean): Promise<void> => new Promise((resolve) => (look = () => void (test() && resolve())));
+  const frame = { kind: 'request', method: 'initialize', id: { start: 22, end: 23 } } as const;
+  const head = { t: 'open', server: 'git', session, identity: ANONYMOUS, stream: 'g1', transport: 'streamable', frame } as const;
+  const send = (): void => cluster.bus.publish(cluster.subjects.open(worker.id), encode(head, INITIALIZE), to);
+  const answers = (): number => said.filter((one) => one.t === 'server' && one.opened === true).length;
+  send();
+  send();
+  await until(() => answers() === 1);
+  send();
+  await until(() => answers() === 2);
+  assert.equal((await ask<{ readonly sessions: readonly unknown[] }>(here, { t: 'list' })).sessions.length, 1);
+  await ask(here, { t: 'end', session });
+  send();
+  await until(() => said.some(({ t }) => t === 'no'));
+  assert.equal((await ask<{ readonly sessions: readonly unknown[] }>(here, { t: 'list' })).sessions.length, 0);
 });

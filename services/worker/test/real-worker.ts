@@ -66,7 +66,7 @@ export async function ask<T>({ cluster, worker }: Setting, head: AskHead): Promi
 }
 
 const TAIL = 'ZZZZZZZZZZZZZZZZZZZZ';
-const BODY = Buffer.from(
+export const INITIALIZE = Buffer.from(
   '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}',
 );
 
@@ -83,7 +83,7 @@ export async function open({ cluster, worker }: Setting, name: string, head: str
   const frame = { kind: 'request', method: 'initialize', id: { start: 22, end: 23 } } as const;
   cluster.bus.publish(
     cluster.subjects.open(worker.id),
-    encode({ t: 'open', server: name, session: token, identity, stream: 'g1', transport: 'streamable', frame }, BODY),
+    encode({ t: 'open', server: name, session: token, identity, stream: 'g1', transport: 'streamable', frame }, INITIALIZE),
     to,
   );
   await opened.promise.finally(() => subscription.unsubscribe());

@@ -16,8 +16,8 @@ import {
   type Subscription,
 } from '../bus.ts';
 import { readBundle } from '../bundles.ts';
-import { LAST_MARK, MARK, PartSender, whole } from '../chunks.ts';
-import { onWire, type Envelope } from '../envelope.ts';
+import { LAST_MARK, lengthOf, MARK, PartSender, whole } from '../chunks.ts';
+import { piecesOf, type Envelope } from '../envelope.ts';
 import { PartReceiver, type Budget } from '../reassembly.ts';
 import { Requests } from '../requests.ts';
 import { call, Routes, undelivered, type Listener } from '../routes.ts';
@@ -104,13 +104,14 @@ class NatsBus implements Bus {
   }
 
   publish(subject: string, sent: Uint8Array | Envelope, reply?: string): void {
-    const data = onWire(sent);
-    const { status } = this;
-    if (status === 'closed') throw new BusError('aborted', subject);
-    if (data.length > this.#limits.maxMessageBytes) throw new BusError('too_large', subject);
-    if (status !== 'connected') throw new BusError('disconnected', subject);
-    if (data.length > this.#limits.partBytes || this.#parts.holds(subject)) this.#parts.send(subject, data, reply);
-    else this.#post(subject, whole(data), reply);
+    const { partBytes, maxMessageBytes } = this.#limits;
+    const pieces = piecesOf(sent, partBytes);
+    const bytes = lengthOf(pieces);
+    if (this.status === 'closed') throw new BusError('aborted', subject);
+    if (bytes > maxMessageBytes) throw new BusError('too_large', subject);
+    if (this.status !== 'connected') throw new BusError('disconnected', subject);
+    if (bytes > partBytes || this.#parts.holds(subject)) this.#parts.send(subject, pieces, reply);
+    else this.#post(subject, whole(pieces[0]!), reply);
   }
 
   request(subject: string, data: Uint8Array | Envelope, options: RequestOptions): Promise<BusMessage> {
@@ -207,10 +208,8 @@ class NatsBus implements Bus {
           if (this.#bundle(post.subject) === subject) take(post.subject, post.reply, post.payload);
       } else if ((mark === MARK.part || mark === MARK.probe) && reply !== undefined) parts.take(subject, reply, payload);
     };
-    const receive = (msg: Msg): void => {
-      if (isNoResponders(msg)) deliver(undelivered(msg.subject));
-      else take(msg.subject, msg.reply || undefined, bytesOf(msg));
-    };
+    const receive = (msg: Msg): void =>
+      isNoResponders(msg) ? deliver(undelivered(msg.subject)) : take(msg.subject, msg.reply || undefined, bytesOf(msg));
     const close = (): void => {
       open = false;
       parts.close();

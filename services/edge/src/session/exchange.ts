@@ -25,8 +25,11 @@ export interface Exchange {
   unbind(): void;
   /** Sends a message that names this exchange as its reply address. Throws BusError. */
   send(worker: WorkerId, subject: string, head: UpHead, body?: Buffer): void;
-  /** Sends what was sent once more, should a connection on its way be lost before a word came: its owner takes it once. */
-  repeat(again: () => void): void;
+  /**
+   * Sends what was sent once more, should a connection on its way be lost before a word came: its owner takes it once.
+   * `certain`: whoever has taken it never says no to it, so that a no is one to both.
+   */
+  repeat(again: () => void, certain?: boolean): void;
   /** The stream that it receives, from the frame after `after` on: from here it survives a moment without the bus. */
   follow(stream: Followed): void;
   /** Nothing is expected any more; idempotent. */
@@ -85,6 +88,7 @@ export class RunningExchange implements Exchange {
   spoken = false;
   /** It was sent once more: a no may mean that whoever had taken it is gone. */
   repeated = false;
+  certain = false;
   again: (() => void) | undefined;
   position: Position | undefined;
   cancelDeadline: (() => void) | undefined;
@@ -108,6 +112,8 @@ export class RunningExchange implements Exchange {
     this.cancelAgain?.();
     this.again = undefined;
     this.position = undefined;
+    this.spoken = false;
+    this.repeated = false;
   }
 
   send(worker: WorkerId, subject: string, head: UpHead, body?: Buffer): void {
@@ -115,8 +121,9 @@ export class RunningExchange implements Exchange {
     this.#ports.publish(this, worker, subject, head, body);
   }
 
-  repeat(again: () => void): void {
+  repeat(again: () => void, certain = false): void {
     this.again = again;
+    this.certain = certain;
   }
 
   follow(stream: Followed): void {

@@ -143,7 +143,7 @@ export class Exchanges implements Disposable {
     }
     // Late, and to an earlier question.
     else if (position && head.t === 'no' && head.reason === 'request.event_id' && exchange.call) return;
-    if (exchange.repeated && head.t === 'no') return this.#lose(name, 'owner');
+    if (exchange.repeated && !exchange.certain && head.t === 'no') return this.#lose(name, 'owner');
     exchange.spoken = true;
     if (position && head.t === 'server') {
       if (head.seq <= position.seq) return;

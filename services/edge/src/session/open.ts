@@ -2,8 +2,8 @@
  * Owns opening a session: choosing a worker, asking it, and asking the next one when it refuses for want
  * of room or is gone.
  *
- * Invariants: one worker is asked at a time; the next one only after a definite no, so that a session is
- * never started twice; at most `ATTEMPTS` workers are asked.
+ * Invariants: one worker is asked at a time, once more should a connection be lost before its word; the next one only
+ * after a definite no, so that a session is never started twice; at most `ATTEMPTS` workers are asked.
  */
 import { BusError, errorOf, place, type DownHead, type FrameHead } from '@causeway/cluster';
 import {
@@ -109,8 +109,11 @@ export class SessionOpening implements Listener {
       transport,
       ...(share === undefined ? {} : { share }),
     };
-    try {
+    const send = (): void =>
       this.#exchange.send(worker, cluster.subjects.open(worker), first ? { ...head, frame: first.head } : head, first?.body);
+    this.#exchange.repeat(send, true);
+    try {
+      send();
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
       this.#refuse(new CausewayError(error.failure === 'too_large' ? 'request.too_large' : 'cluster.unavailable', { retryAfter: 2 }));
@@ -124,7 +127,7 @@ export class SessionOpening implements Listener {
       if (!ELSEWHERE.has(error.reason) || !this.#session) return this.#refuse(error);
       this.#refused.add(this.#session.owner);
       if (error.reason === 'limit.worker') this.#last = error;
-      return this.ask();
+      return this.#askNext();
     }
     if (!this.#accepted && this.#session) {
       // From the worker's first word on the stream exists, and can be taken up again.
@@ -138,12 +141,17 @@ export class SessionOpening implements Listener {
   undelivered(): void {
     if (this.#accepted || !this.#session) return this.#listener.undelivered();
     this.#edge.opens.miss(this.#session.owner);
-    this.ask();
+    this.#askNext();
   }
 
   lost(why: 'deadline' | 'owner'): void {
     this.#forget();
     this.#listener.lost(why);
+  }
+
+  #askNext(): void {
+    this.#exchange.unbind();
+    this.ask();
   }
 
   #refuse(error: CausewayError): void {
