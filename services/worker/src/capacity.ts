@@ -5,7 +5,7 @@
  * Invariants: a token is held once; while the worker shuts down nothing is taken in.
  */
 import { CausewayError, type SessionToken } from '@causeway/protocol';
-import { Register, remember } from '@causeway/runtime';
+import { Register, remember, rememberAs } from '@causeway/runtime';
 import type { HeldSessions } from './held-sessions.ts';
 import type { Session } from './session/session.ts';
 
@@ -20,8 +20,9 @@ export class Capacity implements HeldSessions {
   readonly #sessions = new Register<SessionToken, Session>();
   /** Ended, but with a record that could not be removed yet. */
   readonly #unsettled = new Register<SessionToken, Session>();
-  /** Are not here any more, and of these: have ended, for good. */
-  readonly #past = new Set<SessionToken>();
+  /** Are not here any more, and why, if they could not begin. */
+  readonly #past = new Map<SessionToken, CausewayError | undefined>();
+  /** Have ended here, for good. */
   readonly #over = new Set<SessionToken>();
   readonly #lost = new Set<() => void>();
   #draining = false;
@@ -43,7 +44,7 @@ export class Capacity implements HeldSessions {
       this.#unsettled.set(token, session);
       await session.aftermath.settled;
       this.#unsettled.delete(token);
-      remember(this.#past, token, REMEMBERED);
+      rememberAs(this.#past, token, session.aftermath.refusal, REMEMBERED);
       if (!session.aftermath.moved) remember(this.#over, token, REMEMBERED);
     });
     return session;
@@ -54,9 +55,9 @@ export class Capacity implements HeldSessions {
     return this.#sessions.get(token) ?? this.#unsettled.get(token);
   }
 
-  /** Whether the session is known to have been here, and is not any more. */
-  isPast(token: SessionToken): boolean {
-    return this.#past.has(token);
+  /** What an open is told of a session that was begun here before and is not here any more; `undefined`: it never was. */
+  pastOf(token: SessionToken): CausewayError | undefined {
+    return this.#past.has(token) ? (this.#past.get(token) ?? new CausewayError('cluster.owner_lost')) : undefined;
   }
 
   /** Whether the session is known to have ended here: a record of it comes from a store that was set back. */

@@ -160,16 +160,17 @@ function begin(deps: IntakeDeps, message: BusMessage): void {
   try {
     const known = deps.capacity.find(head.session);
     if (known) return again(known, head, reply);
-    // Its edge asks again, and has missed what became of it.
-    if (deps.capacity.isPast(head.session)) throw new CausewayError('cluster.owner_lost');
+    const past = deps.capacity.pastOf(head.session);
+    if (past) throw past;
     deps.capacity.admit(head.session, () => deps.build(head)).open(head, body, reply);
   } catch (error) {
     refuse(error);
   }
 }
 
-/** Its edge has heard nothing: what was said is said again, what is not said yet will be. */
+/** Its edge has heard nothing: what was said is said again, what is not said yet will be. Throws how it failed. */
 function again(session: Session, { identity, stream }: OpenHead, reply: string): void {
   const attach: ControlHead = { t: 'attach', identity, stream, after: 0 };
-  if (session.closing || session.readers.knows(attach)) session.control(attach, reply);
+  if (session.closing) throw session.aftermath.refusal ?? new CausewayError('cluster.owner_lost');
+  if (session.readers.knows(attach)) session.control(attach, reply);
 }

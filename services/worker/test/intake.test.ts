@@ -1,7 +1,7 @@
 /** What comes to a worker late: a real worker with a real child. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { decode, encode, openMemoryCluster, type Cluster, type DownHead } from '@causeway/cluster';
+import { decode, encode, openMemoryCluster, type Cluster, type DownHead, type OpenHead } from '@causeway/cluster';
 import { ANONYMOUS, newEdgeId, type SessionToken } from '@causeway/protocol';
 import { ask, INITIALIZE, open, setting } from './real-worker.ts';
 
@@ -51,7 +51,8 @@ test('an open that comes once more starts nothing: what was said is said again, 
   const until = (test: () => boolean): Promise<void> => new Promise((resolve) => (look = () => void (test() && resolve())));
   const frame = { kind: 'request', method: 'initialize', id: { start: 22, end: 23 } } as const;
   const head = { t: 'open', server: 'git', session, identity: ANONYMOUS, stream: 'g1', transport: 'streamable', frame } as const;
-  const send = (): void => cluster.bus.publish(cluster.subjects.open(worker.id), encode(head, INITIALIZE), to);
+  const send = (change: Partial<OpenHead> = {}): void =>
+    cluster.bus.publish(cluster.subjects.open(worker.id), encode({ ...head, ...change }, INITIALIZE), to);
   const answers = (): number => said.filter((one) => one.t === 'server' && one.opened === true).length;
   send();
   send();
@@ -61,6 +62,14 @@ test('an open that comes once more starts nothing: what was said is said again, 
   assert.equal((await ask<{ readonly sessions: readonly unknown[] }>(here, { t: 'list' })).sessions.length, 1);
   await ask(here, { t: 'end', session });
   send();
-  await until(() => said.some(({ t }) => t === 'no'));
+  const refusals = (): readonly string[] => said.flatMap((one) => (one.t === 'no' ? [one.reason] : []));
+  await until(() => refusals().length === 1);
+  assert.deepEqual(refusals(), ['cluster.owner_lost']);
+  const broken = { server: 'broken', session: 'brokenZZZZZZZZZZZZZZZZ' as SessionToken };
+  send(broken);
+  await until(() => refusals().length === 2);
+  send(broken);
+  await until(() => refusals().length === 3);
+  assert.deepEqual(refusals().slice(1), ['server.start_failed', 'server.start_failed']);
   assert.equal((await ask<{ readonly sessions: readonly unknown[] }>(here, { t: 'list' })).sessions.length, 0);
 });

@@ -38,7 +38,12 @@ const server = (name: string, recovery: ServerConfig['recovery'] = 'end'): Serve
 const { streams } = loadConfig({ value: {}, env: {}, cwd: '/', servers: false }).config;
 
 const options: WorkerOptions = {
-  servers: { git: server('git'), time: server('time'), lasting: server('lasting', 'restart') },
+  servers: {
+    git: server('git'),
+    time: server('time'),
+    lasting: server('lasting', 'restart'),
+    broken: { ...server('broken'), command: '/nowhere' },
+  },
   limits: { callsPerSession: 64, callsPerIdentity: 256 },
   worker: { grace: 0, capacity: 8, spawnConcurrency: 4, spawnQueue: 8, lineBytes: 1 << 20, stdinBytes: 1 << 20, stdinFrames: 64 },
   streams,

@@ -17,6 +17,8 @@ export class Aftermath {
   readonly #forgotten = Promise.withResolvers<boolean>();
   readonly #settled = Promise.withResolvers<void>();
   #moved = false;
+  /** Why it could not begin. */
+  refusal: CausewayError | undefined;
 
   constructor(deps: Pick<SessionDeps, 'reply' | 'removeLater'>) {
     this.#deps = deps;

@@ -113,7 +113,7 @@ export class Session {
       await begin(one);
       return true;
     } catch (error) {
-      const refusal = beginFailed(one, error);
+      const refusal = (this.aftermath.refusal = beginFailed(one, error));
       this.#deps.reply(reply, verdictOf(refusal));
       this.close('start_failed', refusal);
       return false;
