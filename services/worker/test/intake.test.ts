@@ -62,7 +62,7 @@ test('an open that comes once more starts nothing: what was said is said again, 
   assert.equal((await ask<{ readonly sessions: readonly unknown[] }>(here, { t: 'list' })).sessions.length, 1);
   await ask(here, { t: 'end', session });
   send();
-  const refusals = (): readonly string[] => said.flatMap((one) => (one.t === 'no' ? [one.reason] : []));
+  const refusals = (): readonly string[] => said.flatMap((one) => (one.t === 'no' ? [one.reason ?? ''] : []));
   await until(() => refusals().length === 1);
   assert.deepEqual(refusals(), ['cluster.owner_lost']);
   const broken = { server: 'broken', session: 'brokenZZZZZZZZZZZZZZZZ' as SessionToken };
