@@ -48,7 +48,7 @@ export interface StoredSession {
 
 /** Every operation may reject with a CausewayError `cluster.unavailable`; nothing is known of its effect then. */
 export interface SessionRecords extends AsyncDisposable {
-  /** Stores a new record; resolves with its revision, or `undefined` if the token is taken. */
+  /** Stores a new record; resolves with its revision, or `undefined` if the token is taken, or was removed (`wasRemoved`). */
   create(token: SessionToken, record: SessionRecord): Promise<number | undefined>;
   /** The present record, read where writes are ordered: never a stale replica. */
   get(token: SessionToken): Promise<StoredSession | undefined>;
@@ -56,7 +56,7 @@ export interface SessionRecords extends AsyncDisposable {
   replace(token: SessionToken, record: SessionRecord, revision: number): Promise<number | undefined>;
   /**
    * Removes the record if `revision` is still the newest; `false` if it stands at another. Fine if there is none: that it
-   * was removed is known from then on, also where it had been lost with the store.
+   * was removed is known from then on, also where it had been lost with the store, or is about to be written (revision 0).
    */
   delete(token: SessionToken, revision: number): Promise<boolean>;
   /** The key that signs session ids, made once for the whole cluster: 32 bytes. */

@@ -67,6 +67,17 @@ function records(pair: Register): void {
     assert.deepEqual((await b.part.get(token))?.record, first);
   });
 
+  pair('a record that is written after all does not come back once it was removed', async ({ a, b }) => {
+    const [late, token] = [newToken(), newToken()];
+    assert.equal(await a.part.delete(late, 0), true, 'nothing stands there yet');
+    assert.equal(await b.part.create(late, record()), undefined);
+    assert.equal(await b.part.get(late), undefined);
+    const revision = (await b.part.create(token, record()))!;
+    assert.equal(await a.part.delete(token, 0), false, 'it stands there');
+    assert.equal(await a.part.delete(token, revision), true);
+    assert.equal(await b.part.create(token, record()), undefined);
+  });
+
   pair('a removed record is gone for everybody, also for a claimant that had read it', async ({ a, b }) => {
     const token = newToken();
     await a.part.create(token, record());
@@ -84,7 +95,7 @@ function records(pair: Register): void {
     assert.equal(await b.part.wasRemoved(newToken()), false);
     assert.equal(await b.part.replace(token, record({ epoch: 2 }), stored!.revision), undefined);
     assert.equal(await b.part.get(token), undefined);
-    assert.ok(await b.part.create(token, record()));
+    assert.equal(await b.part.create(token, record()), undefined);
   });
 
   pair('a record may be as large as is said, and no larger', async ({ a, b }) => {

@@ -25,7 +25,8 @@ export class MemorySessions implements SessionRecords {
 
   async create(token: SessionToken, record: SessionRecord): Promise<number | undefined> {
     this.#reach();
-    return this.#hub.sessions.has(token) ? undefined : this.#store(token, record);
+    const { sessions, removed } = this.#hub;
+    return sessions.has(token) || removed.has(token) ? undefined : this.#store(token, record);
   }
 
   async get(token: SessionToken): Promise<StoredSession | undefined> {

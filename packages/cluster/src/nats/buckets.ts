@@ -5,8 +5,16 @@
  * message TTL is refused; reads are always answered by the leader.
  */
 import { CausewayError } from '@causeway/protocol';
-import { DiscardPolicy, JetStreamApiError, RetentionPolicy, StorageType, type JetStreamManager, type StreamInfo } from '@nats-io/jetstream';
-import { nanos } from '@nats-io/transport-node';
+import {
+  DiscardPolicy,
+  JetStreamApiError,
+  RetentionPolicy,
+  StorageType,
+  type JetStreamManager,
+  type JetStreamPublishOptions,
+  type StreamInfo,
+} from '@nats-io/jetstream';
+import { headers, nanos } from '@nats-io/transport-node';
 import { SESSION_RECORD_BYTES } from '../sessions.ts';
 import { MARKER_TTL } from '../store.ts';
 import { patiently, unavailable } from './patience.ts';
@@ -35,6 +43,14 @@ export const CLUSTERED = 3;
 const GATHERING = 10_000;
 /** JetStream error code: too few servers for so many copies, now or at all. */
 const FEW_SERVERS = 10005;
+
+/** How a key is taken away that stands at `expected` (0: that does not stand); its mark stays for `ttl` milliseconds. */
+export function removal(ttl: number, expected: number): Partial<JetStreamPublishOptions> {
+  const words = headers();
+  words.set('KV-Operation', 'PURGE');
+  words.set('Nats-Rollup', 'sub');
+  return { headers: words, ttl: `${ttl / 1000}s`, expect: { lastSubjectSequence: expected } };
+}
 
 export interface BucketOptions {
   /** Copies that are wanted. One that has fewer is given more, where these credentials may. */

@@ -5,13 +5,12 @@
  */
 import type { WorkerId } from '@causeway/protocol';
 import { JetStreamApiError, jetstream, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
-import { headers } from '@nats-io/transport-node';
 import { LEASE_TIMES, type Ledger, type LeaseTimes } from '../ledger.ts';
 import { LogLedger } from '../log-ledger.ts';
 import { RecordsView, type SeenRecord } from '../records.ts';
 import { MARKER_TTL, WriteConflict, type Expectation, type RecordStore } from '../store.ts';
 import { systemTime } from '../time.ts';
-import { subjectOf } from './buckets.ts';
+import { removal, subjectOf } from './buckets.ts';
 import { within } from './connect.ts';
 import { RECONNECT, type Link } from './link.ts';
 import { isConflict, isUnanswered, unavailable } from './patience.ts';
@@ -117,10 +116,7 @@ class NatsStore implements RecordStore {
   }
 
   async purge(worker: WorkerId, { own }: { readonly own: number }): Promise<void> {
-    const purge = headers();
-    purge.set('KV-Operation', 'PURGE');
-    purge.set('Nats-Rollup', 'sub');
-    await this.#write(worker, '', { headers: purge, expect: { lastSubjectSequence: own }, ttl: `${MARKER_TTL / 1000}s` });
+    await this.#write(worker, '', removal(MARKER_TTL, own));
   }
 
   resync(): void {

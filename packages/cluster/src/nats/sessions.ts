@@ -6,11 +6,11 @@
 import { randomBytes } from 'node:crypto';
 import { CausewayError, type SessionToken } from '@causeway/protocol';
 import { Kvm, type KV, type KvEntry } from '@nats-io/kv';
-import { jetstream, type JetStreamManager } from '@nats-io/jetstream';
+import { jetstream, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import { errors } from '@nats-io/transport-node';
 import { isFormer, SESSION_RECORD_BYTES, type SessionRecord, type SessionRecords, type StoredSession } from '../sessions.ts';
 import { Generations, type Generation } from '../generations.ts';
-import { streamOf, subjectOf, type Bucket } from './buckets.ts';
+import { removal, streamOf, subjectOf, type Bucket } from './buckets.ts';
 import { RECONNECT, type Link } from './link.ts';
 import { isConflict, patiently, unavailable } from './patience.ts';
 
@@ -18,7 +18,7 @@ import { isConflict, patiently, unavailable } from './patience.ts';
 const DEADLINE = 12_000;
 /** Milliseconds for one attempt. */
 const ATTEMPT = 1_000;
-const TOMBSTONE_TTL = '10m';
+const TOMBSTONE_TTL = 600_000;
 const KEY_NAME = 'signing_key';
 /** Beside the records: no token is so long. */
 const MARK_NAME = 'generation';
@@ -41,21 +41,24 @@ export interface NatsSessionsOptions {
 }
 
 export async function openNatsSessions(options: NatsSessionsOptions): Promise<SessionRecords> {
-  const kvm = new Kvm(jetstream(options.control.nc, { timeout: ATTEMPT, checkAPI: false }));
+  const js = jetstream(options.control.nc, { timeout: ATTEMPT, checkAPI: false });
+  const kvm = new Kvm(js);
   const [sessions, cluster] = await Promise.all([kvm.open(options.sessions), kvm.open(options.cluster)]);
-  return new NatsSessions(options, sessions, cluster);
+  return new NatsSessions(options, js, sessions, cluster);
 }
 
 class NatsSessions implements SessionRecords {
   readonly #options: NatsSessionsOptions;
   readonly #control: Link;
+  readonly #js: JetStreamClient;
   readonly #sessions: KV;
   readonly #cluster: KV;
   readonly #generations: Generations;
   #key: Buffer | undefined;
   #closed = false;
 
-  constructor(options: NatsSessionsOptions, sessions: KV, cluster: KV) {
+  constructor(options: NatsSessionsOptions, js: JetStreamClient, sessions: KV, cluster: KV) {
+    this.#js = js;
     this.#options = options;
     this.#control = options.control;
     this.#sessions = sessions;
@@ -90,13 +93,12 @@ class NatsSessions implements SessionRecords {
   async delete(token: SessionToken, revision: number): Promise<boolean> {
     return this.#patiently(async () => {
       try {
-        await this.#sessions.purge(token, { ttl: TOMBSTONE_TTL, previousSeq: revision });
+        await this.#remove(token, revision);
         return true;
       } catch (error) {
         if (!isConflict(error)) throw error;
         const entry = await this.#sessions.get(token);
-        if (entry === null) await this.#sessions.purge(token, { ttl: TOMBSTONE_TTL });
-        return entry === null || entry.operation !== 'PUT';
+        return entry === null ? this.delete(token, 0) : entry.operation !== 'PUT';
       }
     });
   }
@@ -188,11 +190,15 @@ class NatsSessions implements SessionRecords {
     }
   }
 
+  async #remove(token: SessionToken, expected: number): Promise<void> {
+    await this.#js.publish(subjectOf(this.#options.sessions, token), '', removal(TOMBSTONE_TTL, expected));
+  }
+
   /** The revision at which it stands then, or `undefined` if something stands there at another than `before` (0: anything). */
   #write(key: string, bytes: Buffer, before: number): Promise<number | undefined> {
     return this.#patiently(async (unsure) => {
       try {
-        const revision = await (before === 0 ? this.#sessions.create(key, bytes) : this.#sessions.update(key, bytes, before));
+        const revision = await this.#put(key, bytes, before);
         if (key !== MARK_NAME) this.#generations.wrote(revision);
         return revision;
       } catch (error) {
@@ -200,6 +206,12 @@ class NatsSessions implements SessionRecords {
         return unsure ? this.#revisionOf(key, bytes) : undefined;
       }
     });
+  }
+
+  /** The mark takes the place of one that was removed; a session's record never does, as `create` of the client would have it. */
+  #put(key: string, bytes: Buffer, before: number): Promise<number> {
+    if (key === MARK_NAME && before === 0) return this.#sessions.create(key, bytes);
+    return this.#sessions.put(key, bytes, { previousSeq: before });
   }
 
   /** The revision at which these very bytes stand: an attempt of unknown outcome was carried out. */

@@ -60,7 +60,7 @@ export class SimulatedSessions implements SessionRecords {
     return this.#patiently((unsure) => {
       const held = records.kept.get(token);
       if (held !== undefined) return unsure && held.text === text ? held.revision : undefined;
-      return this.#put(token, text);
+      return records.removed.has(token) ? undefined : this.#put(token, text);
     });
   }
 

@@ -128,7 +128,8 @@ export class Ownership {
     const known = this.#stored ?? (this.claiming ? this.#claimed : undefined);
     const mine = known?.record ?? this.#attempted;
     if (mine === undefined) return;
-    if (known !== undefined && (await this.#records.delete(this.#token, known.revision))) return;
+    // A first write of which nothing was heard may be carried out yet: what is marked as removed it does not bring back.
+    if (await this.#records.delete(this.#token, known?.revision ?? 0)) return;
     const found = await this.#records.get(this.#token);
     if (found === undefined) return;
     // A former owner that wrote its own when all records were lost has nothing to keep either.
