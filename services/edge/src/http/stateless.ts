@@ -8,6 +8,7 @@
  * bridge for an old one.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { DownHead } from '@causeway/cluster';
 import {
   asCausewayError,
   CausewayError,
@@ -19,9 +20,9 @@ import {
   type RequestState,
 } from '@causeway/protocol';
 import type { EdgeContext, OpenStream } from '../context.ts';
-import { StatelessCall, type StatelessOrder } from '../session/stateless-call.ts';
+import { StatelessCall, type StatelessListener, type StatelessOrder } from '../session/stateless-call.ts';
 import { idText } from './post-call.ts';
-import { PostReply } from './post-reply.ts';
+import { PostReply, type Posted } from './post-reply.ts';
 import { logRefusal } from './refusal.ts';
 import type { Visit } from './visit.ts';
 
@@ -47,7 +48,10 @@ export function serveStateless(edge: EdgeContext, visit: Visit, req: IncomingMes
   const id = idText(frame);
   if (REMOVED.has(frame.method ?? '')) throw new CausewayError('request.method_unknown');
   if (frame.method === 'server/discover') return void discover(edge, visit, res, id);
-  call(edge, res, id, orderOf(edge, visit, req, message));
+  const order = orderOf(edge, visit, req, message);
+  const post = new StatelessPost(edge, res, id, order);
+  if (order.deadline === undefined) untilLeave(edge, res, post);
+  post.begin();
 }
 
 function orderOf(edge: EdgeContext, visit: Visit, req: IncomingMessage, message: ModernMessage): StatelessOrder {
@@ -84,48 +88,81 @@ function stateOf(edge: EdgeContext, { server, identity }: Visit, { frame, params
   return state;
 }
 
-function call(edge: EdgeContext, res: ServerResponse, id: string, order: StatelessOrder): void {
-  const lasts = order.deadline === undefined;
-  const stateless = new StatelessCall(edge, order, {
-    message: (head, bytes) => reply.message(head, bytes),
-    accepted: () => reply.accepted(),
-    failed: (error) => reply.fail(error),
-    ended: () => reply.end(),
-  });
-  const reply = new PostReply(edge, res, {
-    ...plain(id),
-    stream: stateless.stream,
-    taken: (seq) => stateless.taken(seq),
-    left: () => stateless.leave(),
-    finished: () => stateless.end(),
-  });
-  if (lasts) untilLeave(edge, res, id, reply, stateless);
-  stateless.ask();
+/** A request of this era and its answer: what the call tells, and what the reply asks. */
+class StatelessPost implements StatelessListener, Posted {
+  readonly requests = 1;
+  readonly resumable = false;
+  readonly stream: string;
+  readonly #id: string;
+  readonly #call: StatelessCall;
+  readonly #reply: PostReply;
+
+  constructor(edge: EdgeContext, res: ServerResponse, id: string, order: StatelessOrder) {
+    this.#id = id;
+    this.#call = new StatelessCall(edge, order, this);
+    this.stream = this.#call.stream;
+    this.#reply = new PostReply(edge, res, this);
+  }
+
+  begin(): void {
+    this.#call.ask();
+  }
+
+  idOf(): string {
+    return this.#id;
+  }
+
+  message(head: Extract<DownHead, { t: 'server' }>, bytes: Buffer): void {
+    this.#reply.message(head, bytes);
+  }
+
+  admitted(): void {
+    this.#reply.accepted();
+  }
+
+  failed(error: CausewayError): void {
+    this.#reply.fail(error);
+  }
+
+  ended(): void {
+    this.#reply.end();
+  }
+
+  taken(seq: number): void {
+    this.#call.taken(seq);
+  }
+
+  left(): void {
+    this.#call.leave();
+  }
+
+  finished(): void {
+    this.#call.end();
+  }
+
+  /** A subscription ends properly when this edge leaves: its client opens another one elsewhere. */
+  retire(): void {
+    this.#call.leave();
+    const id = this.#id;
+    this.#reply.conclude(
+      Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":{"resultType":"complete","_meta":{"${SUBSCRIPTION_ID_KEY}":${id}}}}`),
+    );
+  }
 }
 
-/** A subscription ends properly when this edge leaves: its client opens another one elsewhere. */
-function untilLeave(edge: EdgeContext, res: ServerResponse, id: string, reply: PostReply, stateless: StatelessCall): void {
-  const open: OpenStream = {
-    retire: async () => {
-      stateless.leave();
-      reply.conclude(
-        Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":{"resultType":"complete","_meta":{"${SUBSCRIPTION_ID_KEY}":${id}}}}`),
-      );
-    },
-  };
+function untilLeave(edge: EdgeContext, res: ServerResponse, post: StatelessPost): void {
+  const open: OpenStream = { retire: async () => post.retire() };
   edge.streams.add(open);
   res.once('close', () => edge.streams.delete(open));
-}
-
-/** How every answer of this era is given. */
-function plain(id: string) {
-  return { requests: 1, idOf: () => id, resumable: false };
 }
 
 async function discover(edge: EdgeContext, visit: Visit, res: ServerResponse, id: string): Promise<void> {
   const { server, identity, share } = visit;
   const nothing = (): void => undefined;
-  const reply = new PostReply(edge, res, { ...plain(id), stream: '', accepted: true, left: nothing, finished: nothing });
+  const reply = new PostReply(edge, res, {
+    ...{ requests: 1, idOf: () => id, resumable: false },
+    ...{ stream: '', accepted: true, left: nothing, finished: nothing },
+  });
   try {
     const result = await edge.descriptions.get(edge, { server, identity, ...(share === undefined ? {} : { share }) });
     reply.message({ t: 'server', seq: 1, index: 0, last: true }, Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":${result}}`));

@@ -84,7 +84,7 @@ function ask(edge: EdgeContext, asker: Asker): Promise<string> {
         if (result) resolve(Buffer.from(slice(bytes, result)).toString());
         else reject(new Error('server/discover was answered by an error'));
       },
-      accepted: () => undefined,
+      admitted: () => undefined,
       failed: (error: CausewayError) => reject(error),
       ended: () => reject(new Error('server/discover was not answered')),
     },

@@ -38,7 +38,7 @@ export interface StatelessOrder {
 export interface StatelessListener {
   message(head: Extract<DownHead, { t: 'server' }>, bytes: Buffer): void;
   /** The worker has taken it. */
-  accepted(): void;
+  admitted(): void;
   failed(error: CausewayError): void;
   /** Its stream is over without an answer. */
   ended(): void;
@@ -109,7 +109,7 @@ export class StatelessCall implements Listener {
     }
     this.#spoken = true;
     if (head.t === 'server') this.#listener.message(head, body);
-    else if (head.t === 'ok') this.#listener.accepted();
+    else if (head.t === 'ok') this.#listener.admitted();
     else if (head.t === 'no') this.#fail(errorOf(head));
     else if (head.t === 'end') this.#listener.ended();
   }

@@ -10,6 +10,7 @@ import type { Wheel } from '@causeway/runtime';
 import type { Lease, Outcome } from '../pool/lease.ts';
 import type { PooledProcess } from '../pool/pooled-process.ts';
 import type { Response } from '../stateless/response.ts';
+import type { ResponseEvents } from '../stateless/response-ports.ts';
 
 export interface CallUse {
   readonly lease: Lease;
@@ -19,11 +20,15 @@ export interface CallUse {
   readonly identity: Identity;
 }
 
-export class CallInUse {
+/** A call that is told when nobody waits for its answer any more. */
+export type LeftCall = Pick<ResponseEvents, 'left'>;
+
+export class CallInUse implements ResponseEvents {
   readonly process: PooledProcess;
   readonly identity: Identity;
   readonly #use: CallUse;
   #id: number | undefined;
+  #call: LeftCall | undefined;
   #cancelDeadline: () => void = () => undefined;
   #over = false;
 
@@ -42,17 +47,24 @@ export class CallInUse {
     this.#id = id;
   }
 
-  /** Its deadline runs, and `response` is where it is answered. `left`: nobody waits any more. */
-  run(response: Response, left: () => void): void {
+  /** Its deadline runs, and `response` is where it is answered. */
+  run(response: Response, call: LeftCall): void {
+    this.#call = call;
     this.#cancelDeadline();
     this.#cancelDeadline = this.#use.wheel.after(this.#use.deadline, () => {
       this.abandon('deadline');
       response.fail(new CausewayError('server.deadline'));
     });
-    response.follow({
-      left,
-      lags: (yes) => (yes ? this.process.pause(response) : this.process.resume(response)),
-    });
+    response.follow(this);
+  }
+
+  left(): void {
+    this.#call?.left();
+  }
+
+  lags(yes: boolean, response: Response): void {
+    if (yes) this.process.pause(response);
+    else this.process.resume(response);
   }
 
   /** No time runs while it waits for its client. */

@@ -28,17 +28,17 @@ import {
 import { answerAlone } from '../pool/answer-alone.ts';
 import type { Lease } from '../pool/lease.ts';
 import type { Pool } from '../pool/pool.ts';
-import type { Holder } from '../pool/pooled-process.ts';
+import type { Asking, Holder } from '../pool/pooled-process.ts';
 import { audienceOf, forLegacy, type StatelessRequest } from '../stateless/request.ts';
 import type { ParkedCall } from '../stateless/parked-calls.ts';
-import { CallInUse } from './call.ts';
+import { CallInUse, type LeftCall } from './call.ts';
 import type { EraDeps } from './deps.ts';
 import { Questions } from './questions.ts';
 
 /** Milliseconds in which questions that a server asks at the same time come together. */
 const TOGETHER = 15;
 
-export class LegacyCall implements Holder, ParkedCall {
+export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
   readonly #deps: EraDeps;
   readonly #pool: Pool;
   readonly #use: CallInUse;
@@ -68,18 +68,14 @@ export class LegacyCall implements Holder, ParkedCall {
   begin(): void {
     const { process } = this.#use;
     const request = this.#request;
-    this.#use.run(request.response, () => this.#left());
+    this.#use.run(request.response, this);
     process.holder = this;
-    const id = process.begin({
-      answered: (frame) => this.#answered(frame),
-      progress: (frame) => this.#request.response.progress(frame),
-      failed: (error) => this.#failed(error),
-    });
+    const id = process.begin(this);
     this.#use.began(id);
     try {
       process.write(forLegacy(request, id));
     } catch (error) {
-      this.#failed(error as CausewayError);
+      this.failed(error as CausewayError);
     }
   }
 
@@ -89,7 +85,7 @@ export class LegacyCall implements Holder, ParkedCall {
     this.#pool.park(this.#use.process, false);
     this.#request = request;
     if (this.#early) return this.#tell(this.#early);
-    this.#use.run(request.response, () => this.#left());
+    this.#use.run(request.response, this);
     this.#questions.answer(request.body, membersOf(request.body, request.params, 'inputResponses'));
     // What was not answered is asked for again, and nothing else.
     if (this.#questions.size > 0) this.#ask();
@@ -100,12 +96,16 @@ export class LegacyCall implements Holder, ParkedCall {
     this.#giveUp('the client did not come back');
   }
 
-  #answered(frame: Frame): void {
+  answered(frame: Frame): void {
     this.#cancelAsking?.();
     // It answered although it was asking: what it asked is void.
     this.#use.end(this.#questions.size === 0 ? 'sound' : 'doubtful');
     if (this.#parked === undefined) this.#tell(frame);
     else this.#early = frame;
+  }
+
+  progress(frame: Frame): void {
+    this.#request.response.progress(frame);
   }
 
   /** Gives the client the server's answer. */
@@ -183,13 +183,14 @@ export class LegacyCall implements Holder, ParkedCall {
     request.response.result(inputRequired(this.#questions.requests, state));
   }
 
-  #left(): void {
+  /** Nobody waits for the answer any more. */
+  left(): void {
     // The answer of a round has been given: the next one comes by another request.
     if (this.#parked !== undefined || this.#use.over) return;
     this.#giveUp('the client left');
   }
 
-  #failed(error: CausewayError): void {
+  failed(error: CausewayError): void {
     this.#cancelAsking?.();
     if (this.#parked !== undefined) this.#deps.parked.take(this.#parked);
     this.#use.end('doubtful');

@@ -26,7 +26,7 @@ export function callModern(deps: EraDeps, lease: Lease, request: StatelessReques
   const { process } = lease;
   const use = new CallInUse({ lease, wheel: deps.wheel, deadline: server.requestTimeout, identity: head.identity });
   // What it may still log must not reach the next one.
-  use.run(response, () => use.abandon('the client left', process.holder ? 'doubtful' : 'sound'));
+  use.run(response, { left: () => use.abandon('the client left', process.holder ? 'doubtful' : 'sound') });
   process.holder = request.meta.logLevel === undefined ? undefined : { heard: (frame) => logged(request, frame) };
   const failed = (error: CausewayError): void => {
     use.end('doubtful');

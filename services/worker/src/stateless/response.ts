@@ -191,7 +191,7 @@ export class Response implements EdgeHolder {
     const { blocked } = this.#stream;
     if (blocked === this.#lagging) return;
     this.#lagging = blocked;
-    this.#events?.lags(blocked);
+    this.#events?.lags(blocked, this);
     this.#cancelStall();
     if (blocked) this.#watch();
   }
@@ -216,7 +216,7 @@ export class Response implements EdgeHolder {
     this.#over = true;
     this.#letGo();
     this.#cancelStall();
-    if (this.#lagging) this.#events?.lags(false);
+    if (this.#lagging) this.#events?.lags(false, this);
     this.#stream.discard();
     this.#ended();
     this.#gone?.resolve();
