@@ -44,12 +44,14 @@ export const audienceOf = ({ head, method, server }: StatelessRequest): StateAud
   name: head.name ?? '',
 });
 
-const ROUND: readonly string[] = ['requestState', 'inputResponses'];
+const ROUND: ReadonlySet<string> = new Set(['requestState', 'inputResponses']);
+const ROUND_AND_META: ReadonlySet<string> = new Set([...ROUND, '_meta']);
+const STATE: ReadonlySet<string> = new Set(['requestState']);
 
 /** For a server with a handshake, under the id that it knows: nothing of the envelope, nothing of rounds. */
 export function forLegacy({ head, body, meta, params, response }: StatelessRequest, id: number): Buffer {
   const text = legacyMeta(meta, response.wantsProgress ? id : undefined);
-  const gone = new Set(text === undefined ? ['_meta', ...ROUND] : ROUND);
+  const gone = text === undefined ? ROUND_AND_META : ROUND;
   const edits: Edit[] = [{ span: head.frame.id!, bytes: Buffer.from(String(id)) }, ...withoutMembers(body, params, gone)];
   if (text !== undefined) edits.push({ span: meta.span, bytes: Buffer.from(text) });
   return splice(body, edits);
@@ -62,6 +64,6 @@ export function forModern({ head, body, params }: StatelessRequest, id: number):
   if (head.frame.progressToken) edits.push({ span: head.frame.progressToken, bytes: number });
   const state = params.of.get('requestState');
   if (state && head.inner !== undefined && head.inner !== '') edits.push({ span: state, bytes: Buffer.from(JSON.stringify(head.inner)) });
-  else if (state && head.inner === '') edits.push(...withoutMembers(body, params, new Set(['requestState'])));
+  else if (state && head.inner === '') edits.push(...withoutMembers(body, params, STATE));
   return splice(body, edits);
 }
