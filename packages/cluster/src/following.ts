@@ -62,7 +62,7 @@ export class Following {
   snapshot(entries: readonly SeenRecord[], last: number, marked: boolean): boolean {
     const now = this.#time.now();
     const cut = this.#since === undefined;
-    // What was written since is all here: nothing of it can have been wiped.
+    // What was written since is all here: nothing of it can have been wiped. Of a log that was made anew nobody knows that.
     const followed = !cut && entries.filter(({ sequence }) => sequence > this.#last).length === last - this.#last;
     this.#whole = marked || (this.#whole && followed);
     // While nothing was seen it may have been wiped once more.

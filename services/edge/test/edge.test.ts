@@ -183,6 +183,10 @@ test('an open that may have been lost with a connection is sent again, to the sa
   worker.on(({ reply }) => worker.say(reply, { t: 'no', reason: 'limit.server', retryAfter: 2 }));
   await reconnect();
   assert.deepEqual(await told(await refused), [503, 1, 'limit.server', 'no']);
+  // Should the worker take the other one after all, what comes of it is to end.
+  await new Promise((resolve) => setImmediate(resolve));
+  const { head: last } = worker.heard.at(-1)!;
+  assert.equal(last.t, 'close');
 });
 
 test('while the bus is away everything is refused at once and nothing is published', async (t) => {

@@ -4,7 +4,7 @@
  *
  * Invariants: a token is held once; while the worker shuts down nothing is taken in.
  */
-import { CausewayError, type SessionToken } from '@causeway/protocol';
+import { asCausewayError, CausewayError, type SessionToken } from '@causeway/protocol';
 import { Register, remember, rememberAs } from '@causeway/runtime';
 import type { HeldSessions } from './held-sessions.ts';
 import type { Session } from './session/session.ts';
@@ -32,7 +32,17 @@ export class Capacity implements HeldSessions {
     this.#lost.add(listener);
   }
 
-  /** Takes a session in. Throws CausewayError `cluster.draining`, or what `build` throws. */
+  /** Takes a session in. Throws CausewayError `cluster.draining`, or what `build` throws, and then `pastOf` says the same. */
+  open(token: SessionToken, build: () => Session): Session {
+    try {
+      return this.admit(token, build);
+    } catch (error) {
+      rememberAs(this.#past, token, asCausewayError(error), REMEMBERED);
+      throw error;
+    }
+  }
+
+  /** The same for one that is taken over: it may be asked for again. */
   admit(token: SessionToken, build: () => Session): Session {
     if (this.#draining || this.paused) throw new CausewayError('cluster.draining', { retryAfter: 1 });
     if (this.find(token) !== undefined) throw new CausewayError('cluster.moved', { retryAfter: 1 });

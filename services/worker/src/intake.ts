@@ -162,7 +162,7 @@ function begin(deps: IntakeDeps, message: BusMessage): void {
     if (known) return again(known, head, reply);
     const past = deps.capacity.pastOf(head.session);
     if (past) throw past;
-    deps.capacity.admit(head.session, () => deps.build(head)).open(head, body, reply);
+    deps.capacity.open(head.session, () => deps.build(head)).open(head, body, reply);
   } catch (error) {
     refuse(error);
   }

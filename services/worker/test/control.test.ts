@@ -73,7 +73,9 @@ test('a drained worker keeps its sessions and takes no new ones; resumed, it tak
   );
   assert.equal(decode<VerdictHead>(info.data)?.head.t, 'ok');
   assert.deepEqual(await ask<StandingAnswer>(here, { t: 'resume' }), { draining: false, sessions: 1 });
-  await open(here, 'git', 'gb');
+  // What was refused is refused as before, should its edge have heard nothing.
+  await assert.rejects(open(here, 'git', 'gb'), refused('cluster.draining'));
+  await open(here, 'git', 'gc');
   await here.worker.drain(0);
   await assert.rejects(ask(here, { t: 'resume' }), refused('cluster.draining'));
 });

@@ -61,13 +61,15 @@ export interface BucketOptions {
   readonly deadline: number;
 }
 
+export interface OpenBucket {
+  readonly name: string;
+  readonly copies: number;
+  /** Why it has fewer copies than are wanted. */
+  readonly fewer?: string;
+}
+
 /** Makes sure of one bucket. Rejects with a CausewayError `cluster.unavailable`. */
-export async function ensureBucket(
-  manager: JetStreamManager,
-  prefix: string,
-  bucket: Bucket,
-  options: BucketOptions,
-): Promise<{ readonly name: string; readonly copies: number }> {
+export async function ensureBucket(manager: JetStreamManager, prefix: string, bucket: Bucket, options: BucketOptions): Promise<OpenBucket> {
   const name = bucketName(prefix, bucket);
   let info: StreamInfo;
   try {
@@ -86,30 +88,40 @@ export async function ensureBucket(
     });
   }
   const { num_replicas: copies } = info.config;
-  return { name, copies: copies < options.replicas ? await spread(manager, name, options.replicas, copies) : copies };
+  return copies < options.replicas ? spread(manager, name, options.replicas, copies) : { name, copies };
 }
 
-/** More copies of what was made when servers were missing; resolves with how many there are to be now. */
-async function spread(manager: JetStreamManager, name: string, replicas: number, copies: number): Promise<number> {
+/** More copies of what was made when servers were missing. */
+async function spread(manager: JetStreamManager, name: string, replicas: number, copies: number): Promise<OpenBucket> {
   try {
     await manager.streams.update(streamOf(name), { num_replicas: replicas });
-    return replicas;
-  } catch {
-    return copies;
+    return { name, copies: replicas };
+  } catch (error) {
+    return { name, copies, fewer: error instanceof Error ? error.message : String(error) };
   }
 }
 
 /** Makes a bucket again if it is gone, and says whether it was. Never rejects: whoever needs it asks again. */
-export async function restoreBucket(manager: JetStreamManager, prefix: string, bucket: Bucket, replicas: number): Promise<boolean> {
+export async function restoreBucket(
+  manager: JetStreamManager,
+  prefix: string,
+  bucket: Bucket,
+  { replicas, least }: Pick<BucketOptions, 'replicas' | 'least'>,
+): Promise<boolean> {
   const name = bucketName(prefix, bucket);
   try {
     if ((await find(manager, name)) !== undefined) return false;
-    await add(manager, name, bucket, replicas);
+    await add(manager, name, bucket, replicas).catch((error: unknown) => {
+      if (!isFewServers(error)) throw error;
+      return add(manager, name, bucket, least);
+    });
     return true;
   } catch {
     return false;
   }
 }
+
+const isFewServers = (error: unknown): boolean => error instanceof JetStreamApiError && error.code === FEW_SERVERS;
 
 /** Looks for a bucket at each call, and makes it if there is none: with all copies, or with the least once servers have been missing for long. */
 function finder(manager: JetStreamManager, name: string, bucket: Bucket, options: BucketOptions): () => Promise<StreamInfo> {
@@ -122,7 +134,7 @@ function finder(manager: JetStreamManager, name: string, bucket: Bucket, options
       return await add(manager, name, bucket, performance.now() < patience ? replicas : least);
     } catch (error) {
       if (!(error instanceof JetStreamApiError)) throw error;
-      if (error.code === FEW_SERVERS) patience = Math.min(patience, performance.now() + Math.min(GATHERING, deadline / 2));
+      if (isFewServers(error)) patience = Math.min(patience, performance.now() + Math.min(GATHERING, deadline / 2));
       // another process was first, with other replicas or another version's settings
       const made = error.status === 400 ? await find(manager, name) : undefined;
       if (made === undefined) throw error;

@@ -40,10 +40,10 @@ async function openParts(options: NatsClusterOptions): Promise<Cluster> {
   const [workers, sessionBucket, cluster] = await Promise.all(
     (['workers', 'sessions', 'cluster'] as const).map((bucket) => ensureBucket(manager, prefix, bucket, { replicas, least, deadline })),
   );
-  const copies = workers!.copies;
-  if (copies < replicas)
+  const { copies, fewer } = workers!;
+  if (fewer !== undefined)
     options.warn?.(
-      `The buckets have ${copies} of ${replicas} copies: once as many servers are there, causeway nats buckets makes the others.`,
+      `The buckets have ${copies} of ${replicas} copies (${fewer}): once as many servers are there, causeway nats buckets makes the others.`,
     );
   const names = subjects(prefix);
   const bus = stack.use(
@@ -53,7 +53,7 @@ async function openParts(options: NatsClusterOptions): Promise<Cluster> {
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     }),
   );
-  const restore = (bucket: Bucket): Promise<boolean> => restoreBucket(manager, prefix, bucket, copies);
+  const restore = (bucket: Bucket): Promise<boolean> => restoreBucket(manager, prefix, bucket, { replicas, least });
   const ledger = stack.use(
     await openNatsLedger({
       control,

@@ -21,6 +21,8 @@ export interface Exchange {
   readonly to: string;
   /** Position of the last frame of the stream that it follows, 0 before the first. */
   readonly heard: number;
+  /** What was sent was sent once more: there may be two words about it. */
+  readonly repeated: boolean;
   /** The worker that was sent to is not to be waited for any more: another will be. */
   unbind(): void;
   /** Sends a message that names this exchange as its reply address. Throws BusError. */

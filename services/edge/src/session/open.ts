@@ -3,7 +3,8 @@
  * of room or is gone.
  *
  * Invariants: one worker is asked at a time, once more should a connection be lost before its word; the next one only
- * after a definite no, so that a session is never started twice; at most `ATTEMPTS` workers are asked.
+ * after a definite no to what was sent once, so that a session is never started twice, and no late word of one worker is
+ * taken for another's; at most `ATTEMPTS` workers are asked.
  */
 import { BusError, errorOf, place, type DownHead, type FrameHead } from '@causeway/cluster';
 import {
@@ -17,7 +18,7 @@ import {
   type WorkerId,
 } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
-import { followed } from './call.ts';
+import { abandon, followed } from './call.ts';
 import type { Exchange, Listener } from './exchange.ts';
 
 const ATTEMPTS = 3;
@@ -124,6 +125,7 @@ export class SessionOpening implements Listener {
     this.#forget();
     if (head.t === 'no' && !this.#accepted) {
       const error = errorOf(head);
+      if (this.#exchange.repeated) return this.#giveUp(error);
       if (!ELSEWHERE.has(error.reason) || !this.#session) return this.#refuse(error);
       this.#refused.add(this.#session.owner);
       if (error.reason === 'limit.worker') this.#last = error;
@@ -147,6 +149,12 @@ export class SessionOpening implements Listener {
   lost(why: 'deadline' | 'owner'): void {
     this.#forget();
     this.#listener.lost(why);
+  }
+
+  /** The other sending may have been taken, or may be yet: whatever comes of it is to end. */
+  #giveUp(error: CausewayError): void {
+    if (this.#session) abandon(this.#edge, this.#session);
+    this.#refuse(error.reason === 'request.event_id' ? new CausewayError('cluster.owner_lost') : error);
   }
 
   #askNext(): void {

@@ -128,8 +128,9 @@ export class Ownership {
     const known = this.#stored ?? (this.claiming ? this.#claimed : undefined);
     const mine = known?.record ?? this.#attempted;
     if (mine === undefined) return;
-    // A first write of which nothing was heard may be carried out yet: what is marked as removed it does not bring back.
-    if (await this.#records.delete(this.#token, known?.revision ?? 0)) return;
+    // The very first write may be carried out yet, if nothing was heard of it: what is marked as removed it does not bring back.
+    const revision = known?.revision ?? (mine.epoch === 1 ? 0 : undefined);
+    if (revision !== undefined && (await this.#records.delete(this.#token, revision))) return;
     const found = await this.#records.get(this.#token);
     if (found === undefined) return;
     // A former owner that wrote its own when all records were lost has nothing to keep either.
