@@ -62,9 +62,8 @@ export class Following {
   snapshot(entries: readonly SeenRecord[], last: number, marked: boolean): boolean {
     const now = this.#time.now();
     const cut = this.#since === undefined;
-    // What was written since is all here: nothing of it can have been wiped. A log that was made anew counts from the beginning.
-    const anew = last < this.#last;
-    const followed = !cut && (anew || entries.filter(({ sequence }) => sequence > this.#last).length === last - this.#last);
+    // What was written since is all here: nothing of it can have been wiped. Of a log that was made anew nobody knows that.
+    const followed = !cut && entries.filter(({ sequence }) => sequence > this.#last).length === last - this.#last;
     this.#whole = marked || (this.#whole && followed);
     // While nothing was seen it may have been wiped once more.
     if (marked) this.#wipedSince = undefined;
@@ -86,6 +85,8 @@ export class Following {
     }
     this.#lastSeen = now;
     this.#ahead = Math.max(this.#ahead ?? -Infinity, stored - now);
+    // What stood between may have been wiped.
+    if (this.#wipedSince !== undefined && sequence > this.#last + 1) [this.#whole, this.#wipedSince] = [false, now];
     this.#last = Math.max(this.#last, sequence);
     if (mark !== undefined) this.#wipedSince = mark === 'went' ? now : undefined;
     if (mark === 'came') this.#whole = true;

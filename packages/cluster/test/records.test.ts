@@ -39,6 +39,14 @@ describe('the view of the records', () => {
     assert.equal(view.whole, true);
   });
 
+  it('nor by one to whom something comes behind what never came', () => {
+    const { view, record } = setting();
+    view.wiped();
+    assert.equal(view.whole, true);
+    view.change(record('a', 4));
+    assert.equal(view.whole, false);
+  });
+
   it('what comes first after a silence tells nothing of the time: it may have waited', () => {
     const { clock, view, record } = setting();
     const [a, b] = ['a', 'b'] as readonly string[] as readonly [WorkerId, WorkerId];
