@@ -85,8 +85,8 @@ export class Following {
     }
     this.#lastSeen = now;
     this.#ahead = Math.max(this.#ahead ?? -Infinity, stored - now);
-    // What stood between may have been wiped.
-    if (this.#wipedSince !== undefined && sequence > this.#last + 1) [this.#whole, this.#wipedSince] = [false, now];
+    // What stood between may have been wiped. Who does not rely on the log by then waits no longer for that.
+    if (this.#whole && this.#wipedSince !== undefined && sequence > this.#last + 1) [this.#whole, this.#wipedSince] = [false, now];
     this.#last = Math.max(this.#last, sequence);
     if (mark !== undefined) this.#wipedSince = mark === 'went' ? now : undefined;
     if (mark === 'came') this.#whole = true;

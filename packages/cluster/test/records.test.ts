@@ -40,11 +40,17 @@ describe('the view of the records', () => {
   });
 
   it('nor by one to whom something comes behind what never came', () => {
-    const { view, record } = setting();
+    const { clock, view, record } = setting();
     view.wiped();
     assert.equal(view.whole, true);
+    clock.now += 1_000;
     view.change(record('a', 4));
     assert.equal(view.whole, false);
+    // What comes so later does not put off the moment from which the log may be marked again.
+    const since = view.wipedSince;
+    clock.now += 1_000;
+    view.change(record('a', 6));
+    assert.equal(view.wipedSince, since);
   });
 
   it('what comes first after a silence tells nothing of the time: it may have waited', () => {

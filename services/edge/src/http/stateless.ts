@@ -159,10 +159,8 @@ function untilLeave(edge: EdgeContext, res: ServerResponse, post: StatelessPost)
 async function discover(edge: EdgeContext, visit: Visit, res: ServerResponse, id: string): Promise<void> {
   const { server, identity, share } = visit;
   const nothing = (): void => undefined;
-  const reply = new PostReply(edge, res, {
-    ...{ requests: 1, idOf: () => id, resumable: false },
-    ...{ stream: '', accepted: true, left: nothing, finished: nothing },
-  });
+  const answer = { requests: 1, idOf: () => id, resumable: false, stream: '' };
+  const reply = new PostReply(edge, res, { ...answer, accepted: true, left: nothing, finished: nothing });
   try {
     const result = await edge.descriptions.get(edge, { server, identity, ...(share === undefined ? {} : { share }) });
     reply.message({ t: 'server', seq: 1, index: 0, last: true }, Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":${result}}`));
