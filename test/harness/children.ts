@@ -22,6 +22,8 @@ export interface Lifeline extends AsyncDisposable {
    * says may be seen before it is.
    */
   holders(n: number): Promise<void>;
+  /** Resolves as soon as `pid` holds the line, which whoever has heard from it may be too early for. */
+  holds(pid: number): Promise<void>;
   /** Resolves when nobody is left; rejects after `ms` milliseconds naming the survivors. */
   none(ms: number): Promise<void>;
   /** Resolves when `pid` has died, with the time of it. */
@@ -63,6 +65,9 @@ export async function openLifeline(): Promise<Lifeline> {
     events,
     async holders(n) {
       await events.next(`${n} processes`, () => alive.size >= n);
+    },
+    async holds(pid) {
+      await events.next(`process ${pid}`, () => alive.has(pid));
     },
     async none(ms) {
       if (alive.size === 0) return;

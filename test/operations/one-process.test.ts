@@ -100,7 +100,7 @@ describe('operations on one process', () => {
     const unsaid = await operator.run('sessions', 'kill', id);
     assert.equal(unsaid.code, 2);
     assert.match(unsaid.stderr, /^error: This ends \S{8} \(hostile, 1 call in flight\)\. Say so with --yes\.\n$/);
-    assert.ok(life.alive.has(pid));
+    await life.holds(pid);
     const killed = await operator.run('sessions', 'kill', id, '--yes', '--format', 'json');
     assert.equal(killed.code, 0, killed.stderr);
     assert.deepEqual(

@@ -57,7 +57,7 @@ describe('a server that starts slowly', { concurrency: 7 }, () => {
       await using asked = await openAsk(bridge.url('slow'), CALL);
       assert.equal(asked.status, 200);
       const answer = await asked.message('the answer', ({ id }) => id === 'slow');
-      assert.ok(life.alive.has(pidIn(answer)));
+      await life.holds(pidIn(answer));
       assert.ok(asked.comments.length >= 1, 'no heartbeat');
     });
   }
