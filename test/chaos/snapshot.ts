@@ -26,15 +26,21 @@ export async function snapshotOf(nc: NatsConnection, manager: JetStreamManager, 
   const { config, state } = await ask('SNAPSHOT', { deliver_subject: inbox });
   await within(DEADLINE, 'a snapshot', complete);
   subscription.unsubscribe();
-  return async () => {
-    // Servers that have not heard of the removal yet refuse it, and whoever needs the bucket may make it anew meanwhile.
-    const { deliver_subject: to } = await until(DEADLINE, `room for ${stream}`, async () => {
-      await manager.streams.delete(stream).catch(() => false);
-      return ask('RESTORE', { config, state }).catch(() => undefined);
-    });
+  const restore = async (): Promise<true> => {
+    await manager.streams.delete(stream).catch(() => false);
+    const { deliver_subject: to } = await ask('RESTORE', { config, state });
     for (const part of [...parts, new Uint8Array()]) {
       const told = (await nc.request(String(to), part, { timeout: DEADLINE })).string();
       if (told.includes('"error"')) throw new Error(`a part of ${stream} was refused: ${told}`);
     }
+    return true;
+  };
+  // Servers that have not heard of the removal yet refuse it, and whoever needs the bucket may make it anew meanwhile:
+  // its name is free until the last part has arrived.
+  return async () => {
+    let refused: unknown;
+    await until(DEADLINE, `room for ${stream}`, () => restore().catch((error: unknown) => void (refused = error))).catch((late: Error) => {
+      throw new Error(late.message, { cause: refused });
+    });
   };
 }
