@@ -121,12 +121,14 @@ async function cleanEnd({ world, load, census, eye }: Stage, start: Start, keys:
     .slice(-5);
   const asked = await Promise.all(
     ended.flatMap(({ session, client, id, server }) =>
-      world.edges.map(async ({ process }) => {
+      world.edges.map(async ({ name, process }) => {
         const headers = { ...identityOf(client, keys), 'mcp-session-id': id, 'mcp-protocol-version': '2025-11-25' };
-        const ask = async () => (await post(process.url(server), toolCall(1, 'echo'), headers)).status;
+        const ask = () => post(process.url(server), toolCall(1, 'echo'), headers);
         // For a while after all records were lost nobody can know; then it is over, not served.
-        const known = async () => ((await ask()) === 503 ? undefined : ask());
-        return { session, status: await until(UNSETTLED, 'a word about a session that has ended', known).catch(() => 503) };
+        let answer = await ask();
+        const known = async () => (answer.status === 503 ? void (answer = await ask()) : true);
+        await until(UNSETTLED, 'a word about a session that has ended', known).catch(() => undefined);
+        return { session, edge: name, status: answer.status, answer: answer.text };
       }),
     ),
   );

@@ -33,13 +33,21 @@ export class LogLedger implements Ledger {
   readonly #stamps = new Map<WorkerId, Stamps>();
   #closed = false;
   #marking = false;
+  /** Where the log's first mark stands, or the word that it is gone; 0: neither is known of. */
+  #marked = 0;
   #cancelMark: () => void = () => undefined;
 
   constructor(deps: LogLedgerDeps) {
     this.#deps = deps;
-    deps.view.onSeen(({ key, sequence }) => this.#stamps.get(key)?.note(sequence, deps.time.now()));
-    deps.view.onSnapshot(() => {
-      if (this.#leases.size > 0) this.#markLater();
+    deps.view.onSeen(({ key, sequence, gone }) => {
+      this.#stamps.get(key)?.note(sequence, deps.time.now());
+      if (key !== ORIGIN) return;
+      this.#marked = sequence;
+      if (gone !== undefined && this.leased) this.#markLater();
+    });
+    deps.view.onSnapshot((present) => {
+      if (!present.has(ORIGIN)) this.#marked = 0;
+      if (this.leased) this.#markLater();
     });
   }
 
@@ -128,9 +136,17 @@ export class LogLedger implements Ledger {
 
   /** Writes the log's first mark; if it cannot be written now, later. */
   async #mark(expect: Expectation): Promise<void> {
-    const { store } = this.#deps;
-    const written = await store.put(ORIGIN, '{}', Infinity, expect).catch(() => undefined);
-    if (written === undefined) this.#deps.time.after(this.#deps.times.heartbeat, () => this.#markLater());
+    const { store, view, time, times } = this.#deps;
+    try {
+      await store.put(ORIGIN, '{}', Infinity, expect);
+    } catch (error) {
+      if (error instanceof WriteConflict && 'own' in expect) {
+        this.#marked = error.sequence ?? 0;
+        // Nothing stands there any more: since we looked the log was wiped.
+        if (expect.own > 0 && this.#marked === 0) view.wiped();
+      }
+      time.after(times.heartbeat, () => this.#markLater());
+    }
   }
 
   /** Sees to it that a log without its first mark has it again once every worker has written, or has passed its fence. */
@@ -143,7 +159,7 @@ export class LogLedger implements Ledger {
     this.#cancelMark = time.after(wipedSince + wait - time.now(), () => {
       this.#marking = false;
       // It may have been there again, and wiped again.
-      if (view.wipedSince !== undefined && time.now() - view.wipedSince >= wait) void this.#mark({ own: 0 });
+      if (view.wipedSince !== undefined && time.now() - view.wipedSince >= wait) void this.#mark({ own: this.#marked });
       else this.#markLater();
     });
   }

@@ -87,14 +87,14 @@ class Schedule {
 
   /**
    * What is really held now, and may be used: of a member that stands still past its fence nothing can be known, nor acted
-   * on; what is held under a lease that a reset has put in doubt is not touched.
+   * on; what is held under a lease that is in doubt, since a reset or when it goes on, is not touched before the store was asked.
    */
   holding(): number {
     const { time } = this.world;
     let sum = 0;
     for (const { member, lease, held } of this.workers) {
-      if (member.crashed || lease === undefined || (member.stopped && lease.remaining() === 0)) continue;
-      if (lease.remaining() > 0 && !(this.#reset && lease.doubtful())) sum += held.size;
+      if (member.crashed || lease === undefined || lease.remaining() === 0) continue;
+      if (!((this.#reset || member.stopped) && lease.doubtful())) sum += held.size;
     }
     assert.ok(sum <= LIMIT, `${sum} held of ${LIMIT} at ${Math.round(time.now())} ms`);
     return sum;
