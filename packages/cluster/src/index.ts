@@ -60,6 +60,7 @@ export { openMemoryCluster, openNatsCluster } from './open.ts';
 export { place, type PlacementQuestion } from './placement.ts';
 export {
   isFormer,
+  isOver,
   SESSION_RECORD_BYTES,
   type SessionRecord,
   type SessionRecords,

@@ -32,6 +32,8 @@ export class LogLedger implements Ledger {
   /** Of the workers that had a lease here. */
   readonly #stamps = new Map<WorkerId, Stamps>();
   #closed = false;
+  /** Something stood in the log: should it be empty now, it was made anew, and others may be there. */
+  #seen = false;
   #marking = false;
   /** Where the log's first mark stands, or the word that it is gone; 0: neither is known of. */
   #marked = 0;
@@ -40,6 +42,7 @@ export class LogLedger implements Ledger {
   constructor(deps: LogLedgerDeps) {
     this.#deps = deps;
     deps.view.onSeen(({ key, sequence, gone }) => {
+      this.#seen = true;
       this.#stamps.get(key)?.note(sequence, deps.time.now());
       if (key !== ORIGIN) return;
       this.#marked = sequence;
@@ -56,7 +59,7 @@ export class LogLedger implements Ledger {
     await this.#deps.whenLive();
     const { store, view, time, minority } = this.#deps;
     // The very first: there is nobody else.
-    if (view.last === 0) await this.#mark({ log: 0 });
+    if (view.last === 0 && !this.#seen) await this.#mark({ log: 0 });
     else this.#markLater();
     const lease = new Tenancy(record, {
       store,

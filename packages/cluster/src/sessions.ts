@@ -8,6 +8,7 @@
  */
 import type { Identity, SessionToken, WorkerId } from '@causeway/protocol';
 import type { Generation } from './generations.ts';
+import type { Ledger } from './ledger.ts';
 
 export interface SessionRecord {
   readonly v: 1;
@@ -81,4 +82,20 @@ export interface SessionRecords extends AsyncDisposable {
 /** Whether the record was written before the present generation began. */
 export function isFormer({ generation }: SessionRecord, present: string | undefined): boolean {
   return generation !== undefined && generation !== present;
+}
+
+/**
+ * Whether a session whose record was not found is over: somebody has removed it, or nothing of the stores can be missing.
+ * `followed`: the ledger was whole before the record was looked for; what is not heard of anything new may have been told by one who
+ * leads the stores no more. Rejects with CausewayError `cluster.unavailable`.
+ */
+export async function isOver(
+  { ledger, sessions }: { readonly ledger: Pick<Ledger, 'whole'>; readonly sessions: Pick<SessionRecords, 'wasRemoved' | 'unsettled'> },
+  token: SessionToken,
+  followed: boolean,
+): Promise<boolean> {
+  if (await sessions.wasRemoved(token)) return true;
+  // Asked in any case: a generation that is seen for the first time has just begun, so it is settled the sooner for being looked at.
+  const unsettled = await sessions.unsettled();
+  return followed && ledger.whole && !unsettled;
 }

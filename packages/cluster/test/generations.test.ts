@@ -1,8 +1,9 @@
 /** When another generation of the session records begins, and when not: over a store that is set back, lost, slow and contested. */
-import { CausewayError } from '@causeway/protocol';
+import { CausewayError, type SessionToken } from '@causeway/protocol';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Generations, SETTLED, type FoundMark, type MarkStore } from '../src/generations.ts';
+import { isOver } from '../src/sessions.ts';
 
 /** One store for all, as a stream keeps it. */
 class Store implements MarkStore {
@@ -145,5 +146,19 @@ describe('generations of the session records', () => {
     await assert.rejects(a.count());
     clock.now = SETTLED;
     assert.equal((await a.count()).id, id);
+  });
+
+  it('what is missing is over once the workers are all known and the generation has settled, whichever is the later, and both are waited for at once', async () => {
+    const { clock, join } = setting();
+    const [worker, edge] = [join(), join()];
+    await worker.count();
+    const ledger = { whole: false };
+    const sessions = { wasRemoved: () => Promise.resolve(false), unsettled: () => edge.unsettled() };
+    const over = () => isOver({ ledger, sessions }, 'token' as SessionToken, ledger.whole);
+    assert.equal(await over(), false);
+    clock.now += SETTLED + 1;
+    assert.equal(await over(), false);
+    ledger.whole = true;
+    assert.equal(await over(), true);
   });
 });

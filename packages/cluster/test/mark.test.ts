@@ -2,23 +2,26 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { ORIGIN, type SeenRecord } from '../src/records.ts';
-import { TIMES, World } from '../src/simulation/index.ts';
+import type { Lease } from '../src/ledger.ts';
+import { TIMES, World, type Member } from '../src/simulation/index.ts';
 
 /** Milliseconds within which every worker has written, or has passed its fence, and a write that was refused is tried again. */
 const MARKED = TIMES.fence + 4 * TIMES.heartbeat;
+
+function lease({ id: worker, ledger }: Member): Promise<Lease> {
+  return ledger.lease({ v: 1, worker, host: 'h', version: '1', capacity: 100, draining: false, servers: {} });
+}
 
 async function setting() {
   const world = new World(1);
   const run = (ms: number): Promise<void> => world.time.run(ms, () => undefined);
   const mark = (): SeenRecord | undefined => world.log.entries.find(({ key }) => key === ORIGIN);
-  for (const member of [world.join(), world.join()]) {
-    const { id: worker } = member;
-    member.ledger
-      .lease({ v: 1, worker, host: 'h', version: '1', capacity: 100, draining: false, servers: {} })
-      .catch((error: unknown) => assert.fail(String(error)));
+  const members = [world.join(), world.join()] as const;
+  for (const member of members) {
+    lease(member).catch((error: unknown) => assert.fail(String(error)));
     await run(1_000);
   }
-  return { world, run, mark };
+  return { world, run, mark, members };
 }
 
 describe('the first mark of the log', () => {
@@ -51,5 +54,20 @@ describe('the first mark of the log', () => {
     assert.equal(mark(), undefined, 'not before all have written, or are past their fence');
     await run(MARKED - TIMES.fence);
     assert.notEqual(mark()?.text, undefined);
+  });
+
+  it('is not written at once by who has lost his lease and finds a log that was made anew: he is not the first', async () => {
+    const { world, run, mark, members } = await setting();
+    const [one] = members;
+    // Cut off for longer than the fence, it comes back to a log in which nothing was written yet.
+    for (const member of members) member.partition();
+    await run(2 * TIMES.fence);
+    world.log.wipe(true);
+    one.heal();
+    await run(500);
+    const again = lease(one);
+    await run(TIMES.fence);
+    await again;
+    assert.equal(mark(), undefined);
   });
 });

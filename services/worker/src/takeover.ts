@@ -11,6 +11,7 @@ import {
   BusError,
   Envelope,
   isFormer,
+  isOver,
   SETTLED,
   type ClaimHead,
   type Cluster,
@@ -98,7 +99,7 @@ export class Takeover {
       const followed = ledger.whole;
       const stored = await sessions.get(token);
       if (stored === undefined) {
-        if ((await sessions.wasRemoved(token)) || (followed && ledger.whole && !(await sessions.unsettled()))) return undefined;
+        if (await isOver({ ledger, sessions }, token, followed)) return undefined;
         continue;
       }
       // Asked after the record was read: what was true before that may be so no longer.

@@ -38,11 +38,12 @@ export class RecordLog {
     this.#end(key, 'taken');
   }
 
-  /** Empties the log without a word, as an operator does. */
-  wipe(): void {
+  /** Empties the log without a word, as an operator does. `anew`: it is removed, and made again with positions from 1 on. */
+  wipe(anew = false): void {
     for (const cancel of this.#cancels.values()) cancel();
     this.#cancels.clear();
     this.#entries.clear();
+    if (anew) this.#last = 0;
   }
 
   /** Calls back with every entry, a moment after it was written; returns the way to stop. */

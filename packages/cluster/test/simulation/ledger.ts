@@ -132,7 +132,7 @@ class Schedule {
     } else if (kind < 0.95) {
       this.#suspect(worker);
     } else {
-      world.log.wipe();
+      world.log.wipe(time.random() < 0.3);
     }
   }
 

@@ -5,7 +5,7 @@
  * Invariants: nothing is asked of a worker twice at a time for one session; a worker is asked only after a definite
  * no of the one before; whoever is found is asked by the caller again, so nothing is ever sent to two owners.
  */
-import { BusError, errorOf, place as choose, type ClaimHead, type Place, type VerdictHead } from '@causeway/cluster';
+import { BusError, errorOf, isOver, place as choose, type ClaimHead, type Place, type VerdictHead } from '@causeway/cluster';
 import { CausewayError, type Reason, type SessionToken, type WorkerId } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
 
@@ -63,7 +63,7 @@ export class Relocation {
     // What was read before the stores were followed again may be what one had who leads them no more.
     const followed = cluster.ledger.whole;
     const stored = await cluster.sessions.get(token);
-    if (stored === undefined && (await this.#mayBeLost(token, followed)))
+    if (stored === undefined && !(await isOver(cluster, token, followed)))
       throw new CausewayError('cluster.owner_silent', { retryAfter: 1 });
     if (stored === undefined || stored.record.identity !== identity) {
       if (this.#ended.size >= MAX_ENDED) this.#ended.clear();
@@ -75,15 +75,6 @@ export class Relocation {
     // An earlier owner than the one that was tried: the store was set back, or another one may be told.
     if (epoch < tried.epoch) this.#edge().places.correct(token, { owner, epoch });
     return { owner, epoch };
-  }
-
-  /**
-   * Whether a record that was not found may be there all the same: nobody has removed it, and it is not settled yet what the
-   * store has lost, or nothing new is heard of the stores, so that one who leads them no more may be what has answered.
-   */
-  async #mayBeLost(token: SessionToken, followed: boolean): Promise<boolean> {
-    const { ledger, sessions } = this.#edge().cluster;
-    return !(await sessions.wasRemoved(token)) && (!followed || !ledger.whole || (await sessions.unsettled()));
   }
 
   /** The place that a worker has told; `undefined`: the session is forgotten. */
