@@ -5,7 +5,7 @@
  *  1. A deadline never fires early, and at most once; after its cancel it never fires.
  *  2. Adding and cancelling take constant time, however many deadlines there are.
  *  3. It has one timer, never more, and none while nothing is scheduled; the timer keeps no process alive.
- *  4. It wakes every tick only for deadlines that are near; for distant ones it wakes about once a second.
+ *  4. It wakes for the earliest of the deadlines that are near, as it was when it last woke; for distant ones about once a second.
  *
  * A test's clock and wheel are in `fake-time.ts`.
  */
@@ -36,7 +36,7 @@ export interface Wheel extends Disposable {
 }
 
 export interface WheelOptions {
-  /** Milliseconds between wake-ups while a deadline is near. Default 10. */
+  /** Milliseconds of a tick: what falls due within one fires together. Default 10. */
   readonly tick?: number;
   /** Default the system's. */
   readonly clock?: Clock;
@@ -98,12 +98,12 @@ class TimerWheel implements Wheel {
     if (this.size === 0 && this.#timer === undefined) this.#at = Math.floor(elapsed / this.#tick);
     const due = Math.max(Math.ceil((elapsed + Math.max(0, ms)) / this.#tick), this.#at + 1);
     const entry: Entry = { fn, due, link: undefined };
-    this.#place(entry);
-    this.#arm(elapsed);
+    this.#arm(this.#place(entry) ? due : this.#nextSpan(), elapsed);
     return () => this.#cancel(entry);
   }
 
-  #place(entry: Entry): void {
+  /** Whether it is near. */
+  #place(entry: Entry): boolean {
     const span = Math.floor(entry.due / SPAN);
     const near = span <= Math.floor(this.#at / SPAN);
     const map = near ? this.#near : this.#far;
@@ -113,6 +113,7 @@ class TimerWheel implements Wheel {
     entry.link = bucket.add(entry);
     if (near) this.#nearCount += 1;
     else this.#farCount += 1;
+    return near;
   }
 
   #cancel(entry: Entry): void {
@@ -123,15 +124,26 @@ class TimerWheel implements Wheel {
     else this.#farCount -= 1;
   }
 
-  /** Sees to it that the timer fires at the next tick that matters: the next one, or the next span's first. */
-  #arm(elapsed: number): void {
-    if (this.size === 0) return;
-    const now = Math.floor(elapsed / this.#tick);
-    const next = this.#nearCount > 0 ? Math.max(this.#at, now) + 1 : (Math.floor(this.#at / SPAN) + 1) * SPAN;
-    if (this.#timer !== undefined && this.#wake <= next) return;
+  /** The first tick of the span after the present one. */
+  #nextSpan(): number {
+    return (Math.floor(this.#at / SPAN) + 1) * SPAN;
+  }
+
+  /** The next tick that matters: that of the earliest near deadline, or the next span's first. */
+  #next(): number {
+    const end = this.#nextSpan();
+    if (this.#nearCount === 0) return end;
+    let tick = this.#at + 1;
+    while (tick < end && !this.#near.get(tick)?.first) tick += 1;
+    return tick;
+  }
+
+  /** Sees to it that the timer fires at that tick, or before. */
+  #arm(tick: number, elapsed: number): void {
+    if (this.#timer !== undefined && this.#wake <= tick) return;
     this.#timer?.();
-    this.#wake = next;
-    this.#timer = this.#setTimer(this.#turn, Math.max(1, Math.ceil(next * this.#tick - elapsed)));
+    this.#wake = tick;
+    this.#timer = this.#setTimer(this.#turn, Math.max(1, Math.ceil(tick * this.#tick - elapsed)));
   }
 
   readonly #turn = (): void => {
@@ -146,7 +158,7 @@ class TimerWheel implements Wheel {
       }
     } finally {
       if (this.size === 0) this.#clear();
-      else this.#arm(this.#clock.monotonic() - this.#start);
+      else this.#arm(this.#next(), this.#clock.monotonic() - this.#start);
     }
   };
 

@@ -128,23 +128,50 @@ test('against a model: every deadline fires exactly once, within two ticks after
   );
 });
 
-test('distant deadlines wake the process about once a second', () => {
+/** How often a wheel in virtual time wakes within `ms` milliseconds. */
+function wakesOf(ms: number, plan: (wheel: Wheel) => void): number {
   let wakes = 0;
-  let elapsed = 0;
-  let armed: { at: number; fn: () => void } | undefined;
-  const wheel = createWheel({
-    clock: { now: () => 0, monotonic: () => elapsed },
-    timer: (fn, ms) => ((armed = { at: elapsed + ms, fn }), () => (armed = undefined)),
-  });
-  wheel.after(60_000, () => undefined);
-  while (armed !== undefined && armed.at < 58_000) {
-    const { at, fn } = armed;
-    armed = undefined;
-    elapsed = at;
+  let now = 0;
+  let timer: { readonly fn: () => void; readonly at: number } | undefined;
+  const clock = { now: () => now, monotonic: () => now };
+  const set = (fn: () => void, after: number) => {
+    timer = { fn, at: now + after };
+    return () => (timer = undefined);
+  };
+  using wheel = createWheel({ clock, timer: set });
+  plan(wheel);
+  for (let due = timer; due !== undefined && due.at <= ms; due = timer) {
+    timer = undefined;
+    now = due.at;
     wakes += 1;
-    fn();
+    due.fn();
   }
+  return wakes;
+}
+
+test('distant deadlines wake the process about once a second', () => {
+  const wakes = wakesOf(59_000, (wheel) => {
+    for (let nth = 0; nth < 1_000; nth += 1) wheel.after(60_000 + nth * 100, () => undefined);
+  });
   assert(wakes > 30 && wakes < 60, `${wakes}`);
+});
+
+test('what falls due every half second wakes the process for that, and once a second besides', () => {
+  let fired = 0;
+  const again = (wheel: Wheel): void =>
+    void wheel.after(500, () => {
+      fired += 1;
+      again(wheel);
+    });
+  const wakes = wakesOf(60_000, again);
+  assert(fired > 110 && fired <= 120, `${fired} fired`);
+  assert(wakes < 180, `${wakes}`);
+});
+
+test('a near deadline that is added while a later one is waited for fires in its time', async () => {
+  using wheel = createWheel();
+  const [late, soon] = await Promise.all([fired(wheel, 900), fired(wheel, 30)]);
+  assert(soon < 500 && late >= 900, `${soon}, ${late}`);
 });
 
 test('what a deadline throws is an uncaught exception and delays no other', () => {

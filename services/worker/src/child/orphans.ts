@@ -115,25 +115,42 @@ function kill(
 }
 
 export interface OrphanSweepOptions extends SweepOptions {
-  /** Milliseconds between sweeps. Default 10 s. */
+  /** Milliseconds from one sweep to the next, at least. Default 10 s. */
   readonly every?: number;
 }
 
-/** Sweeps once before it resolves and then again and again, without keeping the process alive. */
+/** A sweep reads of every process of the machine, be it of another worker: it may take this part of the time. */
+const SHARE = 1 / 100;
+/** Milliseconds after which there is another in any case. */
+const LONGEST = 120_000;
+
+/** Milliseconds until the next sweep after one that took `took`. */
+export function pauseAfter(took: number, every: number): number {
+  return Math.max(every, Math.min(took / SHARE, LONGEST));
+}
+
+/** Sweeps once before it resolves and then again and again (`pauseAfter`), without keeping the process alive. */
 export async function openOrphanSweep(options: OrphanSweepOptions): Promise<AsyncDisposable> {
   const { log, every = 10_000 } = options;
   if (process.platform !== 'linux') {
     log.info({ platform: process.platform }, 'children of lost workers are not looked for on this system');
     return { async [Symbol.asyncDispose]() {} };
   }
-  await sweepOrphans(options);
   let running: Promise<unknown> | undefined;
-  const timer = setInterval(() => {
-    running ??= sweepOrphans(options).finally(() => (running = undefined));
-  }, every).unref();
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+  const sweep = async (): Promise<void> => {
+    const begun = performance.now();
+    await sweepOrphans(options);
+    if (closed) return;
+    timer = setTimeout(again, pauseAfter(performance.now() - begun, every)).unref();
+  };
+  const again = (): void => void (running = sweep());
+  await sweep();
   return {
     async [Symbol.asyncDispose]() {
-      clearInterval(timer);
+      closed = true;
+      clearTimeout(timer);
       await running;
     },
   };

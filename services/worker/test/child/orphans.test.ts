@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
-import { childMark, isAlive, markOwner, openOrphanSweep, ownProcess, sweepOrphans } from '../../src/child/orphans.ts';
+import { childMark, isAlive, markOwner, openOrphanSweep, ownProcess, pauseAfter, sweepOrphans } from '../../src/child/orphans.ts';
 import { ALL, gone, host, type Host, type Nets } from './host.ts';
 import { MemoryLog, start } from './support.ts';
 
@@ -82,6 +82,10 @@ test('the sweep goes on: an orphan of later is found too', { timeout: 30_000 }, 
   const lost = await host(t, ['stubborn'], { nets: '' });
   lost.process.kill('SIGKILL');
   await lost.empty;
+});
+
+test('a sweep takes a hundredth of the time, however many processes there are, and is not put off for ever', () => {
+  assert.deepEqual([pauseAfter(20, 10_000), pauseAfter(500, 10_000), pauseAfter(30_000, 10_000)], [10_000, 50_000, 120_000]);
 });
 
 test(
