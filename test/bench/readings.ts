@@ -10,13 +10,14 @@ import { memory, openFiles } from './processes.ts';
 import type { Target } from './targets.ts';
 
 const SETTLE_MS = 3_000;
+const REST_MS = 25_000;
 /** Longest time in which the processes of ended sessions have to be gone: idleness, and the ladder of stopping. */
 const GONE_MS = 30_000;
 const BUCKETS = ['workers', 'sessions', 'cluster'];
 
-/** Memory after a pause: allocations of the opening itself are not the subject. */
+/** Memory after a pause in which everybody, the peers too, may give back what the opening itself took. */
 export async function settled(roots: readonly number[]): Promise<number> {
-  await after(SETTLE_MS);
+  await after(REST_MS);
   return memory(roots).bridge;
 }
 

@@ -5,6 +5,7 @@
 import { EXIT, Failure, report, reportJson } from './failure.ts';
 import { isOperation, isVerb, VERBS, type Operation, type Verb } from './flags.ts';
 import { setUpEngine } from './engine.ts';
+import { giveBackAtRest } from './rest.ts';
 
 /** Runs the command line; sets the exit code, or exits when something was started. */
 export async function main(argv: readonly string[]): Promise<void> {
@@ -31,6 +32,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   const line = parseLine(verb ?? 'run', rest);
   if (verb === undefined && own.length === rest.length && line.given['shell'] === undefined) await checkFirstWord(line.words[0]);
   setUpEngine();
+  giveBackAtRest();
   switch (verb) {
     case 'edge':
       return (await import('./commands/edge.ts')).edge(line);
