@@ -120,7 +120,7 @@ export interface OrphanSweepOptions extends SweepOptions {
 }
 
 /** A sweep reads of every process of the machine, be it of another worker: it may take this part of the time. */
-const SHARE = 1 / 100;
+const SHARE = 1 / 50;
 /** Milliseconds after which there is another in any case. */
 const LONGEST = 120_000;
 
