@@ -8,7 +8,7 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** Milliseconds between looks; a process that had nothing to do in all of them is at rest. */
+/** Milliseconds between looks: a process that had nothing to do for so long is at rest. */
 const LOOK = 10_000;
 /** Share of the time in which its event loop has something to do at rest. */
 const RESTING = 0.02;
@@ -33,8 +33,7 @@ export function isWorthwhile({ busy, used, left }: Look): boolean {
 
 /** For a process of our own; a library leaves its host alone. Keeps no process alive. */
 export function giveBackAtRest(): void {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as (how: object) => void;
+  let collect: Collect | undefined;
   let left = 0;
   let since = performance.eventLoopUtilization();
   const look = (): void => {
@@ -43,10 +42,19 @@ export function giveBackAtRest(): void {
     since = now;
     if (!isWorthwhile({ busy, used: bytesUsed(), left })) return;
     // The thorough one: it also gives back the pages that the young generation grew to.
+    collect ??= collector();
     collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
     left = bytesUsed();
   };
   setInterval(look, LOOK).unref();
+}
+
+type Collect = (how: { readonly type: 'major'; readonly execution: 'sync'; readonly flavor: 'last-resort' }) => void;
+
+/** V8's own, which Node hands out on its command line only. Made when it is first wanted: it takes as long as loading a module. */
+function collector(): Collect {
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc') as Collect;
 }
 
 function bytesUsed(): number {

@@ -99,7 +99,7 @@ export class Takeover {
       const followed = ledger.whole;
       const stored = await sessions.get(token);
       if (stored === undefined) {
-        if (await isOver({ ledger, sessions }, token, followed)) return undefined;
+        if (await isOver(this.#deps.cluster, token, followed)) return undefined;
         continue;
       }
       // Asked after the record was read: what was true before that may be so no longer.
