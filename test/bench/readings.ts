@@ -10,6 +10,7 @@ import { memory, openFiles } from './processes.ts';
 import type { Target } from './targets.ts';
 
 const SETTLE_MS = 3_000;
+/** Longer than two of the looks after which a process of ours gives memory back. */
 const REST_MS = 25_000;
 /** Longest time in which the processes of ended sessions have to be gone: idleness, and the ladder of stopping. */
 const GONE_MS = 30_000;
