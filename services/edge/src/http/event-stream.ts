@@ -1,9 +1,9 @@
 /**
  * Owns one SSE response: its form, its heartbeat and its back-pressure.
  *
- * Invariants: one write per event, unless it is very large; data is one line of JSON, ids and event names come from fixed alphabets,
- * so nothing can end a field early; a comment keeps a quiet stream alive, at an interval longer than TCP's
- * keep-alive so that a vanished client is still noticed; `taken` is told only for what the socket took.
+ * Invariants: the events of one event-loop turn are one write, unless they are very large; data is one line of JSON, ids and
+ * event names come from fixed alphabets, so nothing can end a field early; a comment keeps a quiet stream alive, at an interval
+ * longer than TCP's keep-alive so that a vanished client is still noticed; `taken` is told only for what the socket took.
  */
 import type { ServerResponse } from 'node:http';
 import type { Wheel } from '@causeway/runtime';
@@ -21,11 +21,14 @@ export interface EventStreamOptions {
 const CREDIT_FRAMES = 16;
 const CREDIT_BYTES = 256 * 1024;
 
-/** Bytes of one write; only messages beyond it are cut. */
+/** Bytes of one write; only what is beyond it is cut. */
 const SLICE = 512 * 1024;
 
+/** Bytes of events that are not let wait for more of their turn. */
+const TOGETHER = 64 * 1024;
+
 const COMMENT = Buffer.from(': keepalive\n\n');
-const END = Buffer.from('\n\n');
+const END = '\n\n';
 
 const HEADERS = {
   'content-type': 'text/event-stream',
@@ -46,9 +49,14 @@ export class EventStream {
   #draining = false;
   /** The end was written, or waits among the slices. */
   #ending = false;
+  /** What the client has credit for since it was told last: the newest position, frames, bytes. */
+  #seq: number | undefined;
   #frames = 0;
   #bytes = 0;
-  #waiting: Buffer[] = [];
+  /** What leaves together at the end of this turn, fields (ASCII) and data, and its bytes. */
+  #together: (string | Uint8Array)[] = [];
+  #size = 0;
+  #scheduled = false;
 
   constructor(res: ServerResponse, options: EventStreamOptions) {
     this.#res = res;
@@ -60,12 +68,12 @@ export class EventStream {
 
   /** An event with an id and no data: from here the client can resume (2025-11-25). Goes out with the next write. */
   priming(id: string, retry: number): void {
-    this.#waiting.push(Buffer.from(`id: ${id}\nretry: ${retry}\ndata: \n\n`));
+    this.#add(`id: ${id}\nretry: ${retry}\ndata: \n\n`);
   }
 
   /** Sends the headers, and the priming event if there is one, now: the client may be waiting for them. */
   begin(): void {
-    if (this.#waiting.length > 0) this.#write(Buffer.concat(this.#waiting.splice(0)), false);
+    if (this.#size > 0) this.#flush(false);
     else if (!this.#res.destroyed) this.#res.flushHeaders();
   }
 
@@ -75,9 +83,18 @@ export class EventStream {
     options: { readonly id?: string; readonly seq?: number; readonly event?: string; readonly last?: boolean } = {},
   ): void {
     const { id, event = 'message', last = false, seq } = options;
-    const head = Buffer.from(id === undefined ? `event: ${event}\ndata: ` : `event: ${event}\nid: ${id}\ndata: `);
-    this.#write(Buffer.concat([...this.#waiting.splice(0), head, bytes, END]), last);
-    if (seq !== undefined && !last) this.#credit(seq, bytes.length);
+    if (this.#over) return;
+    this.#add(id === undefined ? `event: ${event}\ndata: ` : `event: ${event}\nid: ${id}\ndata: `);
+    this.#add(bytes);
+    this.#add(END);
+    if (last) return this.#flush(true);
+    if (seq !== undefined) {
+      this.#seq = seq;
+      this.#frames += 1;
+      this.#bytes += bytes.length;
+    }
+    if (this.#size >= TOGETHER) this.#flush(false);
+    else this.#schedule();
   }
 
   /** Ends the response; idempotent. */
@@ -90,17 +107,43 @@ export class EventStream {
 
   /** Tells the client when to come back, and ends. */
   dismiss(retry: number): void {
-    this.#write(Buffer.from(`retry: ${retry}\n\n`), true);
+    this.#add(`retry: ${retry}\n\n`);
+    this.#flush(true);
   }
 
-  /** Large messages go out in slices, each when the socket has taken the one before. */
-  #write(bytes: Buffer, last: boolean): void {
-    if (this.#res.destroyed || this.#res.writableEnded || this.#ending) return;
+  /** Nothing can be added any more. */
+  get #over(): boolean {
+    return this.#res.destroyed || this.#res.writableEnded || this.#ending;
+  }
+
+  #add(part: string | Uint8Array): void {
+    this.#together.push(part);
+    this.#size += part.length;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    process.nextTick(() => {
+      this.#scheduled = false;
+      if (this.#size > 0) this.#flush(false);
+    });
+  }
+
+  /** Writes what was added. What is large goes out in slices, each when the socket has taken the one before. */
+  #flush(last: boolean): void {
+    const bytes = joined(this.#together, this.#size);
+    this.#together = [];
+    this.#size = 0;
+    if (this.#over) return;
     this.#quiet = false;
     this.#ending = last;
-    if (this.#slices.length === 0 && bytes.length <= SLICE) return this.#put(bytes, last);
-    for (let from = 0; from < bytes.length; from += SLICE) this.#slices.push(bytes.subarray(from, from + SLICE));
-    this.#pump();
+    if (this.#slices.length === 0 && bytes.length <= SLICE) this.#put(bytes, last);
+    else {
+      for (let from = 0; from < bytes.length; from += SLICE) this.#slices.push(bytes.subarray(from, from + SLICE));
+      this.#pump();
+    }
+    if (!last) this.#credit();
   }
 
   #put(bytes: Buffer, last: boolean): void {
@@ -115,14 +158,12 @@ export class EventStream {
     if (this.#slices.length > 0) this.#awaitDrain();
   }
 
-  #credit(seq: number, bytes: number): void {
-    this.#frames += 1;
-    this.#bytes += bytes;
+  #credit(): void {
     const { taken } = this.#options;
     if (!taken || (this.#frames < CREDIT_FRAMES && this.#bytes < CREDIT_BYTES)) return;
     this.#frames = 0;
     this.#bytes = 0;
-    this.#owed = seq;
+    this.#owed = this.#seq;
     if (this.#slices.length > 0 || this.#res.writableNeedDrain) this.#awaitDrain();
     else this.#pay();
   }
@@ -152,4 +193,15 @@ export class EventStream {
       this.#beat();
     });
   }
+}
+
+function joined(parts: readonly (string | Uint8Array)[], size: number): Buffer {
+  const bytes = Buffer.allocUnsafe(size);
+  let at = 0;
+  for (const part of parts) {
+    if (typeof part === 'string') bytes.write(part, at, 'latin1');
+    else bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
