@@ -124,7 +124,7 @@ export class EventStream {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    process.nextTick(() => {
+    queueMicrotask(() => {
       this.#scheduled = false;
       if (this.#size > 0) this.#flush(false);
     });
