@@ -8,12 +8,13 @@
  *  1. A mark names one life of one worker process (PID namespace, number, start time), so that every worker
  *     of the machine can tell by itself whether the owner lives.
  *  2. Marks made in another PID namespace are left alone: numbers mean nothing across namespaces.
- *  3. Before a signal the process is looked at again: a number that was given away since is left alone.
+ *  3. Before a signal the process and its mark are looked at again: a number that was given away since is left alone.
  *  4. This process and its group are never signalled.
  */
 import type { ChildLog } from './child.ts';
 import { MARK } from './environment.ts';
 import { processes, processSpace, readStat, readVariable, type ProcessStat } from './proc.ts';
+import { SeenMarks } from './seen-marks.ts';
 
 /** One life of a worker process. */
 export interface Owner {
@@ -65,36 +66,56 @@ export interface SweepOptions {
   readonly log: ChildLog;
   /** Sweeps what is left of this worker's own sessions too. */
   readonly own?: OwnSessions;
+  /** What the searches before have read. */
+  readonly marks?: SeenMarks;
 }
 
 /** Environments that are read at once. */
 const BATCH = 16;
 
 /** Kills what carries the mark of an owner that is gone, or of a session of ours that is over. Resolves to the number of processes found. */
-export async function sweepOrphans({ log, own: sessions }: SweepOptions): Promise<number> {
+export async function sweepOrphans({ log, own: sessions, marks = new SeenMarks() }: SweepOptions): Promise<number> {
   const own = ownProcess();
   const ownGroup = readStat(process.pid)?.group;
+  const isOrphaned = orphaned(own, sessions);
   const seen = new Map<number, ProcessStat>();
-  for await (const stat of processes()) seen.set(stat.pid, stat);
-  const suspects = [...seen.values()].filter((stat) => !stat.dead && stat.pid !== own.pid && stat.group !== ownGroup);
+  const suspects: ProcessStat[] = [];
+  for await (const stat of processes()) {
+    seen.set(stat.pid, stat);
+    if (stat.dead || stat.pid === own.pid || stat.group === ownGroup) continue;
+    const mark = marks.of(stat);
+    if (mark === undefined || isOrphaned(mark)) suspects.push(stat);
+  }
   const orphans = new Map<number, ProcessStat>();
   for (let at = 0; at < suspects.length; at += BATCH) {
     const look = async (stat: ProcessStat): Promise<void> => {
       const mark = await readVariable(stat.pid, MARK);
-      if (mark !== undefined && isOrphaned(mark, own, sessions)) orphans.set(stat.pid, stat);
+      marks.note(stat, mark);
+      if (mark !== undefined && isOrphaned(mark)) orphans.set(stat.pid, stat);
     };
     await Promise.all(suspects.slice(at, at + BATCH).map(look));
   }
+  marks.keep(seen);
   for (const stat of orphans.values()) kill(stat, seen, orphans);
   if (orphans.size > 0) log.warn({ pids: [...orphans.keys()] }, 'killed processes that a worker left behind');
   return orphans.size;
 }
 
-function isOrphaned(mark: string, own: Owner, sessions: OwnSessions | undefined): boolean {
-  const owner = markOwner(mark);
-  if (owner === undefined || owner.space !== own.space) return false;
-  if (owner.pid !== own.pid || owner.started !== own.started) return !isAlive(owner);
-  return sessions !== undefined && mark.startsWith(`${sessions.worker}/`) && !sessions.isCurrent(mark);
+/** Tells of each mark whether whoever made it is gone, or its session is. Each owner is looked at once. */
+function orphaned(own: Owner, sessions: OwnSessions | undefined): (mark: string) => boolean {
+  const owners = new Map<string, boolean>();
+  const lives = (owner: Owner): boolean => {
+    const name = ownerSuffix(owner);
+    const known = owners.get(name) ?? isAlive(owner);
+    owners.set(name, known);
+    return known;
+  };
+  return (mark) => {
+    const owner = markOwner(mark);
+    if (owner === undefined || owner.space !== own.space) return false;
+    if (owner.pid !== own.pid || owner.started !== own.started) return !lives(owner);
+    return sessions !== undefined && mark.startsWith(`${sessions.worker}/`) && !sessions.isCurrent(mark);
+  };
 }
 
 /** The whole group, unless a stranger leads it. */
@@ -120,7 +141,7 @@ export interface OrphanSweepOptions extends SweepOptions {
 }
 
 /** A sweep reads of every process of the machine, be it of another worker: it may take this part of the time. */
-const SHARE = 1 / 50;
+const SHARE = 1 / 200;
 /** Milliseconds after which there is another in any case. */
 const LONGEST = 120_000;
 
@@ -139,9 +160,10 @@ export async function openOrphanSweep(options: OrphanSweepOptions): Promise<Asyn
   let running: Promise<unknown> | undefined;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
+  const marks = new SeenMarks();
   const sweep = async (): Promise<void> => {
     const begun = performance.now();
-    await sweepOrphans(options);
+    await sweepOrphans({ ...options, marks });
     if (closed) return;
     timer = setTimeout(again, pauseAfter(performance.now() - begun, every)).unref();
   };

@@ -5,6 +5,7 @@
  */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 
 /** One life of a process. */
 export interface ProcessStat {
@@ -35,23 +36,20 @@ export function readStat(pid: number): ProcessStat | undefined {
   }
 }
 
-async function readStatAsync(pid: number): Promise<ProcessStat | undefined> {
-  try {
-    return parseStat(await readFile(`/proc/${pid}/stat`, 'latin1'));
-  } catch {
-    return undefined;
-  }
-}
-
 /** Every process that can be seen from here, a few at a time; those that end meanwhile are left out. */
 export async function* processes(): AsyncGenerator<ProcessStat> {
   const names = await readdir('/proc').catch(() => []);
   const pids = names.filter((name) => /^[0-9]+$/.test(name)).map(Number);
   for (let at = 0; at < pids.length; at += BATCH) {
-    for (const stat of await Promise.all(pids.slice(at, at + BATCH).map(readStatAsync))) if (stat !== undefined) yield stat;
+    for (const pid of pids.slice(at, at + BATCH)) {
+      const stat = readStat(pid);
+      if (stat !== undefined) yield stat;
+    }
+    await setImmediate();
   }
 }
 
+/** Read in one turn of the event loop: by 18 us each, where one that is waited for takes 45 or more. */
 const BATCH = 16;
 
 /** The value of `name` in the environment that the process was started with; undefined when it has none or may not be read. */
