@@ -52,14 +52,17 @@ export async function* processes(): AsyncGenerator<ProcessStat> {
 /** Read in one turn of the event loop: by 18 us each, where one that is waited for takes 45 or more. */
 const BATCH = 16;
 
+const NUL = Buffer.alloc(1);
+
 /** The value of `name` in the environment that the process was started with; undefined when it has none or may not be read. */
 export async function readVariable(pid: number, name: string): Promise<string | undefined> {
-  const bytes = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '');
-  const start = `\0${bytes}`.indexOf(`\0${name}=`);
+  const bytes = Buffer.concat([NUL, await readFile(`/proc/${pid}/environ`).catch(() => NUL)]);
+  const start = bytes.indexOf(`\0${name}=`, 0, 'latin1');
   if (start === -1) return undefined;
-  const from = start + name.length + 1;
-  const end = bytes.indexOf('\0', from);
-  return bytes.slice(from, end === -1 ? undefined : end);
+  const from = start + name.length + 2;
+  const end = bytes.indexOf(0, from);
+  // Of the bytes, not of a text: a piece of a text keeps all of it in memory.
+  return bytes.toString('latin1', from, end === -1 ? bytes.length : end);
 }
 
 /** Number of the PID namespace that this process lives in: process numbers mean nothing outside it. */
