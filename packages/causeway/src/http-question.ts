@@ -2,8 +2,9 @@
  * Owns one question over HTTP to a bridge that runs already. No pool, so that a command ends with its answer.
  * Invariant: it ends: with an answer of any status, or with a `Failure` that says why there is none.
  */
-import { request as overHttp, type RequestOptions } from 'node:http';
+import type { RequestOptions } from 'node:http';
 import { request as overHttps } from 'node:https';
+import { request as overHttp } from '@causeway/runtime';
 import { EXIT, Failure } from './failure.ts';
 
 const MOST_BYTES = 64 * 1024 * 1024;

@@ -68,7 +68,8 @@ describe('the calls of a demo', () => {
     const kinds = ['cut', 'refused', 'unknown'] as const;
     const score = await run((call, attempt) => (call === 3 && attempt <= 3 ? { kind: kinds[attempt - 1]!, text: 't' } : answered));
     assert.deepEqual([score.latencies.length, score.again, score.lost], [6, { cut: 1, refused: 1, unknown: 1 }, []]);
-    assert.ok(percentile(score.latencies, 100) >= 600, 'the time of a call is until its answer');
+    // Three pauses of 200 ms, each of which the clock of timers, in whole milliseconds, may end one early.
+    assert.ok(percentile(score.latencies, 100) >= 597, 'the time of a call is until its answer');
   });
 
   it("are lost when they fail, or when the answer is another call's", async () => {

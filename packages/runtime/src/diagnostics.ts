@@ -3,9 +3,10 @@
  * an alias of /livez) and for figures (/metrics), and the listener for them alone: network policies filter ports, not paths.
  * Invariant: they answer from what is known already and start nothing.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { bindOrFree } from './bind.ts';
 import { healthJson, healthText, type Health } from './health.ts';
+import { createServer } from './http.ts';
 import type { Log } from './log.ts';
 import { METRICS_TYPE, type Metrics } from './metrics.ts';
 

@@ -5,10 +5,10 @@
  * main listener, and no page of another origin is let in; bodies are not read.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AdminConfig } from '@causeway/config';
 import { CausewayError, ERRORS } from '@causeway/protocol';
-import { bindOrFree } from '@causeway/runtime';
+import { bindOrFree, createServer } from '@causeway/runtime';
 import { allowedMethods, answerAdmin } from '../admin/api.ts';
 import { clusterId } from '../admin/cluster.ts';
 import type { EdgeContext } from '../context.ts';
