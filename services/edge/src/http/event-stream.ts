@@ -1,7 +1,7 @@
 /**
  * Owns one SSE response: its form, its heartbeat and its back-pressure.
  *
- * Invariants: the events of one event-loop turn are one write, unless they are very large; data is one line of JSON, ids and
+ * Invariants: events that come together, as from one bundle, are one write, unless they are very large; data is one line of JSON, ids and
  * event names come from fixed alphabets, so nothing can end a field early; a comment keeps a quiet stream alive, at an interval
  * longer than TCP's keep-alive so that a vanished client is still noticed; `taken` is told only for what the socket took.
  */
@@ -24,7 +24,7 @@ const CREDIT_BYTES = 256 * 1024;
 /** Bytes of one write; only what is beyond it is cut. */
 const SLICE = 512 * 1024;
 
-/** Bytes of events that are not let wait for more of their turn. */
+/** Bytes of events that do not wait for others. */
 const TOGETHER = 64 * 1024;
 
 const COMMENT = Buffer.from(': keepalive\n\n');
@@ -53,7 +53,7 @@ export class EventStream {
   #seq: number | undefined;
   #frames = 0;
   #bytes = 0;
-  /** What leaves together at the end of this turn, fields (ASCII) and data, and its bytes. */
+  /** What leaves together with the next microtasks, fields (ASCII) and data, and its bytes. */
   #together: (string | Uint8Array)[] = [];
   #size = 0;
   #scheduled = false;
@@ -132,10 +132,11 @@ export class EventStream {
 
   /** Writes what was added. What is large goes out in slices, each when the socket has taken the one before. */
   #flush(last: boolean): void {
-    const bytes = joined(this.#together, this.#size);
+    const [parts, size] = [this.#together, this.#size];
     this.#together = [];
     this.#size = 0;
     if (this.#over) return;
+    const bytes = joined(parts, size);
     this.#quiet = false;
     this.#ending = last;
     if (this.#slices.length === 0 && bytes.length <= SLICE) this.#put(bytes, last);
