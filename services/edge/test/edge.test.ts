@@ -36,10 +36,11 @@ async function setting(t: TestContext, change: Partial<EdgeOptions> = {}): Promi
   return { cluster, worker, edge, url, post, open };
 }
 
+const tokenOf = (session: Record<string, string>): SessionToken => session['mcp-session-id']!.slice(21, 43) as SessionToken;
+
 /** Writes the record of a session as its owner would have done. */
 async function recorded(cluster: MemoryCluster, worker: ScriptedWorker, session: Record<string, string>): Promise<Record<string, string>> {
-  const token = session['mcp-session-id']!.slice(21, 43) as SessionToken;
-  await cluster.sessions.create(token, {
+  await cluster.sessions.create(tokenOf(session), {
     v: 1,
     server: 'echo',
     identity: ANONYMOUS,
@@ -138,6 +139,21 @@ test('a call whose owner is lost meanwhile is answered: the result is unknown', 
   await asked.promise;
   await worker.vanish();
   assert.deepEqual(await told(await answer), [200, '', 'cluster.owner_lost', 'unknown']);
+});
+
+test('a call to an owner that is silent goes to whoever has the session by its record; while it stands nobody is asked', async (t) => {
+  const { cluster, worker, post, open } = await setting(t);
+  const session = await recorded(cluster, worker, await open());
+  worker.on(() => undefined);
+  assert.deepEqual(await told(await post({ jsonrpc: '2.0', id: 1, method: 'a' }, session)), [200, 1, 'cluster.owner_lost', 'unknown']);
+  const before = worker.heard.filter(({ head }) => head.t === 'client').length;
+  assert.deepEqual(await told(await post({ jsonrpc: '2.0', id: 2, method: 'b' }, session)), [503, 2, 'cluster.owner_silent', 'no']);
+  await using taker = await scriptedWorker(cluster, obliging);
+  const { record, revision } = (await cluster.sessions.get(tokenOf(session)))!;
+  await cluster.sessions.replace(tokenOf(session), { ...record, owner: taker.id, epoch: 2 }, revision);
+  const answer = await post({ jsonrpc: '2.0', id: 3, method: 'c' }, session);
+  assert.deepEqual(await answer.json(), { jsonrpc: '2.0', id: 3, result: { method: 'c' } });
+  assert.equal(worker.heard.filter(({ head }) => head.t === 'client').length, before, 'nothing goes to one that is silent');
 });
 
 test('a worker that may be there is told how far a call was heard that was given up, and again after a lost connection', async (t) => {

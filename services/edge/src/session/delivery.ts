@@ -3,7 +3,8 @@
  * whoever owns the session by then.
  *
  * Invariants: nothing is sent to another owner unless the bus, or the owner, has said of every message that it was not
- * taken, nor anything once its outcome was told, nor to one that is known to be silent; the number of sendings is bounded; while the owner is looked for no time runs.
+ * taken, nor anything once its outcome was told; nor is anything sent to one that is known to be silent, but to whoever
+ * the record names after it; the number of sendings is bounded; while the owner is looked for no time runs.
  */
 import type { DownHead, Place } from '@causeway/cluster';
 import { asCausewayError, CausewayError } from '@causeway/protocol';
@@ -92,14 +93,24 @@ export class Delivery {
     this.#missed = 0;
     this.#sendings += 1;
     this.#cancelLate?.();
-    if (this.#sendings > MOST || edge.exchanges.owners.presence(place.owner) === 'silent')
-      return this.#fail(new CausewayError('cluster.owner_silent', { retryAfter: 1 }));
+    if (this.#sendings > MOST) return this.#fail(silent());
+    if (edge.exchanges.owners.presence(place.owner) === 'silent') return this.#lookElsewhere(place);
     if (late) this.#awaitWord(late.after);
     try {
       this.#options.send(place);
     } catch (error) {
       this.#fail(busFailure(error));
     }
+  }
+
+  /** Nothing is sent to an owner that says nothing; but somebody else may have taken the session over already. */
+  #lookElsewhere(place: Place): void {
+    if (this.#unsure) return this.#fail(silent());
+    const { edge, session } = this.#options;
+    edge.relocation.successor(session, place).then(
+      (found) => (found ? this.#send(found) : this.#options.failed(silent())),
+      (error: unknown) => this.#options.failed(asCausewayError(error)),
+    );
   }
 
   /** What may have been taken is not said to have been refused. */
@@ -135,3 +146,5 @@ export class Delivery {
     );
   }
 }
+
+const silent = (): CausewayError => new CausewayError('cluster.owner_silent', { retryAfter: 1 });

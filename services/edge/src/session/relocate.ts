@@ -40,6 +40,14 @@ export class Relocation {
     return running;
   }
 
+  /** Whom the record names as the owner after `tried`, which was not asked: nobody is made to take the session over. Rejects as `find` does. */
+  async successor(session: KnownSession, tried: Place): Promise<Place | undefined> {
+    const found = await this.#recorded(session, tried);
+    if (found === undefined || found.epoch <= tried.epoch) return undefined;
+    this.#edge().places.learn(session.token, found);
+    return found;
+  }
+
   /** Ends a session whose owner is gone. `true`: it has an owner, the same or another, who is to be told. Rejects as `find` does. */
   async forget(session: KnownSession, tried: Place, missing: Missing): Promise<boolean> {
     const place = (await this.#recorded(session, tried)) ?? (await this.#claim('forget', session, tried, missing));
