@@ -1,10 +1,9 @@
 /** `npx causeway` told to stop, or killed: npx passes nothing on, and nothing is left all the same. */
-import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { livingWith, openLifeline } from '../harness/children.ts';
+import { livingWith, noneWith, openLifeline } from '../harness/children.ts';
 import { MARK } from '../harness/processes.ts';
 import { hello } from '../harness/speak.ts';
 import { within } from '../harness/within.ts';
@@ -38,9 +37,7 @@ describe('npx', () => {
         npx.kill(signal);
         await once(npx, 'exit');
         await life.none(5_000);
-        const left = async (): Promise<number> => (await livingWith(MARK, mark)).length;
-        for (let look = 0; look < 50 && (await left()) > 0; look += 1) await new Promise((resolve) => setTimeout(resolve, 100));
-        assert.deepEqual(await livingWith(MARK, mark), []);
+        await noneWith(MARK, mark, 5_000);
       } finally {
         for (const { pid } of await livingWith(MARK, mark)) process.kill(pid, 'SIGKILL');
       }

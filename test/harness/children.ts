@@ -8,7 +8,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Inbox, within } from './within.ts';
+import { Inbox, until, within } from './within.ts';
 
 export interface Lifeline extends AsyncDisposable {
   /** To be passed to fixtures, e.g. `{ LIFELINE: '/tmp/…' }`. */
@@ -122,4 +122,10 @@ export async function assertNoneWith(name: string, value: string): Promise<void>
   const living = await livingWith(name, value);
   if (living.length > 0)
     throw new Error(`left behind: ${living.map(({ pid, ppid, command }) => `${pid} (of ${ppid}) ${command}`).join('; ')}`);
+}
+
+/** Resolves as soon as nothing with that mark lives: who was killed is seen until the kernel has ended it. Rejects after `ms`, naming who is left. */
+export async function noneWith(name: string, value: string, ms: number): Promise<void> {
+  const gone = async (): Promise<true | undefined> => ((await livingWith(name, value)).length === 0 ? true : undefined);
+  await until(ms, 'death of all that were started', gone).catch(() => assertNoneWith(name, value));
 }
