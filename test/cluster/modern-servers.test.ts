@@ -8,6 +8,7 @@ import { openBridgeCluster, type BridgeCluster } from '../harness/cluster.ts';
 import { stdio2025, stdio2026, type Causeway } from '../harness/processes.ts';
 import { rotate } from '../harness/rotating.ts';
 import { hello, openCall, openStream, post, textOf, toolCall, type Headers, type Message } from '../harness/speak.ts';
+import { until } from '../harness/within.ts';
 import { overNext, overSse, overStdio, overStreamable, type Ask, type Said, type Speaker } from '../parity/speakers.ts';
 
 const tool = (name: string, more: Readonly<Record<string, unknown>> = {}): Ask => ({
@@ -111,7 +112,7 @@ describe('servers of the stateless era behind sessions', () => {
     const { headers, result } = await hello(at(0));
     assert.equal((result['serverInfo'] as { name: string }).name, 'stdio-2026');
     await subscribe(headers);
-    const owner = ownerOf(headers);
+    const owner = await ownerOf(headers);
     await using stream = await openStream(at(1), { headers });
     // The record is written beside the answer.
     await post(at(0), toolCall('t', 'test_reconnection'), headers);
@@ -135,11 +136,10 @@ describe('servers of the stateless era behind sessions', () => {
   }
 
   /** The worker that has opened the session: its log names it. */
-  function ownerOf({ 'mcp-session-id': id = '' }: Headers): Causeway {
+  /** By the worker's own word, which comes through a pipe and may be read after its answer. */
+  function ownerOf({ 'mcp-session-id': id = '' }: Headers): Promise<Causeway> {
     const opened = ({ logs }: Causeway): boolean =>
       logs.items.some(({ msg, session }) => msg === 'session opened' && typeof session === 'string' && id.includes(session));
-    const owner = cluster.workers.find(opened);
-    assert.ok(owner, `nobody has opened ${id}`);
-    return owner;
+    return until(5_000, `who has opened ${id}`, async () => cluster.workers.find(opened));
   }
 });
