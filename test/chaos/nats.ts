@@ -95,11 +95,12 @@ export async function startTrio({ splittable = false, telling = false, disk }: N
   };
 }
 
-async function connectionsOf(node: NatsNode): Promise<readonly Connection[]> {
-  if (node.pid === undefined) return [];
+/** A server that lives and is busy is asked again: no answer is not none. */
+async function connectionsOf(node: NatsNode, attempts = 5): Promise<readonly Connection[]> {
+  if (node.pid === undefined || attempts === 0) return [];
   const url = `${node.monitor}/connz?subs=1&limit=1024`;
   const answer = await send({ agent: new Agent(), url, method: 'GET', headers: {}, signal: AbortSignal.timeout(2_000) });
-  if (answer.kind === 'unanswered' || !answer.whole) return [];
+  if (answer.kind === 'unanswered' || !answer.whole) return connectionsOf(node, attempts - 1);
   const { connections } = JSON.parse(answer.text) as {
     connections: readonly { readonly name?: string; readonly subscriptions_list?: readonly string[] }[];
   };

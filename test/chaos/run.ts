@@ -5,6 +5,7 @@
 import type { TestContext } from 'node:test';
 import type { Entry, Ledger } from '../harness/ledger.ts';
 import { pick, type Random } from '../harness/random.ts';
+import { until } from '../harness/within.ts';
 import type { Census } from './census.ts';
 import type { World } from './cluster.ts';
 import { figures, print, type Figures } from './figures.ts';
@@ -41,6 +42,7 @@ export class Run {
   readonly stage: Stage;
   readonly #began = Date.now();
   #struck = Date.now();
+  #seen = 0;
   #recovered: number | undefined;
 
   constructor(stage: Stage) {
@@ -65,6 +67,14 @@ export class Run {
     return (this.#struck = Date.now());
   }
 
+  /** NATS has seen by now that the process is gone: what was sent to it before may have been lost on its way. */
+  async missed({ id }: Unit): Promise<void> {
+    const { nats } = this.stage.world;
+    const gone = async () => (await nats.connections()).every(({ name }) => !name.includes(id)) || undefined;
+    await until(10_000, `the end of the connections of ${id}`, gone);
+    this.#seen = Date.now();
+  }
+
   /** The fault goes on for that long, under load. */
   async lasts(ms: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, ms));
@@ -81,7 +91,8 @@ export class Run {
 
   /** Calls that were on their way when the fault struck, or began before anybody could know. */
   inFlight(among: Among = everybody): readonly CallRecord[] {
-    return this.calls().filter(({ began, ended, client }) => began <= this.#struck + UNAWARE && ended >= this.#struck && among(client));
+    const aware = Math.max(this.#struck + UNAWARE, this.#seen);
+    return this.calls().filter(({ began, ended, client }) => began <= aware && ended >= this.#struck && among(client));
   }
 
   /** Makes the next call of those clients a long one; resolves when a child works on each. */

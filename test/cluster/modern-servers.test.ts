@@ -7,7 +7,8 @@ import { after, before, describe, it } from 'node:test';
 import { openBridgeCluster, type BridgeCluster } from '../harness/cluster.ts';
 import { stdio2025, stdio2026, type Causeway } from '../harness/processes.ts';
 import { rotate } from '../harness/rotating.ts';
-import { hello, openCall, openStream, post, textOf, toolCall, type Headers, type Message } from '../harness/speak.ts';
+import { hello, openCall, openStream, post, postAgain, textOf, toolCall, type Headers, type Message } from '../harness/speak.ts';
+import { stands } from '../harness/observer.ts';
 import { until } from '../harness/within.ts';
 import { overNext, overSse, overStdio, overStreamable, type Ask, type Said, type Speaker } from '../parity/speakers.ts';
 
@@ -114,11 +115,10 @@ describe('servers of the stateless era behind sessions', () => {
     await subscribe(headers);
     const owner = await ownerOf(headers);
     await using stream = await openStream(at(1), { headers });
-    // The record is written beside the answer.
-    await post(at(0), toolCall('t', 'test_reconnection'), headers);
+    await stands(cluster, headers, ({ subscriptions }) => subscriptions.join().includes(WATCHED));
     owner.kill('SIGKILL');
     await owner.exited;
-    const answer = await post(at(1), toolCall(3, 'test_simple_text'), headers, 20_000);
+    const answer = await postAgain(at(1), toolCall(3, 'test_simple_text'), headers);
     assert.match(textOf(answer.messages.at(-1))!, /simple text/);
     await stream.message('the warning', ({ method }) => method === 'notifications/message');
     const touched = await post(at(0), toolCall(4, 'test_touch_watched'), headers);

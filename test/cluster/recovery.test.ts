@@ -2,8 +2,8 @@
  * Sessions that outlive their worker: killed, stopped past its lease, cut off, told to leave. The next message is
  * served by a new child elsewhere, one epoch on; streams and subscriptions go on; nothing runs twice.
  */
-import { encode, openNatsCluster, subjects } from '@causeway/cluster';
-import { newEdgeId, type WorkerId } from '@causeway/protocol';
+import { encode } from '@causeway/cluster';
+import type { WorkerId } from '@causeway/protocol';
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
@@ -11,7 +11,8 @@ import { livingWith, openLifeline, type Lifeline } from '../harness/children.ts'
 import { openBridgeCluster, type BridgeCluster } from '../harness/cluster.ts';
 import { openLedger, type Ledger } from '../harness/ledger.ts';
 import { hostile, MARK, openCauseway, type Causeway } from '../harness/processes.ts';
-import { hello, openCall, openStream, post, textOf, toolCall, type Headers, type Hello } from '../harness/speak.ts';
+import { hello, openCall, openStream, post, postAgain, textOf, toolCall, type Headers, type Hello } from '../harness/speak.ts';
+import { openObserver, stands } from '../harness/observer.ts';
 import { within } from '../harness/within.ts';
 
 /** Milliseconds from the death of a worker to the first answer of the next. */
@@ -57,17 +58,8 @@ describe('recovery', () => {
       if (attempt === 100) throw opened;
     }
   }
-  /**
-   * What comes to NATS before that has noticed that the owner is gone is in flight there, and answered as such: it is sent
-   * again, as a client would.
-   */
-  async function sent(url: string, call: object, headers: Headers): ReturnType<typeof post> {
-    const answer = await post(url, call, headers, 20_000);
-    const { reason, executed } = answer.messages.at(-1)?.error?.data ?? {};
-    return reason === 'cluster.owner_lost' && executed === 'unknown' ? sent(url, call, headers) : answer;
-  }
   async function pidOf(headers: Headers, edge = 0, server = 'hostile'): Promise<number> {
-    const answer = await sent(at(edge, server), toolCall('pid', 'pid'), headers);
+    const answer = await postAgain(at(edge, server), toolCall('pid', 'pid'), headers);
     const text = textOf(answer.messages.at(-1));
     assert.ok(text !== undefined, `${answer.status} ${answer.text}`);
     return (JSON.parse(text) as { pid: number }).pid;
@@ -121,6 +113,19 @@ describe('recovery', () => {
     assert.ok(first.child > 0);
   });
 
+  it('kill -9 while nobody uses the session: its next message, when the owner has long been unheard, has a new child within 5 s', async () => {
+    const { headers } = await fresh();
+    const { worker, child } = await ownerOf(headers);
+    lose(worker).kill('SIGKILL');
+    const { at: died } = await worker.exited;
+    // Longer than a heartbeat may be late for its worker to count as heard.
+    await new Promise((resolve) => setTimeout(resolve, died + 8_000 - performance.now()));
+    const asked = performance.now();
+    assert.notEqual(await pidOf(headers, 1), child);
+    const ms = Math.round(performance.now() - asked);
+    assert.ok(ms < RECOVERED, `${ms} ms until the answer`);
+  });
+
   it('what the client had asked for stands: level and subscriptions are asked again', async () => {
     const { headers } = await fresh();
     const { worker } = await ownerOf(headers);
@@ -129,7 +134,11 @@ describe('recovery', () => {
     await post(at(2), { jsonrpc: '2.0', id: 3, method: 'resources/unsubscribe', params: { uri: 'file:///a' } }, headers);
     await post(at(0), { jsonrpc: '2.0', id: 4, method: 'logging/setLevel', params: { level: 'debug' } }, headers);
     // The record is written beside the answer.
-    await post(at(0), toolCall(5, 'sleep', { ms: 300 }), headers);
+    await stands(
+      cluster,
+      headers,
+      ({ level = '', subscriptions }) => level.includes('debug') && !subscriptions.join().includes('file:///a'),
+    );
     lose(worker).kill('SIGKILL');
     await worker.exited;
     const child = await pidOf(headers, 1);
@@ -143,7 +152,7 @@ describe('recovery', () => {
     const { worker } = await ownerOf(ending.headers, 'ending');
     lose(worker).kill('SIGKILL');
     await worker.exited;
-    for (const edge of [0, 1, 2]) assert.equal((await sent(at(edge, 'ending'), toolCall(1, 'echo'), ending.headers)).status, 404);
+    for (const edge of [0, 1, 2]) assert.equal((await postAgain(at(edge, 'ending'), toolCall(1, 'echo'), ending.headers)).status, 404);
     assert.equal((await fetch(at(1), { method: 'DELETE', headers: closing.headers })).status, 200);
     for (const edge of [0, 1, 2]) assert.equal((await post(at(edge), toolCall(1, 'echo'), closing.headers)).status, 404);
   });
@@ -155,7 +164,7 @@ describe('recovery', () => {
     lose(worker).kill('SIGKILL');
     await worker.exited;
     const answers = await Promise.all(
-      Array.from({ length: 12 }, (_, nth) => sent(at(nth), toolCall(nth, 'echo', { text: `t${nth}`, nonce: `many-${nth}` }), headers)),
+      Array.from({ length: 12 }, (_, nth) => postAgain(at(nth), toolCall(nth, 'echo', { text: `t${nth}`, nonce: `many-${nth}` }), headers)),
     );
     for (const [nth, answer] of answers.entries()) assert.equal(textOf(answer.messages.at(-1)), `t${nth}`, answer.text);
     assert.equal((await ledger.starts()) - before, 1);
@@ -192,11 +201,7 @@ describe('recovery', () => {
   });
 
   it('a worker that leaves still answers when its record says that it has left', async () => {
-    await using observer = await openNatsCluster({
-      servers: cluster.nats.urls,
-      name: 'observer',
-      inbox: subjects().edgeInbox(newEdgeId()),
-    });
+    await using observer = await openObserver(cluster);
     const { ledger, bus } = observer;
     const left = (): WorkerId | undefined => [...ledger.workers().values()].find((record) => record.left)?.worker;
     const said = new Promise<WorkerId>((resolve) => ledger.onChange(() => left() !== undefined && resolve(left()!)));

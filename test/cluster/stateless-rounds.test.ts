@@ -7,7 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { openBridgeCluster, type BridgeCluster } from '../harness/cluster.ts';
 import { openLedger } from '../harness/ledger.ts';
 import { hostile, stdio2025, stdio2026 } from '../harness/processes.ts';
-import { textOf, type Message } from '../harness/speak.ts';
+import { textOf, wasInFlight, type Message } from '../harness/speak.ts';
 import { ask, call, meta, openAsk, request, retry, told, wantedBy, type Fields, type Wanted } from '../harness/stateless.ts';
 
 const SAYS = {
@@ -219,7 +219,11 @@ describe('calls that want input', () => {
     const waiting = await Promise.all([0, 1, 2, 3].map(async (edge) => wantedBy(await tell(edge, 'hostile', message))));
     cluster.workers[0]!.kill('SIGKILL');
     await cluster.workers[0]!.exited;
-    const said = await Promise.all(waiting.map((wanted, edge) => tell(edge + 1, 'hostile', retry(message, 2, wanted))));
+    const again = async (edge: number, wanted: Wanted): Promise<Message> => {
+      const said = await tell(edge, 'hostile', retry(message, 2, wanted));
+      return wasInFlight(said) ? again(edge, wanted) : said;
+    };
+    const said = await Promise.all(waiting.map((wanted, edge) => again(edge + 1, wanted)));
     for (const one of said) if (one.error !== undefined) assertRefused(one);
     assert.match(textOf(await tell(0, 'hostile', call(3, 'echo', { text: 'on' }))) ?? '', /on/);
   });

@@ -39,6 +39,18 @@ export async function post(url: string, body: unknown, headers: Headers = {}, ms
   return readAnswer(response);
 }
 
+/** Whether a call was in flight when its worker was lost, as what comes to NATS is before that has noticed the loss. */
+export function wasInFlight(message: Message | undefined): boolean {
+  const { reason, executed } = message?.error?.data ?? {};
+  return reason === 'cluster.owner_lost' && executed === 'unknown';
+}
+
+/** The same after a worker was killed: what was in flight is sent again, as a client would. */
+export async function postAgain(url: string, body: object, headers: Headers = {}): Promise<Answer> {
+  const answer = await post(url, body, headers, 20_000);
+  return wasInFlight(answer.messages.at(-1)) ? postAgain(url, body, headers) : answer;
+}
+
 export async function readAnswer(response: Response): Promise<Answer> {
   const text = await response.text();
   const type = response.headers.get('content-type') ?? '';

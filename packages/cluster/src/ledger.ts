@@ -132,6 +132,8 @@ export interface Ledger extends AsyncDisposable {
   stamp(worker: WorkerId): number | undefined;
   /** Milliseconds that a message with such a stamp has been on its way at least, at the worker whose lease is held here. */
   age(worker: WorkerId, stamp: number): number;
+  /** Calls back with a worker whose record was not renewed for `LEFT_BEATS`, once until it is; returns the way to stop. */
+  onOverdue(listener: (worker: WorkerId) => void): () => void;
   /** Whether the worker has renewed its record within the last two heartbeats and a half. */
   recentlyHeard(worker: WorkerId): boolean;
   /**

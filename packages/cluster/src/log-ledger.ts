@@ -4,6 +4,7 @@
  */
 import { CausewayError, type WorkerId } from '@causeway/protocol';
 import { LEFT_BEATS, type Lease, type Ledger, type LeaseTimes, type NewRecord, type WorkerRecord } from './ledger.ts';
+import { Overdue } from './overdue.ts';
 import { ORIGIN, type RecordsView } from './records.ts';
 import { WriteConflict, type Expectation, type RecordStore } from './store.ts';
 import { Stamps } from './stamps.ts';
@@ -31,6 +32,7 @@ export class LogLedger implements Ledger {
   readonly #leases = new Map<WorkerId, Tenancy>();
   /** Of the workers that had a lease here. */
   readonly #stamps = new Map<WorkerId, Stamps>();
+  readonly #overdue: Overdue;
   #closed = false;
   /** Something stood in the log: should it be empty now, it was made anew, and others may be there. */
   #seen = false;
@@ -41,6 +43,7 @@ export class LogLedger implements Ledger {
 
   constructor(deps: LogLedgerDeps) {
     this.#deps = deps;
+    this.#overdue = new Overdue(deps.view, deps.time, LEFT_BEATS * deps.times.heartbeat);
     deps.view.onSeen(({ key, sequence, gone }) => {
       this.#seen = true;
       this.#stamps.get(key)?.note(sequence, deps.time.now());
@@ -104,6 +107,10 @@ export class LogLedger implements Ledger {
 
   age(worker: WorkerId, stamp: number): number {
     return this.#stamps.get(worker)?.age(stamp, this.#deps.time.now()) ?? 0;
+  }
+
+  onOverdue(listener: (worker: WorkerId) => void): () => void {
+    return this.#overdue.on(listener);
   }
 
   recentlyHeard(worker: WorkerId): boolean {
@@ -171,6 +178,7 @@ export class LogLedger implements Ledger {
     if (this.#closed) return;
     this.#closed = true;
     this.#cancelMark();
+    this.#overdue.close();
     await Promise.all([...this.#leases.values()].map((lease) => lease[Symbol.asyncDispose]()));
     this.#deps.view.close();
   }

@@ -5,6 +5,7 @@ import { hostname } from 'node:os';
 import type { Cluster, NewRecord, ServedServer } from '@causeway/cluster';
 import { CausewayError, newWorkerId, type SessionToken, type WorkerId } from '@causeway/protocol';
 import { createMetrics, type Health, type Log, type Metrics, type Wheel } from '@causeway/runtime';
+import { Absences } from './absences.ts';
 import { Capacity } from './capacity.ts';
 import { addChecks } from './checks.ts';
 import { createControl } from './control.ts';
@@ -66,12 +67,14 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const { bus } = cluster;
   const given = { cluster, id, options, first, generation, capacity, tenure, machine, key, marks, reply, log };
   const { door, build, edges, spares } = openServing(stack, given);
+  const sleep = (ms: number): Promise<void> => new Promise((resolve) => wheel.after(ms, resolve));
   const takeover = new Takeover({
     cluster,
     worker: id,
     servers: options.servers,
     capacity,
-    sleep: (ms) => new Promise((resolve) => wheel.after(ms, resolve)),
+    absences: stack.use(new Absences({ cluster, worker: id, sleep, now })),
+    sleep,
     now,
     build: (session, stored) => build({ ...stored.record, session, epoch: stored.record.epoch + 1 }, stored),
   });

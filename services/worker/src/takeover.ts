@@ -8,8 +8,6 @@
  * time, and none that is known to have ended here; a record is believed only under the generation that it was written in.
  */
 import {
-  BusError,
-  Envelope,
   isFormer,
   isOver,
   SETTLED,
@@ -18,18 +16,16 @@ import {
   type DownHead,
   type SessionRecord,
   type StoredSession,
-  type WorkerRecord,
 } from '@causeway/cluster';
 import type { Config } from '@causeway/config';
 import { CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
+import { LOOK, type Absences } from './absences.ts';
 import type { Capacity } from './capacity.ts';
 import { isRecoverable } from './session/announce.ts';
 import type { Session } from './session/session.ts';
 
 /** Milliseconds for which nobody must have answered at an owner whose record still stands. */
 const SILENCE = 2_000;
-/** Milliseconds between two looks. */
-const LOOK = 250;
 /** Milliseconds between two looks at a record that its owner may be writing again. */
 const CONFIRMED = 1_000;
 /** Looks at which somebody was there, after which the owner is believed to be back. */
@@ -42,6 +38,7 @@ export interface TakeoverDeps {
   readonly worker: WorkerId;
   readonly servers: Config['servers'];
   readonly capacity: Capacity;
+  readonly absences: Absences;
   readonly sleep: (ms: number) => Promise<void>;
   readonly now: () => number;
   /** A session with this record's facts, under the next epoch. Throws CausewayError. */
@@ -134,42 +131,23 @@ export class Takeover {
 
   /** `false`: somebody is there again. Rejects with `cluster.owner_silent` when nothing is certain yet. */
   async #look(owner: WorkerId): Promise<boolean> {
-    const { cluster, now, sleep } = this.#deps;
-    const since = now();
+    const { absences, cluster, now, sleep } = this.#deps;
+    const { ledger } = cluster;
+    const begun = now();
     let there = 0;
-    let silentSince: number | undefined;
-    let left = false;
-    const record = (): WorkerRecord | undefined => cluster.ledger.workers().get(owner);
+    const stands = (): boolean => ledger.workers().has(owner);
     // A record that is missing says nothing while some may have been lost.
-    while (record()?.left !== true && (record() !== undefined || !cluster.ledger.whole)) {
-      if (await this.#somebody(owner)) {
-        there += 1;
-        silentSince = undefined;
-        if (there === BACK) return false;
-      } else if (silentSince === undefined) {
+    while (ledger.workers().get(owner)?.left !== true && (stands() || !ledger.whole)) {
+      const look = await absences.look(owner);
+      if (look === 'there') there += 1;
+      else if (look !== 'late') {
         there = 0;
-        silentSince = now();
-        left = cluster.ledger.recentlyHeard(owner);
-      } else if (now() - silentSince >= SILENCE && record() !== undefined && (await cluster.ledger.depose(owner, { left }))) {
-        return true;
+        if (now() - look.since >= SILENCE && stands() && (await ledger.depose(owner, look))) return true;
       }
-      if (now() - since > PATIENCE) throw new CausewayError('cluster.owner_silent', { retryAfter: 2 });
+      if (there === BACK) return false;
+      if (now() - begun > PATIENCE) throw new CausewayError('cluster.owner_silent', { retryAfter: 2 });
       if (there === 0) await sleep(LOOK);
     }
     return true;
-  }
-
-  /** Whether the bus finds anybody at the owner. */
-  async #somebody(owner: WorkerId): Promise<boolean> {
-    const { bus, subjects } = this.#deps.cluster;
-    try {
-      await bus.request(subjects.alive(owner), new Envelope({ t: 'alive', quiet: true }), { deadline: LOOK });
-      return true;
-    } catch (error) {
-      if (!(error instanceof BusError)) throw error;
-      if (error.failure === 'no_responders') return false;
-      if (error.failure === 'timeout') return true;
-      throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
-    }
   }
 }

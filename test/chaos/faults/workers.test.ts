@@ -18,6 +18,7 @@ describe('faults of workers', () => {
       await run.occupy(8_000, (client) => numberOf(client) % 5 === 0);
       run.strike();
       await lost.kill();
+      await run.missed(lost);
       await assertRehomed(run, lost.id, KILLED);
     }),
   );

@@ -33,9 +33,9 @@ export function attachChild(parts: ChildParts): Child {
   return new LiveChild(parts);
 }
 
-/** How long output is read after the child has ended: a grandchild may hold the pipes open for good. */
 /** Milliseconds that a child without stdout is given to end by itself. */
 const MUTED = 100;
+/** How long output is read after the child has ended: a grandchild may hold the pipes open for good. */
 const DRAIN = 250;
 const TAIL_LINES = 5;
 const TAIL_BYTES = 2048;
@@ -148,9 +148,13 @@ class LiveChild implements Child {
     this.#partial = setTimeout(() => this.#breach('partial_line'), this.#limits.partialLine);
   }
 
-  /** A child that has closed its stdout and does not end right away will never answer again. */
+  /**
+   * A child that has closed its stdout and does not end right away will never answer again. One that ends has closed it
+   * too, and on a busy machine a while before its exit is told.
+   */
   #muted(): void {
-    if (!this.#ended) this.#partial = setTimeout(() => this.#breach('stdout_closed'), MUTED);
+    if (this.#ended) return;
+    this.#partial = setTimeout(() => (readStat(this.pid)?.ending === true ? this.#muted() : this.#breach('stdout_closed')), MUTED);
   }
 
   #breach(why: Breach): void {

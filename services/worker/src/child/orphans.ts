@@ -138,21 +138,30 @@ function kill(
 export interface OrphanSweepOptions extends SweepOptions {
   /** Milliseconds from one sweep to the next, at least. Default 10 s. */
   readonly every?: number;
+  /** Milliseconds after which there is another in any case. Default two minutes. */
+  readonly longest?: number;
 }
 
 /** A sweep reads of every process of the machine, be it of another worker: it may take this part of the time. */
 const SHARE = 1 / 200;
-/** Milliseconds after which there is another in any case. */
-const LONGEST = 120_000;
 
-/** Milliseconds until the next sweep after one that took `took`. */
-export function pauseAfter(took: number, every: number): number {
-  return Math.max(every, Math.min(took / SHARE, LONGEST));
+/** Milliseconds until the next sweep after one that took `took` of processor time: a pause of the machine is no work. */
+export function pauseAfter(
+  took: number,
+  { every = 10_000, longest = 120_000 }: Pick<OrphanSweepOptions, 'every' | 'longest'> = {},
+): number {
+  return Math.max(every, Math.min(took / SHARE, longest));
+}
+
+/** Milliseconds of processor time of this process. */
+function worked(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 /** Sweeps once before it resolves and then again and again (`pauseAfter`), without keeping the process alive. */
 export async function openOrphanSweep(options: OrphanSweepOptions): Promise<AsyncDisposable> {
-  const { log, every = 10_000 } = options;
+  const { log } = options;
   if (process.platform !== 'linux') {
     log.info({ platform: process.platform }, 'children of lost workers are not looked for on this system');
     return { async [Symbol.asyncDispose]() {} };
@@ -162,10 +171,10 @@ export async function openOrphanSweep(options: OrphanSweepOptions): Promise<Asyn
   let closed = false;
   const marks = new SeenMarks();
   const sweep = async (): Promise<void> => {
-    const begun = performance.now();
+    const before = worked();
     await sweepOrphans({ ...options, marks });
     if (closed) return;
-    timer = setTimeout(again, pauseAfter(performance.now() - begun, every)).unref();
+    timer = setTimeout(again, pauseAfter(worked() - before, options)).unref();
   };
   const again = (): void => void (running = sweep());
   await sweep();

@@ -16,15 +16,21 @@ export interface ProcessStat {
   readonly started: string;
   /** Ended but not yet collected by its parent. */
   readonly dead: boolean;
+  /** The same, or on the way there: it runs nothing of its own any more. */
+  readonly ending: boolean;
 }
+
+/** The kernel's PF_EXITING (include/linux/sched.h). */
+const EXITING = 0x4;
 
 /** The line of /proc/<pid>/stat; the name in it may hold blanks and parentheses, so it is read from the last one. */
 function parseStat(text: string): ProcessStat | undefined {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const [state, , group] = fields;
+  const [state, , group, , , , flags] = fields;
   const started = fields[19];
   if (state === undefined || started === undefined) return undefined;
-  return { pid: Number.parseInt(text, 10), group: Number(group), started, dead: state === 'Z' || state === 'X' };
+  const dead = state === 'Z' || state === 'X';
+  return { pid: Number.parseInt(text, 10), group: Number(group), started, dead, ending: dead || (Number(flags) & EXITING) !== 0 };
 }
 
 /** The present life of process `pid`, or undefined when there is none. Does not wait for any disk. */

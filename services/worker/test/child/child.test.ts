@@ -75,6 +75,11 @@ test('a child that closes its stdin is broken', async (t) => {
   assert.equal(witness.child.write(Buffer.from('{}')), false);
 });
 
+test('a child that lives on without its stdout is broken', async (t) => {
+  const witness = await start(t, ['close-stdout']);
+  assert.equal(await witness.untilBroken(), 'stdout_closed');
+});
+
 test('writing to a child that is ending tells its exit and no breach', async (t) => {
   const witness = await start(t, ['echo']);
   process.kill(witness.child.pid, 'SIGKILL');

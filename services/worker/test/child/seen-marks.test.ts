@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { ProcessStat } from '../../src/child/proc.ts';
 import { SeenMarks } from '../../src/child/seen-marks.ts';
 
-const life = (pid: number, started = '100'): ProcessStat => ({ pid, group: pid, started, dead: false });
+const life = (pid: number, started = '100'): ProcessStat => ({ pid, group: pid, started, dead: false, ending: false });
 
 test('a mark is remembered for one life of a process', () => {
   const marks = new SeenMarks();
