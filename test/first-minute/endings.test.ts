@@ -53,7 +53,7 @@ describe('endings', { concurrency: 3 }, () => {
       bridge.kill(signal);
       const { code } = await within(15_000, 'the end of the bridge', bridge.exited);
       assert.equal(code, 0, bridge.stderr());
-      await life.none(100);
+      await life.over();
       assert.deepEqual(await livingWith(MARK, bridge.mark), []);
     });
   }
@@ -64,7 +64,7 @@ describe('endings', { concurrency: 3 }, () => {
     process.kill(-bridge.pid, 'SIGINT');
     const { code } = await within(15_000, 'the end of the bridge', bridge.exited);
     assert.equal(code, 0, bridge.stderr());
-    await life.none(100);
+    await life.over();
   });
 
   it('kill -9 of the bridge leaves none of them after 5 s', async () => {
@@ -162,6 +162,6 @@ describe('endings', { concurrency: 3 }, () => {
     terminal.stdin.write('\x03');
     assert.equal(await within(10_000, 'the end after Ctrl-C', ended), 0, screen);
     terminal.stdin.end();
-    await life.none(100);
+    await life.over();
   });
 });

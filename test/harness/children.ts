@@ -26,6 +26,8 @@ export interface Lifeline extends AsyncDisposable {
   holds(pid: number): Promise<void>;
   /** Resolves when nobody is left; rejects after `ms` milliseconds naming the survivors. */
   none(ms: number): Promise<void>;
+  /** Resolves if nobody lives any more, which the kernel is asked; rejects at once naming the survivors. */
+  over(): Promise<void>;
   /** Resolves when `pid` has died, with the time of it. */
   died(pid: number, ms: number): Promise<LifeEvent>;
 }
@@ -59,6 +61,18 @@ export async function openLifeline(): Promise<Lifeline> {
     });
   });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve));
+  async function none(ms: number): Promise<void> {
+    if (alive.size === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    emptied.add(resolve);
+    try {
+      await within(ms, 'death of the last process', promise);
+    } catch (error) {
+      throw new Error(`still alive: ${[...alive].join(', ')}`, { cause: error });
+    } finally {
+      emptied.delete(resolve);
+    }
+  }
   return {
     env: { LIFELINE: path },
     alive,
@@ -69,17 +83,13 @@ export async function openLifeline(): Promise<Lifeline> {
     async holds(pid) {
       await events.next(`process ${pid}`, () => alive.has(pid));
     },
-    async none(ms) {
-      if (alive.size === 0) return;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      emptied.add(resolve);
-      try {
-        await within(ms, 'death of the last process', promise);
-      } catch (error) {
-        throw new Error(`still alive: ${[...alive].join(', ')}`, { cause: error });
-      } finally {
-        emptied.delete(resolve);
-      }
+    none,
+    async over() {
+      const living = [];
+      for (const pid of alive) if (await lives(pid)) living.push(pid);
+      if (living.length > 0) throw new Error(`still alive: ${living.join(', ')}`);
+      // Their sockets are closed; that is told in a moment.
+      await none(5_000);
     },
     died: (pid, ms) => events.next(`death of ${pid}`, (event) => event.kind === 'died' && event.pid === pid, ms),
     async [Symbol.asyncDispose]() {
@@ -88,6 +98,11 @@ export async function openLifeline(): Promise<Lifeline> {
       await rm(path, { force: true });
     },
   };
+}
+
+/** Who has ended has no environment any more, also while it waits to be collected. */
+async function lives(pid: number): Promise<boolean> {
+  return (await readFile(`/proc/${pid}/environ`).catch(() => '')).length > 0;
 }
 
 export interface Living {
