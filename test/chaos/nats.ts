@@ -90,7 +90,7 @@ export async function startTrio({ splittable = false, telling = false, disk }: N
     heal() {
       for (const { proxy } of wires) proxy.heal();
     },
-    connections: async () => (await Promise.all(nodes.map(connectionsOf))).flat(),
+    connections: async () => (await Promise.all(nodes.map((node) => connectionsOf(node)))).flat(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

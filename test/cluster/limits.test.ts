@@ -2,11 +2,13 @@
  * Limits of the whole cluster: exact under bursts through every edge, named in the refusal, and free again with what
  * held them, however that ended.
  */
+import { scopeOfServer } from '@causeway/cluster';
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { openLifeline, type Lifeline } from '../harness/children.ts';
 import { openBridgeCluster, type BridgeCluster } from '../harness/cluster.ts';
 import { openLedger } from '../harness/ledger.ts';
+import { holds } from '../harness/observer.ts';
 import { hostile } from '../harness/processes.ts';
 import { assertRefused } from '../harness/refusal.ts';
 import { hello, openCall, post, toolCall, type Answer, type Headers } from '../harness/speak.ts';
@@ -71,6 +73,7 @@ describe('limits of a cluster', () => {
   });
 
   it('an identity has its share and no more: 429; a server has its own: 503; a place that is closed is had again at once', async () => {
+    await holds(cluster, 'g', 0);
     const mine = [];
     for (let nth = 0; nth < 16; nth++) mine.push(await hello(at(nth), '2025-11-25', as('ann')));
     const data = assertRefused(await post(at(1), initialize, as('ann')), { status: 429, code: -31429, reason: 'limit.identity' }).data;
@@ -79,6 +82,7 @@ describe('limits of a cluster', () => {
     for (let nth = 0; nth < 3; nth++) small.push(await hello(at(nth, 'small'), '2025-11-25', as('bob')));
     assertRefused(await post(at(2, 'small'), initialize, as('bob')), { status: 503, code: -31503, reason: 'limit.server' });
     assert.equal((await close(small[0]!.headers, 'small')).status, 200);
+    await holds(cluster, scopeOfServer('small'), 2);
     small.push(await hello(at(3, 'small'), '2025-11-25', as('bob')));
     await Promise.all([...mine.map(({ headers }) => close(headers)), ...small.slice(1).map(({ headers }) => close(headers, 'small'))]);
     await life.none(5_000);

@@ -1,5 +1,5 @@
 /** Owns a look from outside at what a cluster's stores say. */
-import { openNatsCluster, subjects, type Cluster, type SessionRecord } from '@causeway/cluster';
+import { openNatsCluster, subjects, type Cluster, type Scope, type SessionRecord } from '@causeway/cluster';
 import { newEdgeId, tokenOf } from '@causeway/protocol';
 import type { BridgeCluster } from './cluster.ts';
 import type { Headers } from './speak.ts';
@@ -21,5 +21,15 @@ export async function stands(
   await until(10_000, 'the record of what the client has asked for', async () => {
     const { standing } = (await observer.sessions.get(token))?.record ?? {};
     return (standing !== undefined && test(standing)) || undefined;
+  });
+}
+
+/** Resolves as soon as all workers together hold `most` places at most under a scope: one is free a moment after its session is over. */
+export async function holds(cluster: BridgeCluster, scope: Scope, most: number): Promise<void> {
+  await using observer = await openObserver(cluster);
+  await until(10_000, `free places under ${scope}`, async () => {
+    let sum = 0;
+    for (const record of observer.ledger.workers().values()) sum += record.holds[scope] ?? 0;
+    return sum <= most || undefined;
   });
 }

@@ -37,12 +37,15 @@ describe('limits', () => {
   });
   const racers = (server: string, keys: readonly string[]) => new Racers(faults.stage.world, server, keys);
 
-  /** Sessions of a server that have a record. */
-  async function recorded(run: Run, server: string): Promise<number> {
-    return [...(await run.stage.eye.dump()).sessions.values()].filter((record) => record['server'] === server).length;
-  }
+  /** A session's place is free when its worker's record says so, a moment after its own record is gone. */
   const untilEmpty = (run: Run, server: string, ms: number) =>
-    until(ms, 'every place to be free again', async () => ((await recorded(run, server)) === 0 ? true : undefined));
+    until(ms, 'every place to be free again', async () => {
+      const { sessions, workers } = await run.stage.eye.dump();
+      const held = [...workers.values()].some(
+        (record) => ((record['holds'] as Readonly<Record<string, number>> | undefined)?.[`s:${server}`] ?? 0) > 0,
+      );
+      return held || [...sessions.values()].some((record) => record['server'] === server) ? undefined : true;
+    });
 
   interface Race {
     readonly server: string;
