@@ -9,7 +9,7 @@ import { openBridgeCluster, type BridgeCluster } from '../harness/cluster.ts';
 import { openLedger } from '../harness/ledger.ts';
 import { hostile, MARK, openCauseway, type Causeway } from '../harness/processes.ts';
 import { hello, openCall, post, textOf, toolCall, type Hello, type OpenStream } from '../harness/speak.ts';
-import { within } from '../harness/within.ts';
+import { until, within } from '../harness/within.ts';
 
 describe('losses', () => {
   const stack = new AsyncDisposableStack();
@@ -66,13 +66,12 @@ describe('losses', () => {
 
   /** Records reach an edge by a watch, shortly after they are written: asks until then, each time by a request. */
   async function untilKnown(edge: number): Promise<Hello> {
-    for (let attempt = 0; ; attempt++) {
-      try {
-        return await hello(at(edge));
-      } catch (error) {
-        if (attempt === 50 || !/ (404|503) /.test((error as Error).message)) throw error;
-      }
-    }
+    return until(10_000, 'a worker that the edge knows of', () =>
+      hello(at(edge)).catch((error: Error) => {
+        if (!/ (404|503) /.test(error.message)) throw error;
+        return undefined;
+      }),
+    );
   }
 
   it('kill -9 of a NATS server fails no call of a session that lives', async () => {

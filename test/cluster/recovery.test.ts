@@ -13,7 +13,7 @@ import { openLedger, type Ledger } from '../harness/ledger.ts';
 import { hostile, MARK, openCauseway, type Causeway } from '../harness/processes.ts';
 import { hello, openCall, openStream, post, postAgain, textOf, toolCall, type Headers, type Hello } from '../harness/speak.ts';
 import { openObserver, stands } from '../harness/observer.ts';
-import { within } from '../harness/within.ts';
+import { until, within } from '../harness/within.ts';
 
 /** Milliseconds from the death of a worker to the first answer of the next. */
 const RECOVERED = 5_000;
@@ -52,11 +52,8 @@ describe('recovery', () => {
     );
   /** Until the edge knows that somebody serves. */
   async function known(edge: number): Promise<void> {
-    for (let attempt = 0; ; attempt++) {
-      const opened = await hello(at(edge)).catch((error: Error) => error);
-      if (!(opened instanceof Error)) return void (await fetch(at(edge), { method: 'DELETE', headers: opened.headers }));
-      if (attempt === 100) throw opened;
-    }
+    const { headers } = await until(10_000, 'somebody who serves', () => hello(at(edge)).catch(() => undefined));
+    await fetch(at(edge), { method: 'DELETE', headers });
   }
   async function pidOf(headers: Headers, edge = 0, server = 'hostile'): Promise<number> {
     const answer = await postAgain(at(edge, server), toolCall('pid', 'pid'), headers);

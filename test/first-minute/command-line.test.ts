@@ -41,7 +41,7 @@ describe('the command line', { concurrency: 4 }, () => {
   /** Runs a command line to its end, within 15 s, in an empty directory. */
   async function ended(...args: readonly string[]): Promise<Ended> {
     await using process = launch(args, { cwd: directory });
-    const exit = await within(15_000, `the end of causeway ${args.join(' ')}`, process.exited);
+    const exit = await within(15_000, `the end of causeway ${args.join(' ')}`, process.finished);
     return { ...exit, stdout: process.stdout(), stderr: process.stderr() };
   }
 
@@ -61,7 +61,7 @@ describe('the command line', { concurrency: 4 }, () => {
     const { port } = holder.address() as AddressInfo;
     holder.close();
     await using process = launch(['edge', '--port', '0', '--nats', `nats://127.0.0.1:${port}`], { cwd: directory });
-    const { code } = await within(60_000, 'the end of an edge without NATS', process.exited);
+    const { code } = await within(60_000, 'the end of an edge without NATS', process.finished);
     assert.equal(code, 4, process.stderr());
     assert.match(process.stderr() + process.stdout(), new RegExp(String(port)));
   });

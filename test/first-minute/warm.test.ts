@@ -37,7 +37,7 @@ describe('causeway warm', { concurrency: 4 }, () => {
 
   async function warm(...args: readonly string[]): Promise<Exit & { readonly stdout: string; readonly stderr: string }> {
     await using process = launch(['warm', ...args]);
-    const exit = await within(20_000, 'the end of causeway warm', process.exited);
+    const exit = await within(20_000, 'the end of causeway warm', process.finished);
     return { ...exit, stdout: process.stdout(), stderr: process.stderr() };
   }
 

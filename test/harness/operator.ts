@@ -34,7 +34,7 @@ export async function openOperator(): Promise<Operator> {
   const env = { XDG_RUNTIME_DIR: directory, TMPDIR: directory };
   const runWith: Operator['runWith'] = async (more, ...args) => {
     await using process = launch(args, { cwd: directory, env: { ...env, ...more } });
-    const { code } = await within(30_000, `the end of causeway ${args.join(' ')}`, process.exited);
+    const { code } = await within(30_000, `the end of causeway ${args.join(' ')}`, process.finished);
     const [stdout, stderr] = [process.stdout(), process.stderr()];
     return {
       code,

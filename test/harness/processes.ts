@@ -63,6 +63,8 @@ export interface Launched extends AsyncDisposable {
   readonly stdout: () => string;
   readonly stderr: () => string;
   readonly exited: Promise<Exit>;
+  /** The same, when all of its output has been read. */
+  readonly finished: Promise<Exit>;
   kill(signal: NodeJS.Signals): void;
 }
 
@@ -85,6 +87,8 @@ export function launch(args: readonly string[], options: { readonly env?: NodeJS
     child.once('error', () => resolve({ code: null, signal: null, at: performance.now() }));
     child.once('exit', (code, signal) => resolve({ code, signal, at: performance.now() }));
   });
+  const closed = new Promise((resolve) => child.once('close', resolve));
+  const finished = Promise.all([exited, closed]).then(([exit]) => exit);
   const killGroup = () => signalGroup(child, 'SIGKILL');
   // A test process that is told to end would otherwise skip its exit listeners.
   const leave = () => process.exit(143);
@@ -96,6 +100,7 @@ export function launch(args: readonly string[], options: { readonly env?: NodeJS
     stdout,
     stderr,
     exited,
+    finished,
     kill: (signal) => void child.kill(signal),
     async [Symbol.asyncDispose]() {
       child.kill('SIGTERM');

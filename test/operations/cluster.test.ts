@@ -7,6 +7,7 @@ import { openOperator, type Operator } from '../harness/operator.ts';
 import { hostile } from '../harness/processes.ts';
 import { assertRefused } from '../harness/refusal.ts';
 import { hello, post, textOf, toolCall, type Headers, type Hello } from '../harness/speak.ts';
+import { until } from '../harness/within.ts';
 
 interface Session {
   readonly id: string;
@@ -112,6 +113,8 @@ describe('operations on a cluster', () => {
     // The edge that was asked knows when the answer is there.
     for (const id of [drained, other]) assert.equal((await operator.run('workers', 'resume', id, '--admin', admins[0]!)).code, 0);
     await close([...before, ...later]);
+    // A place is free a moment after its session is over; by the places it is that new sessions are spread.
+    await until(10_000, 'free places', async () => (await workers()).every(({ sessions: held }) => held === 0) || undefined);
     const again = await Promise.all(Array.from({ length: 10 }, () => hello(at(0))));
     assert.equal(new Set((await list()).sessions.map(({ worker }) => worker)).size, 2);
     await close(again);

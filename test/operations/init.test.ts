@@ -18,7 +18,7 @@ describe('init --cluster', () => {
 
   const init = async (cwd: string, ...args: readonly string[]): Promise<{ readonly code: number | null; readonly stderr: string }> => {
     await using process = launch(['init', '--cluster', ...args], { cwd });
-    const { code } = await within(20_000, 'the end of init', process.exited);
+    const { code } = await within(20_000, 'the end of init', process.finished);
     return { code, stderr: process.stderr() };
   };
   const directory = (): Promise<string> => mkdtemp(join(base, 'd-'));

@@ -14,10 +14,11 @@ export interface FinishedLimits extends StreamLimits {
 }
 
 /**
- * Finished streams that are remembered although they were sent to their end: enough for the answers that were on
- * their way when a client's connection broke, and few enough to be gone before the collector has to move them.
+ * Finished streams that are remembered although they were sent to their end, for the answers that were on their way when
+ * a client's connection broke: as many as its session ever had calls running at once, within these bounds. Few enough to be
+ * gone before the collector has to move them.
  */
-const MAX_SENT = 32;
+const SENT = { least: 4, most: 32 };
 
 export class FinishedStreams {
   readonly #limits: FinishedLimits;
@@ -33,18 +34,19 @@ export class FinishedStreams {
     this.#given = given;
   }
 
-  /** Remembers the stream, as long as there is room. */
-  add(stream: Stream, now: number): void {
+  /** Remembers the stream, as long as there is room. `width`: how many calls have run at once. */
+  add(stream: Stream, now: number, width: number): void {
     this.forget(stream);
     const { frames, bytes } = stream;
     stream.finished = this.#kept.add({ stream, at: now, frames, bytes });
     this.#frames += frames;
     this.#bytes += bytes;
+    const most = Math.min(Math.max(width, SENT.least), SENT.most);
     const aged = now - this.#limits.age;
     this.#giveUpWhile(({ at }) => at < aged);
     // What was sent to the end is most likely not asked for again; what its reader left before the end is.
     this.#giveUpWhile(
-      () => this.#over || this.#kept.size > MAX_SENT,
+      () => this.#over || this.#kept.size > most,
       (old) => old !== stream && !old.awaited,
     );
     this.#giveUpWhile(

@@ -27,6 +27,8 @@ export class Streams {
   /** Names of calls whose streams are no longer kept, the newest ones. */
   readonly #past = new Recent<string>(MIN_PAST);
   #standalone: Stream;
+  /** Calls that ran at once, at most. */
+  #width = 0;
 
   constructor(ports: StreamPorts, limits: FinishedLimits, clock: Clock) {
     this.#ports = ports;
@@ -50,6 +52,7 @@ export class Streams {
     const stream = this.#add(name, 'call');
     stream.answersLeft = answers;
     stream.running = this.#running.add(stream);
+    this.#width = Math.max(this.#width, this.#running.size);
     stream.attach(to, 0);
     return stream;
   }
@@ -185,7 +188,7 @@ export class Streams {
   /** The stream is remembered for a replay, as long as there is room. */
   #finish(stream: Stream): void {
     if (stream.newest === 0) this.#drop(stream);
-    else this.#finished.add(stream, this.#clock.monotonic());
+    else this.#finished.add(stream, this.#clock.monotonic(), this.#width);
   }
 
   #drop(stream: Stream): void {

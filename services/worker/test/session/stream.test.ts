@@ -202,6 +202,23 @@ test('finished streams are bounded, and an unknown or trimmed one is refused', (
   );
 });
 
+test('of the answers that were sent as many are kept as calls ran at once, for a connection that breaks takes all of those', () => {
+  const streams = new Streams(desk(), { ...limits, frames: 1_000 }, fakeTime().clock);
+  const answer = (stream: Stream): void => {
+    stream.append(bytes(stream.name), true);
+    streams.done(stream);
+  };
+  const kept = (): number => [...streams.all()].length - 1;
+  for (let call = 0; call < 20; call++) answer(streams.call(`one after the other ${call}`, 'e', 1));
+  assert.equal(kept(), 4);
+  const crowd = Array.from({ length: 12 }, (_, call) => streams.call(`at once ${call}`, 'e', 1));
+  for (const stream of crowd) answer(stream);
+  for (const { name } of crowd) assert.equal(streams.resume(name, 'x', 0).name, name);
+  assert.equal(kept(), 12);
+  for (const stream of Array.from({ length: 100 }, (_, call) => streams.call(`too many ${call}`, 'e', 1))) answer(stream);
+  assert.equal(kept(), 32);
+});
+
 test('the budget takes from what was written longest ago and never the present', () => {
   const port = desk();
   const wide = { ...limits, frames: 1000, bytes: 1_000_000 };
