@@ -114,7 +114,8 @@ export class LogLedger implements Ledger {
   }
 
   recentlyHeard(worker: WorkerId): boolean {
-    return this.#deps.view.recentlyHeard(worker);
+    // Whom one in a minority does not hear may live on the other side.
+    return !this.#deps.minority() && this.#deps.view.recentlyHeard(worker);
   }
 
   async depose(worker: WorkerId, { left }: { readonly left: boolean }): Promise<boolean> {

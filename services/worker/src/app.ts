@@ -67,14 +67,13 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const { bus } = cluster;
   const given = { cluster, id, options, first, generation, capacity, tenure, machine, key, marks, reply, log };
   const { door, build, edges, spares } = openServing(stack, given);
-  const sleep = (ms: number): Promise<void> => new Promise((resolve) => wheel.after(ms, resolve));
   const takeover = new Takeover({
     cluster,
     worker: id,
     servers: options.servers,
     capacity,
-    absences: stack.use(new Absences({ cluster, worker: id, sleep, now })),
-    sleep,
+    absences: stack.use(new Absences({ cluster, worker: id, wheel, now })),
+    sleep: (ms) => new Promise((resolve) => wheel.after(ms, resolve)),
     now,
     build: (session, stored) => build({ ...stored.record, session, epoch: stored.record.epoch + 1 }, stored),
   });

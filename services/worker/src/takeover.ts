@@ -135,15 +135,19 @@ export class Takeover {
     const { ledger } = cluster;
     const begun = now();
     let there = 0;
+    /** Since when every look has found nobody: an owner that comes back for a moment may act again. */
+    let nobody: number | undefined;
     const stands = (): boolean => ledger.workers().has(owner);
     // A record that is missing says nothing while some may have been lost.
     while (ledger.workers().get(owner)?.left !== true && (stands() || !ledger.whole)) {
       const look = await absences.look(owner);
-      if (look === 'there') there += 1;
-      else if (look !== 'late') {
+      if (look === 'there' || look === 'late') nobody = undefined;
+      else {
         there = 0;
-        if (now() - look.since >= SILENCE && stands() && (await ledger.depose(owner, look))) return true;
+        nobody ??= now();
+        if (now() - nobody >= SILENCE && stands() && (await ledger.depose(owner, look))) return true;
       }
+      if (look === 'there') there += 1;
       if (there === BACK) return false;
       if (now() - begun > PATIENCE) throw new CausewayError('cluster.owner_silent', { retryAfter: 2 });
       if (there === 0) await sleep(LOOK);

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decode, encode, type ClaimHead, type SessionsAnswer, type VerdictHead } from '@causeway/cluster';
-import { ANONYMOUS, newWorkerId } from '@causeway/protocol';
+import { ANONYMOUS, newWorkerId, type CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
+import type { Look } from '../src/absences.ts';
+import { Takeover } from '../src/takeover.ts';
 import { ask, open, setting } from './real-worker.ts';
 
 test('a session that ended here does not come back, though the store was set back and has its record again', async (t) => {
@@ -49,4 +51,47 @@ test('while a place is waited for the record is the former owner’s: who means 
   assert.equal((await taken).place?.epoch, 2);
   assert.deepEqual((await forgotten).place, { owner: here.worker.id, epoch: 2 });
   assert.equal((await sessions.get(one!))?.record.owner, here.worker.id);
+});
+
+/** A takeover whose looks at the owner find what the script says, 250 ms apart; when the owner's record was taken away. */
+async function deposedAt(script: (ms: number) => Look): Promise<number | undefined> {
+  let [now, deposed]: [number, number | undefined] = [0, undefined];
+  const owner = newWorkerId();
+  const record = { v: 1, server: 's', identity: ANONYMOUS, owner, epoch: 1 };
+  const ledger = {
+    whole: true,
+    workers: () => new Map(deposed === undefined ? [[owner, {}]] : []),
+    depose: async (_worker: WorkerId, { left }: { readonly left: boolean }) => {
+      if (left) deposed = now;
+      return left;
+    },
+  };
+  const sessions = { get: async () => ({ record, revision: 1 }), look: async () => ({ id: 'g', since: 0 }), delete: async () => true };
+  /** One that is not answered takes its time. */
+  const look = async (): Promise<Look> => {
+    const found = script(now);
+    if (typeof found === 'string') now += 250;
+    return found;
+  };
+  const takeover = new Takeover({
+    cluster: { ledger, sessions },
+    worker: newWorkerId(),
+    capacity: { find: () => undefined, hasEnded: () => false },
+    absences: { look },
+    servers: {},
+    now: () => now,
+    sleep: async (ms: number) => void (now += ms),
+  } as unknown as ConstructorParameters<typeof Takeover>[0]);
+  const head: ClaimHead = { t: 'forget', session: '1'.repeat(22) as SessionToken, identity: ANONYMOUS, from: { owner, epoch: 1 } };
+  await takeover.take(head, 'reply', () => undefined).catch((error: CausewayError) => assert.equal(error.reason, 'cluster.owner_silent'));
+  return deposed;
+}
+
+test('whoever is known to have left is deposed when every look has found nobody for two seconds; one that was there meanwhile may act', async () => {
+  const gone: Look = { left: true };
+  assert.equal(await deposedAt(() => gone), 2_000);
+  assert.equal(await deposedAt((ms) => (ms === 1_000 ? 'there' : gone)), 3_250);
+  assert.equal(await deposedAt((ms) => (ms === 1_500 ? 'late' : gone)), 4_000);
+  assert.equal(await deposedAt((ms) => (ms % 1_000 === 0 ? 'there' : gone)), undefined);
+  assert.equal(await deposedAt(() => ({ left: false })), undefined);
 });

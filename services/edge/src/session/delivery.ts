@@ -107,10 +107,7 @@ export class Delivery {
   #lookElsewhere(place: Place): void {
     if (this.#unsure) return this.#fail(silent());
     const { edge, session } = this.#options;
-    edge.relocation.successor(session, place).then(
-      (found) => (found ? this.#send(found) : this.#options.failed(silent())),
-      (error: unknown) => this.#options.failed(asCausewayError(error)),
-    );
+    void edge.relocation.successor(session, place).then((found) => (found ? this.#send(found) : this.#options.failed(silent())));
   }
 
   /** What may have been taken is not said to have been refused. */

@@ -18,12 +18,15 @@ const ENDED = 5_000;
 const MAX_ENDED = 4_096;
 /** A worker's own affairs: another may do what it cannot. */
 const ELSEWHERE: ReadonlySet<Reason> = new Set(['limit.worker', 'cluster.draining', 'cluster.unavailable']);
+/** Milliseconds for a look at the record of a session whose owner is silent: its call is refused at once. */
+const MOMENT = 1_000;
 /** Milliseconds after which an owner that nobody else could replace is tried again. */
 const AGAIN = 300;
 
 export class Relocation {
   readonly #edge: () => EdgeContext;
   readonly #running = new Map<SessionToken, Promise<Place>>();
+  readonly #seeking = new Map<SessionToken, Promise<Place | undefined>>();
   readonly #ended = new Map<SessionToken, number>();
 
   constructor(edge: () => EdgeContext) {
@@ -40,12 +43,27 @@ export class Relocation {
     return running;
   }
 
-  /** Whom the record names as the owner after `tried`, which was not asked: nobody is made to take the session over. Rejects as `find` does. */
-  async successor(session: KnownSession, tried: Place): Promise<Place | undefined> {
-    const found = await this.#recorded(session, tried);
-    if (found === undefined || found.epoch <= tried.epoch) return undefined;
-    this.#edge().places.learn(session.token, found);
-    return found;
+  /**
+   * Whom the record names as an owner after `tried`, which is silent, and was not asked. `undefined`: nobody, or it is not to
+   * be known within a moment. Nobody is made to take the session over, and nothing is said of one that is not found: where
+   * servers are split without a word an owner on the other side is silent, and the record may be what a former leader has.
+   */
+  successor(session: KnownSession, tried: Place): Promise<Place | undefined> {
+    const { token } = session;
+    const running = this.#seeking.get(token) ?? this.#seek(session, tried).finally(() => this.#seeking.delete(token));
+    this.#seeking.set(token, running);
+    return running;
+  }
+
+  async #seek({ token, identity }: KnownSession, tried: Place): Promise<Place | undefined> {
+    const { cluster, places, wheel } = this.#edge();
+    const { promise: late, resolve } = Promise.withResolvers<undefined>();
+    const cancel = wheel.after(MOMENT, () => resolve(undefined));
+    const stored = await Promise.race([cluster.sessions.get(token).catch(() => undefined), late]).finally(cancel);
+    if (stored?.record.identity !== identity || stored.record.epoch <= tried.epoch) return undefined;
+    const { owner, epoch } = stored.record;
+    places.learn(token, { owner, epoch });
+    return { owner, epoch };
   }
 
   /** Ends a session whose owner is gone. `true`: it has an owner, the same or another, who is to be told. Rejects as `find` does. */

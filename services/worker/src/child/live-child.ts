@@ -35,6 +35,8 @@ export function attachChild(parts: ChildParts): Child {
 
 /** Milliseconds that a child without stdout is given to end by itself. */
 const MUTED = 100;
+/** How often that time is given again to one that is on the way to its end. */
+const ENDING = 50;
 /** How long output is read after the child has ended: a grandchild may hold the pipes open for good. */
 const DRAIN = 250;
 const TAIL_LINES = 5;
@@ -152,9 +154,12 @@ class LiveChild implements Child {
    * A child that has closed its stdout and does not end right away will never answer again. One that ends has closed it
    * too, and on a busy machine a while before its exit is told.
    */
-  #muted(): void {
+  #muted(patience = ENDING): void {
     if (this.#ended) return;
-    this.#partial = setTimeout(() => (readStat(this.pid)?.ending === true ? this.#muted() : this.#breach('stdout_closed')), MUTED);
+    this.#partial = setTimeout(() => {
+      if (patience > 0 && readStat(this.pid)?.ending === true) this.#muted(patience - 1);
+      else this.#breach('stdout_closed');
+    }, MUTED);
   }
 
   #breach(why: Breach): void {
