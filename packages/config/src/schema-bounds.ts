@@ -58,7 +58,7 @@ export const streams = z
     workerJournalBytes: size.prefault('256MiB').describe('Bytes kept for replay by one worker altogether.'),
     creditFrames: count
       .refine((frames) => frames >= 32, 'at least 32')
-      .prefault(64)
+      .prefault(128)
       .describe('Messages on their way to a client that has not taken them.'),
     creditBytes: size
       .refine((bytes) => bytes >= 512 * 1024, 'at least 512KiB')
