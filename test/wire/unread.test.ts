@@ -79,17 +79,15 @@ describe('a stream that is not read', () => {
   });
   after(() => stack.disposeAsync());
 
-  /** Calls one after the other; a machine that is busy otherwise aside, each takes less than a second. Everything that their streams brought. */
+  /** Calls one after the other; each answered in less than a second. Everything that their streams brought. */
   async function echoes(headers: Headers, count: number): Promise<Message[]> {
     const brought: Message[] = [];
-    let least = Infinity;
     for (let at = 0; at < count; at++) {
       const { ms, value } = await timed(() => post(url, toolCall(`e${at}`, 'echo', { text: 'on' }), headers, 40_000));
       assert.equal(textOf(value.messages.at(-1)), 'on');
-      least = Math.min(least, ms);
+      assert.ok(ms < 1_000, `call ${at} took ${ms} ms`);
       brought.push(...value.messages);
     }
-    assert.ok(least < 1_000, `no call took less than ${least} ms`);
     return brought;
   }
 

@@ -4,8 +4,8 @@
  * looked as soon as a renewal is overdue, not when a session of theirs is wanted.
  *
  * Invariants: what is known of a worker is forgotten when somebody is found there, and counts only while its record stands
- * where it stood; few are looked at of themselves at a time; it decides nothing, and says nothing of how long nobody has been there
- * (`takeover.ts`).
+ * where it stood; few are looked at of themselves at a time; it decides nothing, and says nothing of how long nobody has
+ * been there (`takeover.ts`).
  */
 import { BusError, Envelope, type Cluster } from '@causeway/cluster';
 import { CausewayError, type WorkerId } from '@causeway/protocol';

@@ -141,13 +141,13 @@ export class Takeover {
     // A record that is missing says nothing while some may have been lost.
     while (ledger.workers().get(owner)?.left !== true && (stands() || !ledger.whole)) {
       const look = await absences.look(owner);
-      if (look === 'there' || look === 'late') nobody = undefined;
+      if (look === 'there') [there, nobody] = [there + 1, undefined];
+      else if (look === 'late') nobody = undefined;
       else {
         there = 0;
         nobody ??= now();
         if (now() - nobody >= SILENCE && stands() && (await ledger.depose(owner, look))) return true;
       }
-      if (look === 'there') there += 1;
       if (there === BACK) return false;
       if (now() - begun > PATIENCE) throw new CausewayError('cluster.owner_silent', { retryAfter: 2 });
       if (there === 0) await sleep(LOOK);
