@@ -5,7 +5,8 @@
  * Source: WIRE §3.3; 2026-07-28 basic/patterns/mrtr.
  *
  * Invariants: the client is asked only what it has declared; each round has a name of its own, good for once; a call
- * that waits holds its child, within a time; after anything but the server's own answer the child serves nobody again.
+ * that waits holds its child, within a time, and hears afterwards what its server said meanwhile; after anything but the
+ * server's own answer the child serves nobody again.
  */
 import {
   allRequired,
@@ -33,6 +34,7 @@ import { audienceOf, forLegacy, type StatelessRequest } from '../stateless/reque
 import type { ParkedCall } from '../stateless/parked-calls.ts';
 import { CallInUse, type LeftCall } from './call.ts';
 import type { EraDeps } from './deps.ts';
+import { Meanwhile } from './meanwhile.ts';
 import { Questions } from './questions.ts';
 
 /** Milliseconds in which questions that a server asks at the same time come together. */
@@ -50,6 +52,7 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
   #parked: string | undefined;
   /** The server's answer, where it came before the client did. */
   #early: Frame | undefined;
+  readonly #meanwhile = new Meanwhile();
 
   constructor(deps: EraDeps, pool: Pool, lease: Lease, request: StatelessRequest) {
     this.#deps = deps;
@@ -84,8 +87,9 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
     this.#parked = undefined;
     this.#pool.park(this.#use.process, false);
     this.#request = request;
+    if (!this.#early) this.#use.run(request.response, this);
+    for (const frame of this.#meanwhile.take()) this.#pass(frame);
     if (this.#early) return this.#tell(this.#early);
-    this.#use.run(request.response, this);
     this.#questions.answer(request.body, membersOf(request.body, request.params, 'inputResponses'));
     // What was not answered is asked for again, and nothing else.
     if (this.#questions.size > 0) this.#ask();
@@ -105,7 +109,7 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
   }
 
   progress(frame: Frame): void {
-    this.#request.response.progress(frame);
+    this.#hear(frame);
   }
 
   /** Gives the client the server's answer. */
@@ -143,12 +147,21 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
   /** Something that names no request: it is this call's. */
   heard(frame: Frame): void {
     if (frame.kind === 'request') return this.#asked(frame);
-    if (frame.method === 'notifications/message') {
-      const level = membersIn(frame.bytes, frame.params)?.of.get('level');
-      this.#request.response.logged(frame, level && valueAt(frame.bytes, level));
-    } else if (frame.method === 'notifications/cancelled') {
-      this.#questions.withdraw(frame);
-    }
+    if (frame.method === 'notifications/message') this.#hear(frame);
+    else if (frame.method === 'notifications/cancelled') this.#questions.withdraw(frame);
+  }
+
+  /** Progress of this call, or a log message. */
+  #hear(frame: Frame): void {
+    if (this.#parked === undefined) this.#pass(frame);
+    else this.#meanwhile.add(frame);
+  }
+
+  #pass(frame: Frame): void {
+    const { response } = this.#request;
+    if (frame.method === 'notifications/progress') return response.progress(frame);
+    const level = membersIn(frame.bytes, frame.params)?.of.get('level');
+    response.logged(frame, level && valueAt(frame.bytes, level));
   }
 
   #asked(frame: Frame): void {

@@ -97,6 +97,44 @@ test('several rounds have states of their own, and progress goes to the latest r
   assert.equal(world.answer(third).id, 3);
 });
 
+test('what a server says while its client thinks comes with the next round: progress and logs, in order, before the answer', async () => {
+  for (const early of [false, true]) {
+    const world = statelessWorld(server());
+    const meta = { progressToken: 'one', 'io.modelcontextprotocol/logLevel': 'info' };
+    const { child, call, state, key } = await parked(world, { capabilities: FORM, meta });
+    child.say({ method: 'notifications/progress', params: { progressToken: call.id!, progress: 1 } });
+    child.say({ method: 'notifications/message', params: { level: 'debug', data: 'not asked for' } });
+    child.say({ method: 'notifications/message', params: { level: 'info', data: 'x' } });
+    child.say({ method: 'notifications/progress', params: { progressToken: call.id!, progress: 2 } });
+    if (early) child.say({ id: call.id!, result: {} });
+    const next = world.ask(2, reply(state, { [key]: { action: 'accept' } }, { meta: { ...meta, progressToken: 'two' } }));
+    await settle();
+    if (!early) child.say({ id: call.id!, result: {} });
+    assert.deepEqual(
+      world.told(next).flatMap(({ message }) => (message ? [message.params ?? 'answer'] : [])),
+      [{ progressToken: 'two', progress: 1 }, { level: 'info', data: 'x' }, { progressToken: 'two', progress: 2 }, 'answer'],
+    );
+  }
+});
+
+test('of what a server says while its client thinks the newest is kept, within a number and within bytes', async () => {
+  for (const [text, first] of [
+    ['x', 937],
+    ['x'.repeat(20_000), 998],
+  ] as const) {
+    const world = statelessWorld(server());
+    const { child, call, state, key } = await parked(world, { capabilities: FORM, meta: { progressToken: 1 } });
+    for (let progress = 1; progress <= 1_000; progress += 1)
+      child.say({ method: 'notifications/progress', params: { progressToken: call.id!, progress, message: text } });
+    const next = world.ask(2, reply(state, { [key]: { action: 'accept' } }, { meta: { progressToken: 2 } }));
+    await settle();
+    assert.deepEqual(
+      world.told(next).map(({ message }) => message?.params?.['progress']),
+      Array.from({ length: 1_001 - first }, (_, at) => first + at),
+    );
+  }
+});
+
 test('what a client leaves out is asked for again, and nothing else', async () => {
   const world = statelessWorld(server());
   const { child, call, stream } = await begin(world, { capabilities: ALL });
