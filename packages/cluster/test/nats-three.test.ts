@@ -15,6 +15,7 @@ import {
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { until } from '../src/contract/world.ts';
+import { patiently } from '../src/nats/patience.ts';
 
 const token = 'abcdefghijklmnopqrstuv' as SessionToken;
 const session = {
@@ -36,7 +37,9 @@ describe('three nats-servers', () => {
   const leader = async (bucket: string): Promise<NatsNode> => {
     const nc = await connect({ servers: nats.nodes.map(({ address }) => address) });
     try {
-      const { cluster } = await (await jetstreamManager(nc)).streams.info(`KV_${bucket}`);
+      // A question to a server that was restarted a moment ago may be lost: its routes to the others are new.
+      const manager = await jetstreamManager(nc, { checkAPI: false, timeout: 2_000 });
+      const { cluster } = await patiently(20_000, () => manager.streams.info(`KV_${bucket}`));
       return nats.nodes.find(({ name }) => name === cluster?.leader)!;
     } finally {
       await nc.close();
