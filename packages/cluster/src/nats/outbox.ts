@@ -1,8 +1,8 @@
 /**
- * Owns what one bus is about to send: the publications of one event-loop turn leave together at its end, and those that
- * may share a bundle (`Subjects.bundle`) as one message.
+ * Owns what one bus is about to send: the publications of one event-loop turn, and of the few after it that bring more, leave
+ * together, and those that may share a bundle (`Subjects.bundle`) as one message.
  *
- * Invariants: to each subscriber what was published first leaves first; nothing is handed to the client while it is not
+ * Invariants: one alone leaves at the end of its turn, and whatever waits after `TURNS` more; to each subscriber what was published first leaves first; nothing is handed to the client while it is not
  * connected, for it would drop that without a word; whoever named a reply address is told of a message that reached nobody,
  * alone or in a bundle; of bundles that have left, only as many are remembered as the server may still refuse.
  */
@@ -12,6 +12,9 @@ import type { Link } from './link.ts';
 
 /** Bytes up to which messages share a bundle. */
 const BUNDLE_BYTES = 64 * 1024;
+/** Turns that a few messages may wait for others, and the number from which on they do not. */
+const TURNS = 4;
+const ENOUGH = 16;
 /** Bundles after which the server is asked whether it has seen them: what it has not refused by then has arrived. */
 const ASK_AFTER = 64;
 
@@ -39,6 +42,8 @@ interface Sent {
 export class Outbox {
   readonly #options: OutboxOptions;
   #posts: Post[] = [];
+  /** Bytes of their payloads. */
+  #bytes = 0;
   /** By address: what of this turn goes together. */
   readonly #open = new Map<string, Bundle>();
   /** Bundles that the server may still refuse, in their order. */
@@ -51,12 +56,14 @@ export class Outbox {
   }
 
   post(subject: string, payload: Uint8Array, reply: string | undefined): void {
-    if (this.#posts.push({ subject, payload, reply }) === 1) setImmediate(() => this.flush());
+    this.#bytes += payload.length;
+    if (this.#posts.push({ subject, payload, reply }) === 1) setImmediate(() => this.#turn(1, 0));
   }
 
   flush(): void {
     const posts = this.#posts;
     this.#posts = [];
+    this.#bytes = 0;
     for (const post of posts) {
       const address = post.payload.length > BUNDLE_BYTES ? undefined : this.#options.bundle(post.subject);
       if (address !== undefined) {
@@ -82,6 +89,14 @@ export class Outbox {
   /** The connection is gone: of what has left nothing more will be known. */
   drop(): void {
     this.#sent = [];
+  }
+
+  /** The end of a turn: where several came, the next may bring more that goes with them. */
+  #turn(before: number, turns: number): void {
+    const waiting = this.#posts.length;
+    const few = waiting < ENOUGH && this.#bytes < BUNDLE_BYTES;
+    if (waiting > before && few && turns < TURNS) setImmediate(() => this.#turn(waiting, turns + 1));
+    else this.flush();
   }
 
   #add(address: string, post: Post): void {

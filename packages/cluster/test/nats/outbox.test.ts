@@ -66,6 +66,34 @@ describe('the outbox', () => {
     assert.equal(sent.length, 1);
   });
 
+  /** Posts so many in each turn; in which turns something left, and how many messages in all there were by then. */
+  const turns = async (posts: readonly number[], bytes = 1): Promise<string[]> => {
+    const { outbox, sent } = world();
+    const left: string[] = [];
+    let posted = 0;
+    for (const [turn, count] of [...posts, ...Array.from({ length: 9 }, () => 0)].entries()) {
+      for (let nth = 0; nth < count; nth += 1) outbox.post(`to.${(posted += 1)}`, Buffer.alloc(bytes), undefined);
+      const before = sent.length;
+      await new Promise((resolve) => setImmediate(resolve));
+      if (sent.length > before) left.push(`${turn}: ${posted}`);
+    }
+    return left;
+  };
+
+  it('sends one alone at the end of its turn, and several when a turn has brought no more', async () => {
+    assert.deepEqual(await turns([1]), ['0: 1']);
+    assert.deepEqual(await turns([1, 1, 1]), ['0: 1', '1: 2', '2: 3']);
+    assert.deepEqual(await turns([2]), ['1: 2']);
+    assert.deepEqual(await turns([2, 3, 0, 2]), ['2: 5', '4: 7']);
+  });
+
+  it('lets several wait for no more than a few turns, and not where they are many or large', async () => {
+    assert.deepEqual(await turns([2, 1, 1, 1, 1, 1, 1]), ['4: 6', '5: 7', '6: 8']);
+    assert.deepEqual(await turns([16]), ['0: 16']);
+    assert.deepEqual(await turns([8, 8, 8]), ['1: 16', '3: 24']);
+    assert.deepEqual(await turns([2], 40_000), ['0: 2']);
+  });
+
   it('sends what travels alone after what was published before it', () => {
     const { outbox, sent } = world();
     for (const subject of ['to.1', 'to.2', 'alone', 'to.3', 'to.4', 'to.5']) outbox.post(subject, Buffer.of(9), undefined);
