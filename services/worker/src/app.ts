@@ -60,7 +60,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const generation = await cluster.sessions.tend();
   const first = { ...firstRecord(id, options), mark: generation.count };
   const tenure = stack.use(
-    await openTenure({ ledger: cluster.ledger, wheel, log, now, grace: graceOf(options), sessions: capacity }, first),
+    await openTenure({ ledger: cluster.ledger, wheel, log, clock, grace: graceOf(options), sessions: capacity }, first),
   );
   stack.use(await machine.sweep((mark) => isHeld(capacity, marks, mark)));
   const reply = replyBy(cluster);

@@ -3,15 +3,16 @@
  * lost, and had again.
  *
  * Invariants: a session is touched only while the lease is good; after a moment without the bus, one in which this
- * process stood still, or one in which others may have found nobody here (`Lease.doubtful`), it is good again only when
+ * process or its machine stood still, or one in which others may have found nobody here (`Lease.doubtful`), it is good again only when
  * the store has acknowledged it, for meanwhile it may have been taken away; without a lease no session is taken in; those
  * that were held are kept untouched for `grace` and end after it, and a lease that was had again in time keeps only what
  * nobody has taken over; it is asked for until it is granted or the worker ends.
  */
 import type { AdmitOptions, Claim, Ledger, Lease, LeaseLoss, NewRecord, Permit, RecordChange } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
-import type { Log, Wheel } from '@causeway/runtime';
+import type { Clock, Log, Wheel } from '@causeway/runtime';
 import type { HeldSessions } from './held-sessions.ts';
+import { Standstill } from './standstill.ts';
 
 export interface Tenure extends AsyncDisposable {
   /** The lease is good at this moment, and not in doubt by itself (`Lease.doubtful`). */
@@ -36,7 +37,7 @@ export interface Tenure extends AsyncDisposable {
 export interface TenureDeps {
   readonly ledger: Ledger;
   readonly wheel: Wheel;
-  readonly now: () => number;
+  readonly clock: Clock;
   readonly log: Log;
   /** Milliseconds for which sessions outlive a lease that ran out. */
   readonly grace: number;
@@ -67,8 +68,7 @@ class WorkerTenure implements Tenure {
   #record: NewRecord;
   #lease: Lease | undefined;
   #cutAt: number | undefined;
-  /** When this process was last seen running, by itself. */
-  #seen: number;
+  readonly #standstill: Standstill;
   /** The latest doubt whether the lease is good. */
   #doubted: object | undefined;
   #cancelPulse: () => void = () => undefined;
@@ -81,7 +81,7 @@ class WorkerTenure implements Tenure {
   constructor(deps: TenureDeps, record: NewRecord) {
     this.#deps = deps;
     this.#record = record;
-    this.#seen = deps.now();
+    this.#standstill = new Standstill(deps.clock);
   }
 
   async open(): Promise<void> {
@@ -122,12 +122,12 @@ class WorkerTenure implements Tenure {
   }
 
   connected(is: boolean): void {
-    const { now } = this.#deps;
+    const now = this.#deps.clock.monotonic();
     if (!is) {
-      this.#cutAt ??= now();
+      this.#cutAt ??= now;
       return;
     }
-    const gone = this.#cutAt === undefined ? 0 : now() - this.#cutAt;
+    const gone = this.#cutAt === undefined ? 0 : now - this.#cutAt;
     this.#cutAt = undefined;
     const lease = this.#lease;
     if (gone < UNNOTICED || lease === undefined) return;
@@ -135,9 +135,7 @@ class WorkerTenure implements Tenure {
   }
 
   awake(): void {
-    const now = this.#deps.now();
-    const still = now - this.#seen;
-    this.#seen = now;
+    const still = this.#standstill.sinceAsked();
     const lease = this.#lease;
     // Asked for what is left, a lease that has run out says so to all at once.
     if (lease === undefined || lease.remaining() === 0) return;

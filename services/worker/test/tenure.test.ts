@@ -77,9 +77,11 @@ async function setting(grace: number) {
   const cluster = ledger();
   const kept = sessions();
   const time = fakeTime();
-  const now = (): number => time.clock.monotonic();
-  const tenure = await openTenure({ ledger: cluster.one, wheel: time.wheel, now, log: silentLog(), grace, sessions: kept.held }, record);
-  return { ...cluster, ...kept, time, tenure };
+  /** Milliseconds in which the machine stood still: its monotonic clock knows nothing of them. */
+  const machine = { still: 0 };
+  const clock = { monotonic: () => time.clock.monotonic(), now: () => time.clock.now() + machine.still };
+  const tenure = await openTenure({ ledger: cluster.one, wheel: time.wheel, clock, log: silentLog(), grace, sessions: kept.held }, record);
+  return { ...cluster, ...kept, time, machine, tenure };
 }
 
 test('without grace a lease that ran out ends the sessions before another one is asked for, and that until granted', async () => {
@@ -162,6 +164,25 @@ test('after a moment without the bus sessions wait for the word of the store; af
   time.advance(1_500);
   tenure.connected(true);
   assert.deepEqual(done, ['suspend']);
+  granted[0]!.confirm();
+  await turn();
+  assert.deepEqual(done, ['suspend', 'resume']);
+  await tenure[Symbol.asyncDispose]();
+});
+
+test('after a moment in which its machine stood still sessions wait for the word of the store, by the first message that comes in', async () => {
+  const { granted, done, time, machine, tenure } = await setting(0);
+  machine.still += 1_000;
+  tenure.awake();
+  machine.still -= 3_600_000;
+  tenure.awake();
+  assert.deepEqual(done, [], 'nobody can have taken the lease away; a clock that is set back means nothing');
+  time.advance(10_000);
+  assert.deepEqual(done, []);
+  machine.still += 25_000;
+  tenure.awake();
+  assert.deepEqual(done, ['suspend']);
+  tenure.awake();
   granted[0]!.confirm();
   await turn();
   assert.deepEqual(done, ['suspend', 'resume']);
