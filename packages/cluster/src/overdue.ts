@@ -65,6 +65,7 @@ export class Overdue {
       this.#heard.delete(worker);
       for (const listener of [...this.#listeners]) listener(worker);
     }
-    if (next < Infinity) this.#later(next);
+    // A timer that is shorter than the clock tells apart finds everything as it was.
+    if (next < Infinity) this.#later(Math.ceil(next));
   }
 }
