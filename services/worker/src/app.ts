@@ -18,6 +18,7 @@ import { openServing, PROBE } from './serving.ts';
 import { replyBy } from './session-ports.ts';
 import type { Spares } from './spares.ts';
 import type { StatelessDoor } from './stateless-door.ts';
+import { Standstill } from './standstill.ts';
 import { Takeover } from './takeover.ts';
 import { openTenure, type Tenure } from './tenure.ts';
 
@@ -59,8 +60,9 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const key = await cluster.sessions.signingKey();
   const generation = await cluster.sessions.tend();
   const first = { ...firstRecord(id, options), mark: generation.count };
+  const standstill = new Standstill(clock, () => cluster.ledger.stamp(id));
   const tenure = stack.use(
-    await openTenure({ ledger: cluster.ledger, wheel, log, clock, grace: graceOf(options), sessions: capacity }, first),
+    await openTenure({ ledger: cluster.ledger, wheel, log, now, standstill, grace: graceOf(options), sessions: capacity }, first),
   );
   stack.use(await machine.sweep((mark) => isHeld(capacity, marks, mark)));
   const reply = replyBy(cluster);
@@ -88,6 +90,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
       takeover,
       stateless: door,
       awake: () => tenure.awake(),
+      waited: (stamp) => standstill.mayHaveWaited(stamp),
       log,
       reply,
       build: (head) => build({ ...head, epoch: 1, created: clock.now() }),

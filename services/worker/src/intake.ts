@@ -47,6 +47,8 @@ export interface IntakeDeps {
   readonly control: (message: BusMessage) => void;
   /** Told of every message before it is handled. */
   readonly awake: () => void;
+  /** Milliseconds for which a message with this stamp may have lain here unread. */
+  readonly waited: (stamp: number) => number;
   /** A new session for this opening, not started yet. Throws CausewayError. */
   readonly build: (head: OpenHead) => Session;
 }
@@ -111,9 +113,10 @@ function call(deps: IntakeDeps, message: BusMessage): void {
   log.warn({ reason: 'request.malformed' }, 'request without an envelope dropped');
 }
 
-/** It was held up, as by a NATS server that stood still. */
-function isStale({ cluster, worker }: IntakeDeps, { frame, stamp }: ClientHead | CallHead): boolean {
-  return frame.kind === 'request' && stamp !== undefined && cluster.ledger.age(worker, stamp) >= STALE;
+/** It was held up: a NATS server stood still, or this process did. */
+function isStale({ cluster, waited, worker }: IntakeDeps, { frame, stamp }: ClientHead | CallHead): boolean {
+  if (frame.kind !== 'request' || stamp === undefined) return false;
+  return Math.max(cluster.ledger.age(worker, stamp), waited(stamp)) >= STALE;
 }
 
 const refusal = (): DownHead => verdictOf(new CausewayError('cluster.owner_silent', { retryAfter: 2 }));

@@ -10,9 +10,9 @@
  */
 import type { AdmitOptions, Claim, Ledger, Lease, LeaseLoss, NewRecord, Permit, RecordChange } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
-import type { Clock, Log, Wheel } from '@causeway/runtime';
+import type { Log, Wheel } from '@causeway/runtime';
 import type { HeldSessions } from './held-sessions.ts';
-import { Standstill } from './standstill.ts';
+import type { Standstill } from './standstill.ts';
 
 export interface Tenure extends AsyncDisposable {
   /** The lease is good at this moment, and not in doubt by itself (`Lease.doubtful`). */
@@ -37,7 +37,8 @@ export interface Tenure extends AsyncDisposable {
 export interface TenureDeps {
   readonly ledger: Ledger;
   readonly wheel: Wheel;
-  readonly clock: Clock;
+  readonly now: () => number;
+  readonly standstill: Pick<Standstill, 'sinceAsked'>;
   readonly log: Log;
   /** Milliseconds for which sessions outlive a lease that ran out. */
   readonly grace: number;
@@ -68,7 +69,6 @@ class WorkerTenure implements Tenure {
   #record: NewRecord;
   #lease: Lease | undefined;
   #cutAt: number | undefined;
-  readonly #standstill: Standstill;
   /** The latest doubt whether the lease is good. */
   #doubted: object | undefined;
   #cancelPulse: () => void = () => undefined;
@@ -81,7 +81,6 @@ class WorkerTenure implements Tenure {
   constructor(deps: TenureDeps, record: NewRecord) {
     this.#deps = deps;
     this.#record = record;
-    this.#standstill = new Standstill(deps.clock);
   }
 
   async open(): Promise<void> {
@@ -122,7 +121,7 @@ class WorkerTenure implements Tenure {
   }
 
   connected(is: boolean): void {
-    const now = this.#deps.clock.monotonic();
+    const now = this.#deps.now();
     if (!is) {
       this.#cutAt ??= now;
       return;
@@ -135,7 +134,7 @@ class WorkerTenure implements Tenure {
   }
 
   awake(): void {
-    const still = this.#standstill.sinceAsked();
+    const still = this.#deps.standstill.sinceAsked();
     const lease = this.#lease;
     // Asked for what is left, a lease that has run out says so to all at once.
     if (lease === undefined || lease.remaining() === 0) return;

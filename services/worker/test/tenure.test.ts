@@ -5,6 +5,7 @@ import { CausewayError, newWorkerId } from '@causeway/protocol';
 import { fakeTime, silentLog } from '@causeway/runtime';
 import type { HeldSessions } from '../src/held-sessions.ts';
 import { openTenure } from '../src/tenure.ts';
+import { Standstill } from '../src/standstill.ts';
 
 const record: NewRecord = { v: 1, worker: newWorkerId(), host: 'h', version: '0', capacity: 2, draining: false, servers: {} };
 
@@ -80,7 +81,12 @@ async function setting(grace: number) {
   /** Milliseconds in which the machine stood still: its monotonic clock knows nothing of them. */
   const machine = { still: 0 };
   const clock = { monotonic: () => time.clock.monotonic(), now: () => time.clock.now() + machine.still };
-  const tenure = await openTenure({ ledger: cluster.one, wheel: time.wheel, clock, log: silentLog(), grace, sessions: kept.held }, record);
+  const now = (): number => clock.monotonic();
+  const standstill = new Standstill(clock, () => undefined);
+  const tenure = await openTenure(
+    { ledger: cluster.one, wheel: time.wheel, now, standstill, log: silentLog(), grace, sessions: kept.held },
+    record,
+  );
   return { ...cluster, ...kept, time, machine, tenure };
 }
 
