@@ -65,7 +65,6 @@ export class Overdue {
       this.#heard.delete(worker);
       for (const listener of [...this.#listeners]) listener(worker);
     }
-    // A timer that is shorter than the clock tells apart finds everything as it was.
-    if (next < Infinity) this.#later(Math.ceil(next));
+    if (next < Infinity) this.#later(next);
   }
 }
