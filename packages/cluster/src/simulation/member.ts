@@ -57,9 +57,8 @@ export class Member implements RecordStore {
     this.id = id;
     this.#world = world;
     const { time, log } = world;
-    // As in Node no timer is shorter than a millisecond, so that what a rounding leaves over is over by then.
-    const after: Time['after'] = (ms, fn) => time.after(Math.max(1, ms), () => this.act(fn));
-    this.time = { now: () => time.now(), random: time.random, after };
+    // As in Node no timer is shorter than a millisecond: what a rounding leaves over is over by then.
+    this.time = { now: () => time.now(), random: time.random, after: (ms, fn) => time.after(Math.max(1, ms), () => this.act(fn)) };
     this.control = new Connection(time, this.act, { changed: (live) => this.#connected(live) });
     this.data = new Connection(time, this.act, { changed: (live) => this.#busConnected(live) });
     this.view = new RecordsView(this.time, TIMES);
