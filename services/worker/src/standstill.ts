@@ -28,7 +28,8 @@ export class Standstill {
 
   /** Milliseconds since this was asked last: whoever runs asks often. */
   sinceAsked(): number {
-    const [monotonic, day] = [this.#clock.monotonic(), this.#clock.now()];
+    const monotonic = this.#clock.monotonic();
+    const day = this.#clock.now();
     const still = Math.max(monotonic - this.#monotonic, day - this.#day);
     this.#monotonic = monotonic;
     this.#day = day;
