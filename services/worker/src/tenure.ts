@@ -3,10 +3,10 @@
  * lost, and had again.
  *
  * Invariants: a session is touched only while the lease is good; after a moment without the bus, one in which this
- * process or its machine stood still, or one in which others may have found nobody here (`Lease.doubtful`), it is good again only when
- * the store has acknowledged it, for meanwhile it may have been taken away; without a lease no session is taken in; those
- * that were held are kept untouched for `grace` and end after it, and a lease that was had again in time keeps only what
- * nobody has taken over; it is asked for until it is granted or the worker ends.
+ * process or its machine stood still, or one in which others may have found nobody here (`Lease.doubtful`), it is good
+ * again only when the store has acknowledged it, for meanwhile it may have been taken away; without a lease no session is
+ * taken in; those that were held are kept untouched for `grace` and end after it, and a lease that was had again in time
+ * keeps only what nobody has taken over; it is asked for until it is granted or the worker ends.
  */
 import type { AdmitOptions, Claim, Ledger, Lease, LeaseLoss, NewRecord, Permit, RecordChange } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';

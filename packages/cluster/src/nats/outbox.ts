@@ -2,9 +2,10 @@
  * Owns what one bus is about to send: the publications of one event-loop turn, and of the few after it that bring more, leave
  * together, and those that may share a bundle (`Subjects.bundle`) as one message.
  *
- * Invariants: one alone leaves at the end of its turn, and whatever waits after `TURNS` more; to each subscriber what was published first leaves first; nothing is handed to the client while it is not
- * connected, for it would drop that without a word; whoever named a reply address is told of a message that reached nobody,
- * alone or in a bundle; of bundles that have left, only as many are remembered as the server may still refuse.
+ * Invariants: one alone leaves at the end of its turn, and whatever waits after `TURNS` more; to each subscriber what was
+ * published first leaves first; nothing is handed to the client while it is not connected, for it would drop that without
+ * a word; whoever named a reply address is told of a message that reached nobody, alone or in a bundle; of bundles that have
+ * left, only as many are remembered as the server may still refuse.
  */
 import type { BusFailure } from '../bus.ts';
 import { bundledBytes, writeBundle, type Post } from '../bundles.ts';
@@ -44,7 +45,7 @@ export class Outbox {
   #posts: Post[] = [];
   /** Bytes of their payloads. */
   #bytes = 0;
-  /** By address: what of this turn goes together. */
+  /** By address: what goes together. */
   readonly #open = new Map<string, Bundle>();
   /** Bundles that the server may still refuse, in their order. */
   #sent: Sent[] = [];

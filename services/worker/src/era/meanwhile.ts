@@ -14,11 +14,6 @@ export class Meanwhile {
   #frames: Frame[] = [];
   #bytes = 0;
 
-  /** Messages that are kept. */
-  get size(): number {
-    return this.#frames.length;
-  }
-
   add(frame: Frame): void {
     // A line of a server lies in what was read at once with others.
     this.#frames.push({ ...frame, bytes: Buffer.from(frame.bytes) });
