@@ -106,8 +106,8 @@ export interface Lease extends AsyncDisposable {
    * at was in a minority, and the last acknowledged write is as old as `depose` asks for. The next acknowledgement ends it.
    */
   doubtful(): boolean;
-  /** Resolves with the next acknowledged write that is sent after this call; rejects when the lease is lost. */
-  confirm(): Promise<void>;
+  /** Resolves with the position of the next acknowledged write that is sent after this call; rejects when the lease is lost. */
+  confirm(): Promise<number>;
   /** Writes the changed record soon; several changes become one write. */
   update(change: RecordChange): void;
   /**
@@ -126,6 +126,11 @@ export interface Ledger extends AsyncDisposable {
   readonly spread: number;
   /** Nobody who lives is missing among `workers()`; for a while after all records were lost that is not certain. */
   readonly whole: boolean;
+  /**
+   * Resolves when everything is among `workers()` that was written before this was called: a view may be behind. It takes a
+   * write under a lease of this process. Rejects with a CausewayError `cluster.unavailable`.
+   */
+  caughtUp(): Promise<void>;
   /** Calls back after every change of `workers()`; returns the way to stop. */
   onChange(listener: () => void): () => void;
   /** What a message to the worker bears, so that the worker can tell its age: where its record stands, as seen here. */

@@ -13,6 +13,8 @@ import type { Time } from './time.ts';
 
 /** Milliseconds for the first write of a lease, longer than a leader election. */
 const LEASE_DEADLINE = 12_000;
+/** Milliseconds in which what was written must be seen. */
+const SEEN_DEADLINE = 5_000;
 
 export interface LogLedgerDeps {
   readonly store: RecordStore;
@@ -95,6 +97,24 @@ export class LogLedger implements Ledger {
   get whole(): boolean {
     // What nothing new is heard of, since the server here is cut off, is not followed from the first moment on.
     return this.#deps.view.whole && !this.#deps.minority();
+  }
+
+  async caughtUp(): Promise<void> {
+    const { time, view } = this.#deps;
+    const lease = [...this.#leases.values()].find((one) => one.remaining() > 0);
+    if (lease === undefined) throw new CausewayError('cluster.unavailable', { retryAfter: 1 });
+    // What was written before stands before it, and is seen before it.
+    const position = await lease.confirm();
+    if (view.last >= position) return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const cancel = time.after(SEEN_DEADLINE, () => reject(new CausewayError('cluster.unavailable', { retryAfter: 1 })));
+    const stop = view.onSeen(() => {
+      if (view.last >= position) resolve();
+    });
+    await promise.finally(() => {
+      cancel();
+      stop();
+    });
   }
 
   onChange(listener: () => void): () => void {

@@ -99,7 +99,7 @@ export class Tenancy implements Lease {
 
   doubtful = (): boolean => this.#fence.doubtful();
 
-  confirm(): Promise<void> {
+  confirm(): Promise<number> {
     if (this.lost.aborted) return Promise.reject(new CausewayError('cluster.unavailable'));
     const confirmed = this.#confirmations.add(this.#deps.time.now());
     this.poke();
@@ -229,7 +229,7 @@ export class Tenancy implements Lease {
     this.#held = true;
     if (this.remaining() === 0) return;
     this.#first.resolve();
-    this.#confirmations.acknowledged(sent);
+    this.#confirmations.acknowledged(sent, this.#sequence);
   }
 
   #end(why: LeaseLoss): void {

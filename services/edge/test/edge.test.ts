@@ -141,6 +141,31 @@ test('a call whose owner is lost meanwhile is answered: the result is unknown', 
   assert.deepEqual(await told(await answer), [200, '', 'cluster.owner_lost', 'unknown']);
 });
 
+test('a session with nothing but a running call has its next owner made when nobody is found at this one, before the call is given up', async (t) => {
+  const { cluster, worker, post, open } = await setting(t);
+  const session = await recorded(cluster, worker, await open());
+  await using taker = await scriptedWorker(cluster, obliging);
+  taker.stand(true);
+  const asked = Promise.withResolvers<void>();
+  worker.on(({ head }) => head.t === 'client' && asked.resolve());
+  let given = false;
+  const answer = post({ jsonrpc: '2.0', id: 1, method: 'a' }, session).finally(() => (given = true));
+  await asked.promise;
+  const claimed = Promise.withResolvers<boolean>();
+  taker.on((heard) => {
+    if (heard.head.t !== 'restore') return obliging(taker, heard);
+    claimed.resolve(given);
+    taker.say(heard.reply, { t: 'ok', place: { owner: taker.id, epoch: 2 } });
+  });
+  taker.stand(false);
+  worker.deafen();
+  assert.equal(await claimed.promise, false);
+  assert.deepEqual(await told(await answer), [200, 1, 'cluster.owner_lost', 'unknown']);
+  const next = await post({ jsonrpc: '2.0', id: 2, method: 'b' }, session);
+  assert.deepEqual(await next.json(), { jsonrpc: '2.0', id: 2, result: { method: 'b' } });
+  assert.equal(taker.heard.filter(({ head }) => head.t === 'restore').length, 1);
+});
+
 test('a call to an owner that is silent goes to whoever has the session by its record; while it stands nobody is asked', async (t) => {
   const { cluster, worker, post, open } = await setting(t);
   const session = await recorded(cluster, worker, await open());

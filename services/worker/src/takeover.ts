@@ -69,7 +69,7 @@ export class Takeover {
     const { record } = stored;
     const { owner, epoch } = record;
     if (owner !== head.from.owner || epoch !== head.from.epoch) return answer({ t: 'ok', place: { owner, epoch } });
-    if (owner !== worker && head.absent !== true && !(await this.#isGone(owner)))
+    if (owner !== worker && head.absent !== true && !((await this.#isGone(owner)) && (await this.#staysGone(owner))))
       throw new CausewayError('cluster.owner_silent', { retryAfter: 1 });
     const forgotten = head.t === 'forget';
     if (forgotten || capacity.hasEnded(head.session) || !this.#mayRestart(record)) {
@@ -127,6 +127,18 @@ export class Takeover {
     const looking = this.#looking.get(owner) ?? this.#look(owner).finally(() => this.#looking.delete(owner));
     this.#looking.set(owner, looking);
     return looking;
+  }
+
+  /**
+   * Whether an owner whose record is gone has not had another since: it would have kept what nobody had taken, by a write
+   * to the session's record. So this is asked after that record was read, and of a view that is behind no more.
+   */
+  async #staysGone(owner: WorkerId): Promise<boolean> {
+    const { ledger } = this.#deps.cluster;
+    const left = (): boolean | undefined => ledger.workers().get(owner)?.left;
+    if (left() === true) return true;
+    await ledger.caughtUp();
+    return ledger.whole && (left() === true || !ledger.workers().has(owner));
   }
 
   /** `false`: somebody is there again. Rejects with `cluster.owner_silent` when nothing is certain yet. */

@@ -61,6 +61,7 @@ async function deposedAt(script: (ms: number) => Look): Promise<number | undefin
   const ledger = {
     whole: true,
     workers: () => new Map(deposed === undefined ? [[owner, {}]] : []),
+    caughtUp: async () => undefined,
     depose: async (_worker: WorkerId, { left }: { readonly left: boolean }) => {
       if (left) deposed = now;
       return left;
@@ -94,4 +95,41 @@ test('whoever is known to have left is deposed when every look has found nobody 
   assert.equal(await deposedAt((ms) => (ms === 1_500 ? 'late' : gone)), 4_000);
   assert.equal(await deposedAt((ms) => (ms % 1_000 === 0 ? 'there' : gone)), undefined);
   assert.equal(await deposedAt(() => ({ left: false })), undefined);
+});
+
+/** What becomes of a session whose owner has no record here, while another one of it is on its way to this view. */
+async function forgotten(onItsWay: object | undefined): Promise<string> {
+  const owner = newWorkerId();
+  const workers = new Map<WorkerId, object>();
+  const steps: string[] = [];
+  const ledger = {
+    whole: true,
+    workers: () => workers,
+    caughtUp: async () => {
+      steps.push('caught up');
+      if (onItsWay !== undefined) workers.set(owner, onItsWay);
+    },
+  };
+  const record = { v: 1, server: 's', identity: ANONYMOUS, owner, epoch: 1 };
+  const sessions = {
+    get: async () => {
+      steps.push('read');
+      return { record, revision: 1 };
+    },
+    look: async () => ({ id: 'g', since: 0 }),
+    delete: async () => steps.push('deleted') > 0,
+  };
+  const takeover = new Takeover({
+    ...{ cluster: { ledger, sessions }, worker: newWorkerId(), servers: {}, now: () => 0 },
+    capacity: { find: () => undefined, hasEnded: () => false },
+  } as unknown as ConstructorParameters<typeof Takeover>[0]);
+  const head: ClaimHead = { t: 'forget', session: '1'.repeat(22) as SessionToken, identity: ANONYMOUS, from: { owner, epoch: 1 } };
+  await takeover.take(head, 'reply', () => undefined).catch((error: CausewayError) => steps.push(error.reason));
+  return steps.join(', ');
+}
+
+test('an owner whose record is missing may have another one that was not seen yet, and have kept its sessions', async () => {
+  assert.equal(await forgotten(undefined), 'read, caught up, deleted');
+  assert.equal(await forgotten({}), 'read, caught up, cluster.owner_silent');
+  assert.equal(await forgotten({ left: true }), 'read, caught up, deleted');
 });

@@ -28,9 +28,9 @@ function ledger() {
       asked.times += 1;
       if (refuse.now) throw new CausewayError('cluster.unavailable');
       const lost = new AbortController();
-      const { promise, resolve } = Promise.withResolvers<void>();
+      const { promise, resolve } = Promise.withResolvers<number>();
       const changes: RecordChange[] = [];
-      granted.push({ record: what, changes, lose: (why) => lost.abort(why), confirm: resolve });
+      granted.push({ record: what, changes, lose: (why) => lost.abort(why), confirm: () => resolve(1) });
       const lease: Lease = {
         lost: lost.signal,
         remaining: () => (lost.signal.aborted ? 0 : 1),

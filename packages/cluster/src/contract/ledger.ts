@@ -48,6 +48,7 @@ export function ledgerContract(make: MakeLedgerWorld): void {
   void describe('ledger', { concurrency: 4 }, () => {
     records(pair);
     leases(pair);
+    views(pair);
     stamps(pair);
   });
 }
@@ -174,6 +175,22 @@ function leases(pair: Register): void {
   pair('without a connection there is no lease to be had, and the refusal says so', async ({ a }) => {
     await a.cut();
     await soon('the refusal', assert.rejects(a.part.lease(record()), unavailable), 15_000);
+  });
+}
+
+function views(pair: Register): void {
+  pair('who has caught up has seen what was written before; that takes a lease', async ({ a, b }) => {
+    const { worker } = record();
+    await assert.rejects(a.part.caughtUp(), unavailable);
+    await using _own = await a.part.lease(record());
+    for (let capacity = 1; capacity <= 5; capacity += 1) {
+      const lease = await b.part.lease(record({ worker, capacity }));
+      await a.part.caughtUp();
+      assert.equal(a.part.workers().get(worker)?.capacity, capacity);
+      await lease[Symbol.asyncDispose]();
+      await Promise.all([a.part.caughtUp(), a.part.caughtUp()]);
+      assert.ok(!a.part.workers().has(worker));
+    }
   });
 }
 

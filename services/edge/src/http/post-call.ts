@@ -77,6 +77,11 @@ export class PostCall implements Listener, DeliveryOptions, Posted {
     this.#delivery.undelivered();
   }
 
+  /** A call that runs is a message as well: its session needs its next owner, whoever the client asks next. */
+  missing(): void {
+    this.edge.relocation.find(this.session, this.#delivery.place, 'unreached').catch(() => undefined);
+  }
+
   lost(why: 'deadline' | 'owner'): void {
     this.#reply.fail(new CausewayError(why === 'owner' ? 'cluster.owner_lost' : 'server.deadline'));
     forsake(this.edge, this.session, this.#delivery.place, this.exchange);

@@ -10,6 +10,8 @@ export interface Listener {
   receive(head: DownHead, body: Buffer): void;
   /** The last message sent reached nobody. */
   undelivered(): void;
+  /** The bus finds nobody at the owner, who will hardly come back. */
+  missing?(): void;
   /** The deadline passed, or the worker is gone; the exchange is over. */
   lost(why: 'deadline' | 'owner'): void;
 }

@@ -65,6 +65,7 @@ export class Exchanges implements Disposable {
       cluster,
       wheel,
       now: () => clock.monotonic(),
+      missing: (name: string) => this.#waiting.get(name)?.listener.missing?.(),
       lost: (name: string) => this.#lose(name, 'owner'),
       lossy: (worker: WorkerId) => this.#askAgain(this.owners.names(worker)),
     };

@@ -3,8 +3,8 @@
  * answer has died: each such worker is asked twice a second, once for all that waits.
  *
  * Invariants: questions cost by the number of workers, never of calls; while nothing waits there are none, but to a
- * worker that is silent; a worker is lost when the bus has found nobody there for `NOBODY`, or when it was silent for
- * `SILENT`, and is then known as silent until it says something; what it sent while its own connection was lost is asked
+ * worker that is silent; a worker is lost when the bus has found nobody there for `NOBODY`, which is told from half of
+ * that time on, or when it was silent for `SILENT`, and is then known as silent until it says something; what it sent while its own connection was lost is asked
  * for again; without a bus nothing is known and nobody is lost.
  */
 import { BusError, Envelope, envelopeOf, type AliveAnswer, type Cluster } from '@causeway/cluster';
@@ -19,6 +19,8 @@ const ANSWER = 1_000;
  * a NATS cluster, and that one the others; as in the worker's takeover.ts, `SILENCE`.
  */
 const NOBODY = 2_000;
+/** Milliseconds of that after which it is likely. */
+const LIKELY = 1_000;
 /** Milliseconds of silence after which a worker is lost that the bus still finds: more than a pause of 3 s. */
 const SILENT = 3_300;
 
@@ -32,6 +34,8 @@ export interface OwnerWatchDeps {
   readonly cluster: Cluster;
   readonly wheel: Wheel;
   readonly now: () => number;
+  /** What waits under this name will hardly be answered; told until it is lost, or its worker there. */
+  readonly missing: (name: string) => void;
   /** What waits under this name will not be answered. */
   readonly lost: (name: string) => void;
   /** The worker's connection was lost meanwhile. */
@@ -151,11 +155,13 @@ export class OwnerWatch implements Disposable {
     const now = this.#deps.now();
     const nobody = error.failure === 'no_responders';
     watched.missing = nobody ? (watched.missing ?? now) : undefined;
-    const gone = now - (watched.missing ?? now) >= NOBODY;
+    const missed = now - (watched.missing ?? now);
+    const gone = missed >= NOBODY;
     watched.silent ||= !gone && now - watched.heard >= SILENT;
     // Whoever hears of it may wait for it anew.
     if (gone) this.#forget(worker, watched);
     if (gone || watched.silent) for (const name of [...watched.names]) this.#deps.lost(name);
+    else if (missed >= LIKELY) for (const name of [...watched.names]) this.#deps.missing(name);
     // A question that ran to its deadline took its time already.
     return nobody || watched.silent ? INTERVAL : 0;
   }

@@ -9,6 +9,7 @@ import { OwnerWatch } from '../../src/session/owner-watch.ts';
 function watchOf(cluster: Cluster, worker: WorkerId) {
   const time = fakeTime();
   const lost: string[] = [];
+  const missing: number[] = [];
   const deps = {
     cluster,
     wheel: time.wheel,
@@ -17,6 +18,7 @@ function watchOf(cluster: Cluster, worker: WorkerId) {
       lost.push(name);
       watch.release(worker, name);
     },
+    missing: () => missing.push(time.clock.monotonic()),
     lossy: () => undefined,
   };
   const watch = new OwnerWatch(deps);
@@ -28,7 +30,7 @@ function watchOf(cluster: Cluster, worker: WorkerId) {
       await turn();
     }
   };
-  return { watch, lost, pass };
+  return { watch, lost, missing, pass };
 }
 
 test('a record that is gone is no proof: whoever the bus still finds may have answered already', async () => {
@@ -47,10 +49,13 @@ test('a record that is gone is no proof: whoever the bus still finds may have an
 test('where the bus finds nobody for two seconds the worker is lost, not before: it may be finding its way back to the bus', async () => {
   await using cluster = await openMemoryCluster();
   const worker = newWorkerId();
-  const { watch, lost, pass } = watchOf(cluster, worker);
+  const { watch, lost, missing, pass } = watchOf(cluster, worker);
   watch.keep(new Set());
-  await pass(2_000);
+  await pass(1_400);
+  assert.deepEqual(missing, []);
+  await pass(600);
   assert.deepEqual(lost, []);
+  assert.ok(missing.length > 0, 'it is told halfway');
   await pass(1_000);
   assert.deepEqual(lost, ['call']);
   watch[Symbol.dispose]();
