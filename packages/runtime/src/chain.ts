@@ -36,11 +36,27 @@ export class Chain<T> implements Iterable<T> {
     return this.#first;
   }
 
+  /** What came last of all that is here. */
+  get last(): Link<T> | undefined {
+    return this.#last;
+  }
+
   add(value: T): Link<T> {
     const link = new Link(value, this, this.#last);
     if (this.#last) this.#last.after = link;
     else this.#first = link;
     this.#last = link;
+    this.#size += 1;
+    return link;
+  }
+
+  /** Before all that is here. */
+  addFirst(value: T): Link<T> {
+    const link = new Link(value, this, undefined);
+    link.after = this.#first;
+    if (this.#first) this.#first.before = link;
+    else this.#last = link;
+    this.#first = link;
     this.#size += 1;
     return link;
   }

@@ -4,17 +4,21 @@ import fc from 'fast-check';
 import { Chain, type Link } from '../src/index.ts';
 
 test('whatever is added and removed: the order of coming, as a set would have it', () => {
-  const step = fc.oneof(fc.record({ add: fc.integer() }), fc.record({ remove: fc.nat(30) }));
+  const step = fc.oneof(fc.record({ add: fc.integer() }), fc.record({ addFirst: fc.integer() }), fc.record({ remove: fc.nat(30) }));
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const chain = new Chain<number>();
-      const model = new Set<Link<number>>();
+      let model = new Set<Link<number>>();
       const links: Link<number>[] = [];
       for (const one of steps) {
         if ('add' in one) {
           const link = chain.add(one.add);
           links.push(link);
           model.add(link);
+        } else if ('addFirst' in one) {
+          const link = chain.addFirst(one.addFirst);
+          links.push(link);
+          model = new Set([link, ...model]);
         } else {
           const link = links[one.remove];
           if (link) assert.equal(chain.remove(link), model.delete(link));
@@ -25,6 +29,7 @@ test('whatever is added and removed: the order of coming, as a set would have it
           [...model].map(({ value }) => value),
         );
         assert.equal(chain.first, model.values().next().value);
+        assert.equal(chain.last, [...model].at(-1));
       }
     }),
   );

@@ -1,7 +1,7 @@
 /**
  * Owns the words about the use of a pooled child.
  */
-import type { Chain } from '@causeway/runtime';
+import type { Chain, Link } from '@causeway/runtime';
 import type { PooledProcess } from './pooled-process.ts';
 import type { StartedProcess } from './start-process.ts';
 
@@ -30,6 +30,8 @@ export interface Member {
   parked: boolean;
   /** A use of it went doubtfully: it serves those that use it, and nobody after them. */
   retired: boolean;
+  /** Its place among the idle ones of its pool, while it is there. */
+  idle: Link<Member> | undefined;
   idleSince: number;
   cancelIdle: () => void;
 }

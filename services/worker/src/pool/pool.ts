@@ -10,6 +10,7 @@
 import type { ServerConfig } from '@causeway/config';
 import { asCausewayError, CausewayError, MODERN_REVISION, ownMeta, type Identity } from '@causeway/protocol';
 import { Chain, type Link } from '@causeway/runtime';
+import { IdleMembers } from './idle-members.ts';
 import { isIdle, type Lease, type LeaseWish, type Member } from './lease.ts';
 import type { Era, Hearing, PooledProcess } from './pooled-process.ts';
 import { startProcess, type ProcessDeps } from './start-process.ts';
@@ -31,8 +32,6 @@ export interface PoolOrder {
 
 /** Uses that one shared child may have at once. */
 const SHARED = 64;
-/** Milliseconds of idleness after which a child is stopped while there is another. */
-const SURPLUS = 30_000;
 /** Milliseconds of idleness after which a child is asked first, and that it is given for its answer. */
 const STALE = 60_000;
 const HEALTH = 2_000;
@@ -47,6 +46,7 @@ export class Pool {
   readonly order: PoolOrder;
   readonly #deps: PoolDeps;
   readonly #members = new Map<PooledProcess, Member>();
+  readonly #idle: IdleMembers;
   readonly #starting = new Set<AbortController>();
   readonly #examined = new Set<Member>();
   readonly #waiting: Waiting<LeaseWish, Lease>;
@@ -56,6 +56,13 @@ export class Pool {
     this.#deps = deps;
     this.order = order;
     this.#waiting = new Waiting(deps.wheel);
+    this.#idle = new IdleMembers({
+      wheel: deps.wheel,
+      now: deps.now,
+      last: order.server.pool.idle,
+      alone: () => this.#members.size === 1,
+      giveUp: (member) => void this.#discard(member),
+    });
   }
 
   /** A child to use. Rejects with CausewayError: how it could not be started, `server.busy` when none became free. */
@@ -77,7 +84,7 @@ export class Pool {
 
   /** Since when the child that was idle for longest is, in monotonic milliseconds; `undefined`: none is. */
   get idleSince(): number | undefined {
-    return this.#oldest()?.idleSince;
+    return this.#idle.oldest?.idleSince;
   }
 
   /** Any child's greeting. */
@@ -98,7 +105,7 @@ export class Pool {
 
   /** Lets go of the child that was idle for longest; resolves when its place is free. */
   async shrink(): Promise<void> {
-    const oldest = this.#oldest();
+    const { oldest } = this.#idle;
     if (oldest) await this.#discard(oldest);
   }
 
@@ -110,18 +117,13 @@ export class Pool {
     await Promise.all([...this.#members.values()].map((member) => this.#discard(member, why)));
   }
 
-  #oldest(): Member | undefined {
-    return [...this.#members.values()].filter(isIdle).toSorted((one, other) => one.idleSince - other.idleSince)[0];
-  }
-
   /** A child that can be used now. One that was idle for long is examined, for whoever waits. */
   #offer(wish: LeaseWish): Lease | undefined {
     let first: Member | undefined;
     let stale: Member | undefined;
-    for (const member of this.#members.values()) {
-      const idle = isIdle(member);
-      if (wish.exclusive ? !idle : member.exclusive || member.retired || member.leases.size >= SHARED) continue;
-      if (idle && this.#deps.now() - member.idleSince >= STALE) stale ??= member;
+    for (const member of wish.exclusive ? this.#idle : this.#members.values()) {
+      if (!wish.exclusive && (member.exclusive || member.retired || member.leases.size >= SHARED)) continue;
+      if (member.idle && this.#deps.now() - member.idleSince >= STALE) stale ??= member;
       else if (wish.prefer === undefined || wish.prefer === member.process.id) return this.#use(member, wish.exclusive);
       else first ??= member;
     }
@@ -131,7 +133,7 @@ export class Pool {
   }
 
   #use(member: Member, exclusive: boolean): Lease {
-    member.cancelIdle();
+    this.#idle.remove(member);
     member.exclusive = exclusive;
     const lease: Lease = {
       process: member.process,
@@ -152,7 +154,7 @@ export class Pool {
 
   /** Starts as many children as serve those that wait, within the maximum: one for each that wants it alone, one for many others. */
   #grow(): void {
-    if (this.#waiting.size === 0) return;
+    if (this.#waiting.size === 0 || this.size >= this.order.server.pool.max) return;
     const alone = this.#waiting.count(({ exclusive }) => exclusive);
     const wanted = alone + Math.ceil((this.#waiting.size - alone) / SHARED);
     const coming = (): number => this.#starting.size + this.#examined.size;
@@ -173,6 +175,7 @@ export class Pool {
           exclusive: false,
           parked: false,
           retired: false,
+          idle: undefined,
           idleSince: this.#deps.now(),
           cancelIdle: () => undefined,
         };
@@ -198,21 +201,18 @@ export class Pool {
 
   /** Whoever has waited longest gets what is free. */
   #serve(): void {
-    this.#waiting.serve((wish) => this.#offer(wish));
+    // A server with a handshake has no child for two.
+    this.#waiting.serve(
+      (wish) => this.#offer(wish),
+      () => this.#idle.size > 0 || this.order.era === 'modern',
+    );
     this.#grow();
   }
 
+  /** Nobody uses it; it may have ended meanwhile. */
   #rest(member: Member): void {
     member.exclusive = false;
-    member.idleSince = this.#deps.now();
-    member.cancelIdle();
-    const { idle } = this.order.server.pool;
-    const surplus = Math.min(SURPLUS, idle);
-    // One is kept for whoever comes next; a burst's others are not.
-    member.cancelIdle = this.#deps.wheel.after(surplus, () => {
-      if (this.#members.size > 1) return void this.#discard(member);
-      member.cancelIdle = this.#deps.wheel.after(idle - surplus, () => void this.#discard(member));
-    });
+    if (this.#members.has(member.process)) this.#idle.add(member);
   }
 
   /** Asks a child that was idle for long whether it lives; any answer is life. */
@@ -238,7 +238,7 @@ export class Pool {
 
   async #discard(member: Member, why?: CausewayError): Promise<void> {
     if (!this.#members.delete(member.process)) return;
-    member.cancelIdle();
+    this.#idle.remove(member);
     await member.stop(why);
     this.#serve();
     this.#vanish();

@@ -48,12 +48,12 @@ export class Waiting<W, T> {
     return promise;
   }
 
-  /** Offers to each in turn; `undefined`: there is nothing for that one. */
-  serve(offer: (wish: W) => T | undefined): void {
-    if (this.#waiters.size === 0) return;
-    for (const waiter of [...this.#waiters]) {
-      const thing = offer(waiter.wish);
-      if (thing !== undefined) waiter.give(thing);
+  /** Offers to each in turn; `undefined`: there is nothing for that one. `more`: whether there may be for those behind it. */
+  serve(offer: (wish: W) => T | undefined, more: () => boolean): void {
+    for (const { wish, give } of this.#waiters) {
+      const thing = offer(wish);
+      if (thing !== undefined) give(thing);
+      else if (!more()) return;
     }
   }
 

@@ -69,6 +69,18 @@ test('a child that is started is waited for as long as its server is given for t
   assert.equal(world.children.length, 1);
 });
 
+test('a child that ends while it is used is given to nobody when the use is over', async () => {
+  const world = poolWorld();
+  const pool = world.of(server());
+  const lease = await pool.lease(EXCLUSIVE);
+  world.children[0]!.exit();
+  await settle();
+  lease.end('sound');
+  const next = await pool.lease(EXCLUSIVE);
+  assert.notEqual(next.process, lease.process);
+  assert.equal(world.children.length, 2);
+});
+
 test('after a doubtful use the child serves nobody again, and its place is free', async () => {
   const world = poolWorld();
   const pool = world.of(server());
