@@ -93,10 +93,11 @@ export async function assertRehomed(run: Run, lost: string, bounds: LossBounds):
   const goingOn = restart.filter(({ end: over }) => over === undefined);
   for (const one of goingOn) problems.push(...heirProblems(run, one, lost));
   const listening = goingOn.filter(({ standing }) => standing);
-  const untold = (await Promise.all(listening.map((one) => isTold(run, one)))).filter((told) => !told);
+  const told = await Promise.all(listening.map((one) => isTold(run, one)));
+  const untold = listening.filter((_one, nth) => told[nth] === false).map((one) => standingOf(run, one));
   check(
     untold.length === 0,
-    `${untold.length} of ${listening.length} clients with a GET stream were not told by a warning and list-changed notifications`,
+    `${untold.length} of ${listening.length} clients with a GET stream were not told by a warning and list-changed notifications: ${untold.join('; ')}`,
   );
   assert.equal(problems.length, 0, problems.join('\n'));
 }
@@ -110,6 +111,19 @@ async function isTold({ struck, stage }: Run, { session }: SessionRecord): Promi
     );
   const both = await Promise.allSettled([told(/^notifications\/message$/), told(/list_changed$/)]);
   return both.every(({ status }) => status === 'fulfilled');
+}
+
+/** What became of its GET stream since the fault struck, and what it was told on any. */
+function standingOf({ struck, stage }: Run, { session }: SessionRecord): string {
+  const { standing, told } = stage.load.evidence;
+  const since = (at: number): string => `${at - struck} ms`;
+  const streams = standing.items.filter((one) => one.session === session && one.at >= struck);
+  const heard = told.items.filter((one) => one.session === session && one.at >= struck);
+  return [
+    session,
+    ...streams.map(({ at, what, status }) => `${what} (${status}) after ${since(at)}`),
+    ...heard.map(({ at, method }) => `${method} after ${since(at)}`),
+  ].join(', ');
 }
 
 /** Milliseconds until a worker that is back from wherever it was has ended what is no longer its own, as in `invariants/children.ts`. */
