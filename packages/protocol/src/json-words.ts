@@ -27,6 +27,15 @@ export function wordAt(bytes: Buffer, start: number, end: number): string {
   return bytes.toString('utf8', start, end);
 }
 
+/** The text of a string in JSON, with its quotes; `undefined` for one with a raw control character, which a scan may let pass. */
+export function textIn(quoted: string): string | undefined {
+  try {
+    return JSON.parse(quoted) as string;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The machine's own comparison costs more for so few bytes. */
 function equal(word: Uint8Array, bytes: Buffer, start: number): boolean {
   for (let at = 0; at < word.length; at++) if (word[at] !== bytes[start + at]) return false;

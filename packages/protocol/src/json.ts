@@ -3,11 +3,11 @@
  * them. It accepts exactly the JSON grammar (RFC 8259) within bounds on depth and keys. Pure.
  *
  * Invariants: linear in the input; never throws anything but JsonFault; positions are byte offsets.
- * What the members mean is left to jsonrpc.ts.
  */
 import { ANY, endOfAtom, endOfEscape, PLAIN } from './json-atoms.ts';
+import { withKey, type Keys } from './json-keys.ts';
 import { JsonFault, type ScanLimits } from './json-limits.ts';
-import { wordAt } from './json-words.ts';
+import { textIn, wordAt } from './json-words.ts';
 import type { Span } from './splice.ts';
 
 const [QUOTE, BACKSLASH, COMMA, COLON] = [0x22, 0x5c, 0x2c, 0x3a];
@@ -122,12 +122,11 @@ export class JsonScanner {
   /** Consumes an object and says where it lay: its keys differ from each other, and the visitor consumes each value. */
   object(depth: number, visit: MemberVisitor): Span {
     const start = this.#open(OPEN_OBJECT, depth);
-    const seen: string[] = [];
+    let keys: Keys = [];
     if (this.peek() === CLOSE_OBJECT) return { start, end: ++this.#at };
     do {
       const key = this.#decode(this.#key(depth), this.#keyEnd);
-      if (seen.includes(key)) throw new JsonFault('forbidden', 'a key occurs twice in one object');
-      seen.push(key);
+      keys = withKey(keys, key);
       visit(key, this, depth + 1);
     } while (!this.#endsWith(CLOSE_OBJECT));
     return { start, end: this.#at };
@@ -193,8 +192,9 @@ export class JsonScanner {
   }
 
   #decode(start: number, end: number): string {
-    if (this.#escaped) return JSON.parse(this.#bytes.toString('utf8', start, end)) as string;
-    return wordAt(this.#bytes, start + 1, end - 1);
+    const text = this.#escaped ? textIn(this.#bytes.toString('utf8', start, end)) : wordAt(this.#bytes, start + 1, end - 1);
+    if (text === undefined) throw this.#malformed();
+    return text;
   }
 
   #string(): void {

@@ -30,13 +30,19 @@ export function readId(scanner: JsonScanner, depth: number): Span {
   return span;
 }
 
+/** UTF-16 units beyond which a key folds to none of them: what becomes one letter is at most two, and folding costs their square. */
+const FOLDED = 64;
+
 /** Other parsers fold case, compatibility forms or NUL: a member of `params` that they would take for a known one is refused. */
 export function refuseLookalike(key: string): void {
   if (PARAMS_KEYS.includes(key)) return;
-  const folded = key.normalize('NFKC').replaceAll('\0', '').toLowerCase();
-  if (key.includes('\0') || PARAMS_KEYS.some((name) => name.toLowerCase() === folded)) {
-    throw new JsonFault('forbidden', `the member ${printable(key)} looks like another one`);
-  }
+  if (key.includes('\0') || isLookalike(key)) throw new JsonFault('forbidden', `the member ${printable(key)} looks like another one`);
+}
+
+function isLookalike(key: string): boolean {
+  if (key.length > FOLDED) return false;
+  const folded = key.normalize('NFKC').toLowerCase();
+  return PARAMS_KEYS.some((name) => name.toLowerCase() === folded);
 }
 
 export function printable(key: string): string {

@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import {
   FrameFault,
+  membersAt,
   oneLine,
+  outlineOf,
   readClientBody,
   readServerLine,
   refusedAnswer,
@@ -146,6 +148,37 @@ test('what a server nests deep is read, without a stack, up to a bound', () => {
   for (const depth of [10_000, 1_000_000]) assert.throws(() => readServerLine(answer(depth)), FrameFault);
   for (const tail of ['', '}', '}}', ']}']) {
     assert.throws(() => readServerLine(Buffer.from(`{"jsonrpc":"2.0","id":1,"result":{"a":[{"b":[1,{}${tail}`)), FrameFault, tail);
+  }
+});
+
+test('a key in which a raw control character stands beside an escape is no JSON, not the end of the reader', () => {
+  const line = Buffer.from('{"jsonrpc":"2.0","x\\n\ty":1,"id":1,"result":{}}');
+  assert.throws(() => readServerLine(line), { name: 'FrameFault', kind: 'malformed' });
+  assert.throws(() => readServerLine(Buffer.from('{"jsonrpc":"2.0","method":"x\\n\ty"}')), { name: 'FrameFault', kind: 'malformed' });
+  assert.equal(refusedAnswer(line), undefined);
+  assert.equal(outlineOf(line, {}), undefined);
+  assert.equal(membersAt(line), undefined);
+});
+
+test('many keys and long ones are read in time that grows with them, not with their square', () => {
+  const keys = (count: number): string => Array.from({ length: count }, (_, n) => `"k${n}":0`).join(',');
+  assert.equal(readServerLine(Buffer.from(`{"jsonrpc":"2.0","method":"a","params":{${keys(10_000)}}}`)).kind, 'notification');
+  const line = Buffer.from(`{"jsonrpc":"2.0","method":"a","params":{${keys(1_000_000)}}}`);
+  // By the square either would take hours.
+  assert.throws(() => readServerLine(line), { name: 'FrameFault', kind: 'invalid', message: /10000 keys in one object/ });
+  assert.equal(readServerLine(Buffer.from(`{"jsonrpc":"2.0","id":1,"result":{"a":{${keys(1_000_000)}}}}`)).kind, 'response');
+  const marks = '\u0301\u0316'.repeat(1_000_000);
+  assert.equal(readClientBody(Buffer.from(`{"jsonrpc":"2.0","method":"a","params":{"${marks}":1}}`)).kind, 'single');
+});
+
+test('a key that occurs twice is refused among few and among many', () => {
+  for (const count of [2, 15, 16, 17, 200]) {
+    const keys = Array.from({ length: count }, (_, n) => `"k${n}":0`);
+    assert.equal(readServerLine(Buffer.from(`{"jsonrpc":"2.0","method":"a","params":{${keys.join(',')}}}`)).kind, 'notification');
+    for (const twice of [keys[0]!, keys.at(-1)!]) {
+      const params = [...keys, twice].join(',');
+      assert.throws(() => readServerLine(Buffer.from(`{"jsonrpc":"2.0","method":"a","params":{${params}}}`)), { kind: 'invalid' });
+    }
   }
 });
 

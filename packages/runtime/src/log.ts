@@ -78,12 +78,27 @@ const BUFFER_BYTES = 4 * 1024 * 1024;
 /** Milliseconds that a reader has for the last lines. */
 const LAST_WORDS = 1_000;
 
-/** The text with user info and query of every URL in it masked. */
+/** What ends a URL in a text. */
+const AROUND = /[\s"'<>]/g;
+
+/** The text with user info and query of every URL in it masked. Linear in the text, whatever stands in it. */
 export function maskUrls(text: string): string {
-  if (!text.includes('://')) return text;
-  return text
-    .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)[^\s/@"'<>]+@/gi, `$1${MASK}@`)
-    .replace(/(\b[a-z][a-z0-9+.-]*:\/\/[^\s?"'<>]+\?)[^\s"'<>]+/gi, `$1${MASK}`);
+  let out = '';
+  let from = 0;
+  for (let mark = text.indexOf('://'); mark !== -1; mark = text.indexOf('://', from)) {
+    AROUND.lastIndex = mark;
+    const end = AROUND.exec(text)?.index ?? text.length;
+    out += text.slice(from, mark) + maskUrl(text.slice(mark, end));
+    from = end;
+  }
+  return from === 0 ? text : out + text.slice(from);
+}
+
+/** A URL from `://` on, or several without a blank between them. */
+function maskUrl(url: string): string {
+  const shown = url.replaceAll(/:\/\/[^/@]+@/g, `://${MASK}@`);
+  const query = shown.indexOf('?') + 1;
+  return query === 0 || query === shown.length ? shown : shown.slice(0, query) + MASK;
 }
 
 export async function openLog(options: LogOptions): Promise<OpenLog> {

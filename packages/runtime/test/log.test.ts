@@ -83,6 +83,18 @@ test('silent writes nothing and the silent log takes everything', async () => {
 test('maskUrls touches nothing but user info and query', () => {
   assert.equal(maskUrls('see http://127.0.0.1:8000/servers/a/mcp and a@b.c'), 'see http://127.0.0.1:8000/servers/a/mcp and a@b.c');
   assert.equal(maskUrls('nats://a:b@h:1,nats://c@h:2'), 'nats://[redacted]@h:1,nats://[redacted]@h:2');
+  assert.equal(maskUrls('"http://u:p@h/a?t=1" <https://h?k=v> ok?'), '"http://[redacted]@h/a?[redacted]" <https://h?[redacted]> ok?');
+  assert.equal(maskUrls('at http://h/? or x://'), 'at http://h/? or x://');
+  assert.equal(maskUrls('http://us?er:p?w@h/a'), 'http://[redacted]@h/a');
+});
+
+test('maskUrls looks at each character a few times, whatever stands there', () => {
+  for (const part of ['a.', 'a:', '://', 'a://', '://a@', 'a://b ', 'a?://']) {
+    const text = (end: string): string => part.repeat(500_000) + end;
+    // By the square of its length one of these would take minutes.
+    assert.ok(maskUrls(text(' x://u:p@h')).endsWith(' x://[redacted]@h'), part);
+    assert.ok(maskUrls(text('://h')).length > 0, part);
+  }
 });
 
 const ENDING = `

@@ -6,7 +6,7 @@ import { createFraming } from '../src/child/framing.ts';
 import { openInput } from '../src/child/input.ts';
 
 const LINE = Buffer.from(`${'x'.repeat(300)}\n`);
-const sink = { line: (bytes: Buffer) => assert(bytes.length > 0), tooLong: () => assert.fail() };
+const sink = { line: (bytes: Buffer) => assert(bytes.length > 0), blank: () => assert.fail(), tooLong: () => assert.fail() };
 
 export const operations = [
   {

@@ -55,7 +55,7 @@ export interface ChildExit {
   readonly stderr: readonly string[];
 }
 
-export type Breach = 'line_too_long' | 'stdin_stalled' | 'stdin_closed' | 'stdout_closed' | 'noise' | 'partial_line';
+export type Breach = 'line_too_long' | 'stdin_stalled' | 'stdin_closed' | 'stdout_closed' | 'noise' | 'partial_line' | 'line_failed';
 
 export interface ChildListeners {
   /** Something has come that was not looked at yet; where this pauses the child it is kept for later. */

@@ -13,6 +13,8 @@
 export interface LineSink {
   /** One line without its line feed and one trailing carriage return, never blank. The bytes belong to the sink. */
   line(bytes: Buffer): void;
+  /** A line of nothing but white space, after another such: one alone is how some servers end their messages. */
+  blank(): void;
   /** A line grew past the limit. Told once for that line; the lines after it follow as usual. */
   tooLong(): void;
 }
@@ -47,6 +49,8 @@ class LineSplitter implements Framing {
   #held = 0;
   #discarding = false;
   #first = true;
+  /** The line before was blank. */
+  #blank = false;
 
   constructor(limit: number, sink: LineSink) {
     this.#limit = limit;
@@ -107,11 +111,19 @@ class LineSplitter implements Framing {
       this.#discarding = false;
       return;
     }
+    if (this.#held === 0) return this.#nothing();
     const [only] = this.#parts;
     const whole = this.#parts.length === 1 && only !== undefined ? only : Buffer.concat(this.#parts, this.#held);
     this.#reset();
     const line = trimmed(whole, first);
-    if (!blank(line)) this.#sink.line(line);
+    if (blank(line)) return this.#nothing();
+    this.#blank = false;
+    this.#sink.line(line);
+  }
+
+  #nothing(): void {
+    if (this.#blank) this.#sink.blank();
+    this.#blank = true;
   }
 }
 

@@ -7,7 +7,8 @@
  *  2. `broken` is told at most once, and not after `stop` or `exit`.
  *  3. Nothing here grows without a bound: input.ts, framing.ts and stderr.ts each state theirs.
  *  4. When the leader ends, by itself or not, the rest of its group is stopped too.
- *  5. Nothing of the child is left when `stop` resolves, except what left its group (orphans.ts).
+ *  5. No line of a child, whatever it is, ends anything but the child.
+ *  6. Nothing of the child is left when `stop` resolves, except what left its group (orphans.ts).
  */
 import { once } from 'node:events';
 import type { Breach, Child, ChildDeps, ChildExit, ChildLimits, ChildListeners, Ladder } from './child.ts';
@@ -39,6 +40,7 @@ const MUTED = 100;
 const ENDING = 50;
 /** How long output is read after the child has ended: a grandchild may hold the pipes open for good. */
 const DRAIN = 250;
+const NOTHING = Buffer.alloc(0);
 const TAIL_LINES = 5;
 const TAIL_BYTES = 2048;
 
@@ -74,7 +76,11 @@ class LiveChild implements Child {
     this.#group = processGroup(pid);
     const { stdinBytes: bytes, stdinFrames: frames, stdinStall: stall } = limits;
     this.#input = openInput(stdin, { bytes, frames, stall }, (why) => this.#breach(why));
-    this.#framing = createFraming(limits.lineBytes, { line: (line) => listeners.line(line), tooLong: () => this.#breach('line_too_long') });
+    this.#framing = createFraming(limits.lineBytes, {
+      line: (line) => this.#line(line),
+      blank: () => this.noise(NOTHING),
+      tooLong: () => this.#breach('line_too_long'),
+    });
     this.#stderr = openStderr(stderr, deps.log, pid);
     this.#noise = createNoise({ perSecond: limits.noisePerSecond, total: limits.noiseTotal }, deps.log, pid);
     stdout.on('data', (chunk: Buffer) => this.#read(chunk));
@@ -132,6 +138,16 @@ class LiveChild implements Child {
     if (this.#paused && !this.#ended) return this.#spawned.stdout.unshift(chunk);
     this.#framing.push(chunk);
     this.#watch();
+  }
+
+  /** Whatever one child prints must not end the others: what nobody has foreseen ends this one alone. */
+  #line(line: Buffer): void {
+    try {
+      this.#listeners.line(line);
+    } catch (error) {
+      this.#deps.log.warn({ err: error, pid: this.pid }, 'line of the child not handled');
+      this.#breach('line_failed');
+    }
   }
 
   #flow(paused: boolean): void {

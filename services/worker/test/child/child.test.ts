@@ -35,6 +35,27 @@ test('the exit is told once, after everything that was written before it, with t
   assert.equal(witness.child.write(Buffer.from('{}')), false);
 });
 
+test('a line of which its listener can make nothing at all ends that child, and nothing else', async (t) => {
+  const witness = await start(t, ['echo']);
+  witness.on('line', (bytes) => {
+    if (bytes.equals(Buffer.from('poison'))) throw new TypeError('not foreseen');
+  });
+  witness.child.write(Buffer.from('poison'));
+  if (witness.breaches.length === 0) await once(witness, 'broken');
+  assert.deepEqual(witness.breaches, ['line_failed']);
+  assert.ok(witness.log.records.some(({ level, facts }) => level === 'warn' && facts['err'] instanceof TypeError));
+});
+
+test('blank lines without an end are counted as stray ones are; one behind each message is not', async (t) => {
+  const witness = await start(t, ['echo']);
+  for (let nth = 0; nth < 150; nth += 1) witness.child.write(Buffer.from(`{"n":${nth}}\n`));
+  await witness.untilLine('{"n":149}');
+  assert.deepEqual(witness.breaches, []);
+  witness.child.write(Buffer.from('\n'.repeat(1_000)));
+  if (witness.breaches.length === 0) await once(witness, 'broken');
+  assert.deepEqual(witness.breaches, ['noise']);
+});
+
 test('output that was held back by a pause is told before the exit', async (t) => {
   const witness = await start(t, ['echo']);
   witness.child.write(Buffer.from('first'));

@@ -5,6 +5,8 @@ import { createFraming } from '../../src/child/framing.ts';
 
 interface Told {
   readonly lines: readonly string[];
+  /** Blank lines behind a blank one. */
+  readonly blank: number;
   readonly tooLong: number;
 }
 
@@ -12,11 +14,16 @@ interface Told {
 function frame(chunks: readonly Uint8Array[], limit: number): Told {
   const lines: string[] = [];
   let tooLong = 0;
-  const framing = createFraming(limit, { line: (bytes) => lines.push(bytes.toString('latin1')), tooLong: () => (tooLong += 1) });
+  let blank = 0;
+  const framing = createFraming(limit, {
+    line: (bytes) => lines.push(bytes.toString('latin1')),
+    blank: () => (blank += 1),
+    tooLong: () => (tooLong += 1),
+  });
   for (const chunk of chunks) framing.push(Buffer.from(chunk));
   framing.end();
   assert.equal(framing.partial, false);
-  return { lines, tooLong };
+  return { lines, blank, tooLong };
 }
 
 function reference(bytes: Buffer, limit: number): Told {
@@ -24,9 +31,12 @@ function reference(bytes: Buffer, limit: number): Told {
   const kept = pieces
     .map((piece, at) => ({ piece, at }))
     .filter(({ piece }) => piece.length <= limit)
-    .map(({ piece, at }) => (at === 0 ? piece.replace(/^\u00ef\u00bb\u00bf/, '') : piece).replace(/\r$/, ''))
-    .filter((line) => !/^[ \t\r]*$/.test(line));
-  return { lines: kept, tooLong: pieces.filter((piece) => piece.length > limit).length };
+    .map(({ piece, at }) => (at === 0 ? piece.replace(/^\u00ef\u00bb\u00bf/, '') : piece).replace(/\r$/, ''));
+  const isBlank = (line: string | undefined): boolean => line !== undefined && /^[ \t\r]*$/.test(line);
+  // The text behind the last line feed is no line if it is empty.
+  const ended = pieces.at(-1) === '' ? kept.slice(0, -1) : kept;
+  const blank = ended.filter((line, at) => isBlank(line) && isBlank(ended[at - 1])).length;
+  return { lines: kept.filter((line) => !isBlank(line)), blank, tooLong: pieces.filter((piece) => piece.length > limit).length };
 }
 
 function cut(bytes: Buffer, places: readonly number[]): readonly Buffer[] {
@@ -64,19 +74,25 @@ test('a byte at a time gives the same lines as all at once', () => {
 
 test('a line of exactly the limit passes and one byte more is told at once, before its line feed', () => {
   const seen: string[] = [];
-  const framing = createFraming(4, { line: (bytes) => seen.push(bytes.toString()), tooLong: () => seen.push('too long') });
+  const framing = createFraming(4, {
+    line: (bytes) => seen.push(bytes.toString()),
+    blank: () => seen.push('blank'),
+    tooLong: () => seen.push('too long'),
+  });
   framing.push(Buffer.from('abcd\nabc'));
   framing.push(Buffer.from('de'));
   assert.deepEqual(seen, ['abcd', 'too long']);
   assert.equal(framing.partial, true);
-  framing.push(Buffer.from('fghij\nok\n'));
-  assert.deepEqual(seen, ['abcd', 'too long', 'ok']);
+  framing.push(Buffer.from('fghij\nok\n\n'));
+  assert.deepEqual(seen, ['abcd', 'too long', 'ok'], 'one blank line is how some servers end a message');
+  framing.push(Buffer.from('\n \r\n'));
+  assert.deepEqual(seen.splice(3), ['blank', 'blank']);
   assert.equal(framing.partial, false);
 });
 
 test('a short line does not keep its chunk alive', () => {
   const kept: Buffer[] = [];
-  const framing = createFraming(1_000_000, { line: (bytes) => kept.push(bytes), tooLong: () => assert.fail() });
+  const framing = createFraming(1_000_000, { line: (bytes) => kept.push(bytes), blank: () => assert.fail(), tooLong: () => assert.fail() });
   framing.push(Buffer.concat([Buffer.from('short\n'), Buffer.alloc(500_000, 'x'), Buffer.from('\n')]));
   assert.equal(kept.length, 2);
   assert((kept[0]?.buffer.byteLength ?? Infinity) < 100_000);
@@ -96,7 +112,8 @@ test('work is linear: no byte of a line is copied more than twice, however many 
   ] as const) {
     copied = 0;
     let bytes = 0;
-    const framing = createFraming(256 * 1024 * 1024, { line: (line) => (bytes += line.length), tooLong: () => assert.fail() });
+    const [line, never] = [(whole: Buffer) => void (bytes += whole.length), () => assert.fail()];
+    const framing = createFraming(256 * 1024 * 1024, { line, blank: never, tooLong: never });
     for (let at = 0; at < pieces; at += 1) framing.push(Buffer.alloc(piece, 'x'));
     framing.push(Buffer.from('\n'));
     assert.equal(bytes, piece * pieces);
