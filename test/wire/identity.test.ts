@@ -56,6 +56,30 @@ describe('identity', () => {
     });
   }
 
+  it('which servers there are is told to those who have a key; probes are answered', async () => {
+    const { origin } = new URL(url);
+    const [bare, keyed, probe] = await Promise.all([
+      fetch(origin),
+      fetch(origin, { headers: { 'x-api-key': keyB } }),
+      fetch(`${origin}/readyz`),
+    ]);
+    assert.equal(bare.status, 401);
+    assert.doesNotMatch(await bare.text(), /hostile/);
+    assert.equal(keyed.status, 200);
+    assert.match(await keyed.text(), /hostile/);
+    assert.equal(probe.status, 200);
+  });
+
+  it('the log says whose a session is, by the hash of the key, and where refusals came from', async () => {
+    const opened = await bridge.logs.next('an open', ({ msg }) => msg === 'session opened');
+    assert.match(String(opened['identity']), /^[\w-]{8}$/);
+    const refused = await bridge.logs.next(
+      'a refusal',
+      ({ msg, reason }) => msg === 'request refused' && reason === 'request.unauthorized',
+    );
+    assert.match(String(refused['from']), /127\.0\.0\.1$/);
+  });
+
   it('a key in the query is not a key', async () => {
     const answer = await post(`${url}?api_key=${encodeURIComponent(keyA)}&access_token=${encodeURIComponent(keyA)}`, list, {
       'mcp-session-id': alice.session,

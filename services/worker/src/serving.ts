@@ -3,7 +3,7 @@
  * which is places, children, the eras of servers, and the account of what runs.
  */
 import { Envelope, type Cluster, type Generation, type NewRecord, type OpenHead, type StoredSession } from '@causeway/cluster';
-import { CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
+import { ANONYMOUS, CausewayError, identityLabel, type SessionToken, type WorkerId } from '@causeway/protocol';
 import type { Log } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
 import { createBreaker, type Breaker } from './child/breaker.ts';
@@ -111,7 +111,8 @@ function buildSession(facts: BuiltSession, deps: SessionDeps, { options, machine
   const server = Object.hasOwn(servers, facts.server) ? servers[facts.server] : undefined;
   if (!server) throw new CausewayError('server.unknown');
   const { session: token, identity, share, transport, epoch, created } = facts;
-  const named = log.child({ server: server.name, session: token.slice(0, 8) });
+  const whose = identity === ANONYMOUS ? {} : { identity: identityLabel(identity) };
+  const named = log.child({ server: server.name, session: token.slice(0, 8), ...whose });
   const opening = { token, identity, server, transport, epoch, created, clock, wheel, log: named };
   return new Session(deps, share === undefined ? opening : { ...opening, share }, from);
 }

@@ -111,7 +111,7 @@ export class PostReply {
       refuse(this.#res, error, { log: this.#edge.log, id: ids.length === 1 ? ids[0] : undefined });
       return this.#finish();
     }
-    logRefusal(this.#edge.log, error);
+    logRefusal(this.#edge.log, error, this.#res.req.socket);
     for (const id of ids) this.#stream().message(errorResponse(id, error));
     this.end();
   }

@@ -3,6 +3,7 @@
  * table, and the headers that go with it. Never HTML, a stack, a path or a command.
  */
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { CausewayError, ERRORS, errorResponse, FrameFault } from '@causeway/protocol';
 import type { Log } from '@causeway/runtime';
 
@@ -23,7 +24,7 @@ const LINGER = 1_000;
 /** Answers with the error and ends the response; does nothing if it has begun already. */
 export function refuse(res: ServerResponse, error: CausewayError, options: RefusalOptions): void {
   if (res.headersSent || res.destroyed) return;
-  logRefusal(options.log, error);
+  logRefusal(options.log, error, res.req.socket);
   const body = options.body ?? errorResponse(options.id, error);
   const { http } = ERRORS[error.reason];
   // Waiters that come back together would be refused together: the seconds are spread a little.
@@ -41,9 +42,9 @@ export function refuse(res: ServerResponse, error: CausewayError, options: Refus
   else endAfterBody(res, body);
 }
 
-/** Every failure that a client is told by this edge stands in the log once. */
-export function logRefusal(log: Log, { ref, reason }: CausewayError): void {
-  log.info({ ref, reason }, 'request refused');
+/** Every failure that a client is told by this edge stands in the log once, with the address that it came from. */
+export function logRefusal(log: Log, { ref, reason }: CausewayError, socket: Pick<Socket, 'remoteAddress'>): void {
+  log.info({ ref, reason, from: socket.remoteAddress }, 'request refused');
 }
 
 /**

@@ -77,7 +77,7 @@ export function createServer(edge: EdgeContext, health: Health): HttpServer {
     const res = reply.raw;
     for (const [name, value] of extraHeaders) res.setHeader(name, value);
     guard.origin(req);
-    if (!cors.answer(req, res) && !answerElsewhere(edge, health, req, res)) serve(edge, admit(edge, guard, req), req, res);
+    if (!cors.answer(req, res) && !answerElsewhere(edge, guard, health, req, res)) serve(edge, admit(edge, guard, req), req, res);
     reply.hijack();
   });
   app.route({ method: ['GET', 'POST', 'DELETE', 'PUT', 'PATCH', 'HEAD', 'OPTIONS'], url: '*', handler: () => undefined });
@@ -100,12 +100,13 @@ function pathOf(req: IncomingMessage): string {
   return query < 0 ? url : url.slice(0, query);
 }
 
-/** Probes and the index: what is no MCP endpoint. */
-function answerElsewhere(edge: EdgeContext, health: Health, req: IncomingMessage, res: ServerResponse): boolean {
+/** Probes and the index: what is no MCP endpoint. Which servers there are is told to whoever may call them. Throws CausewayError. */
+function answerElsewhere(edge: EdgeContext, guard: Guard, health: Health, req: IncomingMessage, res: ServerResponse): boolean {
   if (req.method !== 'GET' && req.method !== 'HEAD') return false;
   const path = pathOf(req);
   if (answerProbe(path, health, edge.options.http.healthPaths, req, res)) return true;
   if (path !== '/') return false;
+  guard.caller(req);
   answerIndex(edge.servers, res);
   return true;
 }
@@ -163,7 +164,7 @@ function refuseBroken(log: Log, error: Error & { code?: string }, socket: Socket
   const status = slow ? '408 Request Timeout' : large ? '431 Request Header Fields Too Large' : '400 Bad Request';
   const told = new CausewayError(slow ? 'request.timeout' : 'request.header', { message: status.slice(4) });
   const body = errorResponse(undefined, told).toString();
-  logRefusal(log, told);
+  logRefusal(log, told, socket);
   socket.end(
     `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );

@@ -170,7 +170,7 @@ async function discover(edge: EdgeContext, visit: Visit, res: ServerResponse, id
     const transient = ERRORS[told.reason].http >= 500;
     if (!res.headersSent) return reply.fail(transient ? told : new CausewayError('cluster.no_worker', { retryAfter: 2, ref: told.ref }));
     // An error in a stream would be taken for that of an old server; a stream that breaks off is taken for none.
-    logRefusal(edge.log, told);
+    logRefusal(edge.log, told, res.req.socket);
     res.destroy();
   }
 }
