@@ -39,6 +39,8 @@ export const texts = z.array(text);
 /** For arguments and variables, which are text to the child whatever they look like. */
 export const scalar = z.union([z.string(), z.number(), z.boolean()], 'text').transform(String);
 export const urlPath = text.regex(/^\/[^?#\s]*$/, 'must be a path that begins with "/"');
+/** A slash at its end says nothing. */
+export const routePath = urlPath.transform((path) => path.replace(/(?<=.)\/+$/, ''));
 export const header = z.record(
   z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'not a header name'),
   z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'holds characters that a header cannot carry'),

@@ -11,6 +11,7 @@ import { PER_SERVER, ServerTable, type CommandServer } from './server-table.ts';
 import { faultAt, type Document } from './document.ts';
 import { ConfigError, pathText, type Fault, type Path } from './faults.ts';
 import { findings } from './issues.ts';
+import { pathFaults } from './own-paths.ts';
 import { settingsSchema, type ParsedSettings } from './schema.ts';
 import { checkOverride, environmentOverrides, members, setIn, settingPaths, type Override } from './settings.ts';
 import type { Config } from './types.ts';
@@ -71,6 +72,9 @@ export function loadConfig(input: LoadInput): Loaded {
   const settings = checkSettings(raw, main, origins, faults);
   const all = new ServerTable(input, collected, overrides);
   const servers = input.servers === false ? {} : all.all();
+  faults.push(
+    ...pathFaults({ http: settings?.http, servers: Object.values(servers), main, origins, written: (name) => all.written(name) }),
+  );
   if (settings !== undefined) {
     const files = said ? new Set<string>() : fromFile;
     checkPublic(settings, main, files, collected);

@@ -5,7 +5,7 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { count, countOrNone, duration, header, httpUrl, scalar, size, text, texts, urlPath } from './forms.ts';
+import { count, countOrNone, duration, header, httpUrl, routePath, scalar, size, text, texts, urlPath } from './forms.ts';
 import { drain, limit, limits, pool, streams, worker } from './schema-bounds.ts';
 import { admin, diagnostics, listen } from './schema-listeners.ts';
 
@@ -32,9 +32,9 @@ const http = z
     healthPaths: z.array(urlPath).prefault([]).describe('Further paths that answer as `/livez` does.'),
     paths: z
       .strictObject({
-        mcp: urlPath.optional().describe('Further path of the default server, Streamable HTTP.'),
-        sse: urlPath.optional().describe('Further path of the default server, 2024-11-05 stream.'),
-        message: urlPath.optional().describe('Further path of the default server, 2024-11-05 messages.'),
+        mcp: routePath.optional().describe('Further path of the default server, Streamable HTTP.'),
+        sse: routePath.optional().describe('Further path of the default server, 2024-11-05 stream.'),
+        message: routePath.optional().describe('Further path of the default server, 2024-11-05 messages.'),
       })
       .prefault({})
       .describe('Further paths of the default server, besides `/mcp`, `/sse` and `/message`.'),
@@ -157,7 +157,9 @@ export const serverSchema = z.strictObject({
     })
     .prefault({})
     .describe('Limits of this server.'),
-  path: urlPath.optional().describe('A path of its own beside `/servers/{name}`, e.g. `/git`.'),
+  path: routePath
+    .optional()
+    .describe("A path of its own beside `/servers/{name}`, e.g. `/git`: no other server's, and none that the bridge answers itself."),
   default: z.boolean('true or false').prefault(false).describe('Serve it at `/mcp`, `/sse` and `/message` too. A single server always is.'),
   era: z
     .enum(['auto', 'legacy', 'modern'])

@@ -71,6 +71,11 @@ export class ServerTable {
     return this.#servers;
   }
 
+  /** The entry of a file that became the server of this name. */
+  written(name: string): ServerSource | undefined {
+    return this.#collected.servers.find((source) => source.name === name);
+  }
+
   #put(source: ServerSource, overrides: Readonly<Table<unknown>>): void {
     const { config, faults } = resolveServer(source, overrides);
     this.#collected.faults.push(...faults);
@@ -94,7 +99,7 @@ export class ServerTable {
     const marked = Object.values(servers).filter((server) => server.default);
     if (marked.length > 1) {
       const text = `only one server can be the default, and ${marked.map(({ name }) => `"${name}"`).join(', ')} are`;
-      const second = this.#collected.servers.find(({ name }) => name === marked[1]!.name);
+      const second = this.written(marked[1]!.name);
       this.#collected.faults.push(
         second === undefined
           ? { where: 'command line', path: 'servers', text }

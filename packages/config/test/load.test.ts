@@ -1,33 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
-import { ConfigError, describeConfig, loadConfig, type Loaded, type LoadInput } from '../src/index.ts';
-
-const FIXTURES = join(import.meta.dirname, 'fixtures');
-const load = (input: Partial<LoadInput> = {}): Loaded => loadConfig({ env: { HOME: '/home/u' }, cwd: FIXTURES, ...input });
-
-function faultsOf(input: Partial<LoadInput>): string[] {
-  try {
-    load(input);
-  } catch (error) {
-    assert(error instanceof ConfigError, String(error));
-    return error.message.split('\n');
-  }
-  assert.fail('it should not load');
-}
-
-function folder(context: TestContext, files: Readonly<Record<string, string>>): string {
-  const path = mkdtempSync(join(tmpdir(), 'causeway-config-'));
-  context.after(() => rmSync(path, { recursive: true }));
-  for (const [name, text] of Object.entries(files)) {
-    mkdirSync(join(path, name, '..'), { recursive: true });
-    writeFileSync(join(path, name), text);
-  }
-  return path;
-}
+import { test } from 'node:test';
+import { describeConfig } from '../src/index.ts';
+import { faultsOf, FIXTURES, folder, load } from './loading.ts';
 
 test('our own file: units, short forms, expansion, imports, defaults', () => {
   const { config, warnings, origins } = load({ file: 'causeway.yaml' });

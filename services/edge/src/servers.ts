@@ -59,9 +59,15 @@ interface Index {
 
 function indexOf(known: ReadonlyMap<string, OfferedServer>): Index {
   const all = [...known.values()];
+  const byPath = new Map<string, OfferedServer>();
+  for (const server of all) {
+    const other = server.path === undefined ? undefined : byPath.get(server.path);
+    // Workers whose files give one path to two servers: every edge takes the same.
+    if (server.path !== undefined && (other === undefined || server.name < other.name)) byPath.set(server.path, server);
+  }
   return {
     default: all.find((server) => server.default) ?? (all.length === 1 ? all[0] : undefined),
-    byPath: new Map(all.flatMap((server) => (server.path === undefined ? [] : [[server.path, server] as const]))),
+    byPath,
   };
 }
 

@@ -2,6 +2,7 @@
  * Owns the layout of URLs (DECISIONS 4): which server and which of its endpoints a path names. Pure.
  * `/servers/{name}/mcp|sse|message`, a server's own path in place of `/servers/{name}`, and the root
  * aliases of the default server. `/messages` is understood as `/message`.
+ * Invariant: `/servers/{name}` is the server of that name, whatever else is configured.
  */
 import type { HttpPaths } from '@causeway/config';
 import type { OfferedServer, Servers } from '../servers.ts';
@@ -28,19 +29,21 @@ export const METHODS: Readonly<Record<Endpoint, readonly string[]>> = {
 /** `path` is the URL's path, not decoded: names need no escaping. */
 export function route(path: string, servers: Servers, paths: HttpPaths): Route {
   const clean = path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
-  for (const endpoint of NAMES) if (paths[endpoint] === clean) return atRoot(endpoint, servers);
   const cut = clean.lastIndexOf('/');
   const word = clean.slice(cut + 1);
-  if (!Object.hasOwn(ENDPOINTS, word)) return { kind: 'none' };
-  const endpoint = ENDPOINTS[word]!;
+  const endpoint = Object.hasOwn(ENDPOINTS, word) ? ENDPOINTS[word] : undefined;
   const base = clean.slice(0, cut);
+  // Names before paths: the files of other workers may say of paths what they like.
+  const named = endpoint === undefined ? null : /^\/servers\/([^/]+)$/.exec(base);
+  if (endpoint !== undefined && named !== null) {
+    const server = servers.get(named[1]!);
+    return server ? { kind: 'endpoint', endpoint, server, base } : { kind: 'unknown-server', name: named[1]! };
+  }
+  for (const further of NAMES) if (paths[further] === clean) return atRoot(further, servers);
+  if (endpoint === undefined) return { kind: 'none' };
   if (base === '') return atRoot(endpoint, servers);
-  const atOwnPath = servers.atPath(base);
-  if (atOwnPath) return { kind: 'endpoint', endpoint, server: atOwnPath, base };
-  const named = /^\/servers\/([^/]+)$/.exec(base);
-  if (!named) return { kind: 'none' };
-  const server = servers.get(named[1]!);
-  return server ? { kind: 'endpoint', endpoint, server, base } : { kind: 'unknown-server', name: named[1]! };
+  const server = servers.atPath(base);
+  return server ? { kind: 'endpoint', endpoint, server, base } : { kind: 'none' };
 }
 
 function atRoot(endpoint: Endpoint, servers: Servers): Route {

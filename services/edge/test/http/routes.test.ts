@@ -48,3 +48,10 @@ test('what is not there is told apart', () => {
   }
   assert.equal(found('/servers/__proto__/mcp', servers), 'unknown-server');
 });
+
+test("a server stands under its name, whatever another worker's file says of paths", () => {
+  const servers = offer({ name: 'seq', path: '/servers/ev' }, { name: 'ev' }, { name: 'main', default: true });
+  assert.equal(found('/servers/ev/mcp', servers), 'ev mcp /servers/ev');
+  assert.equal(found('/servers/ev/mcp', servers, { mcp: '/servers/ev/mcp' }), 'ev mcp /servers/ev');
+  assert.equal(found('/servers/ev/mcp', offer({ name: 'seq', path: '/servers/ev' })), 'unknown-server');
+});
