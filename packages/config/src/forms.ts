@@ -5,9 +5,12 @@ import { durationMs, sizeBytes } from './units.ts';
 export const duration = z.union([z.string(), z.number()], 'a duration: 30s, 5m, 250ms, or seconds').transform((value, context) => {
   const ms = durationMs(value);
   if (ms !== undefined) return ms;
-  context.addIssue(`not a duration: ${JSON.stringify(value)} (30s, 5m, 1h30m, 250ms, or seconds)`);
+  context.addIssue(`not a duration: ${JSON.stringify(value)} (30s, 5m, 1h30m, 250ms, or seconds; at most 24d)`);
   return z.NEVER;
 });
+
+/** For what 0 would not switch off, but make useless. */
+export const timeSpan = duration.refine((ms) => ms > 0, 'must be above 0 (at most 24d)');
 
 export const size = z.union([z.string(), z.number()], 'a size: 4MiB, 64kB, or bytes').transform((value, context) => {
   const bytes = sizeBytes(value);

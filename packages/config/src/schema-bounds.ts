@@ -1,6 +1,6 @@
 /** Owns the part of the schema that says how much and how long: limits, a worker's bounds, streams, the end. */
 import { z } from 'zod';
-import { count, duration, size } from './forms.ts';
+import { count, duration, size, timeSpan } from './forms.ts';
 
 export const limit = count.optional();
 
@@ -25,7 +25,7 @@ export const pool = z
       .prefault(16)
       .describe('Processes that a worker has at once for those who may share them. At least 2: one is kept free of calls that wait.'),
     idle: duration.prefault('5m').describe('The last process that nobody has used for so long is stopped; others are after 30s.'),
-    parked: duration
+    parked: timeSpan
       .prefault('3m')
       .describe('How long a call waits for its client to answer what the server has asked, before it is cancelled.'),
   })
@@ -51,7 +51,7 @@ export const worker = z
 
 export const streams = z
   .strictObject({
-    heartbeat: duration.prefault('15s').describe('Time between comments on a quiet stream.'),
+    heartbeat: timeSpan.prefault('15s').describe('Time between comments on a quiet stream.'),
     journalFrames: count.prefault(256).describe('Messages kept of each stream for replay.'),
     journalBytes: size.prefault('1MiB').describe('Bytes kept of each stream for replay.'),
     journalAge: duration.prefault('5m').describe('How long they are kept.'),

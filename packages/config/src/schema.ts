@@ -5,7 +5,7 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { count, countOrNone, duration, header, httpUrl, routePath, scalar, size, text, texts, urlPath } from './forms.ts';
+import { count, countOrNone, header, httpUrl, routePath, scalar, size, text, texts, timeSpan, urlPath } from './forms.ts';
 import { drain, limit, limits, pool, streams, worker } from './schema-bounds.ts';
 import { admin, diagnostics, listen } from './schema-listeners.ts';
 
@@ -143,14 +143,14 @@ export const serverSchema = z.strictObject({
     .describe('Give it all our variables (`true`), or those listed.'),
   cwd: text.optional().describe('Its working directory.'),
   shell: z.boolean('true or false').prefault(false).describe('Run the command through a shell.'),
-  startTimeout: duration
+  startTimeout: timeSpan
     .optional()
     .describe(
       'Time until it must have answered `initialize`. Default: 30s, or 120s for npx, uvx, docker and the like, which may have to download first.',
     ),
-  requestTimeout: duration.prefault('300s').describe('Longest call.'),
-  idle: duration.prefault('30m').describe('A session without open streams and calls ends after this.'),
-  age: duration.prefault('24h').describe('Every session ends after this, used or not.'),
+  requestTimeout: timeSpan.prefault('300s').describe('Longest call.'),
+  idle: timeSpan.prefault('30m').describe('A session without open streams and calls ends after this.'),
+  age: timeSpan.prefault('24h').describe('Every session ends after this, used or not.'),
   limits: z
     .strictObject({
       sessions: limit.describe('Sessions of this server that all workers together hold at once. More are refused with 503.'),

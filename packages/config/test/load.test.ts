@@ -128,7 +128,7 @@ servers:
     'causeway.yaml:5:12  http.maxBody: not a size: "lots" (4MiB, 64kB, or bytes)',
     'causeway.yaml:6:11  http.cors.orgins: unknown key (did you mean origins?)',
     'causeway.yaml:7:15  log.level: expected one of trace, debug, info, warn, error, silent, got "wran" (did you mean warn?)',
-    'causeway.yaml:8:23  streams.heartbeat: not a duration: "soon" (30s, 5m, 1h30m, 250ms, or seconds)',
+    'causeway.yaml:8:23  streams.heartbeat: not a duration: "soon" (30s, 5m, 1h30m, 250ms, or seconds; at most 24d)',
     'causeway.yaml:9:19  auth.apiKeys[0].key: is required (text)',
     'causeway.yaml:11:3  servers["bad name!"]: not a server name: letters, digits, dot, underscore, hyphen, up to 64 (did you mean "bad-name"?)',
     'causeway.yaml:12:8  servers.git.command: is required (text)',
