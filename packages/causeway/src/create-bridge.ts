@@ -3,14 +3,14 @@
  * or from files that were not named; everything ends with the bridge.
  */
 import type { Cluster } from '@causeway/cluster';
-import { loadConfig, type Config } from '@causeway/config';
+import { ConfigError, durationMs, loadConfig, type Config, type Fault } from '@causeway/config';
 import type { AdminDoor, Edge } from '@causeway/edge';
 import { silentLog, type Log } from '@causeway/runtime';
 import type { Worker } from '@causeway/worker';
 import { serverUrl } from './banner.ts';
 import { openEdgeOn, openMemory, openWorkerOn } from './open-bridge.ts';
 
-/** What a configuration file holds, as an object; `${…}` in it is text. */
+/** What a configuration file holds, as an object; `${…}` in it is text. At least one server, and no `nats` nor `diagnostics`. */
 export interface BridgeOptions {
   readonly servers: Readonly<Record<string, ServerOptions>>;
   readonly listen?: ListenOptions;
@@ -18,6 +18,7 @@ export interface BridgeOptions {
   readonly admin?: AdminOptions;
   readonly http?: Readonly<Record<string, unknown>>;
   readonly auth?: Readonly<Record<string, unknown>>;
+  readonly limits?: Readonly<Record<string, unknown>>;
   readonly worker?: Readonly<Record<string, unknown>>;
   readonly streams?: Readonly<Record<string, unknown>>;
   readonly drain?: Readonly<Record<string, unknown>>;
@@ -44,6 +45,10 @@ export interface AdminOptions extends ListenOptions {
   readonly token?: string;
 }
 
+export interface DrainOptions {
+  readonly timeout?: number | string;
+}
+
 export interface Bridge extends AsyncDisposable {
   /** Opens the address; resolves with its URL. Rejects with Node's error if it is taken. Once per bridge. */
   listen(options?: ListenOptions): Promise<string>;
@@ -51,18 +56,50 @@ export interface Bridge extends AsyncDisposable {
   readonly admin: AdminDoor | undefined;
   /** URL of a server's Streamable HTTP endpoint. Throws before `listen`, and for a name that is not served. */
   url(server: string): string;
-  /** Takes nothing new and finishes what runs, within `timeout` milliseconds; default as configured. */
-  drain(options?: { readonly timeout?: number }): Promise<void>;
+  /** Takes nothing new and finishes what runs, within `timeout`: milliseconds, or a text such as `30s`; default as configured. */
+  drain(options?: DrainOptions): Promise<void>;
 }
 
 /** A bridge in this process, over memory. Throws a `ConfigError` for options that cannot be used. */
 export async function createBridge(options: BridgeOptions): Promise<Bridge> {
   const { log = silentLog(), ...value } = options;
-  const { config } = loadConfig({ value, env: {}, cwd: process.cwd() });
+  const config = checked(value);
   await using stack = new AsyncDisposableStack();
   const cluster = stack.use(await openMemory(config));
   const worker = stack.use(await openWorkerOn(cluster, config, log));
   return new OpenedBridge({ config, log, cluster, worker, admin: options.admin !== undefined }, stack.move());
+}
+
+/** What a file may hold and one process in somebody else's cannot be. */
+const REFUSED: Readonly<Record<string, string>> = {
+  nats: 'createBridge() is one process over memory; a cluster is made of "causeway edge" and "causeway worker"',
+  diagnostics: 'createBridge() answers probes where it listens, and nowhere else',
+};
+
+function checked(options: Readonly<Record<string, unknown>>): Config {
+  const value = { ...options };
+  const faults: Fault[] = [];
+  for (const [path, text] of Object.entries(REFUSED)) {
+    if (value[path] !== undefined) faults.push({ where: 'options', path, text });
+    delete value[path];
+  }
+  const { servers } = value;
+  if (servers === undefined || servers === null || (typeof servers === 'object' && Object.keys(servers).length === 0))
+    faults.push({ where: 'options', path: 'servers', text: 'needs at least one server' });
+  try {
+    const { config } = loadConfig({ value, env: {}, cwd: process.cwd() });
+    if (faults.length === 0) return config;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    faults.push(...error.faults);
+  }
+  throw new ConfigError(faults);
+}
+
+function milliseconds(timeout: number | string): number {
+  const ms = typeof timeout === 'number' ? timeout : durationMs(timeout);
+  if (ms !== undefined) return ms;
+  throw new ConfigError([{ where: 'options', path: 'timeout', text: `not a duration: ${JSON.stringify(timeout)} (30s, 5m, 250ms)` }]);
 }
 
 interface Parts {
@@ -118,8 +155,8 @@ class OpenedBridge implements Bridge {
     return serverUrl(this.#url, server);
   }
 
-  async drain(options: { readonly timeout?: number } = {}): Promise<void> {
-    const timeout = options.timeout ?? this.#parts.config.drain.timeout;
+  async drain(options: DrainOptions = {}): Promise<void> {
+    const timeout = options.timeout === undefined ? this.#parts.config.drain.timeout : milliseconds(options.timeout);
     const end = performance.now() + timeout;
     await (await this.#edge)?.drain(timeout);
     await this.#parts.worker.drain(Math.max(0, end - performance.now()));

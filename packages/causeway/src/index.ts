@@ -4,6 +4,7 @@ export {
   type AdminOptions,
   type Bridge,
   type BridgeOptions,
+  type DrainOptions,
   type ListenOptions,
   type ServerOptions,
 } from './create-bridge.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { createBridge } from '../src/index.ts';
+import { createBridge, type BridgeOptions } from '../src/index.ts';
 
 const CHILD = join(import.meta.dirname, 'fixtures/child.mjs');
 const servers = { child: { command: process.execPath, args: [CHILD], idle: '5m' } };
@@ -61,6 +61,36 @@ test('options that cannot be used are told together; text with ${} in it is text
   );
   await using bridge = await createBridge({ servers: { a: { command: 'x', args: ['${NOT_SET}'] } } });
   assert(bridge);
+});
+
+test('limits hold in an embedded bridge', async () => {
+  await using bridge = await createBridge({ servers, limits: { sessions: 1 } });
+  await bridge.listen({ port: 0 });
+  const statuses: number[] = [];
+  for (let count = 0; count < 2; count += 1) {
+    const response = await initialize(bridge.url('child'));
+    statuses.push(response.status);
+    await response.text();
+  }
+  assert.deepEqual(statuses, [200, 503]);
+  await assert.rejects(bridge.drain({ timeout: 'soon' }), { name: 'ConfigError', message: /not a duration: "soon"/ });
+  await bridge.drain({ timeout: '2s' });
+});
+
+test('what an embedded bridge cannot be is refused by name, from JavaScript too', async () => {
+  const refused = async (options: unknown, ...lines: RegExp[]): Promise<void> => {
+    await assert.rejects(createBridge(options as BridgeOptions), (error: Error) => {
+      assert.equal(error.name, 'ConfigError');
+      const told = error.message.split('\n');
+      assert.equal(told.length, lines.length, error.message);
+      for (const [index, line] of lines.entries()) assert.match(told[index]!, line);
+      return true;
+    });
+  };
+  await refused({ servers, nats: { url: 'nats://127.0.0.1:4222' } }, /^options {2}nats: createBridge\(\) is one process/);
+  await refused({ servers, diagnostics: { port: 9464 } }, /^options {2}diagnostics: /);
+  await refused({}, /^options {2}servers: needs at least one server$/);
+  await refused({ servers: {}, nats: 'nats://x', limit: {} }, /nats: /, /servers: needs/, /limit: unknown key/);
 });
 
 test('an address that is taken rejects, and another may be tried', async () => {
