@@ -9,9 +9,25 @@ export function longForm(group: string, value: unknown): unknown {
   return value;
 }
 
+/** Whether a text means `false`: YAML 1.2 knows no `off`. */
+export function isOff(text: string): boolean {
+  return /^(?:false|off|none|no)$/i.test(text.trim());
+}
+
 function address(group: string, value: unknown): unknown {
-  if (group !== 'listen' && value === false) return { port: false };
-  return typeof value === 'string' || typeof value === 'number' ? (parseAddress(value) ?? value) : value;
+  const off = (one: unknown): boolean => group !== 'listen' && (one === false || (typeof one === 'string' && isOff(one)));
+  if (off(value)) return { port: false };
+  if (isFields(value)) return off(value['port']) ? { ...value, port: false } : value;
+  if (typeof value === 'number') return { port: value };
+  return typeof value === 'string' ? (parseAddress(value) ?? badPort(value.trim()) ?? value) : value;
+}
+
+/** An address whose port is none: for the port's own fault. */
+function badPort(text: string): unknown {
+  const match = /^(?:\[?([^\s/[\]]+?)\]?:)?:?(\d+)$/.exec(text);
+  if (!match) return undefined;
+  const [, host, port] = match;
+  return host === undefined ? { port } : { host, port };
 }
 
 function natsGroup(value: unknown): unknown {
@@ -24,7 +40,7 @@ function natsGroup(value: unknown): unknown {
 
 function cors(value: unknown): unknown {
   if (value === true) return {};
-  if (typeof value === 'string') return { origins: [value] };
+  if (typeof value === 'string') return isOff(value) ? false : { origins: [value] };
   return Array.isArray(value) ? { origins: value } : value;
 }
 

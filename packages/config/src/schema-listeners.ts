@@ -18,12 +18,12 @@ export const diagnostics = z
   .strictObject({
     host: text.prefault('127.0.0.1').describe('Address of the diagnostics listener; the rule of `listen.host` applies.'),
     port: z
-      .union([z.literal(false), port], 'a port or false')
+      .union([z.literal(false), port], 'a port (0 to 65535) or false')
       .prefault(9464)
       .describe('Port of `/livez`, `/readyz` and the like; `false` for none. If it is taken, a free one is used and logged.'),
   })
   .prefault({})
-  .describe('The listener for probes, of every process. Short: `false`, `"host:port"`, or the port alone.');
+  .describe('The listener for probes, of every process. Short: `off` or `false`, `"host:port"`, or the port alone.');
 
 export const admin = z
   .strictObject({
@@ -33,7 +33,7 @@ export const admin = z
         'Address of the admin listener. One that others can reach must be said in `CAUSEWAY_ADMIN_HOST`, not only here, and needs a `token`.',
       ),
     port: z
-      .union([z.literal(false), port], 'a port or false')
+      .union([z.literal(false), port], 'a port (0 to 65535) or false')
       .prefault(8001)
       .describe('Port of the admin API; `false` for none. If it is taken, a free one is used and logged.'),
     token: text
@@ -44,4 +44,4 @@ export const admin = z
       ),
   })
   .prefault({})
-  .describe('The listener for operators, of an edge and of `run`. Short: `false`, `"host:port"`, or the port alone.');
+  .describe('The listener for operators, of an edge and of `run`. Short: `off` or `false`, `"host:port"`, or the port alone.');

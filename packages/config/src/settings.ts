@@ -4,6 +4,7 @@
  * Keeps: a value from here passes the same schema as one from a file; later layers replace earlier ones whole.
  */
 import { z } from 'zod';
+import { isOff } from './long-form.ts';
 import { serverSchema, settingsSchema } from './schema.ts';
 import type { Fault, Path } from './faults.ts';
 import { findings } from './issues.ts';
@@ -85,10 +86,10 @@ function formed(path: string, value: unknown): unknown {
   // A key is taken whole, commas and equals signs included: a key misread is a door left open.
   if (path === 'auth.apiKeys') return [value].flat().map((key, index) => ({ id: `key-${index + 1}`, key }));
   if (typeof value !== 'string') return value;
-  if (path === 'http.cors') return value === 'false' ? false : { origins: value === 'true' ? ['*'] : list(value) };
+  if (path === 'http.cors') return isOff(value) ? false : { origins: value === 'true' ? ['*'] : list(value) };
   if (['http.allowedHosts', 'http.allowedOrigins', 'http.healthPaths', 'nats.servers', 'auth.identityProxies'].includes(path))
     return list(value);
-  if ((path === 'diagnostics.port' || path === 'admin.port') && /^(?:false|off|none|no)$/i.test(value)) return false;
+  if ((path === 'diagnostics.port' || path === 'admin.port') && isOff(value)) return false;
   if (path === 'log.level') return LEVELS[value.toLowerCase()] ?? value.toLowerCase();
   if (path === 'servers.*.passEnvironment')
     return value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : list(value);
