@@ -247,10 +247,13 @@ test('config check, print, schema, import', async (context) => {
   assert.match(print.out, /^listen\.port = 81 +# --port$/m);
   assert.match(print.out, /^log\.level = "warn" +# CAUSEWAY_LOG_LEVEL$/m);
   assert.match(print.out, /^nats\.servers = .*# causeway\.yaml:1:7$/m);
-  assert.match(print.out, /^drain\.timeout = 30000 +# default$/m);
+  assert.match(print.out, /^drain\.timeout = "30s" +# default$/m);
   assert(!print.out.includes('S3CRET'));
   const json = JSON.parse((await causeway(['config', 'print'], { cwd })).out) as { servers: { git: { command: string } } };
   assert.equal(json.servers.git.command, 'uvx');
+  writeFileSync(join(cwd, 'printed.yaml'), (await causeway(['config', 'print', '--stdio', 'x'], { cwd: tmpdir() })).out);
+  const again = await causeway(['config', 'print', '--config', 'printed.yaml'], { cwd });
+  assert.equal(again.out, readFileSync(join(cwd, 'printed.yaml'), 'utf8'), again.err);
   const schema = JSON.parse((await causeway(['config', 'schema'])).out) as Record<string, unknown>;
   assert.deepEqual(schema, JSON.parse(readFileSync(join(import.meta.dirname, '../../config/schema.json'), 'utf8')));
   const imported = await causeway(['config', 'import', 'm.json'], { cwd });

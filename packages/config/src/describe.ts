@@ -1,12 +1,18 @@
-/** Owns showing a configuration in force to people: each setting with its value and origin, secrets masked. Pure. */
+/**
+ * Owns showing a configuration in force to people: each setting with its value and origin. Pure.
+ * Keeps: secrets are masked; everything else stands as a file would say it, and read again is the same.
+ */
+import { duration, timeSpan } from './forms.ts';
+import { escaped } from './interpolate.ts';
 import type { Loaded } from './load.ts';
-import { settingPaths } from './settings.ts';
+import { schemaOf, settingPaths } from './settings.ts';
 import type { ServerConfig } from './types.ts';
+import { durationText } from './units.ts';
 
 export interface Row {
   readonly path: string;
   readonly keys: readonly string[];
-  /** Milliseconds and bytes, as the program uses them. */
+  /** In the form of a file: times with their unit, sizes in bytes. */
   readonly value: unknown;
   readonly origin: string;
 }
@@ -28,11 +34,10 @@ export function describeConfig({ config, origins, serverOrigins }: Loaded): Row[
 
 function serverRows({ name, ...settings }: ServerConfig, origin: string, origins: ReadonlyMap<string, string>): Row[] {
   return Object.entries(settings).map(([key, value]) => {
-    const masked = key === 'env' ? Object.fromEntries(Object.keys(value as object).map((variable) => [variable, MASK])) : value;
     return {
       path: `servers.${name}.${key}`,
       keys: ['servers', name, key],
-      value: masked,
+      value: shown(`servers.*.${key}`, value),
       origin: origins.get(`servers.*.${key}`) ?? origin,
     };
   });
@@ -41,6 +46,16 @@ function serverRows({ name, ...settings }: ServerConfig, origin: string, origins
 function shown(path: string, value: unknown): unknown {
   if (SECRETS.has(path)) return MASK;
   if (path === 'auth.apiKeys') return (value as readonly { readonly id: string }[]).map(({ id }) => ({ id, sha256: MASK }));
-  if (path === 'nats.servers') return (value as readonly string[]).map((url) => url.replace(/\/\/[^/@]*@/, `//${MASK}@`));
-  return value;
+  if (path === 'servers.*.env') return Object.fromEntries(Object.keys(value as object).map((variable) => [variable, MASK]));
+  if (path === 'nats.servers') return (value as readonly string[]).map((url) => escaped(url).replace(/\/\/[^/@]*@/, `//${MASK}@`));
+  return written(path, value);
+}
+
+/** As a file would say it. */
+function written(path: string, value: unknown): unknown {
+  if (typeof value === 'string') return escaped(value);
+  if (typeof value === 'number') return ([duration, timeSpan] as unknown[]).includes(schemaOf(path)) ? durationText(value) : value;
+  if (Array.isArray(value)) return value.map((one) => written(path, one));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, written(`${path}.${key}`, one)]));
 }

@@ -25,6 +25,11 @@ function inputVariable(id: string): string {
   return `CAUSEWAY_INPUT_${id.toUpperCase().replaceAll(/[^A-Z0-9]/g, '_')}`;
 }
 
+/** The text that is expanded to this one. */
+export function escaped(text: string): string {
+  return text.replaceAll('${', () => '$${');
+}
+
 /** The expanded text; each thing that cannot be expanded is told to `fault` and stands as it was. */
 export function interpolate(text: string, scope: Scope, fault: (text: string) => void): string {
   if (!text.includes('${')) return text;

@@ -52,6 +52,13 @@ export function members(schema: AnySchema): Readonly<Record<string, AnySchema>> 
   return bare instanceof z.ZodObject ? bare.shape : undefined;
 }
 
+/** The schema of a setting, `servers.*.idle` for one of a server, without default and option around it. */
+export function schemaOf(path: string): AnySchema {
+  const parts = path.split('.');
+  const [root, keys] = parts[0] === 'servers' ? [serverSchema, parts.slice(2)] : [settingsSchema, parts];
+  return inner(keys.reduce<AnySchema>((schema, key) => members(schema)![key]!, root));
+}
+
 /** Paths of all settings outside `servers`, `http.cors` and `auth.apiKeys` being one each. */
 export function settingPaths(schema: AnySchema = settingsSchema, base: readonly string[] = []): string[] {
   const shape = inner(schema) instanceof z.ZodUnion ? undefined : members(schema);
@@ -108,12 +115,8 @@ function list(value: string): string[] {
 
 /** The value of one override in the form that the schema reads, or its faults. */
 export function checkOverride(override: Override): { readonly value: unknown } | { readonly faults: readonly Fault[] } {
-  const parts = override.path.split('.');
-  const [root, keys] = parts[0] === 'servers' ? [serverSchema, parts.slice(2)] : [settingsSchema, parts];
-  let schema: AnySchema = root;
-  for (const key of keys) schema = members(schema)![key]!;
   const value = formed(override.path, override.value);
-  const result = z.safeParse(inner(schema), value);
+  const result = z.safeParse(schemaOf(override.path), value);
   if (result.success) return { value };
   const faults = findings(result.error.issues, value, () => []).map((finding): Fault => ({
     where: override.origin,

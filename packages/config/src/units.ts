@@ -36,6 +36,13 @@ export function durationMs(value: string | number): number | undefined {
   return Math.round(ms);
 }
 
+/** The shortest way to write milliseconds so that they are read as the same: `90s`, `30m`. */
+export function durationText(ms: number): string {
+  if (ms % 1000 !== 0) return `${ms}ms`;
+  if (ms === 0 || ms % 60_000 !== 0) return `${ms / 1000}s`;
+  return ms % 3_600_000 === 0 ? `${ms / 3_600_000}h` : `${ms / 60_000}m`;
+}
+
 /** Bytes of `10MiB`, `64kB`, or of a bare number. `undefined` if it is none. */
 export function sizeBytes(value: string | number): number | undefined {
   const match = SIZE.exec(typeof value === 'number' ? String(value) : value.trim());

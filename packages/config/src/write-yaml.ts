@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { faultAt, parseDocument } from './document.ts';
 import { ConfigError } from './faults.ts';
+import { escaped } from './interpolate.ts';
 import { foreignKey, importMcpServers } from './import-mcp-servers.ts';
 
 const FIRST_LINE = '# yaml-language-server: $schema=https://unpkg.com/@causeway/config/schema.json\n';
@@ -16,7 +17,6 @@ export interface ScaffoldServer {
 
 /** A causeway.yaml with one server. */
 export function scaffold({ name, command, args }: ScaffoldServer): string {
-  const escaped = (text: string): string => text.replaceAll('${', () => '$${');
   const servers = stringify(
     { servers: { [name]: { command: escaped(command), args: args.map(escaped) } } },
     { flowCollectionPadding: false, collectionStyle: 'any' },
