@@ -86,6 +86,7 @@ class Collection {
     }
     const absolute = resolve(this.#input.cwd, main.file);
     const scope = scopeOf(absolute, this.#input.env);
+    const fault = (path: Path, text: string): void => this.#fault(main, path, text);
     for (const [name, value] of Object.entries(main.value)) {
       if (name === '$schema') continue;
       if (name === 'servers') this.#takeOwn(main, value, absolute);
@@ -93,10 +94,7 @@ class Collection {
       else if (!Object.hasOwn(settingsSchema.shape, name))
         this.#fault(main, [name], unknownKey(name, Object.keys(fileSchema.shape)), 'key');
       else if (value !== null && value !== undefined)
-        settings[name] = longForm(
-          name,
-          this.#literal() ? structuredClone(value) : interpolateTree(value, [name], scope, (path, text) => this.#fault(main, path, text)),
-        );
+        settings[name] = longForm(name, this.#literal() ? structuredClone(value) : interpolateTree(value, [name], scope, fault), fault);
     }
     return settings;
   }

@@ -2,7 +2,7 @@
  * Owns showing a configuration in force to people: each setting with its value and origin. Pure.
  * Keeps: secrets are masked; everything else stands as a file would say it, and read again is the same.
  */
-import { duration, timeSpan } from './forms.ts';
+import { duration, masked, timeSpan } from './forms.ts';
 import { escaped } from './interpolate.ts';
 import type { Loaded } from './load.ts';
 import { schemaOf, settingPaths } from './settings.ts';
@@ -47,7 +47,7 @@ function shown(path: string, value: unknown): unknown {
   if (SECRETS.has(path)) return MASK;
   if (path === 'auth.apiKeys') return (value as readonly { readonly id: string }[]).map(({ id }) => ({ id, sha256: MASK }));
   if (path === 'servers.*.env') return Object.fromEntries(Object.keys(value as object).map((variable) => [variable, MASK]));
-  if (path === 'nats.servers') return (value as readonly string[]).map((url) => escaped(url).replace(/\/\/[^/@]*@/, `//${MASK}@`));
+  if (path === 'nats.servers') return (value as readonly string[]).map((url) => escaped(masked(url)));
   return written(path, value);
 }
 

@@ -48,4 +48,27 @@ export const header = z.record(
   z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'not a header name'),
   z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'holds characters that a header cannot carry'),
 );
+
+const NATS_HOST = /^(?:[\w.-]+|\[[0-9a-f:.]+\])$/i;
+
+function isNatsServer(written: string): boolean {
+  const url = URL.parse(written.includes('://') ? written : `nats://${written}`);
+  if (url === null || !['nats:', 'tls:'].includes(url.protocol)) return false;
+  return NATS_HOST.test(url.hostname) && ['', '/'].includes(url.pathname) && url.search === '' && url.hash === '';
+}
+
+/** A name or a password in a URL, with the mask in its place. */
+export function masked(url: string): string {
+  return url.replace(/(^|\/\/)[^/@]*@/, '$1********@');
+}
+
+export const natsServer = text.superRefine((written, context) => {
+  if (written === 'auto')
+    context.addIssue(
+      '"auto", a NATS server that causeway starts itself, is not there yet: name one, or leave nats away for one process over memory',
+    );
+  else if (!isNatsServer(written))
+    context.addIssue(`not a NATS server: ${JSON.stringify(masked(written))} (nats://host:4222, tls://host:4222, or host:4222)`);
+});
+
 export const httpUrl = text.refine((value) => /^https?:\/\//.test(value) && URL.canParse(value), 'must be an http or https URL');

@@ -1,10 +1,11 @@
 /** Owns the short ways to write a group, made long before the schema sees them. Pure; what it does not know it leaves. */
+import type { Path } from './faults.ts';
 import { parseAddress } from './units.ts';
 
-/** e.g. `listen: "0.0.0.0:8000"` → `{ host, port }`. */
-export function longForm(group: string, value: unknown): unknown {
+/** e.g. `listen: "0.0.0.0:8000"` → `{ host, port }`. A setting that stands there twice is told to `fault`. */
+export function longForm(group: string, value: unknown, fault: (path: Path, text: string) => void): unknown {
   if (group === 'listen' || group === 'diagnostics' || group === 'admin') return address(group, value);
-  if (group === 'nats') return natsGroup(value);
+  if (group === 'nats') return natsGroup(value, fault);
   if (group === 'http' && isFields(value) && Object.hasOwn(value, 'cors')) return { ...value, cors: cors(value['cors']) };
   return value;
 }
@@ -30,12 +31,14 @@ function badPort(text: string): unknown {
   return host === undefined ? { port } : { host, port };
 }
 
-function natsGroup(value: unknown): unknown {
+function natsGroup(value: unknown, fault: (path: Path, text: string) => void): unknown {
   if (typeof value === 'string') return { servers: split(value) };
   if (!isFields(value)) return value;
   const { url, ...rest } = value;
-  if (typeof url === 'string' && !Object.hasOwn(rest, 'servers')) return { ...rest, servers: split(url) };
-  return typeof value['servers'] === 'string' ? { ...value, servers: split(value['servers']) } : value;
+  if (url !== undefined && rest['servers'] !== undefined) fault(['nats', 'url'], 'url and servers are the same setting: write one of them');
+  const servers = rest['servers'] ?? url;
+  if (servers === undefined) return rest;
+  return { ...rest, servers: typeof servers === 'string' ? split(servers) : servers };
 }
 
 function cors(value: unknown): unknown {

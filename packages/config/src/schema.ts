@@ -5,7 +5,7 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { count, countOrNone, header, httpUrl, routePath, scalar, size, text, texts, timeSpan, urlPath } from './forms.ts';
+import { count, countOrNone, header, httpUrl, natsServer, routePath, scalar, size, text, texts, timeSpan, urlPath } from './forms.ts';
 import { drain, limit, limits, pool, streams, worker } from './schema-bounds.ts';
 import { admin, diagnostics, listen } from './schema-listeners.ts';
 
@@ -89,9 +89,9 @@ const auth = z
 const nats = z
   .strictObject({
     servers: z
-      .array(text)
+      .array(natsServer)
       .min(1, 'needs at least one server')
-      .describe('NATS servers, e.g. `nats://host:4222`. Short: `url`, with commas between several.'),
+      .describe('NATS servers: `nats://host:4222`, `tls://host:4222`, or `host:4222`. Short: `url`, with commas between several.'),
     prefix: text
       .regex(/^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/, 'must be a NATS subject without wildcards')
       .prefault('cw')

@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { faultsOf, folder, load } from './loading.ts';
+
+const servers = (written: string): readonly string[] => load({ value: { nats: { url: written } } }).config.nats!.servers;
+
+test('a NATS server is nats://, tls://, or a host', () => {
+  for (const good of [
+    ...['nats://h', 'nats://h:4222', 'tls://h.example:4222', 'h', 'h_1:4222', '10.0.0.1:80', '[::1]:4222', 'nats://[::1]'],
+    ...['nats://u:p%40@h:4222', 'nats://token@h/', 'nats://auto'],
+  ])
+    assert.deepEqual(servers(`${good}, b`), [good, 'b']);
+  for (const bad of ['foo://x', 'ws://h', 'wss://h', 'http://h:4222', 'nats://', 'h:99999', 'a b', 'h/x', '::1', 'nats://h?tls=1'])
+    assert.deepEqual(faultsOf({ value: { nats: bad } }), [
+      `options  nats.servers[0]: not a NATS server: ${JSON.stringify(bad)} (nats://host:4222, tls://host:4222, or host:4222)`,
+    ]);
+});
+
+test('a mistake in a NATS server is told at once, where it was made, and without its password', (context) => {
+  const cwd = folder(context, {
+    'causeway.yaml': 'nats: { url: foo://x }\n',
+    'list.yaml': 'nats: { servers: [nats://a, "foo://u:S3CRET@x"] }\n',
+    'both.yaml': 'nats: { url: nats://a, servers: [nats://b] }\n',
+  });
+  const form = '(nats://host:4222, tls://host:4222, or host:4222)';
+  assert.deepEqual(faultsOf({ cwd }), [`causeway.yaml:1:7  nats.servers[0]: not a NATS server: "foo://x" ${form}`]);
+  assert.deepEqual(faultsOf({ cwd, file: 'list.yaml' }), [
+    `list.yaml:1:29  nats.servers[1]: not a NATS server: "foo://********@x" ${form}`,
+  ]);
+  assert.deepEqual(faultsOf({ cwd, file: 'both.yaml' }), [
+    'both.yaml:1:14  nats.url: url and servers are the same setting: write one of them',
+  ]);
+  assert.deepEqual(faultsOf({ cwd: import.meta.dirname, env: { CAUSEWAY_NATS_URL: 'ws://h' } }), [
+    `CAUSEWAY_NATS_URL  not a NATS server: "ws://h" ${form}`,
+  ]);
+  assert.deepEqual(faultsOf({ cwd: import.meta.dirname, overrides: [{ path: 'nats.servers', value: ['auto'], origin: '--nats' }] }), [
+    '--nats  "auto", a NATS server that causeway starts itself, is not there yet: name one, or leave nats away for one process over memory',
+  ]);
+});
