@@ -8,7 +8,7 @@ export { loadConfig, type Loaded, type LoadInput } from './load.ts';
 export type { CommandServer } from './server-table.ts';
 export { isServerName, toServerName } from './schema.ts';
 export { configReference, type ReferenceGroup, type ReferenceRow } from './reference.ts';
-export { variablesOf, type Override } from './settings.ts';
+export { isOwnVariable, variablesOf, type Override } from './settings.ts';
 export { nearest } from './suggest.ts';
 export { durationMs, isLoopback, sizeBytes } from './units.ts';
 export type {

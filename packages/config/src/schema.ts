@@ -140,7 +140,9 @@ export const serverSchema = z.strictObject({
   passEnvironment: z
     .union([z.boolean(), texts], 'true, false or a list of names')
     .prefault(false)
-    .describe('Give it all our variables (`true`), or those listed.'),
+    .describe(
+      'Give it all our variables (`true`), or those listed; never one that sets Causeway itself, or its NATS: `env` gives it such a one.',
+    ),
   cwd: text.optional().describe('Its working directory.'),
   shell: z.boolean('true or false').prefault(false).describe('Run the command through a shell.'),
   startTimeout: timeSpan

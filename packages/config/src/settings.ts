@@ -78,6 +78,17 @@ export function variablesOf(path: string): readonly string[] {
   ];
 }
 
+const SHORTER = new Set(Object.values(NAMES).flat());
+
+/**
+ * Whether a variable sets Causeway itself, or its connection to NATS: it is nobody else's. Case does not count, as on
+ * Windows; nobody else has a use for a lower-case variant.
+ */
+export function isOwnVariable(name: string): boolean {
+  const upper = name.toUpperCase();
+  return /^(?:CAUSEWAY|NATS)_/.test(upper) || SHORTER.has(upper);
+}
+
 const PER_SERVER = Object.keys(NAMES).filter((path) => path.startsWith('servers.'));
 
 /** What the environment sets. Lists are written with commas; an API key is one key. */

@@ -3,6 +3,7 @@
  * and the mark by which its processes are found again. Nothing else of the worker's environment leaks,
  * and the worker's own settings and credentials never do.
  */
+import { isOwnVariable } from '@causeway/config';
 
 /** The variable that carries a child's mark (orphans.ts). */
 export const MARK = 'CAUSEWAY_CHILD';
@@ -29,7 +30,7 @@ export function childEnvironment({ source, pass = false, configured, mark }: Env
   const variables: Record<string, string> = Object.create(null);
   for (const name of [...BASE, ...passed]) {
     const value = source[name];
-    if (value === undefined || isShellFunction(name, value) || isOurs(name)) continue;
+    if (value === undefined || isShellFunction(name, value) || isOwnVariable(name)) continue;
     variables[name] = value;
   }
   for (const [name, value] of Object.entries(configured)) variables[name] = value;
@@ -40,9 +41,4 @@ export function childEnvironment({ source, pass = false, configured, mark }: Env
 /** Bash exports functions as variables; a shell further down would run them. */
 function isShellFunction(name: string, value: string): boolean {
   return value.startsWith('()') || name.startsWith('BASH_FUNC_');
-}
-
-/** Windows does not tell case apart in names, and nobody else has a use for a lower-case variant. */
-function isOurs(name: string): boolean {
-  return /^(?:CAUSEWAY|NATS)_/i.test(name);
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { configReference } from '@causeway/config';
 import { childEnvironment } from '../../src/child/environment.ts';
 import { start } from './support.ts';
 
@@ -32,6 +33,27 @@ test('all is passed on when asked for, except our own variables and shell functi
 test('named variables are passed on, except our own', () => {
   const some = childEnvironment({ source, pass: ['TOKEN', 'NATS_URL', 'CAUSEWAY_KEY', 'ABSENT'], configured: {}, mark });
   assert.deepEqual(Object.keys(some).toSorted(), ['CAUSEWAY_CHILD', 'HOME', 'LANG', 'PATH', 'TOKEN', 'USER']);
+});
+
+test('no variable that Causeway itself is set by is passed on, whatever its name', () => {
+  // Pinned: what a peer's setup leaves in the environment counts as ours too.
+  const ours = {
+    MCP_PROXY_API_KEY: 'k',
+    mcp_proxy_api_key: 'k',
+    MCP_PROXY_HOST: 'h',
+    MCP_PROXY_PORT: '1',
+    LOG_LEVEL: 'l',
+    LOG_FORMAT: 'f',
+  };
+  const documented = configReference().flatMap(({ rows }) => rows.flatMap(({ variables }) => variables));
+  assert(documented.includes('MCP_PROXY_API_KEY') && documented.includes('CAUSEWAY_ADMIN_TOKEN'));
+  const names = [...Object.keys(ours), ...documented];
+  const own = { ...source, ...Object.fromEntries(names.map((name) => [name, 'v'])) };
+  for (const pass of [true, names]) {
+    const made = childEnvironment({ source: own, pass, configured: { LOG_LEVEL: 'info' }, mark });
+    assert.deepEqual(new Set(names.filter((name) => name in made)), new Set(['LOG_LEVEL']));
+    assert.equal(made['LOG_LEVEL'], 'info', 'what is configured for the server is its own');
+  }
 });
 
 test('configured variables win over inherited ones but never over the mark', () => {
