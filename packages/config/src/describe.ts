@@ -5,6 +5,7 @@
 import { duration, masked, timeSpan } from './forms.ts';
 import { escaped } from './interpolate.ts';
 import type { Loaded } from './load.ts';
+import { MASKED } from './secrets.ts';
 import { schemaOf, settingPaths } from './settings.ts';
 import type { ServerConfig } from './types.ts';
 import { durationText } from './units.ts';
@@ -18,7 +19,6 @@ export interface Row {
 }
 
 const MASK = '********';
-const SECRETS = new Set(['nats.password', 'nats.token', 'admin.token']);
 
 export function describeConfig({ config, origins, serverOrigins }: Loaded): Row[] {
   const rows: Row[] = [];
@@ -44,7 +44,7 @@ function serverRows({ name, ...settings }: ServerConfig, origin: string, origins
 }
 
 function shown(path: string, value: unknown): unknown {
-  if (SECRETS.has(path)) return MASK;
+  if (MASKED.has(path)) return MASK;
   if (path === 'auth.apiKeys') return (value as readonly { readonly id: string }[]).map(({ id }) => ({ id, sha256: MASK }));
   if (path === 'servers.*.env') return Object.fromEntries(Object.keys(value as object).map((variable) => [variable, MASK]));
   if (path === 'nats.servers') return (value as readonly string[]).map((url) => escaped(masked(url)));

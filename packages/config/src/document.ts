@@ -87,7 +87,7 @@ function yamlDocument(file: string, text: string): Document {
     where: file,
     ...at(error.pos[0]),
     path: '',
-    text: `not valid YAML: ${error.message}`,
+    text: `not valid YAML: ${unquoted(error.message)}`,
   }));
   visit(parsed, {
     Scalar(_key, node) {
@@ -98,7 +98,7 @@ function yamlDocument(file: string, text: string): Document {
   try {
     value = faults.length === 0 ? parsed.toJS({ maxAliasCount: 100 }) : undefined;
   } catch (error) {
-    faults.push({ where: file, line: 1, column: 1, path: '', text: `not valid YAML: ${(error as Error).message}` });
+    faults.push({ where: file, line: 1, column: 1, path: '', text: `not valid YAML: ${unquoted((error as Error).message)}` });
   }
   return {
     file,
@@ -122,6 +122,11 @@ function yamlDocument(file: string, text: string): Document {
       return undefined;
     },
   };
+}
+
+/** What the parser says, without what it quotes of the text: that may be a password which begins with `*`. */
+function unquoted(message: string): string {
+  return message.replace(/: .*| \\.*/s, '');
 }
 
 /** The same data in objects without a prototype. */

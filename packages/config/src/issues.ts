@@ -1,9 +1,11 @@
 /**
  * Owns turning a schema's verdict into faults that a person can act on: the place of each, what was
  * expected, what stands there, and the key that was probably meant. Pure.
+ * Keeps: of what may be a secret only the kind is told (secrets.ts).
  */
 import type { z } from 'zod';
 import type { Path } from './faults.ts';
+import { isSecret } from './secrets.ts';
 import { nearest } from './suggest.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -15,13 +17,24 @@ export interface Finding {
   readonly text: string;
 }
 
-/** What the schema found in `input`; `known` lists the keys allowed at a path, for "did you mean". */
-export function findings(issues: readonly Issue[], input: unknown, known: (path: Path) => readonly string[]): Finding[] {
-  return issues.flatMap((issue) => describe(issue, [], input, known));
+/** What was checked. */
+export interface Checked {
+  readonly input: unknown;
+  /** Where `input` stands among the settings; a server's name is any. */
+  readonly root: Path;
+  /** The keys allowed at a path below `root`, for "did you mean". */
+  readonly known: (path: Path) => readonly string[];
 }
 
-function describe(issue: Issue, base: Path, input: unknown, known: (path: Path) => readonly string[]): Finding[] {
+/** What the schema found. */
+export function findings(issues: readonly Issue[], checked: Checked): Finding[] {
+  return issues.flatMap((issue) => describe(issue, [], checked));
+}
+
+function describe(issue: Issue, base: Path, checked: Checked): Finding[] {
+  const { input, known, root } = checked;
   const path: Path = [...base, ...(issue.path as (string | number)[])];
+  const secret = isSecret([...root, ...path]);
   if (issue.code === 'unrecognized_keys') {
     const keys = known(path);
     return issue.keys.map((key) => ({ path: [...path, key], part: 'key', text: unknownKey(key, keys) }));
@@ -31,17 +44,24 @@ function describe(issue: Issue, base: Path, input: unknown, known: (path: Path) 
     const meant = issue.errors.find(
       (branch) => branch.length > 0 && branch.every((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys'),
     );
-    if (meant !== undefined) return meant.flatMap((inner) => describe(inner, path, input, known));
-    return [{ path, part: 'value', text: `expected ${issue.message}, got ${shown(at(input, path))}` }];
+    if (meant !== undefined) return meant.flatMap((inner) => describe(inner, path, checked));
+    return [{ path, part: 'value', text: `expected ${issue.message}, got ${shown(at(input, path), secret)}` }];
   }
-  if (issue.code === 'invalid_key') return [{ path, part: 'key', text: issue.issues[0]?.message ?? 'not allowed as a key' }];
+  if (issue.code === 'invalid_key') {
+    const text = issue.issues[0]?.message ?? 'not allowed as a key';
+    // A key such as `NAME=VALUE` holds the value.
+    return [secret ? { path: path.slice(0, -1), part: 'value', text: `one of its keys is ${text}` } : { path, part: 'key', text }];
+  }
   if (issue.code === 'invalid_type') {
     const value = at(input, path);
     return [
       {
         path,
         part: 'value',
-        text: value === undefined ? `is required (${article(issue.expected)})` : `expected ${article(issue.expected)}, got ${shown(value)}`,
+        text:
+          value === undefined
+            ? `is required (${article(issue.expected)})`
+            : `expected ${article(issue.expected)}, got ${shown(value, secret)}`,
       },
     ];
   }
@@ -58,7 +78,7 @@ function describe(issue: Issue, base: Path, input: unknown, known: (path: Path) 
       {
         path,
         part: 'value',
-        text: `expected one of ${issue.values.map(String).join(', ')}, got ${shown(value)}${guess === undefined ? '' : ` (did you mean ${guess}?)`}`,
+        text: `expected one of ${issue.values.map(String).join(', ')}, got ${shown(value, secret)}${guess === undefined ? '' : ` (did you mean ${guess}?)`}`,
       },
     ];
   }
@@ -85,11 +105,12 @@ function at(input: unknown, path: Path): unknown {
   return value;
 }
 
-/** Values are shown short, and text that may be a secret not at all beyond its kind. */
-function shown(value: unknown): string {
+/** Values are shown short, and what may be a secret not at all beyond its kind. */
+function shown(value: unknown, secret: boolean): string {
   if (value === null) return 'nothing';
   if (Array.isArray(value)) return 'a list';
   if (typeof value === 'object') return 'an object';
+  if (secret) return typeof value === 'string' ? `a string of ${value.length} characters` : `a ${typeof value}`;
   if (typeof value === 'string') return value.length > 40 ? 'a long text' : JSON.stringify(value);
   return JSON.stringify(value) ?? 'nothing';
 }

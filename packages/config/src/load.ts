@@ -119,7 +119,7 @@ function checkSettings(
 ): ParsedSettings | undefined {
   const result = settingsSchema.safeParse(raw);
   if (result.success) return result.data;
-  for (const found of findings(result.error.issues, raw, keysAt)) {
+  for (const found of findings(result.error.issues, { input: raw, root: [], known: keysAt })) {
     const origin = origins.get(found.path.slice(0, 2).join('.'));
     const elsewhere = origin !== undefined && origin !== 'default' && !origin.startsWith(`${main?.file}`);
     faults.push(

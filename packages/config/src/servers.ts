@@ -53,8 +53,8 @@ export function resolveServer(source: ServerSource, overrides: Readonly<Record<s
     input['env'] = { ...expanded['env'], ...overrides['env'] };
   const result = serverSchema.safeParse(input);
   if (!result.success) {
-    for (const found of findings(result.error.issues, input, () => Object.keys(serverSchema.shape)))
-      fault([...path, ...found.path], found.text, found.part);
+    const checked = { input, root: ['servers', name], known: () => Object.keys(serverSchema.shape) };
+    for (const found of findings(result.error.issues, checked)) fault([...path, ...found.path], found.text, found.part);
     return { config: undefined, faults };
   }
   const { command, cwd, envFile, env, startTimeout, path: ownPath, limits, ...rest } = result.data;

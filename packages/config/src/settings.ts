@@ -129,7 +129,7 @@ export function checkOverride(override: Override): { readonly value: unknown } |
   const value = formed(override.path, override.value);
   const result = z.safeParse(schemaOf(override.path), value);
   if (result.success) return { value };
-  const faults = findings(result.error.issues, value, () => []).map((finding): Fault => ({
+  const faults = findings(result.error.issues, { input: value, root: parts, known: () => [] }).map((finding): Fault => ({
     where: override.origin,
     path: '',
     text: finding.text,
