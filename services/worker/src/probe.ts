@@ -5,15 +5,15 @@
 import { CausewayError, FrameFault, readServerLine, refusedAnswer, slice, type Span } from '@causeway/protocol';
 import type { ServerConfig } from '@causeway/config';
 import type { Child, ChildListeners } from './child/child.ts';
-import { printable } from './child/stderr.ts';
+import { sampleOf } from './child/noise.ts';
+import { scrubOf } from './child/secrets.ts';
 import { exitFacts } from './session/outcome.ts';
 
 const QUESTION = Buffer.from(
   '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"causeway-probe","version":"0"}}}',
 );
-/** Lines that are no JSON-RPC, before the server is given up; and bytes that are shown of the first. */
+/** Lines that are no JSON-RPC, before the server is given up. */
 const MAX_STRAY = 1_000;
-const SAMPLE = 200;
 
 /**
  * Resolves with the first line that the server wrote to stdout and that is no JSON-RPC. Rejects with CausewayError
@@ -34,7 +34,7 @@ export async function probe(
     if (read === 'answer') return resolve();
     if (read === 'refused') return reject(new CausewayError('server.reply_invalid'));
     if (read === 'message') return;
-    stray ??= printable(bytes.toString('utf8', 0, SAMPLE));
+    stray ??= sampleOf(bytes, scrubOf(server, process.env));
     strays += 1;
     if (strays > MAX_STRAY) reject(new CausewayError('server.start_failed', { facts: { class: 'noise' } }));
   };

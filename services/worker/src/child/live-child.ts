@@ -18,6 +18,7 @@ import { descend, within } from './ladder.ts';
 import { createNoise, type Noise } from './noise.ts';
 import { readStat } from './proc.ts';
 import { processGroup, type ProcessGroup } from './process-group.ts';
+import type { Scrub } from './secrets.ts';
 import type { Spawned } from './spawn.ts';
 import { openStderr, type Stderr } from './stderr.ts';
 
@@ -27,6 +28,8 @@ export interface ChildParts {
   readonly listeners: ChildListeners;
   readonly limits: ChildLimits;
   readonly ladder: Ladder;
+  /** Takes its secrets out of what it prints. */
+  readonly scrub: Scrub;
 }
 
 /** Attaches to a process in the turn in which it was spawned. */
@@ -65,7 +68,7 @@ class LiveChild implements Child {
   #paused = false;
   #partial: NodeJS.Timeout | undefined;
 
-  constructor({ spawned, deps, listeners, limits, ladder }: ChildParts) {
+  constructor({ spawned, deps, listeners, limits, ladder, scrub }: ChildParts) {
     const { pid, stdin, stdout, stderr } = spawned;
     this.pid = pid;
     this.#spawned = spawned;
@@ -81,8 +84,8 @@ class LiveChild implements Child {
       blank: () => this.noise(NOTHING),
       tooLong: () => this.#breach('line_too_long'),
     });
-    this.#stderr = openStderr(stderr, deps.log, pid);
-    this.#noise = createNoise({ perSecond: limits.noisePerSecond, total: limits.noiseTotal }, deps.log, pid);
+    this.#stderr = openStderr(stderr, { log: deps.log, pid, scrub });
+    this.#noise = createNoise({ perSecond: limits.noisePerSecond, total: limits.noiseTotal }, { log: deps.log, pid, scrub });
     stdout.on('data', (chunk: Buffer) => this.#read(chunk));
     stdout.on('error', () => {});
     stdout.once('end', () => this.#muted());

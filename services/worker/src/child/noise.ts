@@ -3,6 +3,7 @@
  * forgiven, a stream of it is not. Each is counted, one a second is logged.
  */
 import type { ChildLog } from './child.ts';
+import type { Scrub } from './secrets.ts';
 import { printable } from './stderr.ts';
 
 export interface NoiseLimits {
@@ -15,11 +16,24 @@ export interface Noise {
   add(line: Uint8Array): boolean;
 }
 
-/** Bytes of a stray line that the log shows. */
+export interface NoiseDeps {
+  readonly log: ChildLog;
+  readonly pid: number;
+  readonly scrub: Scrub;
+  /** Monotonic milliseconds. */
+  readonly now?: () => number;
+}
+
+/** Bytes of a stray line that are shown. */
 const SAMPLE = 200;
 
-/** `now`: monotonic milliseconds. */
-export function createNoise(limits: NoiseLimits, log: ChildLog, pid: number, now: () => number = () => performance.now()): Noise {
+/** What people are shown of a stray line. */
+export function sampleOf(line: Uint8Array, scrub: Scrub): string {
+  const text = Buffer.from(line.subarray(0, SAMPLE)).toString();
+  return printable(scrub(text, line.length > SAMPLE ? 'end' : undefined));
+}
+
+export function createNoise(limits: NoiseLimits, { log, pid, scrub, now = () => performance.now() }: NoiseDeps): Noise {
   let total = 0;
   let inSecond = 0;
   let second = -Infinity;
@@ -29,8 +43,7 @@ export function createNoise(limits: NoiseLimits, log: ChildLog, pid: number, now
       if (now() - second >= 1000) {
         second = now();
         inSecond = 0;
-        const sample = printable(Buffer.from(line.subarray(0, SAMPLE)).toString());
-        log.warn({ pid, total, line: sample }, 'child wrote a line that is not json-rpc');
+        log.warn({ pid, total, line: sampleOf(line, scrub) }, 'child wrote a line that is not json-rpc');
       }
       inSecond += 1;
       return inSecond <= limits.perSecond && total <= limits.total;

@@ -6,6 +6,7 @@ import { CHILD_LIMITS, LADDER, type Child, type ChildCommand, type ChildDeps, ty
 import { childEnvironment } from './environment.ts';
 import { resolveLaunch } from './launch.ts';
 import { attachChild } from './live-child.ts';
+import { scrubOf } from './secrets.ts';
 import { spawnChild } from './spawn.ts';
 
 /** Throws `server.start_failed` with `facts.class`, and the signal's reason. */
@@ -20,5 +21,6 @@ export async function startChild(
   const variables = childEnvironment({ source: process.env, pass: passEnvironment, configured: env, mark: deps.mark });
   const launch = await resolveLaunch(command, variables);
   signal?.throwIfAborted();
-  return attachChild({ spawned: await spawnChild(launch, variables, deps.prefix ?? []), deps, listeners, limits, ladder });
+  const scrub = scrubOf(command, process.env);
+  return attachChild({ spawned: await spawnChild(launch, variables, deps.prefix ?? []), deps, listeners, limits, ladder, scrub });
 }

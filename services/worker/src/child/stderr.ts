@@ -6,9 +6,11 @@
  *  2. One record for each line, at most `linesPerSecond`, then one record that says how many were left out.
  *  3. Records hold no control characters and no more than `lineBytes` of a line.
  *  4. The last `keepBytes` are kept to explain why a child ended.
+ *  5. What it is configured with as secrets leaves this place in no form (secrets.ts).
  */
 import type { Readable } from 'node:stream';
 import type { ChildLog } from './child.ts';
+import type { Scrub } from './secrets.ts';
 
 export interface StderrLimits {
   readonly linesPerSecond: number;
@@ -18,6 +20,12 @@ export interface StderrLimits {
 
 const STDERR_LIMITS: StderrLimits = { linesPerSecond: 200, lineBytes: 4096, keepBytes: 65_536 };
 
+export interface StderrDeps {
+  readonly log: ChildLog;
+  readonly pid: number;
+  readonly scrub: Scrub;
+}
+
 export interface Stderr {
   /** The last lines in the order they came, at most `lines` of them and `bytes` in all. */
   tail(lines: number, bytes: number): readonly string[];
@@ -25,8 +33,8 @@ export interface Stderr {
   close(): void;
 }
 
-export function openStderr(stream: Readable, log: ChildLog, pid: number, limits: StderrLimits = STDERR_LIMITS): Stderr {
-  return new StderrDrain(stream, log, pid, limits);
+export function openStderr(stream: Readable, deps: StderrDeps, limits: StderrLimits = STDERR_LIMITS): Stderr {
+  return new StderrDrain(stream, deps, limits);
 }
 
 const LINE_FEED = 0x0a;
@@ -34,6 +42,7 @@ const LINE_FEED = 0x0a;
 class StderrDrain implements Stderr {
   readonly #log: ChildLog;
   readonly #pid: number;
+  readonly #scrub: Scrub;
   readonly #limits: StderrLimits;
   #kept: Buffer = Buffer.alloc(0);
   #keptLength = 0;
@@ -43,17 +52,19 @@ class StderrDrain implements Stderr {
   #suppressed = 0;
   #second: NodeJS.Timeout | undefined;
 
-  constructor(stream: Readable, log: ChildLog, pid: number, limits: StderrLimits) {
+  constructor(stream: Readable, { log, pid, scrub }: StderrDeps, limits: StderrLimits) {
     this.#log = log;
     this.#pid = pid;
+    this.#scrub = scrub;
     this.#limits = limits;
     stream.on('data', (chunk: Buffer) => this.#take(chunk));
     stream.on('error', () => {});
   }
 
   tail(lines: number, bytes: number): readonly string[] {
-    const text = this.#kept.toString('utf8', Math.max(0, this.#keptLength - bytes), this.#keptLength);
-    const found = text
+    const start = Math.max(0, this.#keptLength - bytes);
+    const text = this.#kept.toString('utf8', start, this.#keptLength);
+    const found = this.#scrub(text, start > 0 ? 'start' : undefined)
       .split('\n')
       .map((line) => printable(line).trimEnd())
       .filter((line) => line !== '');
@@ -110,7 +121,8 @@ class StderrDrain implements Stderr {
     this.#logged += 1;
     this.#second ??= setTimeout(() => this.#turn(), 1000).unref();
     const cut = line.length > this.#limits.lineBytes;
-    const text = printable(line.toString('utf8', 0, Math.min(line.length, this.#limits.lineBytes))).trimEnd();
+    const shown = line.toString('utf8', 0, Math.min(line.length, this.#limits.lineBytes));
+    const text = printable(this.#scrub(shown, cut ? 'end' : undefined)).trimEnd();
     this.#log.info({ stream: 'stderr', pid: this.#pid, line: cut ? `${text}…` : text }, 'child wrote to stderr');
   }
 

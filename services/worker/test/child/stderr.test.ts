@@ -15,7 +15,7 @@ interface Heard {
 async function hear(chunks: readonly Buffer[], linesPerSecond = 200): Promise<Heard> {
   const log = new MemoryLog();
   const stream = new PassThrough();
-  const stderr = openStderr(stream, log, 7, { linesPerSecond, lineBytes: 20, keepBytes: 100 });
+  const stderr = openStderr(stream, { log, pid: 7, scrub: (text) => text }, { linesPerSecond, lineBytes: 20, keepBytes: 100 });
   for (const chunk of chunks) stream.write(chunk);
   stream.end();
   await once(stream, 'end');

@@ -31,8 +31,11 @@ export class MemoryLog extends EventEmitter<{ record: [Recorded] }> {
 
   /** The first record, past or to come, for which `match` holds. */
   async until(match: (record: Recorded) => boolean): Promise<Recorded> {
-    for (let record = this.records.find(match); ; [record] = await once(this, 'record')) {
-      if (record !== undefined && match(record)) return record;
+    // Several may come in one turn.
+    for (;;) {
+      const record = this.records.find(match);
+      if (record !== undefined) return record;
+      await once(this, 'record');
     }
   }
 }
