@@ -13,6 +13,7 @@ const server = (name: string, recovery: ServerConfig['recovery']): ServerConfig 
   args: [],
   env: {},
   passEnvironment: false,
+  noNewPrivileges: true,
   shell: false,
   startTimeout: 10_000,
   requestTimeout: REQUEST,

@@ -145,6 +145,12 @@ export const serverSchema = z.strictObject({
     ),
   cwd: text.optional().describe('Its working directory.'),
   shell: z.boolean('true or false').prefault(false).describe('Run the command through a shell.'),
+  noNewPrivileges: z
+    .boolean('true or false')
+    .prefault(true)
+    .describe(
+      'It gains no privileges by what it executes (Linux, with `setpriv`). `false` for a server that needs a set-user-id program: sudo, ping, fusermount, newuidmap, chrome-sandbox.',
+    ),
   startTimeout: timeSpan
     .optional()
     .describe(

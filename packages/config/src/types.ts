@@ -166,6 +166,8 @@ export interface ServerConfig {
   readonly cwd?: string;
   /** The command is a line for the shell. */
   readonly shell: boolean;
+  /** It gains no privileges by what it executes: set-user-id programs, such as sudo, do not work. */
+  readonly noNewPrivileges: boolean;
   /** Milliseconds until the child must have answered initialize. */
   readonly startTimeout: number;
   /** Milliseconds of one call. */

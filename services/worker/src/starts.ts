@@ -7,7 +7,7 @@ import type { Config, ServerConfig } from '@causeway/config';
 import type { WorkerId } from '@causeway/protocol';
 import type { Log } from '@causeway/runtime';
 import { CHILD_LIMITS, type Child, type ChildDeps, type ChildListeners } from './child/child.ts';
-import { deathSignalPrefix } from './child/launch.ts';
+import { launchPrefixes } from './child/launch.ts';
 import { childMark, ownProcess } from './child/orphans.ts';
 import { openSpawnQueue } from './child/spawn-queue.ts';
 import { startChild } from './child/start.ts';
@@ -24,7 +24,7 @@ export async function openStarts(deps: { readonly worker: WorkerId; readonly log
   const { worker, log } = deps;
   // As PID 1 the worker takes everything with it when it ends.
   const warden = process.pid === 1 ? undefined : await openWarden({ log, worker });
-  const prefix = await deathSignalPrefix();
+  const prefixes = await launchPrefixes();
   const owner = ownProcess();
   const queue = openSpawnQueue({ concurrency: limits.spawnConcurrency, waiting: limits.spawnQueue });
   const { lineBytes, stdinBytes, stdinFrames } = limits;
@@ -34,7 +34,7 @@ export async function openStarts(deps: { readonly worker: WorkerId; readonly log
       const child: ChildDeps = {
         log: log.child({ server: server.name, session: session.token.slice(0, 8) }),
         mark: childMark({ worker, session: session.token, epoch: session.epoch }, owner),
-        prefix,
+        prefix: server.noNewPrivileges ? prefixes.confined : prefixes.free,
         ...(warden ? { warden } : {}),
       };
       return queue.run(() => startChild(child, server, listeners, { limits: childLimits, ...(signal ? { signal } : {}) }), signal);

@@ -20,6 +20,7 @@ const server = (name: string, recovery: ServerConfig['recovery'] = 'end'): Serve
   args: ['-e', SCRIPT, 'S3CRET'],
   env: { KEY: 'S3CRET' },
   passEnvironment: false,
+  noNewPrivileges: true,
   shell: false,
   startTimeout: 20_000,
   requestTimeout: 20_000,

@@ -99,7 +99,7 @@ export interface ChildDeps {
   readonly log: ChildLog;
   /** From `childMark` (orphans.ts). */
   readonly mark: string;
-  /** From `deathSignalPrefix` (launch.ts). */
+  /** One of `launchPrefixes` (launch.ts). */
   readonly prefix?: readonly string[];
   /** Is told of the group as long as it exists. */
   readonly warden?: { watch(group: number, started: string): void; release(group: number): void };

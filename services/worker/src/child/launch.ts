@@ -101,17 +101,29 @@ export function faultOf(error: unknown): StartFault {
   }
 }
 
-/**
- * The words to put before a command so that the kernel kills the child when this process ends, however it
- * ends; empty where the machine has no such program. Asked once at start. Good only for children started
- * from the main thread, and lost when the child executes a set-user-id program.
- */
-export async function deathSignalPrefix(): Promise<readonly string[]> {
-  if (process.platform !== 'linux') return [];
-  const file = await find('setpriv', '/', process.env['PATH']).catch(() => undefined);
-  if (file === undefined) return [];
-  const prefix = [file, '--pdeathsig', 'KILL', '--'];
-  // Busybox has a setpriv that knows no death signal.
-  const { failed } = await execa(file, [...prefix.slice(1), '/bin/sh', '-c', ':'], { reject: false, stdio: 'ignore', timeout: 5000 });
-  return failed ? [] : prefix;
+/** The words to put before a command; empty where the machine has no such program. */
+export interface Prefixes {
+  /** The kernel kills the child when this process ends, and the child gains no privileges by what it executes. */
+  readonly confined: readonly string[];
+  /** The same, but that set-user-id programs, such as sudo, work; a child that executes one loses the death signal. */
+  readonly free: readonly string[];
+}
+
+const DEATH_SIGNAL = ['--pdeathsig', 'KILL'];
+const NO_NEW_PRIVILEGES = ['--no-new-privs'];
+
+/** Asked once at start. The death signal is good only for children started from the main thread. */
+export async function launchPrefixes(path = process.env['PATH']): Promise<Prefixes> {
+  const file = process.platform === 'linux' ? await find('setpriv', '/', path).catch(() => undefined) : undefined;
+  if (file === undefined) return { confined: [], free: [] };
+  // Busybox has a setpriv that knows no death signal, and old ones do not know the other.
+  const [signal, confined] = await Promise.all([DEATH_SIGNAL, NO_NEW_PRIVILEGES].map((option) => taken(file, option)));
+  const prefix = (options: readonly string[] = []): readonly string[] => (options.length === 0 ? [] : [file, ...options, '--']);
+  return { confined: prefix([...signal!, ...confined!]), free: prefix(signal) };
+}
+
+/** The option, if the program has it and it may be used here. */
+async function taken(file: string, option: readonly string[]): Promise<readonly string[]> {
+  const { failed } = await execa(file, [...option, '--', '/bin/sh', '-c', ':'], { reject: false, stdio: 'ignore', timeout: 5000 });
+  return failed ? [] : option;
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { CHILD_LIMITS } from '../../src/child/child.ts';
-import { deathSignalPrefix } from '../../src/child/launch.ts';
+import { launchPrefixes } from '../../src/child/launch.ts';
 import { groupMembers, start } from './support.ts';
 
 test('frames come back as lines, whole and in order', async (t) => {
@@ -135,7 +135,7 @@ test('more noise than allowed breaks the child once, and the log shows a sample'
 });
 
 test('the kernel prefers the child when memory runs out', async (t) => {
-  const witness = await start(t, ['echo'], { deps: { prefix: await deathSignalPrefix() } });
+  const witness = await start(t, ['echo'], { deps: { prefix: (await launchPrefixes()).confined } });
   assert.equal(readFileSync(`/proc/${witness.child.pid}/oom_score_adj`, 'utf8').trim(), '1000');
 });
 

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { CausewayError } from '@causeway/protocol';
 import type { ChildCommand } from '../../src/child/child.ts';
-import { deathSignalPrefix, faultOf } from '../../src/child/launch.ts';
+import { faultOf, launchPrefixes } from '../../src/child/launch.ts';
 import { FIXTURE, start } from './support.ts';
 
 function directory(t: TestContext): string {
@@ -17,7 +17,7 @@ function directory(t: TestContext): string {
 }
 
 async function fails(t: TestContext, fault: string, command: Partial<ChildCommand>): Promise<void> {
-  const prefix = await deathSignalPrefix();
+  const { confined: prefix } = await launchPrefixes();
   for (const deps of [{}, { prefix }]) {
     await assert.rejects(start(t, [], { command: { args: [], ...command }, deps }), (error) => {
       assert(error instanceof CausewayError);
@@ -86,12 +86,50 @@ test('an earlier directory with an unusable file of the name does not hide a lat
   assert.equal((await witness.untilExit()).code, 1);
 });
 
+/** The value of NoNewPrivs that a process started with this prefix reads of itself. */
+async function noNewPrivileges(t: TestContext, prefix: readonly string[]): Promise<string | undefined> {
+  const witness = await start(t, [], { command: { command: 'cat', args: ['/proc/self/status'] }, deps: { prefix } });
+  await witness.untilExit();
+  return witness.lines.find((line) => line.startsWith('NoNewPrivs:'))?.split(/\s+/)[1];
+}
+
+test('a child gains no privileges by what it executes, unless it is allowed to; either way it dies with its worker', async (t) => {
+  const { confined, free } = await launchPrefixes();
+  const inherited = /^NoNewPrivs:\s+(\d)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+  assert.equal(await noNewPrivileges(t, confined), '1');
+  assert.equal(await noNewPrivileges(t, free), inherited);
+  for (const prefix of [confined, free]) assert.deepEqual(prefix.slice(1, 3), ['--pdeathsig', 'KILL']);
+});
+
+test('a machine whose setpriv lacks an option, or that has none, starts its children without', async (t) => {
+  const path = directory(t);
+  const file = join(path, 'setpriv');
+  const [real] = (await launchPrefixes()).free;
+  /** Refuses one option as a setpriv does that does not know it. */
+  const without = (option: string): void => {
+    writeFileSync(file, `#!/bin/sh\nfor a; do [ "$a" = --${option} ] && exit 1; done\n${real} "$@"\n`, { mode: 0o755 });
+  };
+  without('no-new-privs');
+  assert.deepEqual(await launchPrefixes(path), {
+    confined: [file, '--pdeathsig', 'KILL', '--'],
+    free: [file, '--pdeathsig', 'KILL', '--'],
+  });
+  // As Busybox.
+  without('pdeathsig');
+  assert.deepEqual(await launchPrefixes(path), { confined: [file, '--no-new-privs', '--'], free: [] });
+  rmSync(file);
+  assert.deepEqual(await launchPrefixes(path), { confined: [], free: [] });
+});
+
 test('a relative command is found from the working directory of the child, with its arguments as given', async (t) => {
   const path = directory(t);
   writeFileSync(join(path, 'run'), `#!/bin/sh\nexec "${process.execPath}" "${FIXTURE}" where "$@"\n`);
   chmodSync(join(path, 'run'), 0o755);
   const args = ['', 'a b', '$HOME', "it's", '--'];
-  const witness = await start(t, [], { command: { command: './run', args, cwd: path }, deps: { prefix: await deathSignalPrefix() } });
+  const witness = await start(t, [], {
+    command: { command: './run', args, cwd: path },
+    deps: { prefix: (await launchPrefixes()).confined },
+  });
   await new Promise((resolve) => witness.once('line', resolve));
   assert.deepEqual(JSON.parse(witness.lines[0] ?? ''), { cwd: path, args });
 });

@@ -108,6 +108,7 @@ export const server = (more: Partial<ServerConfig> = {}): ServerConfig => ({
   args: [],
   env: {},
   passEnvironment: false,
+  noNewPrivileges: true,
   shell: false,
   startTimeout: 20_000,
   requestTimeout: 20_000,

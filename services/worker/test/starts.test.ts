@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { loadConfig } from '@causeway/config';
+import { newWorkerId, type SessionToken } from '@causeway/protocol';
+import { silentLog } from '@causeway/runtime';
+import { openStarts } from '../src/starts.ts';
+
+test('a server gains no privileges by what it executes, but where it is configured to', async () => {
+  const look = { command: 'cat', args: ['/proc/self/status'] };
+  const value = { servers: { usual: look, free: { ...look, noNewPrivileges: false } } };
+  const { config } = loadConfig({ value, env: {}, cwd: '/' });
+  await using starts = await openStarts({ worker: newWorkerId(), log: silentLog() }, config.worker);
+  const own = /^NoNewPrivs:.*$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[0];
+  const found = Object.values(config.servers).map(async (server) => {
+    const lines: string[] = [];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const line = (bytes: Buffer): void => void lines.push(bytes.toString());
+    const listeners = { line, broken: () => undefined, exit: () => resolve() };
+    await using child = await starts.start({ token: 'look' as SessionToken, epoch: 1 }, server, listeners);
+    void child;
+    await promise;
+    return lines.find((one) => one.startsWith('NoNewPrivs:'));
+  });
+  assert.deepEqual(await Promise.all(found), ['NoNewPrivs:\t1', own]);
+});
