@@ -70,7 +70,7 @@ export function depsOfSessions(doors: SessionDoors): SessionDeps {
       age: streams.journalAge,
       credit: { frames: streams.creditFrames, bytes: streams.creditBytes },
     },
-    attempt: (server) => breaker.attempt(server),
+    attempt: (server, identity) => breaker.attempt(server, identity),
     reply,
     publishStream: (session) => (to, head, bytes, stream, seq) => {
       const receipt = subjects.streamLost(id, session, stream.name, stream.attachment, seq);

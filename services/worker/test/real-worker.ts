@@ -8,7 +8,8 @@ import { openWorker, type Worker, type WorkerOptions } from '../src/index.ts';
 
 const SCRIPT = `
   require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
-    const { id, method } = JSON.parse(line);
+    const { id, method, params } = JSON.parse(line);
+    if (params?.clientInfo?.name === 'poison') process.exit(1);
     const result = { protocolVersion: '2025-06-18', capabilities: {}, serverInfo: { name: 's', version: '1' } };
     if (method === 'initialize') console.log(JSON.stringify({ jsonrpc: '2.0', id, result }));
     if (method === 'ping' && id !== undefined) console.log(JSON.stringify({ jsonrpc: '2.0', id, result: {} }));
@@ -76,8 +77,11 @@ export const INITIALIZE = Buffer.from(
   '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}',
 );
 
+/** The servers here exit when they read it. */
+export const POISON = Buffer.from(INITIALIZE.toString().replace('"t"', '"poison"'));
+
 /** Opens a session as an edge does, and waits for the child's answer to initialize. Rejects with what the worker refuses. */
-export async function open({ cluster, worker }: Setting, name: string, head: string, identity = ANONYMOUS) {
+export async function open({ cluster, worker }: Setting, name: string, head: string, identity = ANONYMOUS, initialize = INITIALIZE) {
   const token = `${head}${TAIL}`.slice(0, 22) as SessionToken;
   const to = cluster.subjects.stream(newEdgeId(), 'g1');
   const opened = Promise.withResolvers<void>();
@@ -89,7 +93,7 @@ export async function open({ cluster, worker }: Setting, name: string, head: str
   const frame = { kind: 'request', method: 'initialize', id: { start: 22, end: 23 } } as const;
   cluster.bus.publish(
     cluster.subjects.open(worker.id),
-    encode({ t: 'open', server: name, session: token, identity, stream: 'g1', transport: 'streamable', frame }, INITIALIZE),
+    encode({ t: 'open', server: name, session: token, identity, stream: 'g1', transport: 'streamable', frame }, initialize),
     to,
   );
   await opened.promise.finally(() => subscription.unsubscribe());

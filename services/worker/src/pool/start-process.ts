@@ -59,6 +59,7 @@ export async function startProcess(deps: ProcessDeps, order: ProcessOrder): Prom
 async function launch(deps: ProcessDeps, order: ProcessOrder, permit: Permit): Promise<StartedProcess> {
   const { server, era, signal } = order;
   const id = randomBytes(12).toString('base64url');
+  // Until it has succeeded nobody's words but our own greeting are said to it.
   using attempt = deps.attempt(server.name);
   let child: Child | undefined;
   const process = new PooledProcess(id, era, () => child, order.hears);
@@ -106,7 +107,8 @@ async function launch(deps: ProcessDeps, order: ProcessOrder, permit: Permit): P
     attempt.succeeded();
     return { process, stop };
   } catch (error) {
-    attempt.failed();
+    // For want of a turn nothing is said of the server.
+    if (!(error instanceof CausewayError) || error.reason.startsWith('server.')) attempt.failed();
     await stop(asCausewayError(error));
     throw asStartFailure(error);
   } finally {

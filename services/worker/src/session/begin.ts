@@ -32,14 +32,15 @@ const HANDOVER = 6_000;
 /** A place, and a child in it. Rejects with CausewayError `limit.*`, `server.*`, `cluster.unavailable`, `session.ended`. */
 async function start(one: Beginning, claimed?: () => Promise<void>): Promise<Child> {
   const { parts, deps, held, listeners, abandon } = one;
-  const { token, epoch, server, share } = parts;
+  const { token, epoch, server, share, identity } = parts;
   held.permit = await deps.admit(
     { server: server.name, limits: deps.limitsOf(server), ...(share === undefined ? {} : { identity: share }) },
     { signal: abandon, revoked: () => parts.close('revoked'), ...(claimed ? { patience: HANDOVER } : {}) },
   );
   await claimed?.();
   abandon.throwIfAborted();
-  held.attempt = deps.attempt(server.name);
+  // What ends the child may be what its client says.
+  held.attempt = deps.attempt(server.name, identity);
   const child = await deps.startInEra({ token, epoch }, server, listeners, abandon);
   if (abandon.aborted) {
     await child.stop({ gentle: false });

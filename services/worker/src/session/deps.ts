@@ -37,8 +37,11 @@ export interface SessionDeps {
   readonly calls: CallLimits;
   /** Removes the record of an ended session as soon as the store is there again; resolves then. Never rejects. */
   removeLater(ownership: Ownership): Promise<void>;
-  /** Announces a start, whose outcome is then told. Throws CausewayError `server.crash_loop`. */
-  attempt(server: string): Attempt;
+  /**
+   * Announces a start, whose outcome is then told; `identity`: of the client whose words the child gets before it has proved
+   * that it starts. Throws CausewayError `server.crash_loop`.
+   */
+  attempt(server: string, identity?: Identity): Attempt;
   /** Answers an edge, where it asked for an answer; what the bus does not take is left to the edge's deadline. */
   readonly reply: (to: string | undefined, head: DownHead) => void;
   /** The door to the bus of one session's streams. */

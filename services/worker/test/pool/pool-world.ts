@@ -21,6 +21,10 @@ export interface PoolWorld {
   healthy: boolean;
   /** Children answer to `initialize`. */
   greets: boolean;
+  /** How starts went that have an outcome. */
+  readonly starts: ('succeeded' | 'failed')[];
+  /** No child is started for this reason. */
+  refusal: CausewayError | undefined;
   of(server: ServerConfig, identity?: string): Pool;
 }
 
@@ -30,7 +34,14 @@ export const server = (pool: Partial<ServerConfig['pool']> = {}, more: Partial<S
 export function poolWorld(): PoolWorld {
   const time = fakeTime();
   const nursery = new Nursery();
-  const world = { limit: Infinity, healthy: true, greets: true, held: new Set<object>() };
+  const world = {
+    limit: Infinity,
+    healthy: true,
+    greets: true,
+    held: new Set<object>(),
+    starts: [] as PoolWorld['starts'],
+    refusal: undefined as CausewayError | undefined,
+  };
   const answer = (child: ScriptedChild): void => {
     for (const { id, method } of child.take() as readonly Message[]) {
       if (id === undefined) continue;
@@ -46,7 +57,11 @@ export function poolWorld(): PoolWorld {
     marks: new Set(),
     mayAct: () => true,
     limitsOf: () => ({}),
-    attempt: () => ({ succeeded: () => undefined, failed: () => undefined, [Symbol.dispose]: () => undefined }),
+    attempt: () => ({
+      succeeded: () => void world.starts.push('succeeded'),
+      failed: () => void world.starts.push('failed'),
+      [Symbol.dispose]: () => undefined,
+    }),
     admit: async (claim) => {
       if (world.held.size >= world.limit) throw new CausewayError('limit.worker');
       const place = {};
@@ -54,6 +69,7 @@ export function poolWorld(): PoolWorld {
       return { claim, release: () => void world.held.delete(place) };
     },
     startChild: async (_session, _server, listeners) => {
+      if (world.refusal) throw world.refusal;
       const child = await nursery.start(listeners);
       const write = child.write.bind(child);
       child.write = (frame) => {
