@@ -78,10 +78,15 @@ export function variablesOf(path: string): readonly string[] {
   ];
 }
 
-const SHORTER = new Set(Object.values(NAMES).flat());
+/** `LOG_LEVEL` and the like are meant for every program that is started with them. */
+const SHORTER = new Set(
+  Object.values(NAMES)
+    .flat()
+    .filter((name) => !name.startsWith('LOG_')),
+);
 
 /**
- * Whether a variable sets Causeway itself, or its connection to NATS: it is nobody else's. Case does not count, as on
+ * Whether a variable sets Causeway, or its connection to NATS, and nothing else: it is nobody else's. Case does not count, as on
  * Windows; nobody else has a use for a lower-case variant.
  */
 export function isOwnVariable(name: string): boolean {
@@ -129,7 +134,7 @@ export function checkOverride(override: Override): { readonly value: unknown } |
   const value = formed(override.path, override.value);
   const result = z.safeParse(schemaOf(override.path), value);
   if (result.success) return { value };
-  const faults = findings(result.error.issues, { input: value, root: parts, known: () => [] }).map((finding): Fault => ({
+  const faults = findings(result.error.issues, { input: value, root: override.path.split('.'), known: () => [] }).map((finding): Fault => ({
     where: override.origin,
     path: '',
     text: finding.text,
