@@ -7,6 +7,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { Wheel } from '@causeway/runtime';
+import { seeOut } from './see-out.ts';
 
 export interface EventStreamOptions {
   readonly wheel: Wheel;
@@ -100,9 +101,11 @@ export class EventStream {
   /** Ends the response; idempotent. */
   end(): void {
     this.#cancelHeartbeat?.();
+    if (this.#over) return;
     this.begin();
     if (this.#slices.length > 0) this.#ending = true;
-    else if (!this.#res.writableEnded) this.#res.end();
+    else this.#res.end();
+    seeOut(this.#res, this.#options.wheel);
   }
 
   /** Tells the client when to come back, and ends. */
@@ -144,7 +147,8 @@ export class EventStream {
       for (let from = 0; from < bytes.length; from += SLICE) this.#slices.push(bytes.subarray(from, from + SLICE));
       this.#pump();
     }
-    if (!last) this.#credit();
+    if (last) seeOut(this.#res, this.#options.wheel);
+    else this.#credit();
   }
 
   #put(bytes: Buffer, last: boolean): void {

@@ -12,6 +12,7 @@ import { type CausewayError, ERRORS, errorResponse, formatEventId } from '@cause
 import type { EdgeContext } from '../context.ts';
 import { EventStream } from './event-stream.ts';
 import { logRefusal, refuse } from './refusal.ts';
+import { seeOut } from './see-out.ts';
 
 /** The requests that are answered, and what is done with their answers. */
 export interface Posted {
@@ -147,6 +148,7 @@ export class PostReply {
     const session = this.#posted.opened?.();
     if (session !== undefined) headers['mcp-session-id'] = session;
     this.#res.writeHead(status, headers).end(body);
+    seeOut(this.#res, this.#edge.wheel);
     this.#finish();
   }
 

@@ -1,0 +1,46 @@
+/**
+ * Owns what becomes of a response after its end: while bytes of it wait for a client, it looks whether that takes any.
+ *
+ * Invariants: a response that the socket took at once costs nothing; a client that reads is let be, however slowly, as far as the
+ * kernel tells; a connection of which the kernel takes nothing for `STALL` is destroyed, and what waited with it. A stream
+ * before its end is the worker's to watch (session/readers.ts there).
+ */
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Wheel } from '@causeway/runtime';
+
+/** Milliseconds that a client may stand still, and between two looks: as a worker has them for its readers. */
+const STALL = 30_000;
+const LOOK = 5_000;
+
+/** Called once, when nothing more will be written. */
+export function seeOut(res: ServerResponse, wheel: Wheel): void {
+  if (res.writableLength > 0 && !res.destroyed) watch(res, wheel);
+}
+
+function watch(res: ServerResponse, wheel: Wheel): void {
+  const { socket } = res.req;
+  let seen = takenBy(socket);
+  let still = 0;
+  const look = (): void => {
+    const taken = takenBy(socket);
+    // With nothing in the socket it waits for another answer of this connection, and not for the client.
+    still = taken === seen && socket.writableLength > 0 ? still + LOOK : 0;
+    if (still >= STALL) return void socket.destroy();
+    seen = taken;
+    cancel = wheel.after(LOOK, look);
+  };
+  let cancel = wheel.after(LOOK, look);
+  res.once('close', () => cancel());
+}
+
+/** What Node tells its own timeouts by: bytes that it has handed over and the kernel has not taken. */
+interface Handled {
+  readonly _handle?: { readonly writeQueueSize?: number } | null;
+}
+
+/** Changes with every byte that the kernel takes. All else that Node tells changes with whole writes, and an answer is one. */
+function takenBy(socket: Socket): number {
+  const waiting = (socket as Handled)._handle?.writeQueueSize ?? 0;
+  return socket.bytesWritten - socket.writableLength - waiting;
+}
