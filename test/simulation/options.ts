@@ -48,7 +48,7 @@ export const workerOptions = ({ grace, total }: Variation): WorkerOptions => ({
 export const edgeOptions: EdgeOptions = {
   listen: { host: '127.0.0.1', port: 0 },
   diagnostics: { host: '127.0.0.1', port: false },
-  http: { allowedHosts: [], allowedOrigins: [], cors: false, maxBody: 4096, headers: {}, healthPaths: [], paths: {} },
+  http: { allowedHosts: [], allowedOrigins: [], cors: false, maxBody: 4096, maxConnections: 1000, headers: {}, healthPaths: [], paths: {} },
   auth: { apiKeys: [], identityProxies: [], anonymousBy: 'none' },
   streams,
   drain: { timeout: 1000, delay: 0 },

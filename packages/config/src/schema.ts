@@ -28,6 +28,11 @@ const http = z
       .prefault(false)
       .describe('Cross-origin calls from browsers. Short: `true` for every origin, or a list of origins.'),
     maxBody: size.prefault('4MiB').describe('Largest request body.'),
+    maxConnections: count
+      .prefault(32_768)
+      .describe(
+        'Connections that an edge has open at once, each of them an open file (`ulimit -n`). More are closed unanswered. A client has one for its stream, and one for each call at the same time.',
+      ),
     headers: header.prefault({}).describe('Headers set on every answer.'),
     healthPaths: z.array(urlPath).prefault([]).describe('Further paths that answer as `/livez` does.'),
     paths: z

@@ -50,6 +50,8 @@ export interface HttpConfig {
   readonly cors: false | CorsConfig;
   /** Bytes of one request body. */
   readonly maxBody: number;
+  /** Open at once; more are closed unanswered. */
+  readonly maxConnections: number;
   /** Set on every answer. */
   readonly headers: Readonly<Record<string, string>>;
   /** Further paths that answer as /livez does. */

@@ -5,12 +5,15 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { bindOrFree } from './bind.ts';
+import { boundConnections } from './bound-connections.ts';
 import { healthJson, healthText, type Health } from './health.ts';
 import { createServer } from './http.ts';
 import type { Log } from './log.ts';
 import { METRICS_TYPE, type Metrics } from './metrics.ts';
 
 const JSON_TYPE = 'application/json';
+/** Of machines that watch, there are few. */
+const MAX_CONNECTIONS = 256;
 
 /** Whether the path was a probe's; if so the response is done. */
 export function answerProbe(path: string, health: Health, aliases: readonly string[], req: IncomingMessage, res: ServerResponse): boolean {
@@ -46,6 +49,7 @@ export async function openDiagnostics(
     if (path === '/metrics') return void answerMetrics(metrics, log, res);
     res.writeHead(404, { 'content-length': 0 }).end();
   });
+  boundConnections(server, { listener: 'diagnostics', most: MAX_CONNECTIONS, log });
   const wanted = at.port === false ? 0 : at.port;
   const url = await bindOrFree(server, {
     host: at.host,

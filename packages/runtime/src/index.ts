@@ -1,6 +1,7 @@
 /** The package's door: what every process needs. */
 export { DeadlineError, deferred, withDeadline, type Deferred, type DeadlineOptions } from './async.ts';
 export { bindOrFree } from './bind.ts';
+export { boundConnections, type BoundOptions } from './bound-connections.ts';
 export { Chain, type Link } from './chain.ts';
 export { createWheel, systemClock, type Clock, type Wheel, type WheelOptions } from './clock.ts';
 export { answerProbe, openDiagnostics } from './diagnostics.ts';

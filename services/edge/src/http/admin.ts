@@ -8,7 +8,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AdminConfig } from '@causeway/config';
 import { CausewayError, ERRORS } from '@causeway/protocol';
-import { bindOrFree, createServer } from '@causeway/runtime';
+import { bindOrFree, boundConnections, createServer } from '@causeway/runtime';
 import { allowedMethods, answerAdmin } from '../admin/api.ts';
 import { clusterId } from '../admin/cluster.ts';
 import type { EdgeContext } from '../context.ts';
@@ -29,6 +29,8 @@ const MAX_CONNECTIONS = 256;
 /** Milliseconds for the head of a request, and for all of it. */
 const HEADERS_TIMEOUT = 15_000;
 const REQUEST_TIMEOUT = 30_000;
+/** Milliseconds between two looks at what is late. */
+const LOOK = 5_000;
 
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
 
@@ -39,10 +41,15 @@ export async function openAdmin(edge: EdgeContext, at: AdminConfig & { readonly 
   const token = at.token ?? randomBytes(32).toString('base64url');
   const digest = sha256(token);
   const server = createServer(
-    { maxHeaderSize: MAX_HEADER_BYTES, headersTimeout: HEADERS_TIMEOUT, requestTimeout: REQUEST_TIMEOUT },
+    {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT,
+      requestTimeout: REQUEST_TIMEOUT,
+      connectionsCheckingInterval: LOOK,
+    },
     (req, res) => void handle(edge, { guard, digest }, req, res),
   );
-  server.maxConnections = MAX_CONNECTIONS;
+  boundConnections(server, { listener: 'admin', most: MAX_CONNECTIONS, log: edge.log });
   const url = await bindOrFree(server, {
     host: at.host,
     port: at.port,

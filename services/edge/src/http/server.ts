@@ -3,12 +3,12 @@
  * path and a method find their code.
  *
  * Invariants: a body is read only after its head was accepted; every answer to a request that is refused
- * is a JSON-RPC error; a slow or malformed request ends by itself.
+ * is a JSON-RPC error; a slow or malformed request ends by itself, with its connection; connections are bounded.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { CausewayError, errorResponse } from '@causeway/protocol';
-import { answerProbe, urlOf, type Health, type Log } from '@causeway/runtime';
+import { answerProbe, boundConnections, urlOf, type Health } from '@causeway/runtime';
 import fastify from 'fastify';
 import type { EdgeContext, EdgeOptions } from '../context.ts';
 import { readBody } from './body.ts';
@@ -22,13 +22,24 @@ import { get, post, remove } from './streamable.ts';
 import type { Visit } from './visit.ts';
 
 const MAX_HEADER_BYTES = 16 * 1024;
-/** Milliseconds for the head of a request, and for all of it (BAR S31). */
-const HEADERS_TIMEOUT = 15_000;
-const REQUEST_TIMEOUT = 30_000;
 /** Milliseconds that an unused connection is kept: longer than the usual load balancer's. */
 const KEEP_ALIVE = 75_000;
 /** Milliseconds until TCP asks a silent peer: well below the heartbeat, or unacknowledged data would stop the asking. */
 const TCP_KEEP_ALIVE = 1_000;
+
+/** Milliseconds that a client may take. */
+interface Times {
+  /** For the head of a request, and for all of it. */
+  readonly head: number;
+  readonly request: number;
+  /** Between two looks at who is late: Node's own 30 s would be longer than both. */
+  readonly look: number;
+  /** To close its end, once it was told. */
+  readonly linger: number;
+}
+
+/** BAR S31. */
+const TIMES: Times = { head: 15_000, request: 30_000, look: 5_000, linger: 2_000 };
 
 /** What the guard found out of a request. */
 interface Admitted {
@@ -42,14 +53,14 @@ export interface HttpServer extends AsyncDisposable {
 }
 
 /** The server, not listening yet. */
-export function createServer(edge: EdgeContext, health: Health): HttpServer {
+export function createServer(edge: EdgeContext, health: Health, times = TIMES): HttpServer {
   const { http, auth } = edge.options;
   const guard = createGuard(http, auth);
   const cors = createCors(http.cors);
   const extraHeaders = Object.entries(http.headers);
   const { log } = edge;
   const app = fastify({
-    requestTimeout: REQUEST_TIMEOUT,
+    requestTimeout: times.request,
     keepAliveTimeout: KEEP_ALIVE,
     forceCloseConnections: true,
     logger: false,
@@ -58,14 +69,17 @@ export function createServer(edge: EdgeContext, health: Health): HttpServer {
     schemaController: { compilersFactory: { buildValidator: noSchemas, buildSerializer: noSchemas } },
     http: {
       maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: HEADERS_TIMEOUT,
+      headersTimeout: times.head,
+      connectionsCheckingInterval: times.look,
       keepAlive: true,
       keepAliveInitialDelay: TCP_KEEP_ALIVE,
       noDelay: true,
     },
-    clientErrorHandler: (error, socket) => refuseBroken(log, error, socket),
+    clientErrorHandler: (error, socket) => refuseBroken(edge, error, socket, times.linger),
     frameworkErrors: (error, _request, reply) => refuse(reply.hijack().raw, asRefusal(error).error, { log }),
   });
+  // For `localhost` Fastify has a second listener, on the other loopback address, which is not bounded.
+  boundConnections(app.server, { listener: 'mcp', most: http.maxConnections, log });
   app.setErrorHandler((error, request, reply) => {
     const { error: told } = asRefusal(error);
     if (told.reason === 'internal') log.error({ err: error, ref: told.ref }, 'request failed');
@@ -157,7 +171,7 @@ function serve(edge: EdgeContext, { endpoint, visit }: Admitted, req: IncomingMe
 }
 
 /** What is no HTTP, or too slow to be any. */
-function refuseBroken(log: Log, error: Error & { code?: string }, socket: Socket): void {
+function refuseBroken({ log, wheel }: EdgeContext, error: Error & { code?: string }, socket: Socket, linger: number): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
   const slow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
   const large = error.code === 'HPE_HEADER_OVERFLOW';
@@ -168,4 +182,7 @@ function refuseBroken(log: Log, error: Error & { code?: string }, socket: Socket
   socket.end(
     `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
+  // Closed at once it might be reset, and the client would not see why.
+  const cancel = wheel.after(linger, () => socket.destroy());
+  socket.once('close', cancel);
 }

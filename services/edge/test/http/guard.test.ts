@@ -11,6 +11,7 @@ const http: HttpConfig = {
   allowedOrigins: ['https://app.example'],
   cors: false,
   maxBody: 1,
+  maxConnections: 1,
   headers: {},
   healthPaths: [],
   paths: {},

@@ -1,0 +1,108 @@
+/** Over real sockets: clients that are too slow, that stay after they were told, and that are too many. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect as nodeConnect } from 'node:net';
+import { test, type TestContext } from 'node:test';
+import { openMemoryCluster } from '@causeway/cluster';
+import { newEdgeId } from '@causeway/protocol';
+import { createHealth, createWheel, silentLog, systemClock, type Log } from '@causeway/runtime';
+import type { EdgeOptions } from '../../src/index.ts';
+import { createServer } from '../../src/http/server.ts';
+import { openContext } from '../../src/open-context.ts';
+import { bothEnds, type BothEnds } from '../both-ends.ts';
+import { edgeOptions } from '../edge-options.ts';
+import { obliging, scriptedWorker } from '../scripted-worker.ts';
+
+const QUICK = { head: 200, request: 400, look: 100, linger: 100 };
+
+interface Setting {
+  readonly warned: readonly unknown[][];
+  readonly port: number;
+  connect(): Promise<BothEnds>;
+}
+
+async function setting(t: TestContext, change: Partial<EdgeOptions['http']> = {}): Promise<Setting> {
+  const stack = new AsyncDisposableStack();
+  t.after(() => stack.disposeAsync());
+  const warned: unknown[][] = [];
+  const log: Log = { ...silentLog(), warn: (...said: readonly unknown[]) => void warned.push([...said]) };
+  const cluster = stack.use(await openMemoryCluster());
+  stack.use(await scriptedWorker(cluster, obliging));
+  const deps = { id: newEdgeId(), cluster, log, clock: systemClock, wheel: stack.use(createWheel()), random: () => 0.5 };
+  const options = { ...edgeOptions, http: { ...edgeOptions.http, ...change } };
+  const server = stack.use(createServer(await openContext(stack, deps, options), createHealth(), QUICK));
+  const port = Number(new URL(await server.listen(options.listen)).port);
+  return {
+    warned,
+    port,
+    connect: async () => {
+      const ends = await bothEnds(port);
+      stack.defer(() => void ends.client.destroy());
+      return ends;
+    },
+  };
+}
+
+/** All that a client is told until the other side ends. */
+async function told({ client }: BothEnds): Promise<string> {
+  let text = '';
+  client.on('data', (part: Buffer) => (text += part.toString()));
+  const ended = once(client, 'end');
+  client.resume();
+  await ended;
+  return text;
+}
+
+/** Resolves when nothing is left of it at the edge, though its client stays. */
+async function gone({ socket }: BothEnds): Promise<void> {
+  if (!socket.closed) await once(socket, 'close');
+}
+
+test(
+  'a head, or a body, that does not come in time is refused when its time is over, and its client is not waited for',
+  { timeout: 10_000 },
+  async (t) => {
+    const { connect } = await setting(t);
+    const head = [
+      'POST /servers/echo/mcp HTTP/1.1',
+      'host: 127.0.0.1',
+      'content-type: application/json',
+      'accept: application/json, text/event-stream',
+      'content-length: 9',
+    ].join('\r\n');
+    for (const sent of ['', head, `${head}\r\n\r\n{`]) {
+      const ends = await connect();
+      ends.client.write(sent);
+      assert.match(await told(ends), /^HTTP\/1\.1 408 /, JSON.stringify(sent));
+      await gone(ends);
+    }
+  },
+);
+
+test('what is no HTTP is refused, and its client is not waited for', { timeout: 10_000 }, async (t) => {
+  const { connect } = await setting(t);
+  const ends = await connect();
+  ends.client.write('nonsense\r\n\r\n');
+  assert.match(await told(ends), /^HTTP\/1\.1 400 .*request\.header/s);
+  await gone(ends);
+});
+
+test('connections beyond the bound are closed unanswered, which is told; one that ends makes room', { timeout: 10_000 }, async (t) => {
+  const { port, connect, warned } = await setting(t, { maxConnections: 2 });
+  const held = [await connect(), await connect()];
+  for (const ends of held) assert.match(await probed(ends), /^HTTP\/1\.1 200 /);
+  const more = nodeConnect(port, '127.0.0.1').resume();
+  await once(more, 'close');
+  assert.equal(more.bytesRead, 0);
+  assert.deepEqual(warned, [[{ listener: 'mcp', most: 2, refused: 1 }, 'connections refused: too many']]);
+  held[0]!.client.end();
+  await gone(held[0]!);
+  assert.match(await probed(await connect()), /^HTTP\/1\.1 200 /);
+});
+
+async function probed({ client }: BothEnds): Promise<string> {
+  const answer = once(client, 'data');
+  client.write('GET /livez HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n');
+  client.resume();
+  return String((await answer)[0]);
+}
