@@ -65,7 +65,9 @@ export class Generations {
   /** The highest revision of what was written here in this generation. */
   #newest = 0;
   #turn: Promise<unknown> = Promise.resolve();
+  /** Turns that have not begun: whoever asks meanwhile shares them. */
   #next: Promise<Generation> | undefined;
+  #asked: Promise<boolean> | undefined;
 
   constructor(options: GenerationsOptions) {
     this.#options = options;
@@ -114,13 +116,15 @@ export class Generations {
    * to. Writes nothing. One that is seen for the first time has just begun.
    */
   unsettled(): Promise<boolean> {
-    return this.#inTurn(async () => {
+    this.#asked ??= this.#inTurn(async () => {
+      this.#asked = undefined;
       const found = await this.#options.store.read();
       const mark = found && read(found);
       if (mark === undefined || !this.#follows(mark)) return true;
       const { since } = this.#adopt(mark);
       return this.#options.now() - since < SETTLED;
     });
+    return this.#asked;
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

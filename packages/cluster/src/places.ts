@@ -6,7 +6,7 @@
  * granted with the same write, or is held elsewhere; when places are lost, the newest give way.
  */
 import type { WorkerId } from '@causeway/protocol';
-import { admit, isLimited, Tally, type Claim, type Holdings, type Refusal } from './admission.ts';
+import { admit, isLimited, Tally, type Claim, type Holdings, type Refusal, type Scope } from './admission.ts';
 import { Claims, type Waiting } from './claims.ts';
 import type { AdmitOptions, Permit } from './ledger.ts';
 import type { RecordsView } from './records.ts';
@@ -53,8 +53,9 @@ export class Places {
   fitting(): readonly Waiting[] {
     const granted: Waiting[] = [];
     const tally = this.#tally();
+    const others = this.#others();
     for (const waiting of this.#claims) {
-      if (this.#refusal(waiting.claim, tally) !== undefined) continue;
+      if (this.#refusal(waiting.claim, tally, others) !== undefined) continue;
       granted.push(waiting);
       tally.add(waiting.claim);
     }
@@ -74,11 +75,11 @@ export class Places {
 
   /** Gives up what no longer fits beside what others hold by now. */
   revoke(): void {
-    const { view, worker } = this.#deps;
     const kept = new Tally();
+    const others = this.#others();
     for (const permit of [...this.#permits]) {
       const { claim } = permit;
-      if (admit(claim, (scope) => kept.of(scope) + view.held(scope, worker)) === undefined) kept.add(claim);
+      if (admit(claim, (scope) => kept.of(scope) + others(scope)) === undefined) kept.add(claim);
       else if (this.#permits.delete(permit)) permit.revoked?.();
     }
   }
@@ -95,10 +96,20 @@ export class Places {
     return tally;
   }
 
-  /** What is in the way of a claim beside what the tally has. */
-  #refusal(claim: Claim, tally: Tally): Refusal | undefined {
+  /** What all others hold under a scope, counted once for each: many claims are judged together. */
+  #others(): (scope: Scope) => number {
     const { view, worker } = this.#deps;
-    const refusal = isLimited(claim) ? admit(claim, (scope) => tally.of(scope) + view.held(scope, worker)) : undefined;
+    const counted = new Map<Scope, number>();
+    return (scope) => {
+      const held = counted.get(scope) ?? view.held(scope, worker);
+      counted.set(scope, held);
+      return held;
+    };
+  }
+
+  /** What is in the way of a claim beside what the tally has, and what others hold. */
+  #refusal(claim: Claim, tally: Tally, others = this.#others()): Refusal | undefined {
+    const refusal = isLimited(claim) ? admit(claim, (scope) => tally.of(scope) + others(scope)) : undefined;
     if (refusal !== undefined) return refusal;
     const limit = this.#deps.capacity();
     return tally.sessions >= limit ? { reason: 'limit.worker', limit, used: tally.sessions } : undefined;

@@ -40,6 +40,18 @@ describe('generations of the session records', () => {
     assert.equal(await b.unsettled(), true, 'it was seen for the first time a moment ago');
   });
 
+  it('many who ask whether it is settled share one read of the mark', async () => {
+    const { store, join } = setting();
+    await join().look();
+    let reads = 0;
+    const counted: MarkStore = { read: () => ((reads += 1), store.read()), write: (text, revision) => store.write(text, revision) };
+    const one = join(counted);
+    assert.deepEqual(new Set(await Promise.all(Array.from({ length: 1_000 }, () => one.unsettled()))), new Set([true]));
+    assert.equal(reads, 1);
+    await one.unsettled();
+    assert.equal(reads, 2, 'what was read before is not relied on');
+  });
+
   it('a copy that is put back begins another, as a whole and key by key, at whoever looks first', async () => {
     for (const how of ['whole', 'keys']) {
       const { store, clock, join } = setting();

@@ -132,13 +132,13 @@ export class JsonScanner {
     return { start, end: this.#at };
   }
 
-  /** Consumes an array and says where its elements lay. */
-  array(depth: number): Span[] {
+  /** Consumes an array of at most so many elements and says where they lay. */
+  array(depth: number, most: number): Span[] {
     this.#open(OPEN_ARRAY, depth);
     const elements: Span[] = [];
     if (this.peek() === CLOSE_ARRAY) this.#at++;
     else
-      do elements.push(this.value(depth + 1));
+      do if (elements.push(this.value(depth + 1)) > most) throw new JsonFault('forbidden', `more than ${most} elements in one array`);
       while (!this.#endsWith(CLOSE_ARRAY));
     return elements;
   }
@@ -226,10 +226,7 @@ export class JsonScanner {
     this.#at = at + 1;
   }
 
-  /**
-   * The next quote or backslash, by the machine's own search: for the long strings that make a message large.
-   * Where control characters pass, nothing else can end a plain run; elsewhere the bytes are looked at one by one.
-   */
+  /** The next quote or backslash, by the machine's own search where control characters pass. It looks at nothing behind the next quote. */
   #leap(from: number): number {
     const bytes = this.#bytes;
     if (this.#limits.controls === 'refuse') {
@@ -237,8 +234,11 @@ export class JsonScanner {
       while (at < bytes.length && PLAIN[bytes[at]!] === 1) at++;
       return at;
     }
-    if (this.#backslash < from) this.#backslash = orEnd(bytes.indexOf(BACKSLASH, from), bytes);
     if (this.#quote < from) this.#quote = orEnd(bytes.indexOf(QUOTE, from), bytes);
+    if (this.#backslash < from) {
+      const found = bytes.subarray(from, this.#quote).indexOf(BACKSLASH);
+      this.#backslash = found < 0 ? this.#quote : from + found;
+    }
     return Math.min(this.#backslash, this.#quote);
   }
 

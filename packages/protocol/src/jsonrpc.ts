@@ -48,6 +48,8 @@ export class FrameFault extends Error {
 
 const CLIENT_SCAN: ScanLimits = { depth: 64, keys: 10_000, prototypeKeys: 'refuse', controls: 'refuse' };
 const MAX_BATCH = 100;
+/** Elements of an array of a server that are looked at one by one: more are no batch, and no list that anybody reads. */
+export const MAX_ELEMENTS = 10_000;
 /** A result may be large and deep, and reaches its client as it would directly; no parser takes it deeper than a line can be. */
 export const SERVER_SCAN: ScanLimits = { depth: 10_000, keys: 5_000_000, prototypeKeys: 'pass', controls: 'pass' };
 
@@ -90,12 +92,11 @@ function readBody(body: Buffer): Body {
   const scanner = new JsonScanner(body, CLIENT_SCAN);
   if (scanner.peek() !== 0x5b) return { kind: 'single', frame: readFrame(body, scanner, true) };
   const elements = faults(() => {
-    const found = scanner.array(0);
+    const found = scanner.array(0, MAX_BATCH);
     scanner.end();
     return found;
   });
   if (elements.length === 0) throw new FrameFault('invalid', 'the batch is empty');
-  if (elements.length > MAX_BATCH) throw new FrameFault('invalid', `the batch has more than ${MAX_BATCH} messages`);
   const messages = elements.map(({ start, end }) => body.subarray(start, end));
   return { kind: 'batch', frames: messages.map((bytes) => readFrame(bytes, new JsonScanner(bytes, CLIENT_SCAN), true)) };
 }
@@ -111,7 +112,7 @@ export function splitServerBatch(line: Buffer): Buffer[] | undefined {
   const scanner = new JsonScanner(line, SERVER_SCAN);
   if (scanner.peek() !== 0x5b) return undefined;
   try {
-    const elements = scanner.array(0);
+    const elements = scanner.array(0, MAX_ELEMENTS);
     scanner.end();
     return elements.map(({ start, end }) => line.subarray(start, end));
   } catch (error) {

@@ -7,7 +7,7 @@
  */
 import { JsonScanner } from './json.ts';
 import { JsonFault } from './json-limits.ts';
-import { SERVER_SCAN } from './jsonrpc.ts';
+import { MAX_ELEMENTS, SERVER_SCAN } from './jsonrpc.ts';
 import type { Edit, Span } from './splice.ts';
 
 /** An object and the values of its members, in their order. */
@@ -43,11 +43,16 @@ export function membersOf(bytes: Buffer, outer: Members | undefined, name: strin
   return membersIn(bytes, outer?.of.get(name));
 }
 
-/** Where the elements of a member lie that is an array; none where it is something else. */
+/** Where the elements of a member lie that is an array; none where it is something else, or has more than are looked at. */
 export function elementsOf(bytes: Buffer, outer: Members | undefined, name: string): readonly Span[] {
   const span = outer?.of.get(name);
   if (!span || bytes[span.start] !== OPEN_ARRAY) return [];
-  return new JsonScanner(bytes, SERVER_SCAN, span.start).array(0);
+  try {
+    return new JsonScanner(bytes, SERVER_SCAN, span.start).array(0, MAX_ELEMENTS);
+  } catch (error) {
+    if (error instanceof JsonFault) return [];
+    throw error;
+  }
 }
 
 /** A value as JavaScript has it, for small ones that must be understood; `undefined` for what JSON does not have. */

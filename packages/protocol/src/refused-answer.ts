@@ -11,13 +11,14 @@ import { JsonFault } from './json-limits.ts';
 import type { Span } from './splice.ts';
 
 const BYTE_ORDER_MARK = Buffer.from('\ufeff');
-const UNBOUNDED = { depth: Infinity, keys: Infinity, prototypeKeys: 'pass', controls: 'pass' } as const;
+/** Deeper than any parser goes, and no deeper than there is memory for. */
+const LENIENT = { depth: 1_000_000, keys: Infinity, prototypeKeys: 'pass', controls: 'pass' } as const;
 const OF_ANSWERS = new Set(['jsonrpc', 'id', 'result', 'error']);
 
 /** Where its id lies, as far as the line can be read; `undefined` if it is no answer. */
 export function refusedAnswer(line: Buffer): Span | undefined {
   const marked = line.subarray(0, BYTE_ORDER_MARK.length).equals(BYTE_ORDER_MARK);
-  const scanner = new JsonScanner(line, UNBOUNDED, marked ? BYTE_ORDER_MARK.length : 0);
+  const scanner = new JsonScanner(line, LENIENT, marked ? BYTE_ORDER_MARK.length : 0);
   if (scanner.peek() !== 0x7b) return undefined;
   const keys = new Set<string>();
   let id: Span | undefined;

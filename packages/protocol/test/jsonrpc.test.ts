@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import {
+  elementsOf,
   FrameFault,
   membersAt,
   oneLine,
@@ -12,6 +13,7 @@ import {
   slice,
   splice,
   splitServerBatch,
+  textOf,
   withId,
   type Frame,
 } from '../src/index.ts';
@@ -169,6 +171,21 @@ test('many keys and long ones are read in time that grows with them, not with th
   assert.equal(readServerLine(Buffer.from(`{"jsonrpc":"2.0","id":1,"result":{"a":{${keys(1_000_000)}}}}`)).kind, 'response');
   const marks = '\u0301\u0316'.repeat(1_000_000);
   assert.equal(readClientBody(Buffer.from(`{"jsonrpc":"2.0","method":"a","params":{"${marks}":1}}`)).kind, 'single');
+});
+
+test('long arrays are refused or let be before their elements are gathered; what is nested in a line is looked at once', () => {
+  const ones = (count: number): string => `[${'1,'.repeat(count)}1]`;
+  assert.throws(() => readClientBody(Buffer.from(ones(1_000_000))), { name: 'FrameFault', kind: 'invalid', message: /100 elements/ });
+  assert.equal(splitServerBatch(Buffer.from(ones(5_000_000))), undefined);
+  assert.equal(refusedAnswer(Buffer.from(`{"result":${'['.repeat(5_000_000)}`)), undefined);
+  const tool = `{"name":"t","description":"${'d'.repeat(100)}"}`;
+  const line = Buffer.from(`{"tools":[${Array.from({ length: 9_000 }, () => tool).join(',')}],"rest":"${'y'.repeat(15_000_000)}"}`);
+  const tools = elementsOf(line, membersAt(line), 'tools');
+  assert.equal(tools.length, 9_000);
+  // Each by a scanner of its own: by elements times the length of the line it would take minutes.
+  for (const { start } of tools) assert.equal(textOf(line, membersAt(line, start), 'name'), 't');
+  const more = Buffer.from(`{"tools":[${'{},'.repeat(10_000)}{}]}`);
+  assert.deepEqual(elementsOf(more, membersAt(more), 'tools'), []);
 });
 
 test('a key that occurs twice is refused among few and among many', () => {

@@ -57,6 +57,8 @@ export class Exchanges implements Disposable {
   #reconnected = -Infinity;
   #subscription: Subscription | undefined;
   #next = 0;
+  /** How many of them somebody waits for an answer of. */
+  #calls = 0;
 
   constructor({ cluster, edge, clock, wheel, log }: ExchangesDeps) {
     this.#cluster = cluster;
@@ -112,6 +114,7 @@ export class Exchanges implements Disposable {
     const exchange = new RunningExchange(this.#ports, { name, to, listener, call });
     if (call) exchange.cancelDeadline = this.#wheel.after(deadline, () => this.#lose(name, 'deadline'));
     this.#waiting.set(name, exchange);
+    if (call) this.#calls += 1;
     return exchange;
   }
 
@@ -119,7 +122,7 @@ export class Exchanges implements Disposable {
   async answered(signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     const check = (): void => {
-      if (signal.aborted || ![...this.#waiting.values()].some(({ call }) => call)) resolve();
+      if (signal.aborted || this.#calls === 0) resolve();
     };
     this.#settled.add(check);
     signal.addEventListener('abort', check, { once: true });
@@ -225,7 +228,9 @@ export class Exchanges implements Disposable {
     if (exchange.owner !== undefined) this.owners.release(exchange.owner, name);
     exchange.cancelDeadline?.();
     exchange.cancelAgain?.();
-    if (exchange.call) for (const settled of this.#settled) settled();
+    if (!exchange.call) return exchange;
+    this.#calls -= 1;
+    for (const settled of this.#settled) settled();
     return exchange;
   }
 }

@@ -19,6 +19,8 @@ export class Ownership {
   #stored: StoredSession | undefined;
   #attempted: SessionRecord | undefined;
   #writing: Promise<void> = Promise.resolve();
+  /** A write waits for its turn: it takes what has changed by then. */
+  #due = false;
   #over = false;
   #taken = false;
   /** It was written again: a later owner, if there is one, puts it right within so many looks. */
@@ -85,7 +87,10 @@ export class Ownership {
   change(change: Partial<SessionRecord>): void {
     if (this.#stored === undefined) return;
     this.#stored = { ...this.#stored, record: { ...this.#stored.record, ...change } };
+    if (this.#due) return;
+    this.#due = true;
     this.#serially(async () => {
+      this.#due = false;
       if (!(await this.#write(this.#stored!.revision))) await this.#look();
     });
   }

@@ -48,10 +48,22 @@ export class Standing {
   answered(call: Call, answer: Frame): void {
     const params = this.#asked.get(call);
     if (params === undefined || memberText(answer.bytes, 'result') === undefined) return;
-    if (call.method === LEVEL) this.#level = params;
-    else if (call.method === UNSUBSCRIBE) this.#subscriptions.delete(uriOf(params));
-    else if (this.#subscriptions.size < MAX_SUBSCRIPTIONS) this.#subscriptions.set(uriOf(params), params);
-    this.#changed();
+    if (this.#take(call.method, params)) this.#changed();
+  }
+
+  /** Whether that is anything new. */
+  #take(method: string, params: string): boolean {
+    if (method === LEVEL) {
+      const before = this.#level;
+      this.#level = params;
+      return before !== params;
+    }
+    const uri = uriOf(params);
+    if (method === UNSUBSCRIBE) return this.#subscriptions.delete(uri);
+    const known = this.#subscriptions.get(uri);
+    if (known === params || (known === undefined && this.#subscriptions.size >= MAX_SUBSCRIPTIONS)) return false;
+    this.#subscriptions.set(uri, params);
+    return true;
   }
 
   /** What a new child is asked for. */
