@@ -39,6 +39,7 @@ import { Questions } from './questions.ts';
 
 /** Milliseconds in which questions that a server asks at the same time come together. */
 const TOGETHER = 15;
+const ROOTS: InputRequest = { method: 'roots/list', params: {} };
 
 export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
   readonly #deps: EraDeps;
@@ -85,9 +86,11 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
   /** The client has come back with answers. */
   resume(request: StatelessRequest): void {
     this.#parked = undefined;
-    this.#pool.park(this.#use.process, false);
     this.#request = request;
-    if (!this.#early) this.#use.run(request.response, this);
+    if (!this.#early) {
+      this.#pool.park(this.#use.process, false);
+      this.#use.run(request.response, this);
+    }
     for (const frame of this.#meanwhile.take()) this.#pass(frame);
     if (this.#early) return this.#tell(this.#early);
     this.#questions.answer(request.body, membersOf(request.body, request.params, 'inputResponses'));
@@ -102,6 +105,7 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
 
   answered(frame: Frame): void {
     this.#cancelAsking?.();
+    this.#questions.letStray();
     // It answered although it was asking: what it asked is void.
     this.#use.end(this.#questions.size === 0 ? 'sound' : 'doubtful');
     if (this.#parked === undefined) this.#tell(frame);
@@ -165,8 +169,14 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
   }
 
   #asked(frame: Frame): void {
-    const asks = isInputKind(frame.method ?? '') && ASKING_METHODS.has(this.#request.method) && this.#parked === undefined;
-    if (!asks || !this.#questions.add(frame)) return answerAlone(this.#use.process, frame);
+    const { process } = this.#use;
+    const { meta, method } = this.#request;
+    // The first question for roots is as a rule the server's own. A client without roots has none, and its call goes on;
+    // one that has some is asked for them, for a call that does want them must not be told that there are none.
+    const stray = frame.method === 'roots/list' && !process.askedRoots;
+    const own = !stray || mayAsk(meta.capabilities, ROOTS);
+    const asks = own && isInputKind(frame.method ?? '') && ASKING_METHODS.has(method) && this.#parked === undefined;
+    if (!asks || !this.#questions.add(frame, stray)) return answerAlone(process, frame);
     this.#cancelAsking?.();
     this.#cancelAsking = this.#deps.wheel.after(TOGETHER, () => this.#ask());
   }

@@ -6,7 +6,7 @@
  * same over all rounds.
  */
 import { isObject, slice, toInputRequest, valueAt, type Frame, type InputRequest, type Members } from '@causeway/protocol';
-import { answer, rawId, UNSUPPORTED } from '../pool/answer-alone.ts';
+import { answer, NO_ROOTS, rawId, UNSUPPORTED } from '../pool/answer-alone.ts';
 import type { PooledProcess } from '../pool/pooled-process.ts';
 
 /** Questions of one call that may be open at once. */
@@ -16,6 +16,8 @@ interface Question {
   readonly request: InputRequest;
   /** The server's id, raw JSON. */
   readonly id: string;
+  /** The server may have asked it by itself, and not for the call. */
+  readonly stray: boolean;
 }
 
 export class Questions {
@@ -27,13 +29,13 @@ export class Questions {
     this.#process = process;
   }
 
-  /** Takes one in; `false`: too many are open. */
-  add(frame: Frame): boolean {
+  /** Takes one in; `false`: too many are open. `stray`: it may be none of the call's. */
+  add(frame: Frame, stray: boolean): boolean {
     if (this.#open.size >= MOST) return false;
     const { method = '', bytes, params } = frame;
     const request = toInputRequest(method, params && valueAt(bytes, params));
     this.#asked += 1;
-    this.#open.set(`${method.split('/')[0]}-${this.#asked}`, { request, id: rawId(frame) });
+    this.#open.set(`${method.split('/')[0]}-${this.#asked}`, { request, id: rawId(frame), stray });
     return true;
   }
 
@@ -44,6 +46,15 @@ export class Questions {
   /** What is open, by name. */
   get requests(): Readonly<Record<string, InputRequest>> {
     return Object.fromEntries([...this.#open].map(([name, { request }]) => [name, request]));
+  }
+
+  /** The call is answered, and did not wait for those that were none of its own: they get what nobody's questions get. */
+  letStray(): void {
+    for (const [name, { id, stray }] of this.#open) {
+      if (!stray) continue;
+      this.#open.delete(name);
+      answer(this.#process, id, NO_ROOTS);
+    }
   }
 
   /** The server takes one back. */

@@ -11,13 +11,16 @@ export interface Told {
 
 export const UNSUPPORTED = { code: -32601, message: 'The client does not answer this.' };
 
+/** The outcome of `roots/list` where there is nobody to ask. */
+export const NO_ROOTS = '"result":{"roots":[]}';
+
 /** The server's id of its question, raw JSON. */
 export const rawId = ({ bytes, id }: Frame): string => (id ? Buffer.from(slice(bytes, id)).toString() : 'null');
 
 export function answerAlone(server: Told, frame: Frame): void {
   const id = rawId(frame);
   if (frame.method === 'ping') answer(server, id, '"result":{}');
-  else if (frame.method === 'roots/list') answer(server, id, '"result":{"roots":[]}');
+  else if (frame.method === 'roots/list') answer(server, id, NO_ROOTS);
   else answer(server, id, `"error":${JSON.stringify(UNSUPPORTED)}`);
 }
 

@@ -39,6 +39,8 @@ export class PooledProcess {
   greeting = '';
   /** Raw JSON text of what a server with a handshake calls itself. */
   serverInfo: string | undefined;
+  /** The server has asked for the roots of its client before: servers do so once by themselves, after the handshake. */
+  askedRoots = false;
   readonly #child: () => Child | undefined;
   readonly #asking = new Register<number, Asking>();
   readonly #unread = new Set<object>();
@@ -120,6 +122,7 @@ export class PooledProcess {
     this.#pool(frame, this);
     if (this.holder) this.holder.heard(frame);
     else if (frame.kind === 'request') answerAlone(this, frame);
+    if (frame.method === 'roots/list') this.askedRoots = true;
   }
 
   /** The child is gone, or broken for good: nobody waits for it any more. */

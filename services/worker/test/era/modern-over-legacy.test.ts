@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { server, settle } from '../pool/pool-world.ts';
+import { ALL, begin, elicit, FORM, reply, required } from '../stateless/asked.ts';
+import { statelessWorld } from '../stateless/stateless-world.ts';
+
+const roots = (id: number) => ({ id, method: 'roots/list' });
+
+test('the first roots that a child asks for in its life end no call of a client that has none, and its child serves on', async () => {
+  const world = statelessWorld(server());
+  const { child, call, stream } = await begin(world, {});
+  child.say(roots(0));
+  world.time.advance(1_000);
+  assert.deepEqual(child.take(), [{ jsonrpc: '2.0', id: 0, result: { roots: [] } }]);
+  child.say({ id: call.id!, result: { content: [] } });
+  assert.equal(world.answer(stream).result!['resultType'], 'complete');
+  await settle();
+  assert.equal(child.stops, 0);
+  const again = await begin(world, {}, 2);
+  again.child.say(roots(1));
+  world.time.advance(20);
+  const refusal = world.told(again.stream)[0]!.head;
+  assert.deepEqual(refusal.t === 'no' && refusal.required, { roots: {} }, 'what it asks for later is its call’s');
+});
+
+test('a client that has roots is asked for them, the first time too: its call may be what wants them', async () => {
+  const world = statelessWorld(server());
+  const { child, stream } = await begin(world, { capabilities: ALL });
+  child.say(roots(0));
+  world.time.advance(20);
+  assert.deepEqual(child.take(), []);
+  assert.deepEqual(
+    Object.values(required(world, stream).inputRequests).map(({ method }) => method),
+    ['roots/list'],
+  );
+});
+
+test('a call that is answered while nothing but the first roots was asked for did not ask: its child serves on', async () => {
+  for (const waits of [0, 20]) {
+    const world = statelessWorld(server());
+    const { child, call, stream } = await begin(world, { capabilities: ALL });
+    child.say(roots(0));
+    world.time.advance(waits);
+    child.say({ id: call.id!, result: { content: [] } });
+    assert.deepEqual(child.take(), [{ jsonrpc: '2.0', id: 0, result: { roots: [] } }]);
+    await settle();
+    assert.equal(child.stops, 0);
+    assert.equal(world.answer(stream).result!['resultType'], waits === 0 ? 'complete' : 'input_required');
+  }
+});
+
+test('a client that comes back to such a call gets its answer, and does not touch what its child does since', async () => {
+  const world = statelessWorld(server({ max: 2 }));
+  const { child, call, stream } = await begin(world, { capabilities: ALL });
+  child.say(roots(0));
+  world.time.advance(20);
+  child.say({ id: call.id!, result: { content: [] } });
+  const { requestState, inputRequests } = required(world, stream);
+  const other = await begin(world, { capabilities: FORM }, 2);
+  assert.equal(other.child, child);
+  elicit(child, 1);
+  world.time.advance(20);
+  child.take();
+  const answers = Object.fromEntries(Object.keys(inputRequests).map((name) => [name, { roots: [] }]));
+  const last = world.ask(3, reply(requestState, answers, { capabilities: ALL }));
+  await settle();
+  assert.equal(world.answer(last).result!['resultType'], 'complete');
+  assert.deepEqual(child.take(), []);
+  const third = await begin(world, { capabilities: FORM }, 4, 2);
+  elicit(third.child, 1);
+  world.time.advance(20);
+  const { error } = world.answer(third.stream);
+  assert.equal(error?.data?.['reason'], 'limit.parked', 'the other call still counts as one that waits');
+});
+
+test('roots that were asked for between calls were the first', async () => {
+  const world = statelessWorld(server());
+  const first = await begin(world, {});
+  first.child.say({ id: first.call.id!, result: {} });
+  first.child.say(roots(0));
+  first.child.take();
+  const { child, stream } = await begin(world, {}, 2);
+  child.say(roots(1));
+  world.time.advance(20);
+  assert.equal(world.told(stream)[0]!.head.t, 'no');
+});
+
+test('what else a child asks at first is its call’s', async () => {
+  const world = statelessWorld(server());
+  const { child, stream } = await begin(world, {});
+  elicit(child, 0);
+  world.time.advance(20);
+  const refusal = world.told(stream)[0]!.head;
+  assert.deepEqual(refusal.t === 'no' && refusal.required, { elicitation: {} });
+});
