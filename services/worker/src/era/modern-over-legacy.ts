@@ -5,7 +5,7 @@
  * Source: WIRE §3.3; 2026-07-28 basic/patterns/mrtr.
  *
  * Invariants: the client is asked only what it has declared; each round has a name of its own, good for once; a call
- * that waits holds its child, within a time, and hears afterwards what its server said meanwhile; after anything but the
+ * that waits holds its child, within a time, and hears and is asked afterwards what its server said meanwhile; after anything but the
  * server's own answer the child serves nobody again.
  */
 import {
@@ -175,8 +175,10 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
     // one that has some is asked for them, for a call that does want them must not be told that there are none.
     const stray = frame.method === 'roots/list' && !process.askedRoots;
     const own = !stray || mayAsk(meta.capabilities, ROOTS);
-    const asks = own && isInputKind(frame.method ?? '') && ASKING_METHODS.has(method) && this.#parked === undefined;
+    const asks = own && isInputKind(frame.method ?? '') && ASKING_METHODS.has(method);
     if (!asks || !this.#questions.add(frame, stray)) return answerAlone(process, frame);
+    // While it waits nobody is there: its client is asked when it comes back.
+    if (this.#parked !== undefined) return;
     this.#cancelAsking?.();
     this.#cancelAsking = this.#deps.wheel.after(TOGETHER, () => this.#ask());
   }

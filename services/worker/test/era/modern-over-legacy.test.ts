@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { server, settle } from '../pool/pool-world.ts';
-import { ALL, begin, elicit, FORM, reply, required } from '../stateless/asked.ts';
+import { ALL, begin, elicit, FORM, parked, reply, required } from '../stateless/asked.ts';
 import { statelessWorld } from '../stateless/stateless-world.ts';
 
 const roots = (id: number) => ({ id, method: 'roots/list' });
@@ -92,4 +92,53 @@ test('what else a child asks at first is its call’s', async () => {
   world.time.advance(20);
   const refusal = world.told(stream)[0]!.head;
   assert.deepEqual(refusal.t === 'no' && refusal.required, { elicitation: {} });
+});
+
+test('what a server asks while its call waits is asked in the next round, and nothing is said in the client’s name before', async () => {
+  const world = statelessWorld(server());
+  const { child, call, state, key } = await parked(world, { capabilities: ALL });
+  child.say(roots(1));
+  elicit(child, 2);
+  child.say({ id: 3, method: 'sampling/createMessage', params: { messages: [] } });
+  child.say({ method: 'notifications/cancelled', params: { requestId: 3 } });
+  world.time.advance(1_000);
+  assert.deepEqual(child.take(), []);
+  const second = world.ask(2, reply(state, { [key]: { action: 'decline' } }, { capabilities: ALL }));
+  await settle();
+  assert.deepEqual(
+    child.take().map(({ id, result }) => [id, result]),
+    [[0, { action: 'decline' }]],
+  );
+  const { inputRequests, requestState } = required(world, second);
+  assert.deepEqual(
+    Object.values(inputRequests).map(({ method }) => method),
+    ['roots/list', 'elicitation/create'],
+  );
+  const answers = Object.entries(inputRequests).map(([name, { method }]) => [
+    name,
+    method === 'roots/list' ? { roots: [{ uri: 'file:///a' }] } : { action: 'cancel' },
+  ]);
+  const third = world.ask(3, reply(requestState, Object.fromEntries(answers), { capabilities: ALL }));
+  await settle();
+  assert.deepEqual(
+    child.take().map(({ id, result }) => [id, result]),
+    [
+      [1, { roots: [{ uri: 'file:///a' }] }],
+      [2, { action: 'cancel' }],
+    ],
+  );
+  child.say({ id: call.id!, result: {} });
+  assert.ok(world.answer(third).result);
+});
+
+test('while its call waits a server may ask so much and no more', async () => {
+  const world = statelessWorld(server());
+  const { child } = await parked(world, { capabilities: ALL });
+  for (let id = 1; id < 64; id++) elicit(child, id);
+  assert.deepEqual(child.take(), []);
+  elicit(child, 64);
+  assert.deepEqual(
+    child.take().map(({ id, error }) => [id, error?.code]),
+    [[64, -32601]],
+  );
 });
