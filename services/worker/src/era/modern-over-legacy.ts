@@ -5,8 +5,8 @@
  * Source: WIRE §3.3; 2026-07-28 basic/patterns/mrtr.
  *
  * Invariants: the client is asked only what it has declared; each round has a name of its own, good for once; a call
- * that waits holds its child, within a time, and hears and is asked afterwards what its server said meanwhile; after anything but the
- * server's own answer the child serves nobody again.
+ * that waits holds its child, within a time, and hears afterwards what its server said, and asked, meanwhile; after
+ * anything but the server's own answer the child serves nobody again.
  */
 import {
   allRequired,

@@ -4,8 +4,9 @@
  * Source: 2026-07-28 basic/patterns/subscriptions; WIRE §3.3, §3.4.
  *
  * Invariants: the acknowledgement comes first; everything bears the client's own id of its request, type included;
- * nothing is told that was not asked for; a change that several children notice at once is told once; when the child
- * that listens is lost, its subscriptions end without a result, so that their clients come back.
+ * nothing is told that was not asked for; a change that several children notice at once is told once; a child listens as
+ * long as there is somebody for whom; when it is lost, its subscriptions end without a result, so that their clients come
+ * back.
  */
 import { CausewayError, isObject, SUBSCRIPTION_ID_KEY, valueAt } from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
@@ -30,10 +31,16 @@ interface Subscription {
   readonly watch: Watch;
 }
 
+/** A child that listens, or will, and those for whom it is kept. */
+interface Kept {
+  readonly watch: Promise<Watch>;
+  readonly users: Set<Response>;
+}
+
 export class Listens {
   readonly #wheel: Wheel;
   readonly #open = new Set<Subscription>();
-  readonly #watches = new Map<Pool, Promise<Watch>>();
+  readonly #watches = new Map<Pool, Kept>();
   /** Changes that were told a moment ago; `true`: once more since. */
   readonly #settling = new Map<string, boolean>();
 
@@ -43,26 +50,37 @@ export class Listens {
 
   /** Opens a subscription. Rejects with CausewayError. */
   async open(request: StatelessRequest, pool: Pool): Promise<void> {
-    const { response, server } = request;
+    const { response } = request;
     const filter = filterOf(request);
     if (this.#open.size >= MOST) throw new CausewayError('limit.listens', { retryAfter: 5 });
-    const watch = await this.#watch(pool);
-    if (response.answered) return;
+    if (!LISTS.some((list) => filter[`${list}ListChanged`]) && filter.resourceSubscriptions.length === 0)
+      return void acknowledge(response, [], []);
+    const kept = this.#keep(pool, response);
+    let begun = false;
+    try {
+      const watch = await kept.watch;
+      // Lost already.
+      if (this.#watches.get(pool) !== kept) response.break();
+      begun = this.#begin(request, filter, watch);
+    } finally {
+      if (!begun) this.#letGo(pool, response);
+    }
+  }
+
+  /** `false`: its client has left, or nothing of it is honoured. */
+  #begin({ response, server }: StatelessRequest, filter: Filter, watch: Watch): boolean {
+    if (response.answered) return false;
     const { greeting } = watch.process;
     const announced = listChanges(greeting);
     const lists = LISTS.filter((list) => filter[`${list}ListChanged`] === true && announced[`${list}ListChanged`] === true);
     const resources = tellsOfResources(greeting) ? filter.resourceSubscriptions : [];
-    const honoured = {
-      ...Object.fromEntries(lists.map((list) => [`${list}ListChanged`, true])),
-      ...(resources.length === 0 ? {} : { resourceSubscriptions: resources }),
-    };
-    tell(response, 'notifications/subscriptions/acknowledged', { notifications: honoured });
-    if (lists.length === 0 && resources.length === 0) return finish(response);
+    if (!acknowledge(response, lists, resources)) return false;
     const one: Subscription = { server: server.name, response, lists: new Set(lists), resources: new Set(resources), watch };
     this.#open.add(one);
     watch.add(one, resources);
     const lag = (yes: boolean): void => (yes ? watch.process.pause(response) : watch.process.resume(response));
     response.follow({ left: () => this.#end(one), lags: lag });
+    return true;
   }
 
   /** A list of the server has changed. */
@@ -96,13 +114,22 @@ export class Listens {
     }
   }
 
-  #watch(pool: Pool): Promise<Watch> {
-    const known = this.#watches.get(pool);
-    if (known) return known;
-    const watch = openWatch(pool, () => this.#lost(pool));
-    this.#watches.set(pool, watch);
-    watch.catch(() => this.#watches.delete(pool));
-    return watch;
+  /** The child that listens for the pool is kept for `user`, until that lets it go. */
+  #keep(pool: Pool, user: Response): Kept {
+    let kept = this.#watches.get(pool);
+    if (!kept) this.#watches.set(pool, (kept = { watch: openWatch(pool, () => this.#lost(pool)), users: new Set() }));
+    kept.users.add(user);
+    return kept;
+  }
+
+  #letGo(pool: Pool, user: Response): void {
+    const kept = this.#watches.get(pool);
+    if (!kept?.users.delete(user) || kept.users.size > 0) return;
+    this.#watches.delete(pool);
+    kept.watch.then(
+      (watch) => watch.close(),
+      () => undefined,
+    );
   }
 
   #lost(pool: Pool): void {
@@ -117,10 +144,7 @@ export class Listens {
   #end(one: Subscription): void {
     if (!this.#open.delete(one)) return;
     one.watch.delete(one);
-    const last = ![...this.#open].some(({ watch }) => watch === one.watch);
-    if (!last) return;
-    this.#watches.delete(one.watch.pool);
-    one.watch.close();
+    this.#letGo(one.watch.pool, one.response);
   }
 }
 
@@ -153,6 +177,18 @@ function tell(response: Response, method: string, params: Readonly<Record<string
   const members = JSON.stringify(rest).slice(1, -1);
   const text = members === '' ? tagged(response) : `${members},${tagged(response)}`;
   response.notify(Buffer.from(`{"jsonrpc":"2.0","method":${JSON.stringify(method)},"params":{${text}}}`));
+}
+
+/** Says what will be told. `false`: that is nothing, and it ends at once. */
+function acknowledge(response: Response, lists: readonly List[], resources: readonly string[]): boolean {
+  const honoured = {
+    ...Object.fromEntries(lists.map((list) => [`${list}ListChanged`, true])),
+    ...(resources.length === 0 ? {} : { resourceSubscriptions: resources }),
+  };
+  tell(response, 'notifications/subscriptions/acknowledged', { notifications: honoured });
+  const some = lists.length > 0 || resources.length > 0;
+  if (!some) finish(response);
+  return some;
 }
 
 function finish(response: Response): void {

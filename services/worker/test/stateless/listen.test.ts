@@ -55,6 +55,43 @@ test('what cannot be honoured at all ends at once, properly', async () => {
   assert.equal(world.told(stream).length, 2);
 });
 
+for (const era of ['legacy', 'modern'] as const) {
+  test(`${era}: a subscription of which nothing is honoured, or whose client has left meanwhile, keeps no child`, async () => {
+    const world = statelessWorld(server(), era, { tools: {} });
+    const [, child] = await listen(world, 1, { toolsListChanged: true });
+    const left = world.ask(2, { method: 'subscriptions/listen', params: { notifications: { toolsListChanged: true } } });
+    world.leave(left);
+    await settle();
+    world.ask(3, { meta: { 'io.modelcontextprotocol/logLevel': 'info' } });
+    await settle();
+    assert.equal(child.take().at(-1)?.method, 'tools/call', 'a call that needs a child alone has this one');
+    assert.equal(world.nursery.children.length, 1);
+  });
+}
+
+test('a subscription that asks for nothing needs no child', async () => {
+  const world = statelessWorld(server(), 'legacy', CAPABILITIES);
+  const stream = world.ask(3, { method: 'subscriptions/listen', params: { notifications: { toolsListChanged: false } } });
+  await settle();
+  assert.deepEqual(said(world, stream)[0], ['notifications/subscriptions/acknowledged', { notifications: {}, _meta: { [ID]: 3 } }]);
+  assert.deepEqual(world.answer(stream).result, { resultType: 'complete', _meta: { [ID]: 3 } });
+  assert.equal(world.nursery.children.length, 0);
+});
+
+test('one that is honoured keeps its child when another, for the same, is not', async () => {
+  const world = statelessWorld(server(), 'legacy', CAPABILITIES);
+  const none = world.ask(1, { method: 'subscriptions/listen', params: { notifications: { promptsListChanged: true } } });
+  const [stream, child] = await listen(world, 2, { toolsListChanged: true });
+  assert.ok(world.answer(none));
+  world.ask(3);
+  await world.nursery.nth(2);
+  child.say({ method: 'notifications/tools/list_changed' });
+  assert.equal(world.told(stream).length, 2);
+  world.leave(stream);
+  await settle();
+  assert.equal(child.stops, 0);
+});
+
 test('a filter that is none is refused', async () => {
   const world = statelessWorld(server(), 'legacy', CAPABILITIES);
   for (const filter of [undefined, [], { toolsListChanged: 1 }, { resourceSubscriptions: [1] }]) {
