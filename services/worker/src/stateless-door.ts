@@ -22,7 +22,7 @@ import type { StreamPorts } from './session/stream-ports.ts';
 import { describe } from './stateless/description.ts';
 import { Listens } from './stateless/listen.ts';
 import { ParkedCalls } from './stateless/parked-calls.ts';
-import { readRequest, type StatelessRequest } from './stateless/request.ts';
+import { readRequest, sameArguments, type StatelessRequest } from './stateless/request.ts';
 import { Response } from './stateless/response.ts';
 import type { ResponseDeps } from './stateless/response-ports.ts';
 import { ToolHeaders } from './stateless/tool-headers.ts';
@@ -38,6 +38,7 @@ export interface DoorDeps extends Omit<ResponseDeps, 'streamPorts'>, Omit<EraDep
 
 /** Milliseconds after which a request that still waits for its child is said to be accepted, so that its reader is kept warm. */
 const SLOW = 1_000;
+const OTHER_ARGUMENTS = 'Invalid params: a request with a requestState repeats the arguments of the one that it goes on with.';
 
 export class StatelessDoor {
   readonly #deps: DoorDeps & EraDeps & ResponseDeps;
@@ -153,11 +154,11 @@ export class StatelessDoor {
   }
 
   async #run(request: StatelessRequest, pool: Pool): Promise<void> {
-    const { head, meta, method, response } = request;
+    const { head, meta, response } = request;
     const legacy = pool.order.era === 'legacy';
     const lease = await pool.lease({ exclusive: legacy || meta.logLevel !== undefined, prefer: head.process });
     try {
-      if (method === 'tools/call') await this.#tools.check(request, lease.process);
+      await this.#tools.check(request, lease.process);
       // Its client may have left while a child was started.
       if (response.answered) return lease.end('sound');
     } catch (error) {
@@ -168,9 +169,16 @@ export class StatelessDoor {
     else callModern(this.#deps, lease, request);
   }
 
-  #goOn(parked: string, request: StatelessRequest): void {
-    const call = this.#parked.take(parked);
-    if (call?.identity !== request.head.identity) throw new CausewayError('request.state');
+  /** A round that is refused leaves its call waiting: the true one may still come. */
+  async #goOn(parked: string, request: StatelessRequest): Promise<void> {
+    const { head, response } = request;
+    const call = this.#parked.find(parked);
+    if (call?.identity !== head.identity) throw new CausewayError('request.state');
+    if (!sameArguments(call.request, request)) throw new CausewayError('request.state', { message: OTHER_ARGUMENTS });
+    // Nothing is asked of its child, which is busy with it.
+    await this.#tools.check(request);
+    if (response.answered) return;
+    if (this.#parked.take(parked) !== call) throw new CausewayError('request.state');
     call.resume(request);
   }
 

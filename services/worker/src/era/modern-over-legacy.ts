@@ -68,6 +68,10 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
     return this.#use.identity;
   }
 
+  get request(): StatelessRequest {
+    return this.#request;
+  }
+
   /** Sends the request to the server. */
   begin(): void {
     const { process } = this.#use;

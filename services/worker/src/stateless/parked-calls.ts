@@ -15,6 +15,8 @@ const MOST_OF_ONE = 256;
 
 export interface ParkedCall {
   readonly identity: Identity;
+  /** The client's latest request of this call. */
+  readonly request: StatelessRequest;
   /** Its client has come back with this request. */
   resume(request: StatelessRequest): void;
   /** Its client did not come back in time. */
@@ -41,6 +43,11 @@ export class ParkedCalls {
     const cancel = this.#wheel.after(patience, () => this.take(name)?.expire());
     this.#calls.set(name, { call, cancel });
     return name;
+  }
+
+  /** It goes on waiting. */
+  find(name: string): ParkedCall | undefined {
+    return this.#calls.get(name)?.call;
   }
 
   /** Takes it out: whoever asks for the same name later finds nothing. */

@@ -5,10 +5,12 @@
 import type { CallHead } from '@causeway/cluster';
 import type { ServerConfig } from '@causeway/config';
 import {
+  isObject,
   legacyMeta,
   membersIn,
   readMeta,
   splice,
+  valueAt,
   withoutMembers,
   type Edit,
   type Members,
@@ -43,6 +45,22 @@ export const audienceOf = ({ head, method, server }: StatelessRequest): StateAud
   method,
   name: head.name ?? '',
 });
+
+/** Whether two rounds of one call have the same arguments; a client may have written them anew. None are as good as empty ones. */
+export const sameArguments = (one: StatelessRequest, other: StatelessRequest): boolean => same(argumentsOf(one), argumentsOf(other));
+
+function argumentsOf({ body, params }: StatelessRequest): unknown {
+  const span = params.of.get('arguments');
+  return span ? valueAt(body, span) : {};
+}
+
+/** Values of JSON: members have no order. */
+function same(one: unknown, other: unknown): boolean {
+  if (Array.isArray(one)) return Array.isArray(other) && one.length === other.length && one.every((value, at) => same(value, other[at]));
+  if (!isObject(one) || !isObject(other)) return one === other;
+  const names = Object.keys(one);
+  return names.length === Object.keys(other).length && names.every((name) => Object.hasOwn(other, name) && same(one[name], other[name]));
+}
 
 const ROUND: ReadonlySet<string> = new Set(['requestState', 'inputResponses']);
 const ROUND_AND_META: ReadonlySet<string> = new Set([...ROUND, '_meta']);

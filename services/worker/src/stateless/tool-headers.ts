@@ -3,8 +3,8 @@
  * says that its tools have changed.
  * Source: 2026-07-28 server/tools (x-mcp-header); SEP-2243.
  *
- * Invariants: a call is checked against what the server declares now, before it is sent there; a server that cannot say
- * declares nothing; the list is read within bounds.
+ * Invariants: a call is checked against what the server declares now, before it is sent there, and again in each of its
+ * rounds while that is known; a server that cannot say declares nothing; the list is read within bounds.
  */
 import {
   checkHeaderArguments,
@@ -32,11 +32,14 @@ const HEADER = Buffer.from('x-mcp-header');
 export class ToolHeaders {
   readonly #declared = new Map<string, Promise<Declared>>();
 
-  /** Throws `request.header_mismatch` for a call whose headers are not what its arguments are. */
-  async check({ server, head, body, params }: StatelessRequest, process: PooledProcess): Promise<void> {
-    const known = this.#declared.get(server.name);
-    const declared = await (known ?? this.#read(server.name, process));
-    const arguments_ = declared.get(head.name ?? '');
+  /**
+   * Throws `request.header_mismatch` for a call whose headers are not what its arguments are. Without a process that could
+   * be asked, by what is known.
+   */
+  async check({ server, head, body, params, method }: StatelessRequest, process?: PooledProcess): Promise<void> {
+    if (method !== 'tools/call') return;
+    const declared = await (this.#declared.get(server.name) ?? (process && this.#read(server.name, process)));
+    const arguments_ = declared?.get(head.name ?? '');
     if (!arguments_) return;
     const span = params.of.get('arguments');
     checkHeaderArguments(arguments_, span && valueAt(body, span), head.headers ?? {});

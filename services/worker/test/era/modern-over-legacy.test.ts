@@ -142,3 +142,57 @@ test('while its call waits a server may ask so much and no more', async () => {
     [[64, -32601]],
   );
 });
+
+const declining = (args: unknown, key: string): object => ({
+  name: 'ask',
+  arguments: args,
+  inputResponses: { [key]: { action: 'decline' } },
+});
+
+test('a client that comes back with other arguments is refused, and may come back with the same, however they are written', async () => {
+  for (const args of [undefined, {}, { a: 1 }, { a: [0, { b: null, c: 'ĝ' }], d: {} }]) {
+    const world = statelessWorld(server());
+    const first = { capabilities: FORM, params: { name: 'ask', ...(args === undefined ? {} : { arguments: args }) } };
+    const { child, call, state, key } = await parked(world, first);
+    for (const other of [
+      { a: 2 },
+      { ...args, more: 0 },
+      { a: [0, { b: null }], d: {} },
+      { a: [{ b: null, c: 'ĝ' }, 0], d: {} },
+      [],
+      null,
+    ]) {
+      const refused = world.ask(2, { capabilities: FORM, state, params: declining(other, key) });
+      await settle();
+      const { error } = world.answer(refused);
+      assert.equal(error?.code, -32602);
+      assert.match(error.message, /arguments/);
+    }
+    assert.deepEqual(child.take(), []);
+    const same = args?.d === undefined ? (args ?? {}) : { d: {}, a: [-0, { c: 'ĝ', b: null }] };
+    const next = world.ask(3, { capabilities: FORM, state, params: declining(same, key) });
+    await settle();
+    assert.equal(child.take().length, 1);
+    child.say({ id: call.id!, result: {} });
+    assert.ok(world.answer(next).result);
+  }
+});
+
+test('a client that comes back repeats its arguments in headers like everybody', async () => {
+  const schema = { type: 'object', properties: { region: { type: 'string', 'x-mcp-header': 'Region' } } };
+  const world = statelessWorld(server(), 'legacy', {}, [{ name: 'ask', inputSchema: schema }]);
+  const args = { region: 'eu' };
+  const headers = { region: 'eu' };
+  const { child, state, key } = await parked(world, { capabilities: FORM, params: { name: 'ask', arguments: args }, headers });
+  const params = declining(args, key);
+  for (const wrong of [undefined, { region: 'us' }]) {
+    const refused = world.ask(2, { capabilities: FORM, state, params, ...(wrong === undefined ? {} : { headers: wrong }) });
+    await settle();
+    const { head } = world.told(refused)[0]!;
+    assert.equal(head.t === 'no' && head.reason, 'request.header_mismatch');
+  }
+  assert.deepEqual(child.take(), []);
+  world.ask(3, { capabilities: FORM, state, params, headers });
+  await settle();
+  assert.equal(child.take().length, 1);
+});

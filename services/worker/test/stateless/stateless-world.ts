@@ -30,6 +30,8 @@ export interface AskOptions {
   readonly method?: string;
   readonly identity?: string;
   readonly state?: string;
+  /** Of its `Mcp-Param-` headers, by the rest of their names. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface StatelessWorld {
@@ -56,6 +58,7 @@ export function statelessWorld(
   server: ServerConfig,
   era: 'legacy' | 'modern' = 'legacy',
   capabilities: object = { logging: {} },
+  tools: readonly object[] = [],
 ): StatelessWorld {
   const time = fakeTime();
   const nursery = new Nursery();
@@ -91,7 +94,7 @@ export function statelessWorld(
     attempt: () => ({ succeeded: () => undefined, failed: () => undefined, [Symbol.dispose]: () => undefined }),
     admit: async (claim: object) => ({ claim, release: () => undefined }),
     startChild: async (_session: unknown, _server: unknown, listeners: Parameters<Nursery['start']>[0]) =>
-      greeted(await nursery.start(listeners), capabilities),
+      greeted(await nursery.start(listeners), capabilities, tools),
   } as unknown as DoorDeps;
   const door = new StatelessDoor(deps);
   let streams = 0;
@@ -108,7 +111,15 @@ export function statelessWorld(
     worker,
     nursery,
     ask(id, options = {}) {
-      const { capabilities = {}, meta = {}, params = { name: 'ask', arguments: {} }, method = 'tools/call', identity, state } = options;
+      const {
+        capabilities = {},
+        meta = {},
+        params = { name: 'ask', arguments: {} },
+        method = 'tools/call',
+        identity,
+        state,
+        headers: repeated,
+      } = options;
       const envelope = { [`${PREFIX}protocolVersion`]: '2026-07-28', [`${PREFIX}clientCapabilities`]: capabilities, ...meta };
       const body = {
         jsonrpc: '2.0',
@@ -133,6 +144,7 @@ export function statelessWorld(
         params: message.params.span,
         meta: message.meta.span,
         ...(name === undefined ? {} : { name }),
+        ...(repeated === undefined ? {} : { headers: repeated }),
         ...(opened?.parked === undefined ? {} : { parked: opened.parked }),
         ...(opened?.process === undefined ? {} : { process: opened.process }),
         ...(opened === undefined ? {} : { inner: opened.inner ?? '' }),
@@ -152,11 +164,11 @@ export function statelessWorld(
 }
 
 /** A child that answers its greeting and what belongs to it by itself; the rest is the test's. */
-function greeted(child: ScriptedChild, capabilities: object): ScriptedChild {
+function greeted(child: ScriptedChild, capabilities: object, tools: readonly object[]): ScriptedChild {
   const write = child.write.bind(child);
   child.write = (frame) => {
     const message = JSON.parse(Buffer.from(frame).toString()) as Message;
-    const result = own(message, capabilities);
+    const result = own(message, capabilities, tools);
     if (result === undefined) return write(frame);
     const { id } = message;
     if (id !== undefined) queueMicrotask(() => child.say({ id, result }));
@@ -165,9 +177,9 @@ function greeted(child: ScriptedChild, capabilities: object): ScriptedChild {
   return child;
 }
 
-function own({ method }: Message, capabilities: object): Readonly<Record<string, unknown>> | undefined {
+function own({ method }: Message, capabilities: object, tools: readonly object[]): Readonly<Record<string, unknown>> | undefined {
   if (method === 'initialize') return { ...GREETING, capabilities };
   if (method === 'server/discover') return { ...DISCOVERED, capabilities };
-  if (method === 'tools/list') return { tools: [] };
+  if (method === 'tools/list') return { tools };
   return method === 'logging/setLevel' || method === 'notifications/initialized' ? {} : undefined;
 }
