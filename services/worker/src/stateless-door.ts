@@ -27,7 +27,7 @@ import { Response } from './stateless/response.ts';
 import type { ResponseDeps } from './stateless/response-ports.ts';
 import { ToolHeaders } from './stateless/tool-headers.ts';
 
-export interface DoorDeps extends Omit<ResponseDeps, 'streamPorts'>, Omit<EraDeps, 'parked'>, Omit<PoolsDeps, 'heard'> {
+export interface DoorDeps extends Omit<ResponseDeps, 'streamPorts'>, Omit<EraDeps, 'parked'>, Omit<PoolsDeps, 'heard' | 'lapsed'> {
   readonly cluster: Cluster;
   readonly charge: StreamPorts['charge'];
   readonly servers: Config['servers'];
@@ -52,7 +52,11 @@ export class StatelessDoor {
     this.#parked = new ParkedCalls(deps.wheel);
     this.#deps = { ...deps, parked: this.#parked, streamPorts: portsOf(deps) };
     this.#listens = new Listens(deps.wheel);
-    this.pools = new Pools({ ...deps, heard: (pool, frame) => this.#heard(pool, frame) });
+    this.pools = new Pools({
+      ...deps,
+      heard: (pool, frame) => this.#heard(pool, frame),
+      lapsed: ({ order }) => this.#tools.forget(order.server.name),
+    });
   }
 
   /** A request; `to`: where its edge listens. */

@@ -18,7 +18,7 @@ import { FromServer } from './adapter/from-server.ts';
 import { OpenCalls } from './adapter/open-calls.ts';
 import { NOTHING } from './adapter/outcome.ts';
 import type { AdapterParts, OwnAnswer } from './adapter/parts.ts';
-import { Subscription } from './adapter/subscription.ts';
+import { Subscription } from './subscription.ts';
 
 export interface AdapterDeps {
   /** The server's name. */

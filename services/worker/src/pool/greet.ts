@@ -3,6 +3,8 @@
  * Source: 2025-11-25 basic/lifecycle; 2026-07-28 server/discover.
  */
 import { CausewayError, membersAt, membersOf, MODERN_REVISION, ownMeta } from '@causeway/protocol';
+import type { Wheel } from '@causeway/runtime';
+import { Changes } from './changes.ts';
 import { resultOf, type Era, type PooledProcess } from './pooled-process.ts';
 
 /** Everything that a client could declare: so a server lists the same to all, and each request's own client is asked no more than it declared. */
@@ -16,12 +18,18 @@ const INITIALIZE = JSON.stringify({
 export const LISTS = ['tools', 'prompts', 'resources'] as const;
 export type List = (typeof LISTS)[number];
 
+export interface GreetDeps {
+  readonly wheel: Wheel;
+  /** Changes of the server's lists may have been missed. */
+  readonly lapsed: () => void;
+}
+
 /** Shakes hands. Rejects with EraRefused, or with how the child ended. */
-export async function greet(child: PooledProcess): Promise<void> {
+export async function greet(child: PooledProcess, deps: GreetDeps): Promise<void> {
   if (child.era === 'modern') {
     child.greeting = granted(child.era, await child.ask('server/discover', `{"_meta":${ownMeta(MODERN_REVISION)}}`).then(resultOf));
-    const lists = listChanges(child.greeting);
-    if (Object.keys(lists).length > 0) listen(child, lists);
+    child.changes = listening(child, deps);
+    child.changes.begin(LISTS.filter((list) => `${list}ListChanged` in listChanges(child.greeting)));
     return;
   }
   child.greeting = granted(child.era, await child.ask('initialize', INITIALIZE).then(resultOf));
@@ -31,13 +39,26 @@ export async function greet(child: PooledProcess): Promise<void> {
   if (capabilitiesOf(child.greeting).has('logging')) await child.ask('logging/setLevel', '{"level":"debug"}');
 }
 
-/** Opens a subscription in the bridge's own name, which lasts as long as the child or until it is cancelled. Gives its id. */
-export function listen(child: PooledProcess, notifications: object): number {
-  const ended = (): void => undefined;
-  const id = child.begin({ answered: ended, failed: ended });
-  const params = `{"notifications":${JSON.stringify(notifications)},"_meta":${ownMeta(MODERN_REVISION)}}`;
-  child.tell(Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":"subscriptions/listen","params":${params}}`));
-  return id;
+function listening(child: PooledProcess, { wheel, lapsed }: GreetDeps): Changes {
+  return new Changes({
+    ...{ wheel, lapsed },
+    open: (notifications, over) => {
+      const id = child.begin({ answered: over, failed: () => undefined });
+      const params = `{"notifications":${notifications},"_meta":${ownMeta(MODERN_REVISION)}}`;
+      try {
+        child.write(Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":"subscriptions/listen","params":${params}}`));
+        return id;
+      } catch {
+        child.forget(id);
+        return undefined;
+      }
+    },
+    forget: (id) => child.forget(id),
+    cancel: (id) => {
+      child.forget(id);
+      child.cancel(id, 'replaced');
+    },
+  });
 }
 
 /** The changes of lists that a server announces, as a subscription names them. */

@@ -12,6 +12,7 @@ import type { Child, ChildExit } from '../child/child.ts';
 import { frameOf } from '../child/frame-of.ts';
 import { exitFacts } from '../session/outcome.ts';
 import { answerAlone } from './answer-alone.ts';
+import type { Changes } from './changes.ts';
 
 export type Era = 'legacy' | 'modern';
 
@@ -39,6 +40,8 @@ export class PooledProcess {
   greeting = '';
   /** Raw JSON text of what a server with a handshake calls itself. */
   serverInfo: string | undefined;
+  /** How a server of the stateless era tells of changes. */
+  changes: Changes | undefined;
   /** The server has asked for the roots of its client before: servers do so once by themselves, after the handshake. */
   askedRoots = false;
   readonly #child: () => Child | undefined;
@@ -119,6 +122,7 @@ export class PooledProcess {
     if (!frame) return this.#refused(bytes);
     if (frame.kind === 'response') return this.#answered(frame);
     if (frame.method === 'notifications/progress') return this.#asking.get(numberAt(frame.bytes, frame.progressToken))?.progress?.(frame);
+    if (frame.kind === 'notification' && this.changes?.takes(frame)) return;
     this.#pool(frame, this);
     if (this.holder) this.holder.heard(frame);
     else if (frame.kind === 'request') answerAlone(this, frame);
@@ -128,6 +132,7 @@ export class PooledProcess {
   /** The child is gone, or broken for good: nobody waits for it any more. */
   end(error: CausewayError): void {
     this.#over ??= error;
+    this.changes?.close();
     for (const id of [...this.#asking.keys()]) {
       const asking = this.#asking.get(id);
       this.forget(id);

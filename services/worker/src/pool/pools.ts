@@ -10,9 +10,11 @@ import { CausewayError, type Frame, type Identity } from '@causeway/protocol';
 import { Pool, type PoolDeps } from './pool.ts';
 import type { Era } from './pooled-process.ts';
 
-export interface PoolsDeps extends Omit<PoolDeps, 'heard' | 'empty'> {
+export interface PoolsDeps extends Omit<PoolDeps, 'heard' | 'lapsed' | 'empty'> {
   /** A child said something that names no request. */
   readonly heard: (pool: Pool, frame: Frame) => void;
+  /** A child may have missed changes of its server's lists. */
+  readonly lapsed: (pool: Pool) => void;
 }
 
 /** For whom a request is served. */
@@ -43,6 +45,7 @@ export class Pools {
     const deps: PoolDeps = {
       ...this.#deps,
       heard: (frame) => this.#deps.heard(pool, frame),
+      lapsed: () => this.#deps.lapsed(pool),
       empty: () => {
         if (this.#pools.get(key) === pool && pool.size === 0) this.#pools.delete(key);
       },

@@ -17,6 +17,8 @@ export interface ProcessDeps extends Pick<SessionDeps, 'admit' | 'limitsOf' | 'a
   readonly log: Log;
   /** The marks of these children: as long as one is among them, nobody takes its child for one that was left behind. */
   readonly marks: Set<string>;
+  /** A child may have missed changes of its server's lists. */
+  readonly lapsed: () => void;
 }
 
 export interface ProcessOrder {
@@ -103,7 +105,7 @@ async function launch(deps: ProcessDeps, order: ProcessOrder, permit: Permit): P
   try {
     child = await deps.startChild({ token: id as SessionToken, epoch: 1 }, server, listeners, signal);
     cancel = deps.wheel.after(server.startTimeout, () => process.end(new CausewayError('server.start_timeout')));
-    await greet(process);
+    await greet(process, deps);
     attempt.succeeded();
     return { process, stop };
   } catch (error) {

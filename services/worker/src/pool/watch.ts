@@ -3,24 +3,36 @@
  * resources they name.
  *
  * Invariants: the child is asked for a resource as long as somebody wants it, counted by who wants it; one with a
- * handshake is held alone, so that nothing else speaks of resources; it does not keep calls from the last children.
+ * handshake is held alone, so that nothing else speaks of resources; it does not keep calls from the last children;
+ * whoever listens is told what the server refuses, before it is agreed to or, at the latest, when that is known.
  */
 import { CausewayError } from '@causeway/protocol';
-import { listen } from './greet.ts';
+import type { Changes, ChangesEvents } from './changes.ts';
 import type { Pool } from './pool.ts';
 import type { PooledProcess } from './pooled-process.ts';
+
+/** What somebody listens to: lists as an acknowledgement names them, and resources. */
+export interface Wanted {
+  readonly lists: readonly string[];
+  readonly resources: readonly string[];
+}
+
+export interface Watcher {
+  /** The server does not tell of all that any more. */
+  refused(): void;
+}
 
 export interface Watch {
   readonly pool: Pool;
   readonly process: PooledProcess;
-  /** `who` wants to hear of these resources. */
-  add(who: object, uris: readonly string[]): void;
-  delete(who: object): void;
+  /** `who` wants to hear of this, until it is deleted. What of it will be told. Rejects with CausewayError. */
+  add(who: Watcher, wanted: Wanted): Promise<Wanted>;
+  delete(who: Watcher): void;
   /** Nobody listens any more. */
   close(): void;
 }
 
-/** Rejects with CausewayError. `lost`: the child is gone. */
+/** Rejects with CausewayError. `lost`: the child is gone, or says nothing any more. */
 export async function openWatch(pool: Pool, lost: () => void): Promise<Watch> {
   const legacy = pool.order.era === 'legacy';
   const lease = await pool.lease({ exclusive: legacy });
@@ -29,43 +41,88 @@ export async function openWatch(pool: Pool, lost: () => void): Promise<Watch> {
     lease.end('sound');
     throw new CausewayError('limit.listens', { retryAfter: 5 });
   }
-  const wanted = new Map<object, readonly string[]>();
-  const known = new Set<string>();
-  let listening: number | undefined;
+  const wanted = new Map<Watcher, ReadonlySet<string>>();
+  const { changes } = process;
   /** Not answered before its end. */
   const alive = process.begin({ answered: () => undefined, failed: () => lost() });
-  const sync = (): void => {
-    const wants = new Set([...wanted.values()].flat());
-    const [added, gone] = [wants.difference(known), known.difference(wants)];
-    if (added.size + gone.size === 0) return;
-    if (legacy) {
-      for (const uri of added) void process.ask('resources/subscribe', JSON.stringify({ uri })).catch(() => undefined);
-      for (const uri of gone) void process.ask('resources/unsubscribe', JSON.stringify({ uri })).catch(() => undefined);
-    } else {
-      const before = listening;
-      listening = wants.size === 0 ? undefined : listen(process, { resourceSubscriptions: [...wants] });
-      if (before !== undefined) process.cancel(before, 'replaced');
-      if (before !== undefined) process.forget(before);
-    }
-    known.clear();
-    for (const uri of wants) known.add(uri);
-  };
-  return {
-    pool,
-    process,
-    add(who, uris) {
-      wanted.set(who, uris);
-      sync();
-    },
+  const resources = changes ? byChanges(changes, wanted) : byRequests(process, wanted);
+  const watch: Watch = {
+    ...{ pool, process },
+    add: (who, what) => resources.add(who, what),
     delete(who) {
+      const gone = wanted.get(who) ?? NONE;
       wanted.delete(who);
-      sync();
+      resources.drop(unwanted(gone, wanted));
     },
     close() {
+      // Another watch may have begun at this child.
+      if (changes?.events === hears) changes.events = undefined;
+      const gone = new Set([...wanted.values()].flatMap((uris) => [...uris]));
       wanted.clear();
-      sync();
+      resources.drop(gone);
       process.forget(alive);
       lease.end('sound');
+    },
+  };
+  const hears = events(watch, wanted, lost);
+  if (changes) changes.events = hears;
+  return watch;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** Those of `uris` that nobody wants. */
+function unwanted(uris: ReadonlySet<string>, wanted: ReadonlyMap<Watcher, ReadonlySet<string>>): ReadonlySet<string> {
+  return new Set([...uris].filter((uri) => ![...wanted.values()].some((others) => others.has(uri))));
+}
+
+/** How a server is told which resources are wanted. */
+interface Resources {
+  add(who: Watcher, wanted: Wanted): Promise<Wanted>;
+  /** Nobody wants these any more. */
+  drop(uris: ReadonlySet<string>): void;
+}
+
+/** With a handshake: one request for each, and what it says to that is not waited for. */
+function byRequests(process: PooledProcess, wanted: Map<Watcher, ReadonlySet<string>>): Resources {
+  const ask = (method: string, uris: Iterable<string>): void => {
+    for (const uri of uris) void process.ask(method, JSON.stringify({ uri })).catch(() => undefined);
+  };
+  return {
+    async add(who, what) {
+      const added = unwanted(new Set(what.resources), wanted);
+      wanted.set(who, new Set(what.resources));
+      ask('resources/subscribe', added);
+      return what;
+    },
+    drop: (uris) => ask('resources/unsubscribe', uris),
+  };
+}
+
+/** Without: by one subscription, of which it says what it agrees to. */
+function byChanges(changes: Changes, wanted: Map<Watcher, ReadonlySet<string>>): Resources {
+  return {
+    async add(who, { lists, resources }) {
+      wanted.set(who, new Set(resources));
+      const agreed = await changes.want(resources, () => {
+        if (wanted.has(who)) who.refused();
+      });
+      if (wanted.has(who)) wanted.set(who, new Set(agreed.resources));
+      return { lists: lists.filter((list) => agreed.tellsOf(list)), resources: agreed.resources };
+    },
+    drop: (uris) => changes.unwanted(uris),
+  };
+}
+
+/** What a server does not tell any more, those that listen to it are told; when it tells nothing any more, they come back. */
+function events(watch: Watch, wanted: ReadonlyMap<Watcher, ReadonlySet<string>>, lost: () => void): ChangesEvents {
+  return {
+    dropped(gone) {
+      for (const [who, uris] of [...wanted]) if (!uris.isDisjointFrom(gone)) who.refused();
+    },
+    gaveUp() {
+      watch.close();
+      lost();
     },
   };
 }

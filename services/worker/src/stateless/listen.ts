@@ -12,7 +12,7 @@ import { CausewayError, isObject, SUBSCRIPTION_ID_KEY, valueAt } from '@causeway
 import type { Wheel } from '@causeway/runtime';
 import { LISTS, listChanges, tellsOfResources, type List } from '../pool/greet.ts';
 import type { Pool } from '../pool/pool.ts';
-import { openWatch, type Watch } from '../pool/watch.ts';
+import { openWatch, type Watch, type Watcher } from '../pool/watch.ts';
 import type { Response } from './response.ts';
 import type { StatelessRequest } from './request.ts';
 
@@ -23,11 +23,11 @@ const SETTLE = 100;
 /** Resources that one subscription may name. */
 const MOST_RESOURCES = 1_024;
 
-interface Subscription {
+interface Subscription extends Watcher {
   readonly server: string;
   readonly response: Response;
-  readonly lists: ReadonlySet<List>;
-  readonly resources: ReadonlySet<string>;
+  lists: ReadonlySet<List>;
+  resources: ReadonlySet<string>;
   readonly watch: Watch;
 }
 
@@ -58,26 +58,38 @@ export class Listens {
     const kept = this.#keep(pool, response);
     let begun = false;
     try {
-      const watch = await kept.watch;
-      // Lost already.
-      if (this.#watches.get(pool) !== kept) response.break();
-      begun = this.#begin(request, filter, watch);
+      begun = await this.#begin(request, filter, await kept.watch);
+      // Lost meanwhile, and not yet known as one that it had.
+      if (!begun && this.#watches.get(pool) !== kept) response.break();
     } finally {
       if (!begun) this.#letGo(pool, response);
     }
   }
 
-  /** `false`: its client has left, or nothing of it is honoured. */
-  #begin({ response, server }: StatelessRequest, filter: Filter, watch: Watch): boolean {
+  /** `false`: its client has left, its child is lost, or nothing of it is honoured. */
+  async #begin({ response, server }: StatelessRequest, filter: Filter, watch: Watch): Promise<boolean> {
     if (response.answered) return false;
     const { greeting } = watch.process;
     const announced = listChanges(greeting);
-    const lists = LISTS.filter((list) => filter[`${list}ListChanged`] === true && announced[`${list}ListChanged`] === true);
-    const resources = tellsOfResources(greeting) ? filter.resourceSubscriptions : [];
-    if (!acknowledge(response, lists, resources)) return false;
-    const one: Subscription = { server: server.name, response, lists: new Set(lists), resources: new Set(resources), watch };
+    const wanted = LISTS.filter((list) => filter[`${list}ListChanged`] === true && announced[`${list}ListChanged`] === true);
+    const named = tellsOfResources(greeting) ? filter.resourceSubscriptions : [];
+    const one: Subscription = {
+      ...{ server: server.name, response, watch, lists: new Set(), resources: new Set() },
+      refused: () => {
+        if (this.#open.has(one)) finish(response);
+        this.#end(one);
+      },
+    };
+    const agreed = await watch.add(one, { lists: wanted.map((list) => `${list}ListChanged`), resources: named });
+    const lists = wanted.filter((list) => agreed.lists.includes(`${list}ListChanged`));
+    const lost = this.#watches.get(watch.pool)?.users.has(response) !== true;
+    if (lost || response.answered || !acknowledge(response, lists, agreed.resources)) {
+      watch.delete(one);
+      return false;
+    }
+    one.lists = new Set(lists);
+    one.resources = new Set(agreed.resources);
     this.#open.add(one);
-    watch.add(one, resources);
     const lag = (yes: boolean): void => (yes ? watch.process.pause(response) : watch.process.resume(response));
     response.follow({ left: () => this.#end(one), lags: lag });
     return true;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fakeTime } from '@causeway/runtime';
-import { MOST_RESOURCES, Subscription } from '../../src/era/adapter/subscription.ts';
+import { MOST_RESOURCES, Subscription } from '../../src/era/subscription.ts';
 
 interface Opened {
   readonly id: number;

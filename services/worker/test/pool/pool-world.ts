@@ -80,6 +80,7 @@ export function poolWorld(): PoolWorld {
       return child;
     },
     heard: () => undefined,
+    lapsed: () => undefined,
   };
   const pools = new Pools(deps);
   return Object.assign(world, {

@@ -155,14 +155,147 @@ test('when the worker leaves they end properly', async () => {
   assert.deepEqual(world.answer(stream).result, { resultType: 'complete', _meta: { [ID]: 'x' } });
 });
 
-test('a server of the same era is listened to by a subscription of the bridge’s own', async () => {
+interface Opened {
+  readonly id: number;
+  readonly notifications: Readonly<Record<string, unknown>>;
+}
+
+/** Subscriptions that the bridge has opened at the child since this was asked last. */
+const openedAt = (child: ScriptedChild): readonly Opened[] =>
+  child
+    .take()
+    .filter(({ method }) => method === 'subscriptions/listen')
+    .map(({ id, params }) => ({ id: id as number, notifications: params!['notifications'] as Opened['notifications'] }));
+
+/** The server agrees to it, or to something else. */
+async function agree(child: ScriptedChild, { id, notifications }: Opened, to: object = notifications): Promise<void> {
+  child.say({ method: 'notifications/subscriptions/acknowledged', params: { notifications: to, _meta: { [ID]: id } } });
+  await settle();
+}
+
+const update = (child: ScriptedChild, id: number, uri = 'a'): void =>
+  child.say({ method: 'notifications/resources/updated', params: { uri, _meta: { [ID]: id } } });
+
+test('a server of the same era is listened to by one subscription of the bridge’s own, and agrees before the bridge does', async () => {
   const world = statelessWorld(server(), 'modern', CAPABILITIES);
-  const [stream, child] = await listen(world, 1, { toolsListChanged: true, resourceSubscriptions: ['a'] });
-  const opened = child.take().filter(({ method }) => method === 'subscriptions/listen');
-  assert.deepEqual(
-    opened.map(({ params }) => params!['notifications']),
-    [{ toolsListChanged: true }, { resourceSubscriptions: ['a'] }],
-  );
-  child.say({ method: 'notifications/resources/updated', params: { uri: 'a', _meta: { [ID]: opened[1]!.id! } } });
-  assert.deepEqual(said(world, stream).at(-1), ['notifications/resources/updated', { uri: 'a', _meta: { [ID]: 1 } }]);
+  const [stream, child] = await listen(world, 1, { toolsListChanged: true, resourceSubscriptions: ['a', 'b'] });
+  const [first] = openedAt(child);
+  assert.deepEqual(first!.notifications, { toolsListChanged: true });
+  await agree(child, first!);
+  assert.deepEqual(world.told(stream), []);
+  const [second] = openedAt(child);
+  assert.deepEqual(second!.notifications, { toolsListChanged: true, resourceSubscriptions: ['a', 'b'] });
+  await agree(child, second!, { toolsListChanged: true, resourceSubscriptions: ['a'] });
+  assert.deepEqual(said(world, stream), [
+    [
+      'notifications/subscriptions/acknowledged',
+      { notifications: { toolsListChanged: true, resourceSubscriptions: ['a'] }, _meta: { [ID]: 1 } },
+    ],
+  ]);
+  update(child, first!.id);
+  assert.equal(world.told(stream).length, 1, 'it was replaced');
+  update(child, second!.id);
+  update(child, second!.id, 'b');
+  assert.deepEqual(said(world, stream).slice(1), [['notifications/resources/updated', { uri: 'a', _meta: { [ID]: 1 } }]]);
+});
+
+test('what a server of the same era refuses is not acknowledged; others go on', async () => {
+  const world = statelessWorld(server(), 'modern', { resources: { subscribe: true } });
+  const [one, child] = await listen(world, 1, { resourceSubscriptions: ['a'] });
+  await agree(child, openedAt(child)[0]!);
+  const [other] = await listen(world, 2, { resourceSubscriptions: ['x'] });
+  const [refused] = openedAt(child);
+  assert.deepEqual(refused!.notifications, { resourceSubscriptions: ['a', 'x'] });
+  child.say({ id: refused!.id, error: { code: -32602, message: 'no such resource' } });
+  await settle();
+  assert.deepEqual(said(world, other)[0], ['notifications/subscriptions/acknowledged', { notifications: {}, _meta: { [ID]: 2 } }]);
+  assert.ok(world.answer(other).result);
+  assert.equal(world.told(one).length, 1);
+});
+
+test('what it refuses late ends the subscription, properly', async () => {
+  const world = statelessWorld(server(), 'modern', { resources: { subscribe: true } });
+  const [stream, child] = await listen(world, 1, { resourceSubscriptions: ['a'] });
+  assert.deepEqual(world.told(stream), []);
+  world.time.advance(1_000);
+  await settle();
+  assert.equal(world.told(stream).filter(({ message }) => message).length, 1);
+  child.say({ id: openedAt(child)[0]!.id, error: { code: -32602, message: 'no such resource' } });
+  assert.deepEqual(world.answer(stream).result, { resultType: 'complete', _meta: { [ID]: 1 } });
+});
+
+for (const how of ['result', 'notification'] as const) {
+  test(`a subscription that the server ends by a ${how} is opened again, later each time`, async () => {
+    const world = statelessWorld(server(), 'modern', { resources: { subscribe: true } });
+    const [stream, child] = await listen(world, 1, { resourceSubscriptions: ['a', 'b'] });
+    let [last] = openedAt(child);
+    await agree(child, last!);
+    for (const pause of [250, 500, 1_000]) {
+      if (how === 'result') child.say({ id: last!.id, result: { resultType: 'complete' } });
+      else child.say({ method: 'notifications/cancelled', params: { requestId: last!.id } });
+      world.time.advance(pause - 1);
+      assert.deepEqual(openedAt(child), []);
+      world.time.advance(1);
+      [last] = openedAt(child);
+      assert.deepEqual(last!.notifications, { resourceSubscriptions: ['a', 'b'] });
+      await agree(child, last!);
+      update(child, last!.id);
+    }
+    assert.equal(world.told(stream).length, 4);
+    child.say({ id: last!.id, result: {} });
+    world.time.advance(2_000);
+    await agree(child, openedAt(child)[0]!, { resourceSubscriptions: ['b'] });
+    assert.ok(world.answer(stream).result, 'it does not tell of all that was acknowledged');
+  });
+}
+
+test('a server that keeps ending its subscription is given up, and its clients come back', async () => {
+  const world = statelessWorld(server(), 'modern', CAPABILITIES);
+  const [stream, child] = await listen(world, 1, { toolsListChanged: true });
+  for (let times = 0; times <= 8; times++) {
+    const [last] = openedAt(child);
+    await agree(child, last!);
+    child.say({ id: last!.id, result: {} });
+    world.time.advance(Math.min(250 * 2 ** times, 30_000));
+    await settle();
+  }
+  assert.deepEqual(openedAt(child), []);
+  const last = world.told(stream).at(-1)!;
+  assert.deepEqual([last.head.t, last.message], ['end', undefined]);
+  const [again] = await listen(world, 2, { toolsListChanged: true });
+  await agree(child, openedAt(child)[0]!);
+  assert.equal(world.told(again).length, 1);
+  child.say({ method: 'notifications/tools/list_changed', params: {} });
+  assert.equal(world.told(again).length, 2);
+  assert.equal(world.nursery.children.length, 1);
+});
+
+test('while a server is not listened to its tools may have changed: they are read again', async () => {
+  const tools: object[] = [{ name: 'ask', inputSchema: { type: 'object' } }];
+  const schema = { type: 'object', properties: { region: { type: 'string', 'x-mcp-header': 'Region' } } };
+  const world = statelessWorld(server(), 'modern', CAPABILITIES, tools);
+  const call = async (): Promise<boolean> => {
+    const stream = world.ask(1, { params: { name: 'ask', arguments: { region: 'eu' } } });
+    const child = await world.nursery.nth(1);
+    await settle();
+    const sent = child.take().find(({ method }) => method === 'tools/call');
+    if (sent) child.say({ id: sent.id!, result: {} });
+    else assert.equal((world.told(stream)[0]!.head as { reason?: string }).reason, 'request.header_mismatch');
+    return sent !== undefined;
+  };
+  const start = world.ask(0, { method: 'prompts/list', params: {} });
+  const child = await world.nursery.nth(1);
+  await settle();
+  assert.deepEqual(world.told(start), []);
+  const [first] = openedAt(child);
+  await agree(child, first!);
+  assert.equal(await call(), true);
+  tools[0] = { name: 'ask', inputSchema: schema };
+  assert.equal(await call(), true, 'nobody has said so');
+  child.say({ method: 'notifications/cancelled', params: { requestId: first!.id } });
+  assert.equal(await call(), false);
+  tools[0] = { name: 'ask', inputSchema: { type: 'object' } };
+  world.time.advance(250);
+  await agree(child, openedAt(child)[0]!);
+  assert.equal(await call(), true);
 });

@@ -6,7 +6,7 @@ import type { Asking } from './asking.ts';
 import type { Envelope } from './envelope.ts';
 import type { OpenCalls } from './open-calls.ts';
 import type { Declared } from './outcome.ts';
-import type { Subscription } from './subscription.ts';
+import type { Subscription } from '../subscription.ts';
 
 export type OwnAnswer = (bytes: Buffer, message: Outline) => void;
 

@@ -1,6 +1,6 @@
 /**
- * Owns the one subscription of a session at a server of the stateless era: every list of whose changes the server tells,
- * and the resources that the client has subscribed to one by one.
+ * Owns the one subscription of a session, or of a pooled child, at a server of the stateless era: every list of whose
+ * changes the server tells, and the resources that were subscribed to one by one.
  * Source: 2026-07-28 basic/patterns/subscriptions; 2025-11-25 server/resources (Subscriptions).
  *
  * Invariants: one subscription counts at a time: it is replaced by another that is acknowledged first, so that no change
@@ -29,11 +29,19 @@ export interface SubscriptionPorts {
   cancel(id: number): void;
   /** It is not opened again. */
   gaveUp(): void;
+  /** Changes may have been missed: the server has ended it, or has agreed to the first one after that. */
+  lapsed?(): void;
+  /** The server had agreed to these, and does not any more. */
+  dropped?(uris: ReadonlySet<string>): void;
+  /** Resources at most; absent: `MOST_RESOURCES`. */
+  readonly most?: number;
 }
 
 interface Listening {
   readonly id: number;
   readonly uris: ReadonlySet<string>;
+  /** Lists, as an acknowledgement names them; undefined: all that are wanted. */
+  readonly lists?: ReadonlySet<string> | undefined;
   /** Stops its deadline, or its clock. */
   cancel: () => void;
 }
@@ -43,6 +51,11 @@ export class Subscription {
   readonly #uris = new Set<string>();
   /** Whoever waits for the server's word about a resource. */
   readonly #waiting = new Map<string, ((agreed: boolean) => void)[]>();
+  /** Whoever waits for its word about the one that is being opened. */
+  #settling: (() => void)[] = [];
+  /** None counts since the server has ended, or refused, the last. */
+  #lapsed = false;
+  #refused = false;
   #lists: readonly string[] = [];
   #current: Listening | undefined;
   #opening: Listening | undefined;
@@ -64,16 +77,40 @@ export class Subscription {
 
   /** `told` hears whether the server has agreed. `false`: there are too many, and nothing is told. */
   add(uri: string, told: (agreed: boolean) => void): boolean {
-    if (!this.#uris.has(uri) && this.#uris.size >= MOST_RESOURCES) return false;
-    this.#uris.add(uri);
-    if (this.#current?.uris.has(uri)) {
-      told(true);
-      return true;
-    }
-    this.#waiting.set(uri, [...(this.#waiting.get(uri) ?? []), told]);
+    return this.addAll([uri], (_uri, agreed) => told(agreed));
+  }
+
+  /** The same, of several. */
+  addAll(uris: readonly string[], told: (uri: string, agreed: boolean) => void): boolean {
+    const added = new Set(uris).difference(this.#uris);
+    if (added.size > 0 && this.#uris.size + added.size > (this.#ports.most ?? MOST_RESOURCES)) return false;
+    for (const uri of added) this.#uris.add(uri);
+    const had = this.#current?.uris;
+    const asked = uris.filter((uri) => !had?.has(uri));
+    for (const uri of asked) this.#waiting.set(uri, [...(this.#waiting.get(uri) ?? []), (agreed) => told(uri, agreed)]);
+    if (asked.length > 0) this.#attempts = 0;
+    if (asked.length > 0) this.#sync();
+    for (const uri of uris) if (had?.has(uri)) told(uri, true);
+    return true;
+  }
+
+  /** Somebody new wants what is wanted already: what was given up is tried again. */
+  revive(): void {
+    if (this.#current || this.#opening || this.#attempts < ATTEMPTS) return;
     this.#attempts = 0;
     this.#sync();
-    return true;
+  }
+
+  /** `told` hears when the server has said yes or no to what is asked of it at the moment. */
+  settled(told: () => void): void {
+    if (this.#opening) this.#settling.push(told);
+    else told();
+  }
+
+  /** Whether changes of a list, as an acknowledgement names it, will be told, as far as one knows: not where the server has refused. */
+  tellsOf(list: string): boolean {
+    if (this.#current) return this.#current.lists?.has(list) ?? true;
+    return !this.#refused;
   }
 
   delete(uri: string): void {
@@ -87,8 +124,8 @@ export class Subscription {
     return id === this.#current?.id;
   }
 
-  /** The server has agreed to what of it `agreed` names. */
-  acknowledged(id: number, agreed: readonly string[]): void {
+  /** The server has agreed to what of it `agreed` and `lists` name. */
+  acknowledged(id: number, agreed: readonly string[], lists?: ReadonlySet<string>): void {
     const opened = this.#opening;
     if (opened?.id !== id) return;
     this.#opening = undefined;
@@ -97,11 +134,19 @@ export class Subscription {
     const cancel = this.#ports.wheel.after(LASTED, () => {
       this.#attempts = 0;
     });
-    this.#current = { id, uris: new Set(agreed), cancel };
+    const uris = new Set(agreed);
+    this.#current = { id, uris, lists, cancel };
+    const dropped = new Set<string>();
     for (const uri of opened.uris) {
-      if (!agreed.includes(uri)) this.#uris.delete(uri);
-      this.#tell(uri, agreed.includes(uri));
+      if (!uris.has(uri)) this.#uris.delete(uri);
+      if (!uris.has(uri) && !this.#waiting.has(uri)) dropped.add(uri);
+      this.#tell(uri, uris.has(uri));
     }
+    this.#refused = false;
+    if (this.#lapsed) this.#ports.lapsed?.();
+    this.#lapsed = false;
+    if (dropped.size > 0) this.#ports.dropped?.(dropped);
+    this.#settle();
     if (this.#changed) this.#sync();
   }
 
@@ -114,6 +159,8 @@ export class Subscription {
     if (this.#current?.id !== id) return false;
     this.#current.cancel();
     this.#current = undefined;
+    this.#lapsed = true;
+    this.#ports.lapsed?.();
     if (!this.#opening) this.#retry();
     return true;
   }
@@ -124,6 +171,7 @@ export class Subscription {
     this.#opening?.cancel();
     this.#current?.cancel();
     this.#waiting.clear();
+    this.#settling = [];
   }
 
   /** Brings what the server knows in line with what is wanted. */
@@ -162,7 +210,14 @@ export class Subscription {
       this.#uris.delete(uri);
       this.#tell(uri, false);
     }
+    this.#refused = this.#current === undefined;
+    this.#lapsed ||= this.#refused;
+    this.#settle();
     this.#retry();
+  }
+
+  #settle(): void {
+    for (const told of this.#settling.splice(0)) told();
   }
 
   #retry(): void {
