@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { openCauseway, stdio2025, stdio2026, type Causeway } from '../harness/processes.ts';
+import { openLedger } from '../harness/ledger.ts';
+import { hostile, openCauseway, stdio2025, stdio2026, type Causeway } from '../harness/processes.ts';
 import { POST_HEADERS, rawRequest, type RawAnswer } from '../harness/raw.ts';
 import { assertNothingInside } from '../harness/refusal.ts';
 import type { Message } from '../harness/speak.ts';
@@ -31,7 +32,8 @@ const refused = (code: number) => ({ status: 400, code });
 const MISMATCH = refused(-32020);
 const UNSUPPORTED = { ...refused(-32022), data: { supported: ['2026-07-28'], requested: '2099-01-01' } };
 const later = request(7, 'server/discover', {}, { [VERSION]: '2099-01-01' });
-const removed = ['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'resources/unsubscribe', 'tasks/list', 'tasks/result'];
+const tasks = ['list', 'result', 'get', 'update', 'cancel', 'anything'].map((method) => `tasks/${method}`);
+const removed = ['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'resources/unsubscribe', ...tasks];
 
 const STEPS: readonly Step[] = [
   { fault: '0: a foreign Host', message: good, headers: { host: 'evil.example.com' }, status: 403 },
@@ -112,9 +114,14 @@ const BOTH: readonly Step[] = [
 
 describe('the steps that a 2026-07-28 request passes', () => {
   const stack = new AsyncDisposableStack();
+  const ledger = stack.use(openLedger());
   let bridge: Causeway;
   before(async () => {
-    bridge = stack.use(await openCauseway('run', { servers: { legacy: stdio2025(), modern: stdio2026() } }));
+    bridge = stack.use(
+      await openCauseway('run', {
+        servers: { legacy: stdio2025(), modern: stdio2026(), hostile: hostile({ ...ledger.env, ERA: 'modern' }) },
+      }),
+    );
   });
   after(() => stack.disposeAsync());
 
@@ -137,6 +144,16 @@ describe('the steps that a 2026-07-28 request passes', () => {
     if (typeof message !== 'string' && status !== 413 && status !== 415) assert.equal(said.id, 7, 'the id of the request');
     for (const [key, value] of Object.entries(data ?? {})) assert.deepEqual(said.error.data?.[key], value);
   }
+
+  it('12: nothing of tasks reaches a server', async () => {
+    for (const method of tasks) assert.equal((await send('hostile', request(7, method))).status, 404);
+    assert.equal((await send('hostile', call(7, 'echo'))).status, 200);
+    const reached = (await ledger.entries()).map(({ method = '' }) => method);
+    assert.deepEqual(
+      tasks.filter((method) => reached.includes(method)),
+      [],
+    );
+  });
 
   for (const server of SERVERS) {
     for (const step of STEPS) it(`${server}: ${step.fault}`, () => assertStep(server, step));

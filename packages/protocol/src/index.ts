@@ -57,11 +57,12 @@ export {
   PROTOCOL_VERSION_KEY,
   SERVER_INFO_KEY,
   SUBSCRIPTION_ID_KEY,
+  TASKS_KEY,
 } from './meta-keys.ts';
 export { outlineOf, type Depth, type Outline } from './outline.ts';
 export { openState, sealState, type RequestState, type StateAudience } from './request-state.ts';
 export { refusedAnswer } from './refused-answer.ts';
-export { completing, discoverResult, UNCACHED } from './results.ts';
+export { completing, discoverResult, UNCACHED, withoutTaskExtension } from './results.ts';
 export { ASSUMED_REVISION, isRevision, LEGACY_REVISIONS, REVISIONS, type Revision } from './revisions.ts';
 export { numberAt } from './minted-numbers.ts';
 export { oneLine, slice, splice, type Edit, type Span } from './splice.ts';

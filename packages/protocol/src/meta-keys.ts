@@ -15,6 +15,9 @@ export const LOG_LEVEL_KEY = `${PREFIX}logLevel`;
 export const SERVER_INFO_KEY = `${PREFIX}serverInfo`;
 export const SUBSCRIPTION_ID_KEY = `${PREFIX}subscriptionId`;
 
+/** The extension that is not carried. */
+export const TASKS_KEY = `${PREFIX}tasks`;
+
 /** What a client says of itself with every request, and a server of the era with a handshake cannot understand. */
 export const ENVELOPE_KEYS: readonly string[] = [PROTOCOL_VERSION_KEY, CLIENT_CAPABILITIES_KEY, CLIENT_INFO_KEY, LOG_LEVEL_KEY];
 

@@ -4,7 +4,7 @@
  * Source: 2026-07-28 basic/index (Results), basic/patterns/caching, changelog.
  */
 import { elementsOf, membersAt, membersOf, textOf, withMembers, withoutMembers, type Members } from './members.ts';
-import { SERVER_INFO_KEY } from './meta-keys.ts';
+import { SERVER_INFO_KEY, TASKS_KEY } from './meta-keys.ts';
 import { slice, splice, type Edit } from './splice.ts';
 
 /** Methods whose results say for how long, and by whom, they may be kept. */
@@ -69,6 +69,14 @@ export function discoverResult(handshake: string, version: string): string {
     ...(info ? [`"_meta":{${JSON.stringify(SERVER_INFO_KEY)}:${Buffer.from(slice(bytes, info)).toString()}}`] : []),
   ];
   return `{${members.join(',')}}`;
+}
+
+const EXTENSION: ReadonlySet<string> = new Set([TASKS_KEY]);
+
+/** The changes that take the extension for tasks out of the capabilities of a server or a client of the stateless era. */
+export function withoutTaskExtension(bytes: Buffer, capabilities: Members | undefined): readonly Edit[] {
+  const extensions = membersOf(bytes, capabilities, 'extensions');
+  return extensions?.of.has(TASKS_KEY) ? withoutMembers(bytes, extensions, EXTENSION) : [];
 }
 
 const TASKS: ReadonlySet<string> = new Set(['tasks']);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { membersAt, membersOf } from '../src/members.ts';
-import { completing, discoverResult } from '../src/results.ts';
+import { completing, discoverResult, withoutTaskExtension } from '../src/results.ts';
 import { splice } from '../src/splice.ts';
 
 const INFO = 'io.modelcontextprotocol/serverInfo';
@@ -63,4 +63,22 @@ test('a handshake becomes what server/discover says, without what this era lacks
     _meta: { [INFO]: { name: 's', version: '1' } },
   });
   assert.deepEqual((JSON.parse(discoverResult('{}', '2026-07-28')) as Record<string, unknown>)['capabilities'], {});
+});
+
+test('the extension for tasks is taken out of capabilities, and nothing else', () => {
+  const key = 'io.modelcontextprotocol/tasks';
+  for (const [given, left] of [
+    [{ tools: {} }, { tools: {} }],
+    [{ extensions: { 'x/y': { a: 1 } } }, { extensions: { 'x/y': { a: 1 } } }],
+    [{ extensions: { [key]: {} } }, { extensions: {} }],
+    [
+      { extensions: { 'x/y': {}, [key]: { deep: [1] }, z: 0 }, tools: {} },
+      { extensions: { 'x/y': {}, z: 0 }, tools: {} },
+    ],
+    [{ extensions: [key] }, { extensions: [key] }],
+  ]) {
+    const bytes = Buffer.from(JSON.stringify(given));
+    assert.deepEqual(JSON.parse(splice(bytes, withoutTaskExtension(bytes, membersAt(bytes))).toString()), left);
+  }
+  assert.deepEqual(withoutTaskExtension(Buffer.from('{}'), undefined), []);
 });

@@ -27,15 +27,9 @@ import { logRefusal } from './refusal.ts';
 import type { Visit } from './visit.ts';
 
 /** Methods of the eras with sessions. */
-const REMOVED: ReadonlySet<string> = new Set([
-  'initialize',
-  'ping',
-  'logging/setLevel',
-  'resources/subscribe',
-  'resources/unsubscribe',
-  'tasks/list',
-  'tasks/result',
-]);
+const REMOVED: ReadonlySet<string> = new Set(['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'resources/unsubscribe']);
+/** Of any revision, and of the extension: not carried. */
+const TASKS = 'tasks/';
 const PARAM_HEADER = 'mcp-param-';
 
 /** Answers a message of the stateless era. Throws CausewayError for what is refused at once. */
@@ -46,8 +40,9 @@ export function serveStateless(edge: EdgeContext, visit: Visit, req: IncomingMes
     return;
   }
   const id = idText(frame);
-  if (REMOVED.has(frame.method ?? '')) throw new CausewayError('request.method_unknown');
-  if (frame.method === 'server/discover') return void discover(edge, visit, res, id);
+  const { method = '' } = frame;
+  if (REMOVED.has(method) || method.startsWith(TASKS)) throw new CausewayError('request.method_unknown');
+  if (method === 'server/discover') return void discover(edge, visit, res, id);
   const order = orderOf(edge, visit, req, message);
   const post = new StatelessPost(edge, res, id, order);
   if (order.deadline === undefined) untilLeave(edge, res, post);

@@ -3,7 +3,7 @@
  * one where none has.
  * Source: 2026-07-28 server/discover; WIRE §1.8: only revisions that would be accepted are listed.
  */
-import { discoverResult, membersAt, MODERN_REVISION, splice } from '@causeway/protocol';
+import { discoverResult, membersAt, membersOf, MODERN_REVISION, splice, withoutTaskExtension } from '@causeway/protocol';
 import type { Pool } from '../pool/pool.ts';
 import type { Pools } from '../pool/pools.ts';
 
@@ -21,9 +21,11 @@ async function greetingOf(pool: Pool): Promise<string> {
   return greeting;
 }
 
-/** A server may speak more revisions than are carried. */
+/** A server may speak more revisions than are carried, and of tasks, which are not. */
 function passedOn(greeting: string): string {
   const bytes = Buffer.from(greeting);
-  const span = membersAt(bytes)?.of.get('supportedVersions');
-  return span ? splice(bytes, [{ span, bytes: Buffer.from(JSON.stringify([MODERN_REVISION])) }]).toString() : greeting;
+  const result = membersAt(bytes);
+  const span = result?.of.get('supportedVersions');
+  const revisions = span ? [{ span, bytes: Buffer.from(JSON.stringify([MODERN_REVISION])) }] : [];
+  return splice(bytes, [...revisions, ...withoutTaskExtension(bytes, membersOf(bytes, result, 'capabilities'))]).toString();
 }

@@ -5,13 +5,17 @@
 import type { CallHead } from '@causeway/cluster';
 import type { ServerConfig } from '@causeway/config';
 import {
+  CLIENT_CAPABILITIES_KEY,
   isObject,
   legacyMeta,
   membersIn,
+  membersOf,
   readMeta,
   splice,
+  TASKS_KEY,
   valueAt,
   withoutMembers,
+  withoutTaskExtension,
   type Edit,
   type Members,
   type RequestMeta,
@@ -75,13 +79,16 @@ export function forLegacy({ head, body, meta, params, response }: StatelessReque
   return splice(body, edits);
 }
 
-/** For a server of the stateless era: its own state in the place of ours. */
-export function forModern({ head, body, params }: StatelessRequest, id: number): Buffer {
+/** For a server of the stateless era: its own state in the place of ours, and nothing of tasks. */
+export function forModern({ head, body, meta, params }: StatelessRequest, id: number): Buffer {
   const number = Buffer.from(String(id));
   const edits: Edit[] = [{ span: head.frame.id!, bytes: number }];
   if (head.frame.progressToken) edits.push({ span: head.frame.progressToken, bytes: number });
   const state = params.of.get('requestState');
   if (state && head.inner !== undefined && head.inner !== '') edits.push({ span: state, bytes: Buffer.from(JSON.stringify(head.inner)) });
   else if (state && head.inner === '') edits.push(...withoutMembers(body, params, STATE));
+  const { extensions } = meta.capabilities;
+  if (isObject(extensions) && Object.hasOwn(extensions, TASKS_KEY))
+    edits.push(...withoutTaskExtension(body, membersOf(body, membersIn(body, meta.span), CLIENT_CAPABILITIES_KEY)));
   return splice(body, edits);
 }

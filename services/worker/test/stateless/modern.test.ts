@@ -119,3 +119,18 @@ test('when the child is lost every call on it is told', async () => {
   for (const stream of [one, other])
     assert.equal((world.answer(stream).error as { data?: { executed?: string } }).data?.executed, 'unknown');
 });
+
+const TASKS = 'io.modelcontextprotocol/tasks';
+
+test('tasks are not carried: what a server says of them is left out, and so is what a client says', async () => {
+  const world = statelessWorld(server(), 'modern', { tools: {}, extensions: { [TASKS]: {}, 'x/y': {} } });
+  const described = world.ask(0, { method: 'server/discover', params: {} });
+  await world.nursery.nth(1);
+  await settle();
+  assert.deepEqual(world.answer(described).result!['capabilities'], { tools: {}, extensions: { 'x/y': {} } });
+  const capabilities = { roots: {}, extensions: { 'x/y': {}, [TASKS]: {} }, sampling: {} };
+  const [, , call] = await begin(world, 1, { capabilities, meta: { progressToken: 'p' } });
+  const meta = call.params!['_meta'] as Readonly<Record<string, unknown>>;
+  assert.deepEqual(meta['io.modelcontextprotocol/clientCapabilities'], { roots: {}, extensions: { 'x/y': {} }, sampling: {} });
+  assert.equal(meta['progressToken'], call.id);
+});
