@@ -10,6 +10,7 @@ import { CausewayError } from '@causeway/protocol';
 import type { Changes, ChangesEvents } from './changes.ts';
 import type { Pool } from './pool.ts';
 import type { PooledProcess } from './pooled-process.ts';
+import { Wishes } from './wishes.ts';
 
 /** What somebody listens to: lists as an acknowledgement names them, and resources. */
 export interface Wanted {
@@ -41,7 +42,7 @@ export async function openWatch(pool: Pool, lost: () => void): Promise<Watch> {
     lease.end('sound');
     throw new CausewayError('limit.listens', { retryAfter: 5 });
   }
-  const wanted = new Map<Watcher, ReadonlySet<string>>();
+  const wanted = new Wishes<Watcher>();
   const { changes } = process;
   /** Not answered before its end. */
   const alive = process.begin({ answered: () => undefined, failed: () => lost() });
@@ -49,17 +50,11 @@ export async function openWatch(pool: Pool, lost: () => void): Promise<Watch> {
   const watch: Watch = {
     ...{ pool, process },
     add: (who, what) => resources.add(who, what),
-    delete(who) {
-      const gone = wanted.get(who) ?? NONE;
-      wanted.delete(who);
-      resources.drop(unwanted(gone, wanted));
-    },
+    delete: (who) => resources.drop(wanted.delete(who)),
     close() {
       // Another watch may have begun at this child.
       if (changes?.events === hears) changes.events = undefined;
-      const gone = new Set([...wanted.values()].flatMap((uris) => [...uris]));
-      wanted.clear();
-      resources.drop(gone);
+      resources.drop(wanted.clear());
       process.forget(alive);
       lease.end('sound');
     },
@@ -67,13 +62,6 @@ export async function openWatch(pool: Pool, lost: () => void): Promise<Watch> {
   const hears = events(watch, wanted, lost);
   if (changes) changes.events = hears;
   return watch;
-}
-
-const NONE: ReadonlySet<string> = new Set();
-
-/** Those of `uris` that nobody wants. */
-function unwanted(uris: ReadonlySet<string>, wanted: ReadonlyMap<Watcher, ReadonlySet<string>>): ReadonlySet<string> {
-  return new Set([...uris].filter((uri) => ![...wanted.values()].some((others) => others.has(uri))));
 }
 
 /** How a server is told which resources are wanted. */
@@ -84,15 +72,13 @@ interface Resources {
 }
 
 /** With a handshake: one request for each, and what it says to that is not waited for. */
-function byRequests(process: PooledProcess, wanted: Map<Watcher, ReadonlySet<string>>): Resources {
+function byRequests(process: PooledProcess, wanted: Wishes<Watcher>): Resources {
   const ask = (method: string, uris: Iterable<string>): void => {
     for (const uri of uris) void process.ask(method, JSON.stringify({ uri })).catch(() => undefined);
   };
   return {
     async add(who, what) {
-      const added = unwanted(new Set(what.resources), wanted);
-      wanted.set(who, new Set(what.resources));
-      ask('resources/subscribe', added);
+      ask('resources/subscribe', wanted.set(who, new Set(what.resources)).added);
       return what;
     },
     drop: (uris) => ask('resources/unsubscribe', uris),
@@ -100,7 +86,7 @@ function byRequests(process: PooledProcess, wanted: Map<Watcher, ReadonlySet<str
 }
 
 /** Without: by one subscription, of which it says what it agrees to. */
-function byChanges(changes: Changes, wanted: Map<Watcher, ReadonlySet<string>>): Resources {
+function byChanges(changes: Changes, wanted: Wishes<Watcher>): Resources {
   return {
     async add(who, { lists, resources }) {
       wanted.set(who, new Set(resources));
@@ -115,10 +101,10 @@ function byChanges(changes: Changes, wanted: Map<Watcher, ReadonlySet<string>>):
 }
 
 /** What a server does not tell any more, those that listen to it are told; when it tells nothing any more, they come back. */
-function events(watch: Watch, wanted: ReadonlyMap<Watcher, ReadonlySet<string>>, lost: () => void): ChangesEvents {
+function events(watch: Watch, wanted: Wishes<Watcher>, lost: () => void): ChangesEvents {
   return {
     dropped(gone) {
-      for (const [who, uris] of [...wanted]) if (!uris.isDisjointFrom(gone)) who.refused();
+      for (const who of wanted.of(gone)) who.refused();
     },
     gaveUp() {
       watch.close();
