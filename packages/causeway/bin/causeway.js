@@ -1,6 +1,11 @@
-#!/usr/bin/env node
+#!/bin/sh
+// 2>/dev/null; exec node -- "$0" "$@"
 /**
  * Owns one thing: that the program runs on a Node that is new enough. Plain JavaScript, for Nodes from 18 on.
+ *
+ * Node takes an `--env-file` for itself wherever it stands, also behind a script, unless `--` stands before the script:
+ * then a child's file could load code into this process. So a shell puts it there: line 2 is to the shell a directory
+ * that cannot be run, and then Node in its place; to Node it is a comment. (`env -S` would do, but is missing on Alpine.)
  *
  * When the Node that started it is too old, the one that npm put beside it (package `node`) takes over in a child:
  * same terminal, same process group, signals passed on, exit code kept. The child holds a channel to this process
@@ -78,7 +83,7 @@ function findNode() {
 
 async function relaunch(node) {
   const { spawn } = await import('node:child_process');
-  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
+  const child = spawn(node, ['--', fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   });
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];

@@ -1,86 +1,16 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test, type TestContext } from 'node:test';
+import { test } from 'node:test';
 import { helpText } from '../src/help.ts';
 import { FLAGS } from '../src/flags.ts';
 import { variablesOf } from '@causeway/config';
-
-const BIN = join(import.meta.dirname, '../bin/causeway.js');
-/** A stdio server: answers initialize; `bad` exits, `mute` is silent. */
-const CHILD = join(import.meta.dirname, 'fixtures/child.mjs');
-
-interface Run {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-interface Options {
-  readonly cwd?: string;
-  readonly env?: Readonly<Record<string, string>>;
-}
-
-function folder(context: TestContext, files: Readonly<Record<string, string>> = {}): string {
-  const path = mkdtempSync(join(tmpdir(), 'causeway-cli-'));
-  context.after(() => rmSync(path, { recursive: true }));
-  for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
-  return path;
-}
-
-function start(argv: readonly string[], { cwd = tmpdir(), env = {} }: Options = {}): ReturnType<typeof spawn> {
-  return spawn(process.execPath, [BIN, ...argv], {
-    cwd,
-    env: { PATH: process.env['PATH']!, HOME: tmpdir(), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-}
-
-async function causeway(argv: readonly string[], options: Options = {}): Promise<Run> {
-  const child = start(argv, options);
-  const late = setTimeout(() => child.kill('SIGKILL'), 60_000);
-  let [out, err] = ['', ''];
-  child.stdout!.setEncoding('utf8').on('data', (part: string) => (out += part));
-  child.stderr!.setEncoding('utf8').on('data', (part: string) => (err += part));
-  const [code] = (await once(child, 'close')) as [number | null];
-  clearTimeout(late);
-  return { code, out, err };
-}
-
-/** Starts a bridge and waits for its line; stops with the context. */
-async function bridge(
-  context: TestContext,
-  argv: readonly string[],
-  options: Options = {},
-): Promise<{ url: string; stop: (signal: NodeJS.Signals) => Promise<number | null>; lines: () => Record<string, unknown>[] }> {
-  const child = start(['--port', '0', '--diagnostics-port', 'off', '--admin-port', 'off', ...argv], options);
-  context.after(() => child.kill('SIGKILL'));
-  const lines: Record<string, unknown>[] = [];
-  let rest = '';
-  const url = await new Promise<string>((resolve, reject) => {
-    let err = '';
-    child.stderr!.setEncoding('utf8').on('data', (part: string) => (err += part));
-    child.stdout!.setEncoding('utf8').on('data', (part: string) => {
-      const whole = (rest + part).split('\n');
-      rest = whole.pop()!;
-      for (const line of whole) lines.push(JSON.parse(line) as Record<string, unknown>);
-      const listening = lines.find((line) => line['msg'] === 'listening');
-      if (listening !== undefined) resolve(String(listening['url']));
-    });
-    child.once('close', () => reject(new Error(`it ended: ${err}`)));
-  });
-  const stop = async (signal: NodeJS.Signals): Promise<number | null> => {
-    child.kill(signal);
-    const [code] = (await once(child, 'close')) as [number | null];
-    return code;
-  };
-  return { url, stop, lines: () => lines };
-}
+import { BIN, bridge, causeway, CHILD, folder, start } from './support/cli.ts';
 
 test('mistakes of usage exit 2 with what was probably meant, and nothing is started', async (context) => {
   const cwd = folder(context);
