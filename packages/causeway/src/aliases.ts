@@ -4,7 +4,8 @@
  *
  * Invariants: a peer's value keeps the peer's unit (their durations are milliseconds); an option whose function is
  * missing here passes only where it changes nothing, anything else is refused by name: never silently nothing.
- * Words after `--` are never looked at.
+ * Words after `--` are never looked at; neither it nor one of the options is ever taken for another's value, which may
+ * be missing because a variable was empty.
  */
 import { ALIASES, PER_SESSION, REVERSE, TRAILING, type Alias } from './alias-table.ts';
 import { FLAGS, kebabCase } from './flags.ts';
@@ -23,6 +24,9 @@ export interface Rewritten {
 const ARITY = new Map(
   FLAGS.flatMap((flag) => [flag.name, flag.short ?? flag.name].map((name) => [name, flag.arg === undefined ? 0 : 1] as const)),
 );
+
+/** Options that are neither in the table of ours nor in that of the peers. */
+const SPECIAL = new Set(['--named-server', '--endpoint', '--debug', '--allow-origin', '--help']);
 
 export function rewrite(argv: readonly string[]): Rewritten {
   return new Rewriting(argv).run();
@@ -61,11 +65,10 @@ class Rewriting {
     const alias = Object.hasOwn(ALIASES, given) ? ALIASES[given] : Object.hasOwn(ALIASES, kebab) ? ALIASES[kebab] : undefined;
     if (alias === undefined) this.#own(given, kebab, inline);
     else if ('to' in alias) {
-      const value = inline ?? this.#left.shift();
-      if (value === undefined) this.#refusals.push(`${given} needs a value`);
-      else this.#put(alias.to, given, alias.ms && /^\d+(?:\.\d+)?$/.test(value) ? `${value}ms` : value);
+      const value = this.#value(given, inline);
+      if (value !== undefined) this.#put(alias.to, given, alias.ms && /^\d+(?:\.\d+)?$/.test(value) ? `${value}ms` : value);
     } else if ('refuse' in alias) {
-      if (alias.value && inline === undefined) this.#left.shift();
+      if (alias.value && inline === undefined) this.#next();
       this.#refusals.push(`${given}: ${alias.refuse}`);
     } else this.#drop(given, alias, inline);
   }
@@ -76,31 +79,36 @@ class Rewriting {
       if (inline === 'false') this.#refusals.push(`${given}=false: ${PER_SESSION}`);
       return;
     }
-    const value = inline ?? this.#left.shift();
-    if (value === undefined) this.#refusals.push(`${given} needs a value`);
-    else if (alias.drop !== 'value' && !alias.drop.includes(value)) this.#refusals.push(`${given} ${value}: ${alias.otherwise}`);
+    const value = this.#value(given, inline);
+    if (value !== undefined && alias.drop !== 'value' && !alias.drop.includes(value))
+      this.#refusals.push(`${given} ${value}: ${alias.otherwise}`);
   }
 
   /** Options with a form of their own. Whether it was one. */
   #special(given: string, kebab: string, inline: string | undefined): boolean {
     if (given === '-v' || given === '-q' || given === '--debug') this.#put('--log-level', given, given === '-q' ? 'warn' : 'debug');
     else if (kebab === '--named-server') {
-      const name = inline ?? this.#left.shift();
-      const command = this.#left.shift();
+      const name = inline ?? this.#next();
+      const command = this.#next();
       if (name === undefined || command === undefined) this.#refusals.push(`${given} needs a name and a command`);
       else this.#put('--server', given, `${name}=${command}`);
     } else if (given === '--server' && ['sse', 'stream'].includes(inline ?? this.#left[0] ?? ''))
       this.#transport = inline ?? this.#left.shift();
-    else if (given === '--endpoint') this.#endpoint = inline ?? this.#left.shift() ?? '';
-    else if (given === '-e' || given === '--env') {
-      const first = inline ?? this.#left.shift();
-      // mcp-proxy writes a name and a value as two words.
-      const pair = first === undefined || first.includes('=') ? first : `${first}=${this.#left.shift() ?? ''}`;
-      if (pair === undefined) this.#refusals.push(`${given} needs NAME=VALUE`);
-      else this.#put('--env', given, pair);
-    } else if (kebab === '--cors' || kebab === '--allow-origin') this.#origins(given, inline);
+    else if (given === '--endpoint') this.#endpoint = this.#value(given, inline) ?? this.#endpoint;
+    else if (given === '-e' || given === '--env') this.#variable(given, inline);
+    else if (kebab === '--cors' || kebab === '--allow-origin') this.#origins(given, inline);
     else return false;
     return true;
+  }
+
+  /** mcp-proxy writes a name and a value as two words. */
+  #variable(given: string, inline: string | undefined): void {
+    const first = inline ?? this.#next();
+    const value = first === undefined || first.includes('=') ? undefined : this.#next();
+    if (first === undefined) this.#refusals.push(`${given} needs NAME=VALUE`);
+    else if (first.includes('=')) this.#put('--env', given, first);
+    else if (value === undefined) this.#refusals.push(`${given} ${first} needs a value: ${first}=VALUE`);
+    else this.#put('--env', given, `${first}=${value}`);
   }
 
   #origins(given: string, inline: string | undefined): void {
@@ -116,9 +124,24 @@ class Rewriting {
     const name = ARITY.has(kebab) ? kebab : given;
     const arity = ARITY.get(name);
     if (name !== given) this.#spelled.set(name, given);
-    if (inline !== undefined) this.#out.push(arity === 0 && inline === 'true' ? name : `${name}=${inline}`);
-    else if (arity === 1 && this.#left.length > 0) this.#out.push(`${name.startsWith('--') ? name : longOf(name)}=${this.#left.shift()!}`);
-    else this.#out.push(name);
+    if (arity !== 1) return void this.#out.push(inline === undefined || (arity === 0 && inline === 'true') ? name : `${name}=${inline}`);
+    const value = this.#value(given, inline);
+    // An empty key would be no key: whoever gives one means to ask for one.
+    if (name === '--api-key' && value?.trim() === '') this.#refusals.push(`${given} needs a value`);
+    else if (value !== undefined) this.#out.push(`${longOf(name)}=${value}`);
+  }
+
+  /** What an option takes; where that is missing, the line is refused. */
+  #value(given: string, inline: string | undefined): string | undefined {
+    const value = inline ?? this.#next();
+    if (value === undefined) this.#refusals.push(`${given} needs a value`);
+    return value;
+  }
+
+  /** The next word, unless it is `--` or an option, as where `$KEY` is empty in `--api-key $KEY --port 9`. */
+  #next(): string | undefined {
+    const word = this.#left[0];
+    return word === undefined || word === '--' || isOption(word) ? undefined : this.#left.shift();
   }
 
   #put(name: string, given: string, value: string): void {
@@ -167,6 +190,14 @@ class Rewriting {
     }
     return at > 0;
   }
+}
+
+/** One of the long options that there are, in either spelling, with a value or without. */
+function isOption(word: string): boolean {
+  const [given = ''] = word.split('=');
+  return (
+    word.startsWith('--') && [given, kebabCase(given)].some((name) => ARITY.has(name) || Object.hasOwn(ALIASES, name) || SPECIAL.has(name))
+  );
 }
 
 function longOf(short: string): string {

@@ -114,11 +114,17 @@ function joined(argv: readonly string[]): string[] {
     if (word === '--') return [...line, '--', ...ids, ...argv.slice(at + 1)];
     const name = word.startsWith('--') ? word.slice(2) : '';
     const takes = Object.hasOwn(OPTIONS, name) && OPTIONS[name as keyof typeof OPTIONS].type === 'string';
-    if (takes && argv[at + 1] !== undefined) line.push(`${word}=${argv[(at += 1)]!}`);
+    const next = argv[at + 1];
+    if (takes && (next === undefined || next === '--' || isOption(next))) throw new Failure(EXIT.usage, `${word} needs a value`);
+    if (takes) line.push(`${word}=${argv[(at += 1)]!}`);
     else if (/^-[\w-]{21}$/.test(word) || /^-\w[\w-]{3,20}$/.test(word)) ids.push(word);
     else line.push(word);
   }
   return [...line, '--', ...ids];
+}
+
+function isOption(word: string): boolean {
+  return word.startsWith('--') && Object.hasOwn(OPTIONS, word.slice(2).split('=')[0]!);
 }
 
 /** The token of a session that is named by it, by its beginning, or by the id that a client holds. */

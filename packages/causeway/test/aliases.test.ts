@@ -151,6 +151,34 @@ test('a bare number of ten thousand or more is asked for its unit; a number in m
   assert.equal(meant('--request-timeout 300 -- x').servers['x']!.requestTimeout, 300_000);
 });
 
+test('an option takes neither "--" nor the next option for its value', () => {
+  for (const [line, why] of [
+    ['--api-key -- node die.mjs', /^--api-key needs a value/],
+    ['--api-key --port 9 -- node x', /^--api-key needs a value/],
+    ['--apiKey --port=9 -- node x', /^--apiKey needs a value/],
+    ['--name --port 9 -- node x', /^--name needs a value/],
+    ['--sessionTimeout --stateful -- node x', /^--sessionTimeout needs a value/],
+    ['--protocolVersion --debug -- x', /^--protocolVersion needs a value/],
+    ['--outputTransport -- x', /^--outputTransport needs a value/],
+    ['--server -- x', /^--server needs a value/],
+    ['--endpoint --server sse -- x', /^--endpoint needs a value/],
+    ['--named-server fetch -- x', /^--named-server needs a name and a command/],
+    ['-e -- node', /^-e needs NAME=VALUE/],
+    ['-e FOO -- node', /^-e FOO needs a value/],
+    ['-e FOO --port 9 node', /^-e FOO needs a value/],
+    ['-p -- node', /^-p needs a value/],
+    ['--port', /^--port needs a value/],
+    ['--sse -- x', /^--sse: connecting to a remote server/],
+    [['--api-key', '', '--', 'x'], /^--api-key needs a value/],
+    [['--api-key=', '--', 'x'], /^--api-key needs a value/],
+  ] as const)
+    assert.match(refused(line), why, String(line));
+  assert.equal(meant(['--api-key=--port', '--', 'x']).auth.apiKeys.length, 1);
+  assert.deepEqual({ ...meant('-e FOO -x -e BAR=-- -- node').servers['node']!.env }, { FOO: '-x', BAR: '--' });
+  assert.throws(() => meant('--port -1 -- x'), /not a port: "-1"/);
+  assert.equal(rewrite(['--port', '--help']).help, true);
+});
+
 test('commands: one too many, none, names', () => {
   assert.match(refused('--stdio "a b" -- c'), /two commands/);
   assert.match(refused('--name x'), /there is none/);

@@ -24,6 +24,14 @@ test('an id that begins with a hyphen is an id, and a value that does is a value
   assert.equal((await parseOperation(['-q'], ['quiet'], 0)).quiet, true);
 });
 
+test('an option takes neither "--" nor the next option for its value', async () => {
+  for (const words of [['--token', '--yes'], ['--token', '--', 'x'], ['--admin', '--format=json'], ['--token']])
+    await assert.rejects(
+      parseOperation(words, ['yes'], Infinity),
+      (error: unknown) => error instanceof Failure && error.exitCode === EXIT.usage && error.message === `${words[0]} needs a value`,
+    );
+});
+
 test('a session is named by its token, its beginning, or the id that a client holds', () => {
   const audience = { server: 's', identity: ANONYMOUS, transport: 'streamable' } as const;
   const { id, token } = mintSession(Buffer.alloc(32), { owner: newWorkerId(), audience, revision: undefined, now: 0 });
