@@ -2,13 +2,16 @@
 
 export type Alias =
   | { readonly to: string; readonly ms?: true }
+  /** `otherwise`: what is said of another value; of a switch, of `=false`. */
   | { readonly drop: 'switch' | 'value' | readonly string[]; readonly otherwise?: string }
   | { readonly refuse: string; readonly value?: true };
 
 export const REVERSE = 'connecting to a remote server (HTTP to stdio) is not part of this release';
-export const PER_SESSION = 'only one child per session is served; stateless and shared children are not part of this release';
+const STATELESS =
+  'a session of an older client always has a process of its own; requests of 2026-07-28 need no session anyway, and --sharing says who shares their processes: leave it out';
+const MODERN =
+  'clients of 2026-07-28 are always served, on the same URL as the older ones: leave it out; --child-protocol legacy is for a server that is not to be asked for it';
 const TLS = 'TLS is not served by causeway itself in this release; put a proxy in front and name its URL with --base-url';
-const ERA = 'the 2026-07-28 protocol is not part of this release';
 
 /** By kebab-case name; the camelCase spelling means the same, except where it stands here itself. */
 export const ALIASES: Readonly<Record<string, Alias>> = {
@@ -30,15 +33,14 @@ export const ALIASES: Readonly<Record<string, Alias>> = {
     drop: ['sse', 'streamableHttp', 'streamable-http'],
     otherwise: 'of the transports sse and streamableHttp are served, both always; ws and stdio are not part of this release',
   },
-  '--stateful': { drop: 'switch' },
-  '--no-stateful': { refuse: PER_SESSION },
-  '--stateless': { refuse: PER_SESSION },
+  '--upstream-protocol': { to: '--child-protocol' },
+  '--stateful': { drop: 'switch', otherwise: STATELESS },
+  '--no-stateful': { refuse: STATELESS },
+  '--stateless': { refuse: STATELESS },
   '--no-stateless': { drop: 'switch' },
-  '--sharing': { drop: ['per-session'], otherwise: PER_SESSION },
   '--protocol-version': { drop: 'value' },
-  '--upstream-protocol': { drop: ['legacy', 'auto'], otherwise: ERA },
-  '--child-protocol': { drop: ['legacy', 'auto'], otherwise: ERA },
-  '--no-modern': { drop: 'switch' },
+  '--modern': { drop: 'switch', otherwise: MODERN },
+  '--no-modern': { refuse: MODERN },
   '--no-debug': { drop: 'switch' },
   '--no-pass-environment': { drop: 'switch' },
   '--keep-alive-timeout': { drop: 'value' },

@@ -7,7 +7,7 @@
  * Words after `--` are never looked at; neither it nor one of the options is ever taken for another's value, which may
  * be missing because a variable was empty.
  */
-import { ALIASES, PER_SESSION, REVERSE, TRAILING, type Alias } from './alias-table.ts';
+import { ALIASES, REVERSE, TRAILING, type Alias } from './alias-table.ts';
 import { FLAGS, kebabCase } from './flags.ts';
 
 export interface Rewritten {
@@ -76,7 +76,7 @@ class Rewriting {
   #drop(given: string, alias: Extract<Alias, { drop: unknown }>, inline: string | undefined): void {
     // yargs takes `--stateful=true`; `=false` is the opposite of what would be dropped.
     if (alias.drop === 'switch') {
-      if (inline === 'false') this.#refusals.push(`${given}=false: ${PER_SESSION}`);
+      if (inline === 'false') this.#refusals.push(`${given}=false: ${alias.otherwise ?? 'leave it out'}`);
       return;
     }
     const value = this.#value(given, inline);

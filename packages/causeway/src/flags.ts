@@ -57,6 +57,16 @@ export const FLAGS: readonly Flag[] = [
   flag('server', '--cwd DIR', 'working directory of the child', { path: 'servers.*.cwd', rare: true, not: EDGE }),
   flag('server', '--shell', 'run the command through a shell', { path: 'servers.*.shell', rare: true, not: EDGE }),
   flag('server', '--named-server-config FILE', "servers of a client's file, besides the others", { rare: true, many: true, not: EDGE }),
+  flag('server', '--child-protocol ERA', 'which MCP the server speaks: auto, legacy, modern', {
+    path: 'servers.*.era',
+    rare: true,
+    not: EDGE,
+  }),
+  flag('server', '--sharing WHO', 'of a process without a session: per-session per-identity shared per-request', {
+    path: 'servers.*.sharing',
+    rare: true,
+    not: EDGE,
+  }),
   flag('server', '--no-probe', 'do not try the command once at the start', { rare: true, not: ['edge', 'worker', 'config', 'doctor'] }),
 
   flag('listen', '-p --port PORT', 'default 8000; 0 is any free port', { path: 'listen.port', env: 'CAUSEWAY_PORT', not: WORKER }),

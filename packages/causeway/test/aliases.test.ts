@@ -83,7 +83,7 @@ test('mcp-proxy, TypeScript and Python: their command lines mean the same here',
     ],
     ['--maxBodySize 10485760 -- x y', '--max-body 10MiB -- x y'],
     ['--apiKey "a=b,c" -- x y', '--api-key "a=b,c" -- x y'],
-    ['--sessionIdleTimeout 90000 --keepAliveTimeout 1000 --upstreamProtocol legacy -- x y', '--idle 90s -- x y'],
+    ['--sessionIdleTimeout 90000 --keepAliveTimeout 1000 --modern -- x y', '--idle 90s -- x y'],
     ['--debug --shell -- "a | b"', '--log-level debug --shell -- "a | b"'],
     ['--corsAddAllowedHeader X-A --cors -- x y', '--cors-header X-A --cors -- x y'],
     // Python
@@ -116,23 +116,38 @@ test('mcp-proxy, TypeScript and Python: their command lines mean the same here',
   assert.deepEqual(meant(table[8]![0]).auth.apiKeys, [{ id: 'key-1', sha256: createHash('sha256').update('a=b,c').digest('hex') }]);
 });
 
+test('which MCP the child speaks, and who may share one, are settings of the server', () => {
+  const { era, sharing } = meant('-- x').servers['x']!;
+  assert.deepEqual([era, sharing], ['auto', 'per-session']);
+  for (const value of ['modern', 'legacy', 'auto'] as const)
+    for (const name of ['--upstreamProtocol', '--upstream-protocol', '--child-protocol', '--childProtocol'])
+      assert.equal(meant(`${name} ${value} -- x`).servers['x']!.era, value);
+  for (const value of ['per-session', 'per-identity', 'shared', 'per-request'] as const)
+    assert.equal(meant(`--sharing ${value} -- x`).servers['x']!.sharing, value);
+  assert.throws(() => meant('--upstreamProtocol newer -- x'), /^ConfigError: --upstreamProtocol {2}expected one of auto, legacy, modern, got "newer"$/);
+  assert.throws(() => meant('--sharing all -- x'), /^ConfigError: --sharing {2}expected one of per-session, per-identity, shared, per-request, got "all"$/);
+});
+
 test('what is not served yet is refused by name, never silently nothing', () => {
   for (const [line, why] of [
     ['--stdio x --outputTransport ws', /--outputTransport ws: .*not part of this release/],
-    ['--stateless -- x', /--stateless: only one child per session/],
-    ['--sharing per-request -- x', /--sharing per-request: only one child per session/],
-    ['--sharing shared -- x', /--sharing shared/],
+    [
+      '--stateless -- x',
+      /^--stateless: a session of an older client always has a process of its own; requests of 2026-07-28 .*leave it out/,
+    ],
+    ['--no-stateful -- x', /^--no-stateful: a session of an older client/],
+    ['--no-modern -- x', /^--no-modern: clients of 2026-07-28 are always served.*leave it out.*--child-protocol legacy/],
+    ['--modern=false -- x', /^--modern=false: clients of 2026-07-28 are always served/],
     ['--oauth2Bearer secret -- x', /--oauth2Bearer: it guards nothing.*--api-key/],
     ['--sslCert a --sslKey b -- x', /--sslCert: TLS is not served/],
     ['--tls-cert a -- x', /--tls-cert: TLS is not served/],
-    ['--upstreamProtocol modern -- x', /2026-07-28/],
     ['--sse https://x/sse', /--sse: connecting to a remote server/],
     ['--streamableHttp https://x/mcp', /--streamableHttp: connecting to a remote server/],
     ['https://x/mcp', /connecting to a remote server/],
     ['--tunnel -- x', /cloudflared/],
     ['--expose-header X-A -- x', /--expose-header X-A/],
     ['--endpoint /x -- y', /--endpoint needs --server/],
-    ['--stateful=false -- x', /only one child per session/],
+    ['--stateful=false -- x', /^--stateful=false: a session of an older client/],
     ['x --port 1 --host 0.0.0.0', /behind the command this may be meant for it/],
   ] as const)
     assert.match(refused(line), why, line);
