@@ -5,10 +5,12 @@
 import { EXIT, Failure, report, reportJson } from './failure.ts';
 import { isOperation, isVerb, VERBS, type Operation, type Verb } from './flags.ts';
 import { setUpEngine } from './engine.ts';
+import { outliveReader } from './reader.ts';
 import { giveBackAtRest } from './rest.ts';
 
 /** Runs the command line; sets the exit code, or exits when something was started. */
 export async function main(argv: readonly string[]): Promise<void> {
+  outliveReader(process.stderr);
   try {
     process.exitCode = await dispatch(argv);
   } catch (error) {
@@ -20,8 +22,12 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   const verb = isVerb(argv[0]) ? argv[0] : undefined;
   const rest = verb === undefined ? argv : argv.slice(1);
   const own = rest.slice(0, rest.includes('--') ? rest.indexOf('--') : undefined);
-  if (argv[0] === 'help' || (await asksForHelp(verb, own))) return help(argv, verb);
-  if (own[0] === '--version' || own[0] === '-V') return version();
+  const asksHelp = argv[0] === 'help' || (await asksForHelp(verb, own));
+  const asksVersion = own[0] === '--version' || own[0] === '-V';
+  // What serves writes to stdout by its log alone, which sees to that itself.
+  if (asksHelp || asksVersion || !serves(verb)) outliveReader(process.stdout);
+  if (asksHelp) return help(argv, verb);
+  if (asksVersion) return version();
   if (verb === 'init') return (await import('./commands/init.ts')).init(rest);
   if (verb === 'health') return (await import('./commands/health.ts')).health(rest);
   if (verb === 'demo') return (await import('./commands/demo.ts')).demo(rest);
@@ -41,6 +47,10 @@ async function dispatch(argv: readonly string[]): Promise<number> {
     default:
       return (await import('./commands/run.ts')).run(line);
   }
+}
+
+function serves(verb: Verb | undefined): boolean {
+  return verb === undefined || verb === 'run' || verb === 'edge' || verb === 'worker';
 }
 
 async function operate(verb: Operation, argv: readonly string[]): Promise<number> {

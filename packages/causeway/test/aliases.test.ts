@@ -124,8 +124,14 @@ test('which MCP the child speaks, and who may share one, are settings of the ser
       assert.equal(meant(`${name} ${value} -- x`).servers['x']!.era, value);
   for (const value of ['per-session', 'per-identity', 'shared', 'per-request'] as const)
     assert.equal(meant(`--sharing ${value} -- x`).servers['x']!.sharing, value);
-  assert.throws(() => meant('--upstreamProtocol newer -- x'), /^ConfigError: --upstreamProtocol {2}expected one of auto, legacy, modern, got "newer"$/);
-  assert.throws(() => meant('--sharing all -- x'), /^ConfigError: --sharing {2}expected one of per-session, per-identity, shared, per-request, got "all"$/);
+  assert.throws(
+    () => meant('--upstreamProtocol newer -- x'),
+    /^ConfigError: --upstreamProtocol {2}expected one of auto, legacy, modern, got "newer"$/,
+  );
+  assert.throws(
+    () => meant('--sharing all -- x'),
+    /^ConfigError: --sharing {2}expected one of per-session, per-identity, shared, per-request, got "all"$/,
+  );
 });
 
 test('what is not served yet is refused by name, never silently nothing', () => {

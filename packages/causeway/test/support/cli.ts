@@ -19,6 +19,10 @@ export interface Run {
 export interface Options {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Of a bridge: nobody reads it; `stdout` from the line on that is waited for. */
+  readonly closed?: 'stdout' | 'stderr';
+  /** Of a bridge: the line to wait for; `listening` unless it is another. */
+  readonly until?: string;
 }
 
 export function folder(context: TestContext, files: Readonly<Record<string, string>> = {}): string {
@@ -55,6 +59,7 @@ export async function bridge(
 ): Promise<{ url: string; stop: (signal: NodeJS.Signals) => Promise<number | null>; lines: () => Record<string, unknown>[] }> {
   const child = start(['--port', '0', '--diagnostics-port', 'off', '--admin-port', 'off', ...argv], options);
   context.after(() => child.kill('SIGKILL'));
+  if (options.closed === 'stderr') child.stderr!.destroy();
   const lines: Record<string, unknown>[] = [];
   let rest = '';
   const url = await new Promise<string>((resolve, reject) => {
@@ -64,8 +69,9 @@ export async function bridge(
       const whole = (rest + part).split('\n');
       rest = whole.pop()!;
       for (const line of whole) lines.push(JSON.parse(line) as Record<string, unknown>);
-      const listening = lines.find((line) => line['msg'] === 'listening');
-      if (listening !== undefined) resolve(String(listening['url']));
+      if (!lines.some((line) => line['msg'] === (options.until ?? 'listening'))) return;
+      resolve(String(lines.find((line) => line['msg'] === 'listening')!['url']));
+      if (options.closed === 'stdout') child.stdout!.destroy();
     });
     child.once('close', () => reject(new Error(`it ended: ${err}`)));
   });
