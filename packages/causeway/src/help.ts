@@ -42,7 +42,8 @@ const USAGE: Readonly<Record<Verb, string>> = {
        [--format table|json]`,
   warm: `causeway warm [options] [SERVER…] | -- COMMAND…     start each server once, so that its packages are there; exit 0 or 5
        [--timeout TIME] [--format table|json]     default 10m for each, four at once`,
-  health: 'causeway health [--live|--ready] [--url URL] [--port PORT] [--timeout TIME]     ask a running bridge; exit 0, 1 or 4',
+  health:
+    'causeway health [--live|--ready] [--url URL] [--port PORT] [--timeout TIME]     ask a running bridge, for 3 s unless told otherwise; exit 0, 1 or 4',
 };
 
 const VERBS_TEXT = `Verbs:

@@ -30,6 +30,8 @@ test('mistakes of usage exit 2 with what was probably meant, and nothing is star
     [['config', 'chek'], /did you mean "check"/],
     [['--port', 'http', '--', process.execPath], /--port {2}not a port: "http"/],
     [['health', '--nope'], /Unknown option '--nope'/],
+    [['health', '--timeout', 'soon'], /--timeout soon: expected a time, e\.g\. 5s/],
+    [['health', '--timeout', '0'], /--timeout 0: expected a time/],
     [['session', 'ls'], /did you mean "sessions"\?/],
     [['sessions', 'kil'], /unknown: sessions kil \(did you mean "kill"\?\)\n {2}causeway sessions ls \| get \| kill/],
     [['sessions', '--frmat', 'json'], /Unknown option '--frmat'\n {2}did you mean --format\?/],
@@ -119,6 +121,15 @@ test('piped: no banner, one line with the URLs; SIGTERM and Ctrl-C end it with 0
     assert.equal(await stop(signal), 0);
     assert.equal((await causeway(['health', '--url', url])).code, 4);
   }
+});
+
+test('health waits as long as it is told, 3 s unless it is', async (context) => {
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  context.after(() => silent.close());
+  const url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+  const { code, out, err } = await causeway(['health', '--url', url, '--timeout', '200ms']);
+  assert.deepEqual([code, out, err], [4, '', `error: ${url} does not answer: no answer within 0.2 s\n`]);
 });
 
 test('Ctrl-C while NATS does not answer ends it at once, without a word of alarm', async () => {

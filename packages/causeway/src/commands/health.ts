@@ -5,24 +5,49 @@ import { ask } from '../http-question.ts';
 
 const WAIT_MS = 3_000;
 
+const USAGE = 'causeway health [--live|--ready] [--url URL] [--port PORT] [--timeout TIME]';
+
 export async function health(argv: readonly string[]): Promise<number> {
-  const { live, url, port } = options(argv);
+  const { live, url, port, timeout } = options(argv);
   const base = url ?? `http://127.0.0.1:${port ?? process.env['CAUSEWAY_PORT'] ?? '8000'}`;
   if (!URL.canParse(base) || !base.startsWith('http:')) throw new Failure(EXIT.usage, `${base} is no http URL`);
-  const { status, text } = await ask(new URL(live ? '/livez' : '/readyz?verbose', base), { wait: WAIT_MS });
+  const { status, text } = await ask(new URL(live ? '/livez' : '/readyz?verbose', base), {
+    wait: timeout === undefined ? WAIT_MS : await waitOf(timeout),
+  });
   process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
   return status === 200 ? EXIT.ok : EXIT.unexpected;
 }
 
-function options(argv: readonly string[]): { live: boolean; url: string | undefined; port: string | undefined } {
+/** What reads times is loaded only for whoever gives one: this runs every few seconds. */
+async function waitOf(timeout: string): Promise<number> {
+  const { durationMs } = await import('@causeway/config');
+  const ms = durationMs(timeout);
+  if (ms === undefined || ms <= 0) throw new Failure(EXIT.usage, `--timeout ${timeout}: expected a time, e.g. 5s`);
+  return ms;
+}
+
+interface Wanted {
+  readonly live: boolean;
+  readonly url: string | undefined;
+  readonly port: string | undefined;
+  readonly timeout: string | undefined;
+}
+
+function options(argv: readonly string[]): Wanted {
   try {
     const { values } = parseArgs({
       args: [...argv],
-      options: { live: { type: 'boolean' }, ready: { type: 'boolean' }, url: { type: 'string' }, port: { type: 'string', short: 'p' } },
+      options: {
+        live: { type: 'boolean' },
+        ready: { type: 'boolean' },
+        url: { type: 'string' },
+        port: { type: 'string', short: 'p' },
+        timeout: { type: 'string' },
+      },
     });
     if (values.live && values.ready) throw new Error('--live and --ready are two questions; ask one');
-    return { live: values.live ?? false, url: values.url, port: values.port };
+    return { live: values.live ?? false, url: values.url, port: values.port, timeout: values.timeout };
   } catch (error) {
-    throw new Failure(EXIT.usage, (error as Error).message.split('. ')[0]!, ['causeway health [--live|--ready] [--url URL] [--port PORT]']);
+    throw new Failure(EXIT.usage, (error as Error).message.split('. ')[0]!, [USAGE]);
   }
 }
