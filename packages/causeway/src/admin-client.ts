@@ -14,11 +14,13 @@ export interface Asked {
 
 export interface Target {
   readonly url: string;
-  readonly token: string;
+  /** Absent where nobody has said one: the bridge says whether it asks for it. */
+  readonly token?: string;
 }
 
 /** Milliseconds for one answer: the end of a session waits for its child. */
 const WAIT = 20_000;
+const GIVE_TOKEN = 'give it with --token or CAUSEWAY_ADMIN_TOKEN';
 const NAME_ANOTHER = 'name another bridge with --admin URL, and its token with --token or CAUSEWAY_ADMIN_TOKEN';
 
 /** Whom to ask. Throws a `Failure` where that is not clear. */
@@ -48,8 +50,9 @@ function originOf(url: string): string {
 }
 
 function withToken(url: string, token: string | undefined): Target {
-  if (token !== undefined && /^[\x21-\x7e]+$/.test(token)) return { url, token };
-  throw new Failure(EXIT.auth, `the bridge at ${url} asks for its token`, ['give it with --token or CAUSEWAY_ADMIN_TOKEN']);
+  if (token === undefined) return { url };
+  if (/^[\x21-\x7e]+$/.test(token)) return { url, token };
+  throw new Failure(EXIT.auth, 'the token is empty, or has characters that no token has', [GIVE_TOKEN]);
 }
 
 export class AdminClient {
@@ -62,7 +65,7 @@ export class AdminClient {
   /** `path` is below `/api/v1/`. Rejects with a `Failure`. */
   async ask<T>(method: 'GET' | 'POST' | 'DELETE', path: string): Promise<T> {
     const { url, token } = this.#target;
-    const headers = { authorization: `Bearer ${token}` };
+    const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     const { status, text } = await ask(new URL(`/api/v1/${path}`, url), { method, headers, wait: WAIT, hints: [NAME_ANOTHER] });
     const body = parsed(text);
     if (status === 200 && body !== undefined) return body as T;
@@ -72,7 +75,8 @@ export class AdminClient {
         'the admin API has a port of its own, 8001 unless another was configured',
       ]);
     const matches = Array.isArray(refusal.matches) ? refusal.matches.map(String) : [];
-    throw new Failure(exitCodeOf(status, refusal.reason), String(refusal.message), [...matches, ...hintsOf(status)], refusal.reason);
+    const hints = status !== 401 ? [] : [token === undefined ? GIVE_TOKEN : 'the token is another: --token or CAUSEWAY_ADMIN_TOKEN'];
+    throw new Failure(exitCodeOf(status, refusal.reason), String(refusal.message), [...matches, ...hints], refusal.reason);
   }
 }
 
@@ -94,8 +98,4 @@ function exitCodeOf(status: number, reason: string): number {
   if (status === 400 || status === 409) return EXIT.usage;
   if (reason.startsWith('limit.')) return EXIT.limit;
   return reason === 'cluster.unavailable' || reason === 'cluster.owner_silent' ? EXIT.unreachable : EXIT.unexpected;
-}
-
-function hintsOf(status: number): string[] {
-  return status === 401 ? ['the token is another: --token or CAUSEWAY_ADMIN_TOKEN'] : [];
 }

@@ -14,7 +14,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   try {
     process.exitCode = await dispatch(argv);
   } catch (error) {
-    process.exitCode = isOperation(argv[0]) && /\s--format[= ]json\s/.test(` ${argv.join(' ')} `) ? reportJson(error) : report(error);
+    process.exitCode = asksForJson(argv) ? reportJson(error) : report(error);
   }
 }
 
@@ -68,6 +68,11 @@ async function operate(verb: Operation, argv: readonly string[]): Promise<number
     case 'warm':
       return (await import('./commands/warm.ts')).warm(argv);
   }
+}
+
+function asksForJson(argv: readonly string[]): boolean {
+  const own = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : undefined);
+  return (isOperation(argv[0]) || argv[0] === 'demo') && /\s--format[= ]json\s/.test(` ${own.join(' ')} `);
 }
 
 /** Whether one of our own options asks for help: behind a command, `--help` is the command's. */

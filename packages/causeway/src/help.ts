@@ -23,7 +23,7 @@ const USAGE: Readonly<Record<Verb, string>> = {
   init: `causeway init [--] [COMMAND…]     write a causeway.yaml; never over an existing one
        causeway init --cluster           … and a docker-compose.yml around it: NATS, workers, edges, HAProxy
        [--import FILE]                   the servers of an MCP client's file`,
-  demo: `causeway demo [--url URL] [--calls N]     one session, its calls over every edge; what the client saw. Default http://localhost:8000/mcp
+  demo: `causeway demo [--url URL] [--api-key KEY] [--calls N]     one session, its calls over every edge; what the client saw. Default http://localhost:8000/mcp
        [--kill-edge] [--kill-worker]        kills them on the way: a stack of docker compose, from its directory
        [--together N] [--gap MS] [--tool NAME] [--format table|json]`,
   nats: `causeway nats keys DIRECTORY HOST…     make the keys of a NATS with one user for each role; what is there is kept

@@ -41,6 +41,7 @@ test('mistakes of usage exit 2 with what was probably meant, and nothing is star
     [['sessions', 'ls', '--yes'], /Unknown option '--yes'/],
     [['workers', 'drain'], /which worker\?/],
     [['workers', 'resume', 'a', '--admin', 'ftp://x'], /--admin ftp:\/\/x: not an http URL/],
+    [['demo', '--api-key', ''], /--api-key: expected a key, without blanks/],
     [['doctor', '--format', 'xml'], /--format xml: there are table and json/],
     [['doctor', '--prot', '1'], /did you mean --port/i],
   ] as const) {
@@ -50,6 +51,20 @@ test('mistakes of usage exit 2 with what was probably meant, and nothing is star
     assert.doesNotMatch(err, /\n\s+at /);
     assert.equal(out, '');
   }
+});
+
+test('with --format json a failure is one line of JSON, of every command that has it', async () => {
+  for (const [argv, expected] of [
+    [['sessions', '--admin', 'http://127.0.0.1:1', '--format', 'json'], { status: 4, code: 'unreachable' }],
+    [['demo', '--url', 'http://127.0.0.1:1/mcp', '--format', 'json'], { status: 4, code: 'unreachable' }],
+    [['demo', '--format=json', '--calls', 'x'], { status: 2, code: 'usage' }],
+  ] as const) {
+    const { code, out, err } = await causeway(argv);
+    const { error } = JSON.parse(err) as { error: { code: string } };
+    assert.deepEqual([{ status: code, code: error.code }, out, err.split('\n').length], [expected, '', 2], err);
+  }
+  const behind = await causeway(['warm', '--', 'no-such-program', '--format', 'json']);
+  assert.match(behind.err, /cannot start "no-such-program"/);
 });
 
 test('a command that does not exist: 127, with a hint', async () => {

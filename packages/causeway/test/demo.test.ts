@@ -7,6 +7,7 @@ import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DemoClient, outcomeOf, type Outcome } from '../src/demo/client.ts';
 import { percentile, play, type Play } from '../src/demo/play.ts';
+import { EXIT, Failure } from '../src/failure.ts';
 
 /** No client is asked: the questions of these tests answer themselves. */
 const nobody = {} as DemoClient;
@@ -40,6 +41,36 @@ it('a session that is refused for a moment is asked for again, as a client does'
   try {
     const client = await DemoClient.open(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`);
     assert.deepEqual([client.session, asked], ['s', 3], 'refused, opened, initialized');
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+it('a key goes with every request; where one is asked for, that is what is said', async () => {
+  const keys: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => {
+      keys.push(request.headers.authorization);
+      if (request.headers.authorization !== 'Bearer k')
+        return void response.writeHead(401).end('{"id":null,"error":{"message":"unauthorized"}}');
+      response.writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': 's' }).end('{"id":0,"result":{}}');
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`;
+  try {
+    const client = await DemoClient.open(url, 'k');
+    await client.ask('ping', {});
+    await client.close();
+    assert.deepEqual(keys, Array(4).fill('Bearer k'));
+    const refusal = (error: unknown): boolean =>
+      error instanceof Failure &&
+      error.exitCode === EXIT.auth &&
+      error.message.endsWith('unauthorized') &&
+      /--api-key/.test(error.hints[0]!);
+    await assert.rejects(DemoClient.open(url), refusal);
+    await assert.rejects(DemoClient.open(url, 'other'), refusal);
   } finally {
     server.closeAllConnections();
     server.close();

@@ -12,6 +12,7 @@ import { print, printJson } from '../operation.ts';
 
 interface Wanted {
   readonly url: string;
+  readonly apiKey: string | undefined;
   readonly calls: number;
   readonly together: number;
   readonly gap: number;
@@ -20,14 +21,14 @@ interface Wanted {
   readonly json: boolean;
 }
 
-const USAGE = 'causeway demo [--url URL] [--calls N] [--together N] [--kill-edge] [--kill-worker] [--format json]';
+const USAGE = 'causeway demo [--url URL] [--api-key KEY] [--calls N] [--together N] [--kill-edge] [--kill-worker] [--format json]';
 
 export async function demo(argv: readonly string[]): Promise<number> {
   const wanted = options(argv);
   // A stack that is not there is said before anything is asked of it.
   const edges = wanted.kill.edge ? await containersOf('edge') : [];
   const workers = wanted.kill.worker ? await containersOf('worker') : [];
-  const client = await DemoClient.open(wanted.url);
+  const client = await DemoClient.open(wanted.url, wanted.apiKey);
   const story: string[] = [];
   const known = wanted.kill.edge || wanted.kill.worker;
   const owner = known ? await ownerOf(client.session) : undefined;
@@ -129,6 +130,7 @@ function options(argv: readonly string[]): Wanted {
       args: [...argv],
       options: {
         url: { type: 'string', default: 'http://localhost:8000/mcp' },
+        'api-key': { type: 'string' },
         calls: { type: 'string', default: '200' },
         together: { type: 'string', default: '4' },
         gap: { type: 'string', default: '50' },
@@ -139,9 +141,12 @@ function options(argv: readonly string[]): Wanted {
       },
     });
     if (!URL.canParse(values.url) || !/^https?:/.test(values.url)) throw fail(`${values.url} is no http URL`);
+    const apiKey = values['api-key'];
+    if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) throw fail('--api-key: expected a key, without blanks');
     if (values.format !== 'table' && values.format !== 'json') throw fail(`--format ${values.format}: there are table and json`);
     return {
       url: values.url,
+      apiKey,
       calls: count('calls', values.calls, 100_000),
       together: count('together', values.together, 64),
       gap: count('gap', values.gap, 60_000),

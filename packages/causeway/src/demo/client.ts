@@ -14,6 +14,8 @@ const PATIENCE = 15_000;
 const PAUSE = 250;
 const LATER: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
+type Headers = Readonly<Record<string, string>>;
+
 interface Message {
   readonly id?: unknown;
   readonly result?: Readonly<Record<string, unknown>>;
@@ -41,26 +43,29 @@ export type Attempt = Outcome & { readonly by: string | undefined };
 export class DemoClient {
   readonly session: string;
   readonly #url: string;
+  readonly #key: Headers;
   #next = 1;
 
-  private constructor(url: string, session: string) {
+  private constructor(url: string, session: string, key: Headers) {
     this.#url = url;
     this.session = session;
+    this.#key = key;
   }
 
-  /** Rejects with a `Failure` when no session can be had. */
-  static async open(url: string): Promise<DemoClient> {
+  /** `apiKey` goes with every request. Rejects with a `Failure` when no session can be had. */
+  static async open(url: string, apiKey?: string): Promise<DemoClient> {
+    const key: Headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
     const params = { protocolVersion: REVISION, capabilities: {}, clientInfo: { name: 'causeway-demo', version: '1' } };
     const body = { jsonrpc: '2.0', id: 0, method: 'initialize', params };
-    let [opened, text] = await initialize(url, body);
+    let [opened, text] = await initialize(url, body, key);
     for (const end = performance.now() + PATIENCE; LATER.has(opened.status) && performance.now() < end; await sleep(PAUSE))
-      [opened, text] = await initialize(url, body);
+      [opened, text] = await initialize(url, body, key);
     const session = opened.headers.get('mcp-session-id');
     if (session === null) {
       const told = find(text, 0)?.error?.message ?? `status ${opened.status}`;
-      throw new Failure(opened.status < 500 ? EXIT.usage : EXIT.unreachable, `${url} opens no session: ${told}`);
+      throw refusedBy(opened.status, `${url} opens no session: ${told}`);
     }
-    const client = new DemoClient(url, session);
+    const client = new DemoClient(url, session, key);
     await (await post(url, { jsonrpc: '2.0', method: 'notifications/initialized' }, client.#headers, WAIT)).arrayBuffer();
     return client;
   }
@@ -82,14 +87,20 @@ export class DemoClient {
     await fetch(this.#url, { method: 'DELETE', headers: this.#headers, signal: AbortSignal.timeout(WAIT) }).catch(() => undefined);
   }
 
-  get #headers(): Readonly<Record<string, string>> {
-    return { 'mcp-session-id': this.session, 'mcp-protocol-version': REVISION };
+  get #headers(): Headers {
+    return { ...this.#key, 'mcp-session-id': this.session, 'mcp-protocol-version': REVISION };
   }
 }
 
-async function initialize(url: string, body: unknown): Promise<readonly [Response, string]> {
+function refusedBy(status: number, text: string): Failure {
+  if (status === 401) return new Failure(EXIT.auth, text, ['give a key that its clients have: --api-key KEY']);
+  if (status === 403) return new Failure(EXIT.auth, text);
+  return new Failure(status < 500 ? EXIT.usage : EXIT.unreachable, text);
+}
+
+async function initialize(url: string, body: unknown, key: Headers): Promise<readonly [Response, string]> {
   try {
-    const opened = await post(url, body, {}, FIRST_WAIT);
+    const opened = await post(url, body, key, FIRST_WAIT);
     return [opened, await opened.text().catch((error: unknown) => why(error))];
   } catch (error) {
     throw new Failure(EXIT.unreachable, `${url} does not answer: ${why(error)}`);
@@ -107,7 +118,7 @@ export function outcomeOf(message: Message | undefined, status: number): Outcome
   return { kind: 'failed', text };
 }
 
-function post(url: string, body: unknown, headers: Readonly<Record<string, string>>, wait: number): Promise<Response> {
+function post(url: string, body: unknown, headers: Headers, wait: number): Promise<Response> {
   return fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...headers },
