@@ -36,7 +36,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   if (isOperation(verb)) return operate(verb, rest);
   const { parseLine } = await import('./parse-line.ts');
   const line = parseLine(verb ?? 'run', rest);
-  if (verb === undefined && own.length === rest.length && line.given['shell'] === undefined) await checkFirstWord(line.words[0]);
+  if (verb === undefined && own.length === rest.length && line.given['shell'] === undefined) await checkFirstWord(line.words);
   setUpEngine();
   giveBackAtRest();
   switch (verb) {
@@ -97,18 +97,21 @@ async function version(): Promise<number> {
 }
 
 /** With no verb and no `--`, a mistyped verb would be run as a program: it must be one that exists. */
-async function checkFirstWord(word: string | undefined): Promise<void> {
+async function checkFirstWord([word, next]: readonly string[]): Promise<void> {
   if (word === undefined) return;
   const { findCommand } = await import('./find-command.ts');
-  if (isVerb(word))
-    throw new Failure(EXIT.usage, `the verb comes first: causeway ${word} …`, [`to run a program of that name: causeway -- ${word}`]);
-  if (findCommand({ command: word, path: process.env['PATH'] ?? '' }) !== undefined) return;
+  const asProgram = `to run a program of that name: causeway -- ${word}`;
+  if (isVerb(word)) throw new Failure(EXIT.usage, `the verb comes first: causeway ${word} …`, [asProgram]);
+  const isProgram = findCommand({ command: word, path: process.env['PATH'] ?? '' }) !== undefined;
+  if (word === 'connect' && (!isProgram || /^https?:/.test(next ?? '')))
+    throw new Failure(EXIT.usage, `connect: ${(await import('./alias-table.ts')).REVERSE}`, [asProgram]);
+  if (isProgram) return;
   const { nearest } = await import('@causeway/config');
   const verb = nearest(word, VERBS);
   throw new Failure(
     EXIT.usage,
     `"${word}" is neither a verb nor a program on $PATH${verb === undefined ? '' : `; did you mean "${verb}"?`}`,
-    [`to run a program of that name: causeway -- ${word}`, ...(verb === undefined ? await nearestProgram(word) : [])],
+    [asProgram, ...(verb === undefined ? await nearestProgram(word) : [])],
   );
 }
 

@@ -20,6 +20,11 @@ test('mistakes of usage exit 2 with what was probably meant, and nothing is star
       ['wroker'],
       /"wroker" is neither a verb nor a program on \$PATH; did you mean "worker"\?\n {2}to run a program of that name: causeway -- wroker/,
     ],
+    [
+      ['connect', 'https://x/mcp'],
+      /^error: connect: connecting to a remote server \(HTTP to stdio\) is not part of this release\n {2}to run a program of that name: causeway -- connect\n$/,
+    ],
+    [['connect'], /^error: connect: connecting to a remote server/],
     [['--port', '80', 'edge'], /the verb comes first: causeway edge/],
     [['run'], /there is no server to run/],
     [['--stdio', `${process.execPath} "${CHILD}`], /--stdio: a quote is not closed/],
