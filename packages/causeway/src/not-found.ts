@@ -6,6 +6,8 @@ import { findCommand, folders, INSTALL, programs } from './find-command.ts';
 /** Lines of hints for a program that is not on `path`. */
 export function notFoundHint(command: string, path: string): string[] {
   const looked = `looked in $PATH (${folders(path).length} directories)`;
+  const shell = shellHint(command);
+  if (shell !== undefined) return [`hint: causeway runs no shell: ${shell}`];
   if (/\s/.test(command)) return ['hint: the command has blanks in it; give its arguments as words of their own, or in "args"'];
   if (command.includes('/')) return ['hint: there is no program at that path, or it may not be executed'];
   const known = nearest(command, INSTALL.keys());
@@ -15,6 +17,16 @@ export function notFoundHint(command: string, path: string): string[] {
   return meant === undefined
     ? [`hint: ${looked}`]
     : [`hint: is it "${meant}"?${install === undefined ? '' : `  (install: ${install})`}     ${looked}`];
+}
+
+/** For what only a shell understands, at the beginning of a line or all of it: supergateway, for one, has a shell run it. */
+function shellHint(command: string): string | undefined {
+  const [, variable] = /^([A-Za-z_]\w*)=/.exec(command) ?? [];
+  const through = 'and --shell runs the line through a shell';
+  if (variable !== undefined) return `-e ${variable}=… sets a variable of the child ("env" in a file), ${through}`;
+  if (/^cd(?:\s|$)/.test(command)) return `--cwd is the directory of the child ("cwd" in a file), ${through}`;
+  if (/[|&;<>$`]|^(?:exec|export|source|eval|ulimit)(?:\s|$)/.test(command)) return '--shell runs the line through one ("shell" in a file)';
+  return undefined;
 }
 
 /** The failure for a server whose command does not exist, or `undefined` when it does or cannot be judged. */

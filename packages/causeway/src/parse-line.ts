@@ -33,9 +33,11 @@ export function parseLine(role: Verb, argv: readonly string[]): Line {
       .replace(/('--[\w-]+)=.*'/, "$1'")
       .split('\n');
     const misplaced = FLAGS.find((flag) => message!.includes(`'${flag.name}'`) || message!.includes(`'${flag.name}=`));
+    // What commander saw may be our name for it.
+    const written = message!.replace(/'(--[\w-]+)'/, (_, name: string) => `'${spelled.get(name) ?? name}'`);
     throw new Failure(
       EXIT.usage,
-      message!,
+      written,
       misplaced === undefined
         ? [...hints, `causeway ${role === 'run' ? '' : `${role} `}--help lists what there is`]
         : [`it is not an option of "${role}"`],

@@ -32,6 +32,8 @@ test('mistakes of usage exit 2 with what was probably meant, and nothing is star
     [['edge'], /an edge needs the NATS servers/],
     [['worker', '--', process.execPath], /a worker needs the NATS servers/],
     [['edge', '--stdio', 'x'], /unknown option '--stdio'[^]*not an option of "edge"/],
+    [['warm', '-q', 'ev'], /^error: unknown option '-q'\n {2}it is not an option of "warm"\n$/],
+    [['edge', '--sessionTimeout', '5000'], /^error: unknown option '--sessionTimeout'/],
     [['config', 'chek'], /did you mean "check"/],
     [['--port', 'http', '--', process.execPath], /--port {2}not a port: "http"/],
     [['health', '--nope'], /Unknown option '--nope'/],
@@ -79,6 +81,35 @@ test('a command that does not exist: 127, with a hint', async () => {
     err,
     /^error: cannot start "git": command not found: uvxx\n {2}hint: is it "uvx"\? {2}\(install: https:\/\/docs\.astral\.sh\/uv\) {5}looked in \$PATH \(\d+ directories\)\n$/,
   );
+});
+
+test('a line for a shell is told how it is given to one', async (context) => {
+  const cwd = folder(context);
+  const inTable = 'hint: causeway runs no shell: ';
+  for (const [argv, hint] of [
+    [['--stdio', 'FOO=1 node x'], '-e FOO=… sets a variable of the child ("env" in a file), and --shell runs the line through a shell'],
+    [['--stdio', 'cd /tmp && node x'], '--cwd is the directory of the child ("cwd" in a file), and --shell runs the line through a shell'],
+    [['--', '$HOME/bin/x'], '--shell runs the line through one ("shell" in a file)'],
+    [['--server', 'a=x|y'], '--shell runs the line through one ("shell" in a file)'],
+    [['--', 'no-such && node x'], '--shell runs the line through one ("shell" in a file)'],
+  ] as const) {
+    const { code, err } = await causeway(argv, { cwd });
+    assert.equal(code, 127, err);
+    assert.equal(err.split('\n')[1], `  ${inTable}${hint}`, argv.join(' '));
+  }
+  const bare = await causeway(['FOO=1', process.execPath, 'x'], { cwd });
+  assert.equal(bare.code, 2);
+  assert.match(bare.err, /"FOO=1" is neither a verb nor a program[^]*-e FOO=… sets a variable/);
+});
+
+test('doctor: where nothing is there to run it is worth a look; an edge needs nothing', async (context) => {
+  const cwd = folder(context);
+  const ports = ['--port', '0', '--diagnostics-port', '0', '--admin-port', '0'];
+  const alone = await causeway(['doctor', ...ports], { cwd });
+  assert.match(alone.out, /^! no configuration file, 0 servers: "run" would have nothing to serve; give --config FILE, or a command$/m);
+  assert.equal(alone.code, 0);
+  const edge = await causeway(['doctor', ...ports, '--nats', 'nats://127.0.0.1:1'], { cwd });
+  assert.match(edge.out, /^✔ no configuration file, 0 servers: enough for an edge$/m);
 });
 
 test('a port in use: 1, naming it and its holder', async (context) => {

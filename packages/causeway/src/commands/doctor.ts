@@ -19,10 +19,9 @@ export async function doctor(argv: readonly string[]): Promise<number> {
   const { json, rest } = formatOf(argv);
   const { config, file, warnings } = loadConfig(loadInput(parseLine('doctor', rest), splitCommand));
   const servers = Object.values(config.servers);
-  const counted = servers.length === 1 ? '1 server' : `${servers.length} servers`;
   const nats = await lookAtNats(config);
   const findings: Finding[] = [
-    { name: 'config', state: 'ok', text: `${file ?? 'no configuration file'}, ${counted}` },
+    lookAtConfig(config, file),
     ...warnings.map((text): Finding => ({ name: 'config', state: 'warn', text })),
     ...nats.findings,
     ...lookAtServers(servers, process.env),
@@ -37,6 +36,15 @@ export async function doctor(argv: readonly string[]): Promise<number> {
     );
   if (!nats.reachable) return EXIT.unreachable;
   return state === 'fail' ? EXIT.unexpected : EXIT.ok;
+}
+
+/** Without servers a process of its own has nothing to do; an edge learns them from the workers. */
+function lookAtConfig({ servers, nats }: Config, file: string | undefined): Finding {
+  const count = Object.keys(servers).length;
+  const text = `${file ?? 'no configuration file'}, ${count === 1 ? '1 server' : `${count} servers`}`;
+  if (count > 0) return { name: 'config', state: 'ok', text };
+  if (nats !== undefined) return { name: 'config', state: 'ok', text: `${text}: enough for an edge` };
+  return { name: 'config', state: 'warn', text: `${text}: "run" would have nothing to serve; give --config FILE, or a command` };
 }
 
 async function lookAtNats({ nats }: Config): Promise<NatsExamination> {
