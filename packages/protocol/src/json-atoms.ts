@@ -47,3 +47,17 @@ export function endOfEscape(bytes: Buffer, at: number): number {
   if (kind === 0x75) return isHex(bytes[at + 1]) && isHex(bytes[at + 2]) && isHex(bytes[at + 3]) && isHex(bytes[at + 4]) ? at + 5 : -1;
   return kind !== undefined && '"\\/bfnrt'.includes(String.fromCharCode(kind)) ? at + 1 : -1;
 }
+
+/** Bytes that are looked at one by one: what bounds the machine's search, a view, costs more. */
+const SHORT = 512;
+
+/** Where the first such byte stands between `from` and `to`; `to` if none does. */
+export function firstOf(byte: number, bytes: Buffer, from: number, to: number): number {
+  if (to - from > SHORT) {
+    const found = bytes.subarray(from, to).indexOf(byte);
+    return found < 0 ? to : from + found;
+  }
+  let at = from;
+  while (at < to && bytes[at] !== byte) at++;
+  return at;
+}

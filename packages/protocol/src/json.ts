@@ -4,7 +4,7 @@
  *
  * Invariants: linear in the input; never throws anything but JsonFault; positions are byte offsets.
  */
-import { ANY, endOfAtom, endOfEscape, PLAIN } from './json-atoms.ts';
+import { ANY, endOfAtom, endOfEscape, firstOf, PLAIN } from './json-atoms.ts';
 import { withKey, type Keys } from './json-keys.ts';
 import { JsonFault, type ScanLimits } from './json-limits.ts';
 import { textIn, wordAt } from './json-words.ts';
@@ -235,10 +235,7 @@ export class JsonScanner {
       return at;
     }
     if (this.#quote < from) this.#quote = orEnd(bytes.indexOf(QUOTE, from), bytes);
-    if (this.#backslash < from) {
-      const found = bytes.subarray(from, this.#quote).indexOf(BACKSLASH);
-      this.#backslash = found < 0 ? this.#quote : from + found;
-    }
+    if (this.#backslash < from) this.#backslash = firstOf(BACKSLASH, bytes, from, this.#quote);
     return Math.min(this.#backslash, this.#quote);
   }
 
