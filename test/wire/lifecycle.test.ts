@@ -108,7 +108,7 @@ describe('life of a session', () => {
   it('a stream can be replayed again from any of its events after it is complete', async () => {
     const { headers } = await hello(url);
     const { events } = await post(url, toolCall('whole', 'progress', { n: 9 }, { progressToken: 'p' }), headers);
-    for (const [at, { id }] of events.entries()) {
+    for (const [at, { id }] of events.slice(0, -1).entries()) {
       await using rest = await openStream(url, { headers: { ...headers, 'last-event-id': id! } });
       await rest.ended;
       assert.deepEqual(

@@ -182,6 +182,8 @@ export interface VerdictHead {
   readonly revision?: string;
   /** restore: who owns the session now. */
   readonly place?: Place;
+  /** attach: the stream is of a call that is over, and whoever has it up to there has all of it; also with a `no`, where it is not kept. */
+  readonly complete?: true;
 }
 
 /** Worker to edge: a stream is over without a further message. */

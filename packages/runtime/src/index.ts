@@ -33,4 +33,4 @@ export {
 export { addProcessFigures, createMetrics, type Metrics } from './metrics.ts';
 export { urlOf } from './url.ts';
 export { Register } from './register.ts';
-export { Recent, remember, rememberAs } from './remember.ts';
+export { Recent, RecentMap, remember, rememberAs } from './remember.ts';

@@ -45,3 +45,25 @@ export class Recent<T extends string | number> {
     this.#old.delete(value);
   }
 }
+
+/** The same with what each key stands for. */
+export class RecentMap<K extends string | number, V> {
+  readonly #most: number;
+  #young = new Map<K, V>();
+  #old = new Map<K, V>();
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  get(key: K): V | undefined {
+    return this.#young.get(key) ?? this.#old.get(key);
+  }
+
+  set(key: K, value: V): void {
+    this.#young.set(key, value);
+    if (this.#young.size < this.#most) return;
+    this.#old = this.#young;
+    this.#young = new Map();
+  }
+}

@@ -300,6 +300,27 @@ test('at 2025-11-25 a call that may talk begins with a priming event, and no ear
   assert.equal((await post(call, session)).headers.get('content-type'), 'application/json');
 });
 
+test('a client that comes back for a call that is over is told so, and by a worker that cannot say it gets what it got before', async (t) => {
+  const { worker, url, open } = await setting(t);
+  const session = await open();
+  const back = async (): Promise<[number, string]> => {
+    const answer = await fetch(url, { headers: { ...session, accept: 'text/event-stream', 'last-event-id': 'p1.1' } });
+    return [answer.status, await answer.text()];
+  };
+  worker.on(({ reply }) => {
+    worker.say(reply, { t: 'ok', complete: true });
+    worker.say(reply, { t: 'end', why: 'complete' });
+  });
+  assert.deepEqual(await back(), [204, '']);
+  worker.on(({ reply }) => worker.say(reply, { t: 'no', reason: 'request.event_id', complete: true }));
+  assert.deepEqual(await back(), [204, '']);
+  worker.on(({ reply }) => {
+    worker.say(reply, { t: 'ok' });
+    worker.say(reply, { t: 'end', why: 'complete' });
+  });
+  assert.deepEqual(await back(), [200, '']);
+});
+
 test('a client that leaves a stream is told to the owner as leaving, not as cancelling', async (t) => {
   const { worker, url, open } = await setting(t);
   const session = await open();

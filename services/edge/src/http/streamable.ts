@@ -23,7 +23,8 @@ import {
 } from '@causeway/protocol';
 import type { EdgeContext, KnownSession, OpenStream } from '../context.ts';
 import { close, isHeld, notify } from '../session/call.ts';
-import { Listening, type ListenPorts } from '../session/listen.ts';
+import { Listening } from '../session/listen.ts';
+import type { ListenPorts } from '../session/listen-ports.ts';
 import { EventStream } from './event-stream.ts';
 import { openByPost } from './open-by-post.ts';
 import { idText, isRequest, PostCall } from './post-call.ts';
@@ -141,6 +142,8 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
       events.begin();
     },
     message: (head, bytes) => events?.message(bytes, { id: `${stream}.${head.seq}`, seq: head.seq }),
+    // As for any event stream: do not come back. One that is empty would make a client ask again, and without the id.
+    complete: () => void res.writeHead(204, { 'cache-control': 'no-store' }).end(),
     refused: (error) => refuse(res, error, { log: edge.log }),
     ended: () => events?.end(),
   };

@@ -5,46 +5,19 @@
  * Invariants: the client is answered with a stream or with one refusal; when it leaves, the owner is told; a stream
  * that goes on at another owner has another name there, so that no event id means two things.
  */
-import { BusError, errorOf, type ControlHead, type DownHead, type PendingHead, type Place } from '@causeway/cluster';
+import { BusError, errorOf, type ControlHead, type DownHead, type Place } from '@causeway/cluster';
 import { CausewayError, ERRORS, isRevision, type EventId, type Revision } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
 import { abandon, controlOf, followed, retire, tell } from './call.ts';
 import { isListening, type Exchange, type Listener } from './exchange.ts';
 import { busFailure } from './failures.ts';
+import type { ListenOptions, ListenPorts } from './listen-ports.ts';
 import type { Missing } from './relocate.ts';
 
 /** Milliseconds that an owner may take to attach a stream. */
 const VERDICT = 10_000;
 /** Milliseconds for which a stream that was begun waits for its session to be taken over. */
 const PATIENCE = 60_000;
-
-export interface ListenPorts {
-  /** An owner has attached us to the stream of this name; again with another name when the session has moved. */
-  attached(stream: string, revision: Revision | undefined): void;
-  message(head: Extract<DownHead, { t: 'server' }>, bytes: Buffer): void;
-  /** 2024-11-05: a call whose answer is to come. */
-  pending?(head: PendingHead): void;
-  /** Not attached, and why. */
-  refused(error: CausewayError): void;
-  /** Nothing more will come. */
-  ended(): void;
-}
-
-export interface ListenOptions {
-  /** `Last-Event-ID`. */
-  readonly from?: EventId | undefined;
-  /** The stream was begun already, at an owner that is missing. */
-  readonly missing?: Missing;
-  /** There; default where the session is known to be. */
-  readonly at?: Place;
-  /** How far the client was given it. */
-  readonly heard?: EventId;
-  /**
-   * 2024-11-05: calls were accepted on other ways than this stream, and an owner that is lost can answer none of them.
-   * The stream, and with it the session, then ends, which tells its client; it goes on only where it was let go.
-   */
-  readonly endsWithOwner?: true;
-}
 
 interface Attachment {
   readonly exchange: Exchange;
@@ -142,6 +115,7 @@ export class Listening {
   }
 
   #receive(head: DownHead, body: Buffer, place: Place, from: EventId | undefined): void {
+    if (!this.#begun && (head.t === 'ok' || head.t === 'no') && head.complete) return this.#nothing();
     switch (head.t) {
       case 'ok':
         return this.#begin(isRevision(head.revision) ? head.revision : undefined, from);
@@ -229,6 +203,12 @@ export class Listening {
     if (this.#begun) return this.#giveUp();
     this.leave();
     this.#ports.refused(error);
+  }
+
+  /** There is nothing to attach to, nor to wait for. */
+  #nothing(): void {
+    this.#finish();
+    this.#ports.complete?.();
   }
 
   #end(): void {

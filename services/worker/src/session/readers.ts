@@ -54,7 +54,8 @@ export class Readers {
 
   /** Whether what it asks for is there, or to be begun. */
   knows({ after, stream }: ControlHead): boolean {
-    return after === undefined || (stream !== undefined && this.#session.streams.find(stream) !== undefined);
+    const { streams } = this.#session;
+    return after === undefined || (stream !== undefined && (streams.find(stream) !== undefined || streams.isOver(stream, after)));
   }
 
   /** A GET: fresh, or with `Last-Event-ID`. The verdict precedes the first frame. */
@@ -64,10 +65,11 @@ export class Readers {
     const known = streams.find(head.stream);
     // An edge that heard no yes asks again.
     const after = head.after ?? (known && 0);
+    const complete = after !== undefined && streams.isOver(head.stream, after) ? { complete: true as const } : {};
     if (after !== undefined && !known?.covers(after)) {
-      return this.#session.reply(reply, verdictOf(new CausewayError('request.event_id')));
+      return this.#session.reply(reply, { ...verdictOf(new CausewayError('request.event_id')), ...complete });
     }
-    this.#session.reply(reply, { t: 'ok', revision: this.#session.revision() });
+    this.#session.reply(reply, { t: 'ok', revision: this.#session.revision(), ...complete });
     if (after !== undefined) streams.resume(head.stream, reply, after);
     else streams.open(head.stream, this.#session.transport === 'sse' ? 'sse' : 'standalone', reply);
     this.#session.idle.touch();

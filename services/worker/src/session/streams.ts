@@ -6,7 +6,7 @@
  * stream.
  */
 import { CausewayError } from '@causeway/protocol';
-import { Chain, Recent, Register, type Clock } from '@causeway/runtime';
+import { Chain, RecentMap, Register, type Clock } from '@causeway/runtime';
 import { FinishedStreams, type FinishedLimits } from './finished-streams.ts';
 import { Stream } from './stream.ts';
 import type { StreamPorts } from './stream-ports.ts';
@@ -24,8 +24,8 @@ export class Streams {
   /** Complete streams whose reader has not been sent everything. */
   readonly #draining = new Chain<Stream>();
   readonly #finished: FinishedStreams;
-  /** Names of calls whose streams are no longer kept, the newest ones. */
-  readonly #past = new Recent<string>(MIN_PAST);
+  /** Calls whose streams are no longer kept, the newest ones: the position of the last frame of each. */
+  readonly #past = new RecentMap<string, number>(MIN_PAST);
   #standalone: Stream;
   /** Calls that ran at once, at most. */
   #width = 0;
@@ -48,7 +48,7 @@ export class Streams {
   call(name: string, to: string, answers: number): Stream {
     const known = this.#byName.get(name);
     if (known) return known;
-    if (this.#past.has(name)) throw new CausewayError('cluster.owner_lost');
+    if (this.#past.get(name) !== undefined) throw new CausewayError('cluster.owner_lost');
     const stream = this.#add(name, 'call');
     stream.answersLeft = answers;
     stream.running = this.#running.add(stream);
@@ -101,6 +101,13 @@ export class Streams {
   forsake(stream: Stream, heard: number): void {
     if (stream.running) this.#running.remove(stream.running);
     for (const { bytes, loose } of stream.takeUnheard(heard)) if (loose) this.home().append(bytes, false, { loose });
+  }
+
+  /** Whether this is the stream of a call that is over, and whoever has it up to `after` has all of it. */
+  isOver(name: string, after: number): boolean {
+    const stream = this.#byName.get(name);
+    if (!stream) return this.#past.get(name) === after;
+    return stream.kind === 'call' && stream.complete && stream.newest === after;
   }
 
   find(name: string): Stream | undefined {
@@ -185,15 +192,18 @@ export class Streams {
     return stream;
   }
 
-  /** The stream is remembered for a replay, as long as there is room. */
+  /**
+   * The stream is remembered for a replay, as long as there is room; a GET's also where nothing has come on it: its client may
+   * come back with the id that it began with.
+   */
   #finish(stream: Stream): void {
-    if (stream.newest === 0) this.#drop(stream);
+    if (stream.newest === 0 && (stream.kind !== 'standalone' || stream.attachment === 0)) this.#drop(stream);
     else this.#finished.add(stream, this.#clock.monotonic(), this.#width);
   }
 
   #drop(stream: Stream): void {
     this.#byName.delete(stream.name);
-    if (stream.kind === 'call') this.#past.add(stream.name);
+    if (stream.kind === 'call') this.#past.set(stream.name, stream.newest);
   }
 }
 

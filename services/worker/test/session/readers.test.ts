@@ -16,6 +16,7 @@ const limits = { frames: 8, bytes: 1000, age: 60_000, credit: { frames: 2, bytes
 function session(transport: 'streamable' | 'sse' = 'streamable') {
   const time = fakeTime();
   const log: string[] = [];
+  const said: DownHead[] = [];
   const pings: string[] = [];
   const sent: string[] = [];
   const publish = (to: string, _head: unknown, bytes?: Buffer): void => void sent.push(`${to} ${bytes?.toString()}`);
@@ -31,7 +32,7 @@ function session(transport: 'streamable' | 'sse' = 'streamable') {
     log: { warn: (facts: object) => log.push(JSON.stringify(facts)) },
     child: () => ({ pause: () => log.push('pause'), resume: () => log.push('resume') }),
     revision: () => '2025-11-25',
-    reply: (_to: string, head: DownHead) => log.push(head.t),
+    reply: (_to: string, head: DownHead) => said.push(head) && log.push(head.t),
     close: (reason: string) => log.push(reason),
   } as unknown as SessionParts;
   const readers = new Readers(parts, watch);
@@ -39,7 +40,7 @@ function session(transport: 'streamable' | 'sse' = 'streamable') {
     readers.attach({ t: 'attach', identity: ANONYMOUS, stream, ...(after === undefined ? {} : { after }) }, to);
   const detach = (stream: string, to: string): void =>
     readers.detach({ t: 'detach', identity: ANONYMOUS, stream, to } satisfies ControlHead);
-  return { time, log, pings, sent, streams, watch, readers, attach, detach };
+  return { time, log, said, pings, sent, streams, watch, readers, attach, detach };
 }
 
 test('after any number of take-overs the last reader that leaves lets the session become idle', () => {
@@ -77,6 +78,40 @@ test('an edge that asks for a stream as if it were new goes on with the one that
     sent.filter((one) => one.startsWith('cw.e.A')),
     ['cw.e.A.g.g1 x', 'cw.e.A.g.g1 undefined', 'cw.e.A.g.g1 x'],
   );
+});
+
+test('of a call that is over, whoever has all of it is told that it is complete, also when it is not kept any more', () => {
+  const { attach, said, sent, streams } = session();
+  const heads = (): readonly unknown[] => said.splice(0).map((head) => [head.t, 'complete' in head]);
+  const call = (name: string, ...frames: readonly string[]): void => {
+    const stream = streams.call(name, 'cw.e.A.g.p', 1);
+    for (const [at, text] of frames.entries()) stream.append(Buffer.from(text), at === frames.length - 1);
+    if (frames.length === 0) stream.finish('cancelled');
+    streams.done(stream);
+  };
+  call('p1', 'x', 'y');
+  attach('p1', 'cw.e.B.g.g1', 2);
+  assert.equal(sent.at(-1), 'cw.e.B.g.g1 undefined', 'a former edge hears the end as well');
+  attach('p1', 'cw.e.B.g.g2', 1);
+  assert.deepEqual(heads(), [
+    ['ok', true],
+    ['ok', false],
+  ]);
+  call('cancelled');
+  attach('cancelled', 'cw.e.B.g.g3', 0);
+  for (let at = 0; at < 20; at++) call(`q${at}`, 'z');
+  attach('p1', 'cw.e.B.g.g4', 2);
+  attach('p1', 'cw.e.B.g.g5', 1);
+  attach('nobody', 'cw.e.B.g.g6', 0);
+  streams.call('runs', 'cw.e.A.g.p', 1);
+  attach('runs', 'cw.e.B.g.g7', 0);
+  assert.deepEqual(heads(), [
+    ['no', true],
+    ['no', true],
+    ['no', false],
+    ['no', false],
+    ['ok', false],
+  ]);
 });
 
 test('edges are pinged while somebody reads there, once each, and a lost one frees its readers', () => {

@@ -148,6 +148,20 @@ test('a fresh GET takes over and gets only what nobody was sent; the old one sta
   assert.deepEqual(port.sent['e3'], [1, 2]);
 });
 
+test('a GET that was taken over can be resumed although nothing had come on it, for as long as finished streams are kept', () => {
+  const port = desk();
+  const time = fakeTime();
+  const streams = new Streams(port, limits, time.clock);
+  streams.open('g1', 'standalone', 'e1');
+  streams.open('g2', 'standalone', 'e2');
+  assert.equal(streams.find('-'), undefined, 'nobody has an id of what stood before the first');
+  streams.resume('g1', 'e3', 0);
+  streams.home().append(bytes(1), false);
+  assert.deepEqual([port.sent['e2'], port.sent['e3']], [['taken_over'], [1]]);
+  for (let nth = 3; nth < 60; nth++) streams.open(`g${nth}`, 'standalone', 'e4');
+  assert.ok([...streams.all()].length <= limits.frames + 2);
+});
+
 test('that a repeat reached nobody says nothing of the first time: no other stream carries it, and its own can be resumed', () => {
   const port = desk();
   const streams = new Streams(port, limits, fakeTime().clock);
