@@ -148,6 +148,8 @@ export interface ServerHead {
   readonly index?: number;
   /** The answer to initialize: the session is open. */
   readonly opened?: true;
+  /** With it: the revision that the server has chosen. */
+  readonly revision?: string;
   /** The HTTP status of this answer, where nothing was sent before it. */
   readonly status?: number;
   /** HTTP+SSE: the call that this answers, as `PendingHead` names it. */

@@ -2,14 +2,13 @@
  * Owns the ids that Causeway mints and the proof that a session id is ours. Pure (crypto only).
  *
  * A session id is `1<owner:12><issued:7><revision:1><token:22><mac:22>`: the owner hint names the worker that
- * opened it, `issued` is seconds since 1970 in base 36, `revision` stands for the one that the client asked
- * for, the token is 132 random bits, the MAC covers all of it
- * together with the server's name, the transport and the identity that opened it. So an id is refused before anything
+ * opened it, `issued` is seconds since 1970 in base 36, `revision` stands for the one that was agreed on,
+ * the token is 132 random bits, the MAC covers all of it together with the server's name, the transport and the identity that opened it. So an id is refused before anything
  * is published unless it was minted here, for this server, transport and identity (DECISIONS 6, BAR S02, S03).
  * Only the token travels on the bus: subjects and logs never show an id that would be accepted.
  */
 import { createHash, createHmac, createSecretKey, randomBytes, timingSafeEqual, type KeyObject } from 'node:crypto';
-import { LEGACY_REVISIONS, type Revision } from './revisions.ts';
+import { LEGACY_REVISIONS, type AgreedRevision } from './revisions.ts';
 
 declare const brand: unique symbol;
 type Branded<Name extends string> = string & { readonly [brand]: Name };
@@ -57,8 +56,8 @@ export interface SessionClaims {
   readonly token: SessionToken;
   /** Seconds since 1970. */
   readonly issued: number;
-  /** The revision that the client asked for: what it certainly understands. */
-  readonly revision: Revision | undefined;
+  /** The revision that was agreed on, where that was known before the client was told the id. */
+  readonly revision: AgreedRevision | undefined;
 }
 
 /** For whom an id is valid. */
@@ -92,30 +91,40 @@ function mac(key: Uint8Array, body: string, audience: SessionAudience): Buffer {
 export interface NewSession {
   readonly owner: WorkerId;
   readonly audience: SessionAudience;
-  /** The one that the client asked for, if it named one of ours. */
-  readonly revision: Revision | undefined;
+  readonly revision: AgreedRevision | undefined;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
 
-export function mintSession(key: Uint8Array, session: NewSession): SessionClaims & { readonly id: SessionId } {
-  const { owner, audience, revision, now } = session;
+export function mintSession(key: Uint8Array, { owner, audience, revision, now }: NewSession): SessionClaims & { readonly id: SessionId } {
   const token = randomBytes(17).toString('base64url').slice(0, 22) as SessionToken;
-  const issued = Math.floor(now / 1000);
-  const asked = revision === undefined ? '-' : String(LEGACY_REVISIONS.indexOf(revision));
-  const body = `1${owner}${issued.toString(36).padStart(7, '0')}${asked}${token}`;
-  return { id: (body + mac(key, body, audience).toString('base64url')) as SessionId, owner, token, issued, revision };
+  const claims = { owner, token, issued: Math.floor(now / 1000), revision };
+  return { id: sealSession(key, claims, audience), ...claims };
+}
+
+/** The id that says so. */
+export function sealSession(key: Uint8Array, { owner, token, issued, revision }: SessionClaims, audience: SessionAudience): SessionId {
+  const body = `1${owner}${issued.toString(36).padStart(7, '0')}${digitOf(revision)}${token}`;
+  return (body + mac(key, body, audience).toString('base64url')) as SessionId;
+}
+
+/** Beyond the revisions that there are, so that whoever does not know it reads nothing from it. */
+const OTHER = '9';
+
+function digitOf(revision: AgreedRevision | undefined): string {
+  if (revision === 'other') return OTHER;
+  return revision === undefined ? '-' : String(LEGACY_REVISIONS.indexOf(revision));
 }
 
 /** What the id says, or `undefined` if we did not mint it for this audience. Constant-time in the MAC. */
 export function verifySession(key: Uint8Array, id: string, audience: SessionAudience): SessionClaims | undefined {
   const match = FORM.exec(id);
   if (!match) return undefined;
-  const [, owner, issued = '', asked = '', token, given = ''] = match;
+  const [, owner, issued = '', digit = '', token, given = ''] = match;
   const bytes = Buffer.from(given, 'base64url');
   if (bytes.toString('base64url') !== given) return undefined;
   if (!timingSafeEqual(bytes, mac(key, id.slice(0, -given.length), audience))) return undefined;
-  const revision = asked === '-' ? undefined : LEGACY_REVISIONS[Number(asked)];
+  const revision = digit === OTHER ? 'other' : digit === '-' ? undefined : LEGACY_REVISIONS[Number(digit)];
   return { owner: owner as WorkerId, token: token as SessionToken, issued: Number.parseInt(issued, 36), revision };
 }
 

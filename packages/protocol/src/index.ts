@@ -23,6 +23,7 @@ export {
   mintSession,
   newEdgeId,
   newWorkerId,
+  sealSession,
   tokenOf,
   verifySession,
   type EdgeId,
@@ -63,6 +64,15 @@ export { outlineOf, type Depth, type Outline } from './outline.ts';
 export { openState, sealState, type RequestState, type StateAudience } from './request-state.ts';
 export { refusedAnswer } from './refused-answer.ts';
 export { completing, discoverResult, UNCACHED, withoutTaskExtension } from './results.ts';
-export { ASSUMED_REVISION, isRevision, LEGACY_REVISIONS, REVISIONS, type Revision } from './revisions.ts';
+export {
+  agreedRevision,
+  ASSUMED_REVISION,
+  isDate,
+  isRevision,
+  LEGACY_REVISIONS,
+  REVISIONS,
+  type AgreedRevision,
+  type Revision,
+} from './revisions.ts';
 export { numberAt } from './minted-numbers.ts';
 export { oneLine, slice, splice, type Edit, type Span } from './splice.ts';

@@ -9,6 +9,12 @@ export const LEGACY_REVISIONS = ['2024-11-05', '2025-03-26', '2025-06-18', '2025
 
 export type Revision = (typeof LEGACY_REVISIONS)[number];
 
+/**
+ * What the two sides of a session have agreed on: the server's choice, which may be a revision that is not ours, as 2024-10-07.
+ * Of such a one nothing is assumed that some revision lacks.
+ */
+export type AgreedRevision = Revision | 'other';
+
 interface RevisionRules {
   /** Arrays of messages may be posted (2025-03-26 only). */
   readonly batches: boolean;
@@ -16,16 +22,27 @@ interface RevisionRules {
   readonly primingEvent: boolean;
 }
 
-export const REVISIONS: Readonly<Record<Revision, RevisionRules>> = {
+export const REVISIONS: Readonly<Record<AgreedRevision, RevisionRules>> = {
   '2024-11-05': { batches: false, primingEvent: false },
   '2025-03-26': { batches: true, primingEvent: false },
   '2025-06-18': { batches: false, primingEvent: false },
   '2025-11-25': { batches: false, primingEvent: true },
+  other: { batches: false, primingEvent: false },
 };
 
 /** The revision assumed when no version header is sent (2025-06-18 basic/transports, Protocol Version Header). */
 export const ASSUMED_REVISION: Revision = '2025-03-26';
 
 export function isRevision(value: string | undefined): value is Revision {
-  return value !== undefined && Object.hasOwn(REVISIONS, value);
+  return (LEGACY_REVISIONS as readonly (string | undefined)[]).includes(value);
+}
+
+/** `chosen`: as the server spells it. */
+export function agreedRevision(chosen: string): AgreedRevision {
+  return isRevision(chosen) ? chosen : 'other';
+}
+
+/** Whether a text has the form of a revision. */
+export function isDate(text: string): boolean {
+  return /^\d{4}-\d\d-\d\d$/.test(text);
 }

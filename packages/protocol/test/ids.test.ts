@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ANONYMOUS, formatEventId, identityOf, mintSession, newWorkerId, parseEventId, verifySession } from '../src/index.ts';
+import { ANONYMOUS, formatEventId, identityOf, mintSession, newWorkerId, parseEventId, sealSession, verifySession } from '../src/index.ts';
 
 const key = randomBytes(32);
 const audience = { server: 'everything', identity: ANONYMOUS, transport: 'streamable' as const };
@@ -17,6 +17,22 @@ test('a session id is accepted only with its key, its server, its transport and 
   assert.equal(verifySession(key, id, { ...audience, server: 'other' }), undefined);
   assert.equal(verifySession(key, id, { ...audience, transport: 'sse' }), undefined);
   assert.equal(verifySession(key, id, { ...audience, identity: identityOf('api-key', 'x') }), undefined);
+});
+
+test('the id of a session says what was agreed on, once that is known', () => {
+  const { id, ...session } = mintSession(key, { owner: newWorkerId(), audience, revision: undefined, now: 1_800_000_000_000 });
+  for (const [revision, digit] of [
+    ['2024-11-05', '0'],
+    ['2025-11-25', '3'],
+    // Nothing, to whoever does not know it.
+    ['other', '9'],
+    [undefined, '-'],
+  ] as const) {
+    const sealed = sealSession(key, { ...session, revision }, audience);
+    assert.deepEqual(verifySession(key, sealed, audience), { ...session, revision });
+    assert.equal(sealed[20], digit);
+  }
+  assert.equal(sealSession(key, session, audience), id);
 });
 
 test('any change of any character makes an id unknown', () => {

@@ -321,6 +321,37 @@ test('a client that comes back for a call that is over is told so, and by a work
   assert.deepEqual(await back(), [200, '']);
 });
 
+test('the id says which revision the server chose; a worker that does not tell is taken for one of 2025-03-26', async (t) => {
+  const { worker, post } = await setting(t);
+  const open = async (revision?: string): Promise<Record<string, string>> => {
+    worker.on((heard) => {
+      if (heard.head.t !== 'open') return obliging(worker, heard);
+      const head = { t: 'server', seq: 1, last: true, opened: true, ...(revision === undefined ? {} : { revision }) } as const;
+      worker.say(heard.reply, head, '{"jsonrpc":"2.0","id":0,"result":{}}');
+    });
+    const params = { protocolVersion: '2025-11-25' };
+    const answer = await post({ jsonrpc: '2.0', id: 0, method: 'initialize', params });
+    await answer.arrayBuffer();
+    return { 'mcp-session-id': answer.headers.get('mcp-session-id')! };
+  };
+  const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'x' } };
+  const status = async (message: object, headers: Record<string, string>): Promise<number> => (await post(message, headers)).status;
+  for (const [revision, digit, primed, batches] of [
+    ['2025-11-25', '3', true, 400],
+    ['2025-03-26', '1', false, 200],
+    ['2024-10-07', '9', false, 400],
+    [undefined, '-', false, 200],
+  ] as const) {
+    const session = await open(revision);
+    assert.equal(session['mcp-session-id']![20], digit);
+    const { headers } = await post(call, session);
+    assert.equal(headers.get('content-type') === 'text/event-stream', primed, `an event without data: ${revision}`);
+    assert.equal(await status([call], session), batches, `batches: ${revision}`);
+    const old = { ...session, 'mcp-protocol-version': '2024-10-07' };
+    assert.equal(await status(call, old), revision?.startsWith('2025') ? 400 : 200, `2024-10-07: ${revision}`);
+  }
+});
+
 test('a client that leaves a stream is told to the owner as leaving, not as cancelling', async (t) => {
   const { worker, url, open } = await setting(t);
   const session = await open();

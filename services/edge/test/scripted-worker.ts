@@ -72,7 +72,8 @@ export function obliging(worker: ScriptedWorker, { head, body, reply }: Heard): 
   if (head.t === 'open') {
     if (head.transport === 'sse') return worker.say(reply, { t: 'ok' });
     const { id } = JSON.parse(body) as { id: unknown };
-    return worker.say(reply, { t: 'server', seq: 1, last: true, opened: true }, JSON.stringify({ jsonrpc: '2.0', id, result: GRANT }));
+    const granted = { t: 'server', seq: 1, last: true, opened: true, revision: GRANT.protocolVersion } as const;
+    return worker.say(reply, granted, JSON.stringify({ jsonrpc: '2.0', id, result: GRANT }));
   }
   if (head.t === 'client' && head.frame.kind === 'request') {
     const { id, method } = JSON.parse(body) as { id: unknown; method: string };

@@ -7,7 +7,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import { errorOf, type DownHead, type Place } from '@causeway/cluster';
-import { CausewayError, REVISIONS, type Frame, type Revision } from '@causeway/protocol';
+import { CausewayError, REVISIONS, type AgreedRevision, type Frame } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
 import { followed, forsake, sendFrames, tell, type Messages } from '../session/call.ts';
 import { Delivery, type DeliveryOptions } from '../session/delivery.ts';
@@ -24,7 +24,7 @@ export const idText = ({ bytes, id }: Frame): string => (id ? bytes.toString('ut
 
 export interface PostCallOptions {
   readonly session: KnownSession;
-  readonly revision: Revision;
+  readonly revision: AgreedRevision;
   readonly messages: Messages;
   /** Those of the messages that are to be answered. */
   readonly requests: readonly Frame[];

@@ -12,14 +12,16 @@ import {
   CausewayError,
   classify,
   FrameFault,
+  isDate,
   isModern,
   isRevision,
+  LEGACY_REVISIONS,
   parseEventId,
   readClientBody,
   REVISIONS,
+  type AgreedRevision,
   type EraHeaders,
   type Frame,
-  type Revision,
 } from '@causeway/protocol';
 import type { EdgeContext, KnownSession, OpenStream } from '../context.ts';
 import { close, isHeld, notify } from '../session/call.ts';
@@ -41,12 +43,14 @@ function requireSessions({ headers }: IncomingMessage): void {
   if (typeof named === 'string' && isModern(named)) throw new CausewayError('request.method');
 }
 
-/** The revision that a request's header names; absent: what its session asked for, or 2025-03-26. Throws `request.version`. */
-function revisionOf(req: IncomingMessage, session: KnownSession): Revision {
-  const named = req.headers['mcp-protocol-version'];
-  if (named === undefined) return session.revision ?? ASSUMED_REVISION;
-  if (typeof named === 'string' && isRevision(named)) return named;
-  throw new CausewayError('request.version', { facts: { supported: Object.keys(REVISIONS) } });
+/** The revision that a request's header names; absent: what its session agreed on, or 2025-03-26. Throws `request.version`. */
+function revisionOf({ headers }: IncomingMessage, { revision }: KnownSession): AgreedRevision {
+  const named = headers['mcp-protocol-version'] as string | undefined;
+  if (named === undefined) return revision ?? ASSUMED_REVISION;
+  if (isRevision(named)) return named;
+  // One that we do not know may be the one that was agreed on.
+  if (!isRevision(revision) && isDate(named)) return 'other';
+  throw new CausewayError('request.version', { facts: { supported: [...LEGACY_REVISIONS] } });
 }
 
 function requireSession(edge: EdgeContext, req: IncomingMessage, visit: Visit): KnownSession {

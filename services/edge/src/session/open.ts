@@ -8,10 +8,10 @@
  */
 import { BusError, errorOf, place, type DownHead, type FrameHead } from '@causeway/cluster';
 import {
+  agreedRevision,
   CausewayError,
-  isRevision,
   mintSession,
-  requestedRevision,
+  sealSession,
   type Identity,
   type Reason,
   type SessionId,
@@ -66,7 +66,7 @@ export class SessionOpening implements Listener {
     return this.#exchange;
   }
 
-  /** The session as the worker asked last would open it. */
+  /** The session as the worker asked last would open it; once the server has answered, with an id that says what was agreed on. */
   get session(): OpenedSession | undefined {
     return this.#session;
   }
@@ -91,13 +91,8 @@ export class SessionOpening implements Listener {
     if (typeof chosen === 'string') return this.#refuse((chosen === 'full' ? this.#last : undefined) ?? refusal(chosen, server));
     this.#forget();
     const worker = chosen.worker;
-    const asked = first && requestedRevision(first.body);
-    const minted = mintSession(key, {
-      owner: worker,
-      audience: { server, identity, transport },
-      revision: isRevision(asked) ? asked : undefined,
-      now: clock.now(),
-    });
+    const audience = { server, identity, transport };
+    const minted = mintSession(key, { owner: worker, audience, revision: undefined, now: clock.now() });
     const { token } = minted;
     this.#session = { ...minted, server, identity };
     this.#edge.opens.add(worker, token);
@@ -137,7 +132,15 @@ export class SessionOpening implements Listener {
       this.#exchange.follow(followed(this.#edge, this.#session, { owner: this.#session.owner, epoch: 1 }, this.#exchange.name, after));
     }
     this.#accepted = true;
+    if (head.t === 'server' && head.revision !== undefined) this.#agree(head.revision);
     this.#listener.receive(head, body);
+  }
+
+  #agree(chosen: string): void {
+    if (!this.#session) return;
+    const { server, identity, transport } = this.#opening;
+    const session = { ...this.#session, revision: agreedRevision(chosen) };
+    this.#session = { ...session, id: sealSession(this.#edge.key, session, { server, identity, transport }) };
   }
 
   undelivered(): void {

@@ -84,7 +84,7 @@ function response(session: SessionParts, frame: Frame): void {
   if (call.method !== 'initialize' || !session.starting()) return settle(session, call, bytes);
   // Until the record is written the call counts as running: should the session end meanwhile, it is failed like any other.
   session.handshake.initialized(bytes).then(
-    (opened) => settle(session, call, bytes, opened),
+    (opened) => settle(session, call, bytes, opened ? session.revision() : undefined),
     (error: unknown) => {
       const refusal = asCausewayError(error);
       if (session.calls.has(call)) failCall(session, call, refusal);
@@ -93,7 +93,7 @@ function response(session: SessionParts, frame: Frame): void {
   );
 }
 
-function settle(session: SessionParts, call: Call, bytes: Buffer, opened = false): void {
+function settle(session: SessionParts, call: Call, bytes: Buffer, opened?: string): void {
   if (!session.calls.has(call)) return;
   endCall(session, call);
   answerCall(session, call, bytes, opened);

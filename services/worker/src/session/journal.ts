@@ -13,7 +13,8 @@ export interface Entry {
   /** The stream is complete with this frame. */
   readonly last: boolean;
   readonly index: number | undefined;
-  readonly opened: true | undefined;
+  /** The answer to initialize, where the server has granted it: the revision that it chose. */
+  readonly opened: string | undefined;
   /** The HTTP status of an answer, where it is not 200. */
   readonly status: number | undefined;
   /** HTTP+SSE: the call that it answers. */

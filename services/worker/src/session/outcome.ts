@@ -19,11 +19,11 @@ export function endCall(session: SessionParts, call: Call): void {
   if (calls.size === 0) idle.release(calls);
 }
 
-/** Gives a call its one answer. */
-export function answerCall(session: SessionParts, call: Call, bytes: Buffer, opened = false): void {
+/** Gives a call its one answer. `opened`: the revision of the session that it opens. */
+export function answerCall(session: SessionParts, call: Call, bytes: Buffer, opened?: string): void {
   if (bytes.length > session.maxMessage) return failCall(session, call, new CausewayError('server.reply_too_large'));
   const { stream, index, internal } = call;
-  answerOn(session, stream, bytes, { call: stream.kind === 'call' ? undefined : internal, opened: opened || undefined, index });
+  answerOn(session, stream, bytes, { call: stream.kind === 'call' ? undefined : internal, opened, index });
 }
 
 /** Adds an answer to a stream, and completes it if it was the last one. */

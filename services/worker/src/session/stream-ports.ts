@@ -23,7 +23,7 @@ export function headOf({ seq, last, index, opened, status, call }: Entry): Serve
   const head: { -readonly [K in keyof ServerHead]: ServerHead[K] } = { t: 'server', seq };
   if (last) head.last = last;
   if (index !== undefined) head.index = index;
-  if (opened) head.opened = opened;
+  if (opened !== undefined) Object.assign(head, { opened: true, revision: opened });
   if (status !== undefined) head.status = status;
   if (call !== undefined) head.call = call;
   return head;
