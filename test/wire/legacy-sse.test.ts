@@ -4,6 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js';
 import { assertOwn, canary } from '../harness/canary.ts';
 import { openLifeline, type Lifeline } from '../harness/children.ts';
 import { hostile, openCauseway, type Causeway } from '../harness/processes.ts';
@@ -47,7 +49,8 @@ describe('HTTP+SSE', () => {
   before(async () => {
     life = stack.use(await openLifeline());
     stack.defer(() => life.none(8_000));
-    bridge = stack.use(await openCauseway('run', { servers: { hostile: hostile(life.env), early: hostile({ EARLY: '2' }) } }));
+    const servers = { hostile: hostile(life.env, { default: true }), early: hostile({ EARLY: '2' }) };
+    bridge = stack.use(await openCauseway('run', { servers, config: { http: { paths: { sse: '/api/events' } } } }));
     url = bridge.url('hostile', 'sse');
   });
   after(() => stack.disposeAsync());
@@ -66,6 +69,20 @@ describe('HTTP+SSE', () => {
     for (const { event, id, retry } of legacy.stream.events.items.slice(1))
       assert.deepEqual([event, id, retry], ['message', undefined, undefined]);
   });
+
+  for (const path of ['/sse', '/sse/', '/servers/hostile/sse/', '/api/events', '/api/events/'])
+    for (const prefix of ['', '/behind/a/prefix'])
+      it(`the official client finds the way back from ${prefix}${path}`, async () => {
+        const client = new Client({ name: 'old', version: '1' });
+        const stripped = (url: string | URL, init?: RequestInit): Promise<Response> => {
+          const { pathname, search } = new URL(url);
+          return fetch(bridge.base + pathname.slice(prefix.length) + search, init);
+        };
+        await client.connect(new SSEClientTransport(new URL(`${bridge.base}${prefix}${path}`), { fetch: stripped }));
+        const { content } = await client.callTool({ name: 'echo', arguments: { text: path } });
+        assert.deepEqual(content, [{ type: 'text', text: path }]);
+        await client.close();
+      });
 
   it('progress, questions and what comes before initialize ride the stream', async () => {
     await using legacy = await openLegacy(url);

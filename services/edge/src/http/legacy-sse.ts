@@ -120,7 +120,9 @@ class LegacyStream implements OpenListener, OpenStream {
       taken: (seq) => this.#taken(seq),
     });
     this.#edge.streams.add(this);
-    this.#events.message(Buffer.from(`${messageUrl(this.#edge, this.#visit)}?sessionId=${session.id}`), { event: 'endpoint' });
+    this.#events.message(Buffer.from(`${messageUrl(this.#edge, this.#visit, this.#res.req.url ?? '')}?sessionId=${session.id}`), {
+      event: 'endpoint',
+    });
   }
 
   #move(missing: Missing): void {
@@ -168,11 +170,12 @@ class LegacyStream implements OpenListener, OpenStream {
   }
 }
 
-/** Relative to the stream's own URL, unless the address was configured. */
-function messageUrl(edge: EdgeContext, visit: Visit): string {
+/** Relative to the stream's own URL, unless the address was configured: as many levels up as its path has below `base`. */
+function messageUrl(edge: EdgeContext, visit: Visit, url: string): string {
   const { baseUrl, paths } = edge.options.http;
   const own = visit.base === '' ? paths.message : undefined;
-  if (baseUrl === undefined) return own ?? 'message';
+  const below = url.split('?', 1)[0]!.slice(visit.base.length + 1);
+  if (baseUrl === undefined) return own ?? `${'../'.repeat(below.split('/').length - 1)}message`;
   return baseUrl.replace(/\/$/, '') + (own ?? `${visit.base}/message`);
 }
 
