@@ -111,12 +111,27 @@ describe('statuses of Streamable HTTP', () => {
       assert.equal(error.message, 'Session not found');
     });
 
-    it(`${method} with an unsupported version header answers 400`, async () => {
-      const headers = { ...open.headers, 'mcp-protocol-version': '1999-01-01' };
-      const answer = method === 'POST' ? await post(url, list, headers) : await send(method, { ...headers, accept: 'text/event-stream' });
-      assertRefused(answer, { status: 400, code: -32000, reason: 'request.version' });
-    });
+    for (const version of ['1999-01-01', 'invalid-version', '9999-99-99', ...(method === 'POST' ? [] : ['2099-01-01'])])
+      it(`${method} with the version header ${version} answers 400`, async () => {
+        const headers = { ...open.headers, 'mcp-protocol-version': version };
+        const answer = method === 'POST' ? await post(url, list, headers) : await send(method, { ...headers, accept: 'text/event-stream' });
+        assertRefused(answer, { status: 400, code: -32000, reason: 'request.version' });
+      });
   }
+
+  it('a notification with a version header that is no revision answers 400', async () => {
+    const headers = { ...open.headers, 'mcp-protocol-version': 'invalid-version' };
+    const answer = await post(url, { jsonrpc: '2.0', method: 'notifications/initialized' }, headers);
+    assertRefused(answer, { status: 400, code: -32000, reason: 'request.version' });
+  });
+
+  for (const method of ['GET', 'DELETE'])
+    it(`${method} of the era without sessions answers 405`, async () => {
+      for (const headers of [{ 'mcp-protocol-version': '2099-01-01' }, { ...open.headers, 'mcp-protocol-version': '2026-07-28' }]) {
+        const answer = await send(method, { ...headers, accept: 'text/event-stream' });
+        assertRefused(answer, { status: 405, code: -32000, reason: 'request.method' });
+      }
+    });
 
   it('the refusal of a request carries its id', async () => {
     for (const id of [0, '', 'seven', 7]) {

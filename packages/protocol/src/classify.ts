@@ -40,12 +40,11 @@ export function classify(body: Body, given: EraHeaders): ModernMessage | 'ignore
   const { frame } = body;
   if (frame.kind === 'response') return undefined;
   const headers = { version: trimmed(given.version), method: trimmed(given.method), name: given.name };
-  const named = headers.version !== undefined && isModern(headers.version);
   if (frame.method === 'initialize' && frame.kind === 'request' && !isValidClaim(frame)) {
-    if (named) throw mismatch('MCP-Protocol-Version', 'names a revision without initialize');
+    if (namesModern(headers.version)) throw mismatch('MCP-Protocol-Version', 'names a revision without initialize');
     return undefined;
   }
-  if (!claims(frame)) return named ? withoutClaim(frame, headers) : undefined;
+  if (!claims(frame)) return namesModern(headers.version) ? withoutClaim(frame, headers) : undefined;
   const meta = readMeta(frame);
   if (headers.version !== undefined && headers.version !== meta.version)
     throw mismatch('MCP-Protocol-Version', `is ${headers.version}, and the body names ${meta.version}`);
@@ -55,6 +54,8 @@ export function classify(body: Body, given: EraHeaders): ModernMessage | 'ignore
   const name = frame.kind === 'request' ? checkPresence(frame, params, headers) : undefined;
   return { frame, meta, params, ...(name === undefined ? {} : { name }) };
 }
+
+const namesModern = (version: string | undefined): boolean => version !== undefined && isModern(version);
 
 const trimmed = (value: string | undefined): string | undefined => (value === undefined ? undefined : trim(value));
 

@@ -2,6 +2,7 @@
  * Owns the reserved keys of `_meta` in the stateless era, and the one revision of it that is served.
  * Source: 2026-07-28 basic/index (General fields) and schema.
  */
+import { isDate } from './revisions.ts';
 
 /** The stateless revision that is served. */
 export const MODERN_REVISION = '2026-07-28';
@@ -21,5 +22,5 @@ export const TASKS_KEY = `${PREFIX}tasks`;
 /** What a client says of itself with every request, and a server of the era with a handshake cannot understand. */
 export const ENVELOPE_KEYS: readonly string[] = [PROTOCOL_VERSION_KEY, CLIENT_CAPABILITIES_KEY, CLIENT_INFO_KEY, LOG_LEVEL_KEY];
 
-/** Whether a revision belongs to the stateless era; dates compare as text. */
-export const isModern = (revision: string): boolean => revision >= MODERN_REVISION;
+/** Whether a revision belongs to the stateless era; dates compare as text, and what is no date belongs to none. */
+export const isModern = (revision: string): boolean => revision >= MODERN_REVISION && isDate(revision);

@@ -42,7 +42,9 @@ export function agreedRevision(chosen: string): AgreedRevision {
   return isRevision(chosen) ? chosen : 'other';
 }
 
+const DATE = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$/;
+
 /** Whether a text has the form of a revision. */
 export function isDate(text: string): boolean {
-  return /^\d{4}-\d\d-\d\d$/.test(text);
+  return DATE.test(text);
 }

@@ -16,6 +16,7 @@ import {
   isModern,
   isRevision,
   LEGACY_REVISIONS,
+  MODERN_REVISION,
   parseEventId,
   readClientBody,
   REVISIONS,
@@ -39,8 +40,10 @@ const MAX_AGE = 15 * 60_000;
 
 /** GET and DELETE belong to sessions: the stateless era has POST alone. Throws `request.method`. */
 function requireSessions({ headers }: IncomingMessage): void {
-  const named = headers['mcp-protocol-version'];
-  if (typeof named === 'string' && isModern(named)) throw new CausewayError('request.method');
+  const named = headers['mcp-protocol-version'] as string | undefined;
+  // Whoever has a session and names a revision that we do not know has mistaken the revision.
+  if (named === MODERN_REVISION || (named !== undefined && isModern(named) && headers['mcp-session-id'] === undefined))
+    throw new CausewayError('request.method');
 }
 
 /** The revision that a request's header names; absent: what its session agreed on, or 2025-03-26. Throws `request.version`. */
@@ -49,7 +52,7 @@ function revisionOf({ headers }: IncomingMessage, { revision }: KnownSession): A
   if (named === undefined) return revision ?? ASSUMED_REVISION;
   if (isRevision(named)) return named;
   // One that we do not know may be the one that was agreed on.
-  if (!isRevision(revision) && isDate(named)) return 'other';
+  if (!isRevision(revision) && isDate(named) && !isModern(named)) return 'other';
   throw new CausewayError('request.version', { facts: { supported: [...LEGACY_REVISIONS] } });
 }
 
