@@ -25,6 +25,12 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 const DECIMAL = /^-?\d+(\.\d+)?$/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
+const PARAM_HEADER = 'mcp-param-';
+
+/** Whether a header's name is one under which an argument may be repeated. */
+export const isParamHeader = (name: string): boolean =>
+  name.toLowerCase().startsWith(PARAM_HEADER) && TOKEN.test(name.slice(PARAM_HEADER.length));
+
 /** The text that a header's value stands for; `undefined` if it cannot be decoded. */
 export function decodeHeader(value: string): string | undefined {
   const text = trim(value);

@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HttpConfig } from '@causeway/config';
+import { isParamHeader } from '@causeway/protocol';
 
 export interface Cors {
   /** Adds what the browser needs; `true` if the request was a preflight and is answered. */
@@ -35,7 +36,7 @@ export function createCors(cors: HttpConfig['cors']): Cors {
       const asked = req.headers['access-control-request-method'];
       if (req.method !== 'OPTIONS' || asked === undefined) return false;
       const wanted = (req.headers['access-control-request-headers'] ?? '').split(',').map((name) => name.trim());
-      const parameters = wanted.filter((name) => /^mcp-param-[\w-]+$/i.test(name));
+      const parameters = wanted.filter(isParamHeader);
       res.writeHead(204, {
         'access-control-allow-methods': 'GET, POST, DELETE, OPTIONS',
         'access-control-allow-headers': [...ALLOWED, ...cors.headers, ...parameters].join(', '),
