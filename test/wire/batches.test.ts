@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { hostile, openCauseway, type Causeway } from '../harness/processes.ts';
 import { assertRefused } from '../harness/refusal.ts';
-import { hello, post, textOf, toolCall, type Hello } from '../harness/speak.ts';
+import { hello, post, textOf, toolCall, type Hello, type Message } from '../harness/speak.ts';
 
 describe('batches', () => {
   const stack = new AsyncDisposableStack();
@@ -29,6 +29,23 @@ describe('batches', () => {
     assert.equal(answer.status, 200);
     assert.equal(answer.messages.length, ids.length);
     for (const id of ids) assert.equal(textOf(answer.messages.find((message) => message.id === id)), `for ${JSON.stringify(id)}`);
+  });
+
+  it('a batch of one request is answered by an array of one, an error too', async () => {
+    const answer = await post(url, [echo('alone')], open.headers);
+    assert.deepEqual([answer.status, answer.headers.get('content-type')], [200, 'application/json']);
+    assert.equal(Number(answer.headers.get('content-length')), Buffer.byteLength(answer.text));
+    const [one, ...others] = JSON.parse(answer.text) as Message[];
+    assert.deepEqual([one?.id, textOf(one), others], ['alone', 'for "alone"', []]);
+    const notified = { jsonrpc: '2.0', method: 'notifications/roots/list_changed' };
+    assert.ok(Array.isArray(JSON.parse((await post(url, [notified, echo(1)], open.headers)).text)));
+    const gone = await hello(url, '2025-03-26');
+    const failed = await post(url, [toolCall('fatal', 'crash')], gone.headers);
+    assert.equal(failed.status, 200, failed.text);
+    assert.deepEqual(
+      (JSON.parse(failed.text) as Message[]).map(({ id, error }) => [id, error?.data?.['reason']]),
+      [['fatal', 'server.exited']],
+    );
   });
 
   it('slow and fast requests of a batch end together', async () => {

@@ -37,6 +37,7 @@ export class PostCall implements Listener, DeliveryOptions, Posted {
   readonly messages: number;
   readonly stream: string;
   readonly requests: number;
+  readonly batch: boolean;
   readonly priming: boolean;
   readonly eager: boolean;
   readonly #frames: Messages;
@@ -51,6 +52,7 @@ export class PostCall implements Listener, DeliveryOptions, Posted {
     this.#asked = requests;
     this.messages = messages.frames.length;
     this.requests = requests.length;
+    this.batch = messages.batch;
     this.priming = REVISIONS[revision].primingEvent;
     this.eager = this.priming && requests.some(({ method }) => TALKATIVE.has(method ?? ''));
     this.exchange = edge.exchanges.begin(this, edge.servers.deadline(session.server, 'request'));

@@ -18,6 +18,8 @@ import { seeOut } from './see-out.ts';
 export interface Posted {
   /** How many requests there are. */
   readonly requests: number;
+  /** They came in an array, and so does an answer that comes alone. Default false. */
+  readonly batch?: boolean;
   /** Raw JSON id of one of them, by its place. */
   idOf(nth: number): string;
   /** Name of the stream that the answers ride. */
@@ -42,6 +44,8 @@ export interface Posted {
 
 /** Milliseconds that an answer may take before its stream is begun without it. */
 const HOLD = 2_000;
+
+const [OPEN, CLOSE] = [Buffer.from('['), Buffer.from(']')];
 
 export class PostReply {
   readonly #edge: EdgeContext;
@@ -88,7 +92,7 @@ export class PostReply {
     if (this.#done) return;
     const { requests, eager, resumable, stream } = this.#posted;
     const last = head.last === true;
-    if (last && !this.#events && eager !== true && requests === 1) return this.#json(head.status ?? 200, bytes);
+    if (last && !this.#events && eager !== true && requests === 1) return this.#json(head.status ?? 200, this.#alone(bytes));
     if (head.index !== undefined && !last) (this.#answered ??= new Set()).add(head.index);
     const id = resumable === false ? {} : { id: formatEventId(stream, head.seq) };
     this.#stream().message(bytes, { ...id, seq: head.seq, last });
@@ -109,7 +113,9 @@ export class PostReply {
     const places = Array.from({ length: requests }, (_, nth) => nth);
     const ids = places.filter((nth) => this.#answered?.has(nth) !== true).map((nth) => this.#posted.idOf(nth));
     if (!this.#events && (ERRORS[error.reason].http !== 200 || requests === 1)) {
-      refuse(this.#res, error, { log: this.#edge.log, id: ids.length === 1 ? ids[0] : undefined });
+      const id = ids.length === 1 ? ids[0] : undefined;
+      const answer = ERRORS[error.reason].http === 200 ? { body: this.#alone(errorResponse(id, error)) } : {};
+      refuse(this.#res, error, { log: this.#edge.log, id, ...answer });
       return this.#finish();
     }
     logRefusal(this.#edge.log, error, this.#res.req.socket);
@@ -141,6 +147,11 @@ export class PostReply {
     });
     if (this.#posted.priming) this.#events.priming(formatEventId(this.#posted.stream, 0), retry);
     return this.#events;
+  }
+
+  /** The one answer as it goes out without a stream. */
+  #alone(answer: Buffer): Buffer {
+    return this.#posted.batch ? Buffer.concat([OPEN, answer, CLOSE]) : answer;
   }
 
   #json(status: number, body: Buffer): void {
