@@ -8,6 +8,7 @@ import { failCall } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
 import type { Readers } from './readers.ts';
 import type { EndReason } from './states.ts';
+import type { Stream } from './stream.ts';
 
 /** Reasons for which a child is given time to end by itself. */
 const GENTLE: ReadonlySet<EndReason> = new Set(['drain', 'idle', 'released', 'age']);
@@ -38,10 +39,7 @@ export function endSession(parts: SessionParts, held: SessionHeld, ending: Endin
   held.attempt?.[Symbol.dispose]();
   for (const call of [...calls]) failCall(parts, call, told);
   inquiries.close(stays ? new CausewayError('cluster.moved', { retryAfter: 1 }) : told);
-  for (const stream of streams.all()) {
-    stream.flush();
-    stream.finish(stays ? 'moved' : 'session_ended');
-  }
+  for (const stream of streams.all()) endStream(stream, stays, parts.log);
   streams.discard();
   idle.stop();
   readers.close();
@@ -53,6 +51,16 @@ export function endSession(parts: SessionParts, held: SessionHeld, ending: Endin
   });
   if (reason === 'moved') parts.ownership.leave();
   return { forgotten, gone };
+}
+
+/** Whatever is wrong with one stream, the session ends: its child and its place are not held by it. */
+function endStream(stream: Stream, stays: boolean, log: SessionParts['log']): void {
+  try {
+    stream.flush();
+    stream.finish(stays ? 'moved' : 'session_ended');
+  } catch (error) {
+    log.error({ err: error, stream: stream.name }, 'stream not ended');
+  }
 }
 
 async function forget({ ownership, wheel, log }: SessionParts, stays: boolean): Promise<boolean> {

@@ -42,7 +42,7 @@ export class Stream {
   moved = 0;
   #complete = false;
   /** From the first time on that its reader did not keep up. */
-  #lag: Lag | undefined;
+  lag: Lag | undefined;
 
   constructor(name: string, kind: StreamKind, ports: StreamPorts, limits: StreamLimits) {
     this.name = name;
@@ -74,18 +74,14 @@ export class Stream {
     return this.#to !== undefined && this.#sent < this.#journal.newest;
   }
 
-  get lag(): Lag | undefined {
-    return this.#lag;
-  }
-
   /** Its reader does not keep up: since when, `now` at the latest. */
   lags(now: number): number {
-    return (this.#lag ??= new Lag(this.#limits)).begin(now);
+    return (this.lag ??= new Lag(this.#limits)).begin(now);
   }
 
   /** Its reader was overtaken, and more waits for it than may. Once complete it does not grow. */
   get overfull(): boolean {
-    return !this.#complete && this.#lag?.overfull(this.#journal) === true;
+    return !this.#complete && this.lag?.overfull(this.#journal) === true;
   }
 
   /** Its reader has left before it was sent everything. */
@@ -118,9 +114,10 @@ export class Stream {
 
   /** Sends it to `to` from the frame after `after` on. Whoever else was attached is told. */
   attach(to: string, after: number): void {
-    if (this.#to !== undefined && this.#to !== to) this.release('taken_over');
+    // Nothing is given up in between: what nobody was sent yet is this one's.
+    if (this.#to !== to) this.#say(this.#to, { t: 'end', why: 'taken_over' });
     this.#flow.reset();
-    this.#lag?.end();
+    this.lag?.end();
     if (this.attachment > 0) (this.#earlier ??= new Earlier()).add(this.#given, to === this.reader);
     this.reader = this.#to = to;
     this.attachment += 1;
@@ -139,7 +136,7 @@ export class Stream {
   detach(): void {
     this.#to = undefined;
     this.#flow.reset();
-    this.#lag?.end();
+    this.lag?.end();
     this.#trim();
   }
 
@@ -147,19 +144,22 @@ export class Stream {
   release(why: EndHead['why']): void {
     const to = this.#to;
     this.detach();
-    // Its receipt must not put in doubt what was sent before it.
-    if (to !== undefined) offer(() => this.#ports.publish(to, { t: 'end', why }, undefined, this, this.#sent + 1));
+    this.#say(to, { t: 'end', why });
   }
 
   /** Asks whether whoever it is sent to is still there: an address that nobody knows comes back as undelivered. */
   ask(): void {
-    const to = this.#to;
-    if (to !== undefined) offer(() => this.#ports.publish(to, { t: 'ping' }, undefined, this, this.#sent + 1));
+    this.#say(this.#to, { t: 'ping' });
+  }
+
+  /** Its receipt must not put in doubt what was sent before it. */
+  #say(to: string | undefined, word: Parameters<StreamPorts['publish']>[1]): void {
+    if (to !== undefined) offer(() => this.#ports.publish(to, word, undefined, this, this.#sent + 1));
   }
 
   /** Adds a frame and sends it as soon as there is credit. */
   append(bytes: Buffer, last: boolean, facts?: FrameFacts): void {
-    if (this.#lag?.gaveWay(this.#journal, this.#given, bytes, facts?.dispensable)) return this.#trim();
+    if (this.lag?.gaveWay(this.#journal, this.#given, bytes, facts?.dispensable)) return this.#trim();
     this.#complete ||= last;
     this.#journal.append(bytes, last, facts);
     this.pump();
@@ -211,7 +211,7 @@ export class Stream {
       if (!this.#send(this.#to, entry)) return;
     }
     if (this.#sent < this.#journal.newest) return;
-    this.#lag?.end();
+    this.lag?.end();
     // A complete stream has nobody attached: whoever asks for it again attaches anew.
     if (this.#complete) this.detach();
   }

@@ -62,13 +62,8 @@ export class Streams {
    * was sent. One of this name is not known yet.
    */
   open(name: string, kind: 'standalone' | 'sse', to: string): Stream {
-    const before = this.#standalone;
-    before.release('taken_over');
     const stream = this.#add(name, kind);
-    this.#standalone = stream;
-    carry(before, stream);
-    this.#finish(before);
-    stream.attach(to, 0);
+    this.#succeed(stream, to, 0);
     return stream;
   }
 
@@ -77,16 +72,21 @@ export class Streams {
     const stream = this.#byName.get(name);
     if (!stream?.covers(after)) throw new CausewayError('request.event_id');
     if (stream.kind === 'standalone' && stream !== this.#standalone) {
-      const before = this.#standalone;
-      before.release('taken_over');
       this.#finished.forget(stream);
-      this.#standalone = stream;
-      carry(before, stream);
-      this.#finish(before);
-    }
-    stream.attach(to, after);
+      this.#succeed(stream, to, after);
+    } else stream.attach(to, after);
     if (stream.complete) this.#drain(stream);
     return stream;
+  }
+
+  /** The standalone stream from now on. It has its reader before it is given more: of what nobody reads only so much is kept. */
+  #succeed(stream: Stream, to: string, after: number): void {
+    const before = this.#standalone;
+    this.#standalone = stream;
+    stream.attach(to, after);
+    carry(before, stream);
+    before.release('taken_over');
+    this.#finish(before);
   }
 
   /** A frame reached nobody. What a former standalone stream could not deliver is carried on by the present one. */

@@ -74,6 +74,40 @@ test('a stream sends in order, waits for credit, and goes on where it was', () =
   assert.deepEqual(port.sent['b'], [5, 6, 7]);
 });
 
+test('a reader that takes over is sent all that was not taken, however much more that is than is kept for nobody', () => {
+  const port = desk();
+  const stream = new Stream('s', 'call', port, limits);
+  stream.attach('a', 0);
+  for (let seq = 1; seq <= 30; seq++) stream.append(bytes(seq), seq === 30);
+  assert.deepEqual(port.sent['a'], [1, 2, 3, 4]);
+  stream.attach('b', 4);
+  assert.deepEqual(port.sent['a'], [1, 2, 3, 4, 'taken_over']);
+  for (let seq = 5; stream.to !== undefined; seq++) stream.credit(seq);
+  assert.deepEqual(
+    port.sent['b'],
+    Array.from({ length: 26 }, (_, nth) => nth + 5),
+  );
+});
+
+test('of two standalone streams the former is taken up again, with all that waits on the latter', () => {
+  const port = desk();
+  const streams = new Streams(port, limits, fakeTime().clock);
+  const first = streams.open('g1', 'standalone', 'a');
+  for (let seq = 1; seq <= 3; seq++) first.append(bytes(seq), false);
+  const second = streams.open('g2', 'standalone', 'b');
+  for (let seq = 1; seq <= 30; seq++) second.append(bytes(100 + seq), false);
+  const again = streams.resume('g1', 'c', 1);
+  for (let seq = 2; seq < 33 && again.blocked; seq++) again.credit(seq);
+  const heard = port.sent['c']!.filter((one) => typeof one === 'number');
+  assert.deepEqual(
+    heard,
+    Array.from({ length: heard.length }, (_, nth) => nth + 2),
+  );
+  // Two of its own that were missed, and what the second reader was not sent.
+  assert.equal(heard.length, 2 + 30 - port.sent['b']!.filter((one) => typeof one === 'number').length);
+  assert.ok(port.sent['b']!.includes('taken_over'));
+});
+
 test('what the bus did not take is sent when it is back, once', () => {
   const port = desk({ value: false });
   const stream = new Stream('s', 'standalone', port, limits);
