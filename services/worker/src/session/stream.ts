@@ -115,7 +115,7 @@ export class Stream {
   /** Sends it to `to` from the frame after `after` on. Whoever else was attached is told. */
   attach(to: string, after: number): void {
     // Nothing is given up in between: what nobody was sent yet is this one's.
-    if (this.#to !== to) this.#say(this.#to, { t: 'end', why: 'taken_over' });
+    if (this.#to !== undefined && this.#to !== to) this.#say(this.#to, { t: 'end', why: 'taken_over' });
     this.#flow.reset();
     this.lag?.end();
     if (this.attachment > 0) (this.#earlier ??= new Earlier()).add(this.#given, to === this.reader);
