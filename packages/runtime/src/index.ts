@@ -16,7 +16,7 @@ export {
   type HealthReport,
   type NamedResult,
 } from './health.ts';
-export { createServer, request } from './http.ts';
+export { createServer, request, ServerResponse } from './http.ts';
 export { atExit, runProcess, type ProcessDoor, type ProcessOptions, type Running } from './lifecycle.ts';
 export {
   LOG_LEVELS,

@@ -75,6 +75,7 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
     },
     async drain(deadline) {
       edge.gate.state = 'closed';
+      server.part();
       const late = AbortSignal.timeout(deadline);
       await Promise.all([edge.exchanges.answered(late), retired(edge.streams, late)]);
     },

@@ -385,7 +385,7 @@ test('without a key that fits nobody gets in', async (t) => {
   await assert.rejects(open());
 });
 
-test('a drain begins nothing any more and ends as soon as what runs is answered', async (t) => {
+test('a drain ends as soon as what runs is answered', async (t) => {
   const { worker, post, open, edge } = await setting(t);
   const session = await open();
   const asked = Promise.withResolvers<string>();
@@ -395,7 +395,6 @@ test('a drain begins nothing any more and ends as soon as what runs is answered'
   edge.unready();
   assert.ok(!edge.ready());
   const drained = edge.drain(60_000);
-  assert.deepEqual(await told(await post({ jsonrpc: '2.0', id: 2, method: 'b' }, session)), [503, 2, 'cluster.draining', 'no']);
   worker.say(to, { t: 'server', seq: 1, last: true }, '{"answer":1}');
   assert.deepEqual(await (await running).json(), { answer: 1 });
   await drained;

@@ -34,7 +34,6 @@ const END = '\n\n';
 const HEADERS = {
   'content-type': 'text/event-stream',
   'cache-control': 'no-store, no-transform',
-  connection: 'keep-alive',
   'x-accel-buffering': 'no',
 };
 

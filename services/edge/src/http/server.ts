@@ -16,6 +16,7 @@ import { createCors } from './cors.ts';
 import { createGuard, requireJson, type Guard } from './guard.ts';
 import { message, openSse } from './legacy-sse.ts';
 import { answerIndex } from './ops.ts';
+import { closingIdle, partingResponse } from './parting.ts';
 import { asRefusal, logRefusal, refuse } from './refusal.ts';
 import { METHODS, route, type Endpoint } from './routes.ts';
 import { get, post, remove } from './streamable.ts';
@@ -50,6 +51,8 @@ interface Admitted {
 export interface HttpServer extends AsyncDisposable {
   /** The URL that it listens on; rejects with Node's own error. */
   listen(at: EdgeOptions['listen']): Promise<string>;
+  /** The gate has closed: connections without a request are closed, those with one after its answer. */
+  part(): void;
 }
 
 /** The server, not listening yet. */
@@ -59,6 +62,7 @@ export function createServer(edge: EdgeContext, health: Health, times = TIMES): 
   const cors = createCors(http.cors);
   const extraHeaders = Object.entries(http.headers);
   const { log } = edge;
+  const part = closingIdle(() => app.server);
   const app = fastify({
     requestTimeout: times.request,
     keepAliveTimeout: KEEP_ALIVE,
@@ -74,6 +78,7 @@ export function createServer(edge: EdgeContext, health: Health, times = TIMES): 
       keepAlive: true,
       keepAliveInitialDelay: TCP_KEEP_ALIVE,
       noDelay: true,
+      ServerResponse: partingResponse(edge.gate, part),
     },
     clientErrorHandler: (error, socket) => refuseBroken(edge, error, socket, times.linger),
     frameworkErrors: (error, _request, reply) => refuse(reply.hijack().raw, asRefusal(error).error, { log }),
@@ -100,6 +105,7 @@ export function createServer(edge: EdgeContext, health: Health, times = TIMES): 
       await app.listen({ host, port });
       return urlOf(app.server.address() as AddressInfo, host);
     },
+    part,
     [Symbol.asyncDispose]: () => app.close(),
   };
 }
