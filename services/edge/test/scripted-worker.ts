@@ -2,7 +2,7 @@
  * Owns a worker that says what a test tells it to: it stands at the real bus and the real ledger, and so
  * can refuse, fall silent and vanish on command, which a real one cannot.
  */
-import { decode, encode, type AskHead, type Cluster, type DownHead, type Lease, type UpHead } from '@causeway/cluster';
+import { decode, encode, type AskHead, type Cluster, type DownHead, type Lease, type UpHead, type WorkerRecord } from '@causeway/cluster';
 import { newWorkerId, type WorkerId } from '@causeway/protocol';
 
 export interface Heard {
@@ -25,7 +25,13 @@ export interface ScriptedWorker extends AsyncDisposable {
   vanish(): Promise<void>;
 }
 
-export async function scriptedWorker(cluster: Cluster, script: (worker: ScriptedWorker, heard: Heard) => void): Promise<ScriptedWorker> {
+const SERVED: WorkerRecord['servers'] = { echo: { default: true, recovery: 'restart' } };
+
+export async function scriptedWorker(
+  cluster: Cluster,
+  script: (worker: ScriptedWorker, heard: Heard) => void,
+  servers = SERVED,
+): Promise<ScriptedWorker> {
   const id = newWorkerId();
   const lease: Lease = await cluster.ledger.lease({
     v: 1,
@@ -34,7 +40,7 @@ export async function scriptedWorker(cluster: Cluster, script: (worker: Scripted
     version: '0',
     capacity: 10,
     draining: false,
-    servers: { echo: { default: true, recovery: 'restart' } },
+    servers,
   });
   const heard: Heard[] = [];
   let act = script;

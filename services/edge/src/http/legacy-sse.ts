@@ -18,7 +18,7 @@ import type { Missing } from '../session/relocate.ts';
 import { EventStream } from './event-stream.ts';
 import { idText } from './post-call.ts';
 import { asRefusal, refuse } from './refusal.ts';
-import { findSession, requireOpen, type Visit } from './visit.ts';
+import { findSession, requireOpen, sessionInAddress, type Visit } from './visit.ts';
 
 /** Milliseconds until a stream must have been begun or refused. */
 const VERDICT = 60_000;
@@ -193,8 +193,7 @@ export function message(edge: EdgeContext, visit: Visit, req: IncomingMessage, r
       id = idText(frame);
       requireOpen(edge);
     }
-    const query = new URL(req.url ?? '/', 'http://localhost').searchParams;
-    const named = query.get('sessionId') ?? query.get('session_id');
+    const named = sessionInAddress(req);
     if (named === null || named === '')
       throw new CausewayError('request.session_missing', { message: 'Bad Request: the sessionId parameter is required.' });
     const session = findSession(edge, named, visit, 'sse');

@@ -20,7 +20,7 @@ import { closingIdle, partingResponse } from './parting.ts';
 import { asRefusal, logRefusal, refuse } from './refusal.ts';
 import { METHODS, route, type Endpoint } from './routes.ts';
 import { get, post, remove } from './streamable.ts';
-import type { Visit } from './visit.ts';
+import { isOfUnseen, type Visit } from './visit.ts';
 
 const MAX_HEADER_BYTES = 16 * 1024;
 /** Milliseconds that an unused connection is kept: longer than the usual load balancer's. */
@@ -137,7 +137,9 @@ function admit(edge: EdgeContext, guard: Guard, req: IncomingMessage): Admitted 
   if (found.kind === 'none') throw new CausewayError('request.path');
   if (found.kind === 'unknown-server') {
     const [any] = edge.servers.all();
-    if (!any) throw new CausewayError('cluster.no_worker', { retryAfter: 2 });
+    // A client would take the 404 for the end of its session.
+    if (!any || isOfUnseen(edge, req, { server: found.name, identity: caller.identity }))
+      throw new CausewayError('cluster.no_worker', { retryAfter: 2 });
     const nearest = edge.servers.nearest(found.name);
     throw new CausewayError('server.unknown', nearest === undefined ? {} : { facts: { nearest } });
   }

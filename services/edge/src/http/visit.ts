@@ -1,8 +1,9 @@
 /**
- * Owns what is known of a request once its head has passed the guard, and the one look at a session id.
+ * Owns what is known of a request once its head has passed the guard, and the looks at a session id.
  * What an id says never changes, so it is verified once and remembered, within a bound.
  */
-import { CausewayError, verifySession, type Identity } from '@causeway/protocol';
+import type { IncomingMessage } from 'node:http';
+import { CausewayError, tokenOf, verifySession, type Identity } from '@causeway/protocol';
 import { rememberAs } from '@causeway/runtime';
 import type { EdgeContext, KnownSession } from '../context.ts';
 
@@ -30,6 +31,24 @@ export function findSession(edge: EdgeContext, id: string, visit: Visit, transpo
   // One that was forgotten is verified again when it comes back.
   rememberAs(edge.verified, id, session, REMEMBERED);
   return session;
+}
+
+/** The id in the address of a message of HTTP+SSE. */
+export function sessionInAddress(req: IncomingMessage): string | null {
+  const query = new URL(req.url ?? '/', 'http://localhost').searchParams;
+  return query.get('sessionId') ?? query.get('session_id');
+}
+
+/**
+ * Whether the request is of a session with a server that this edge has not seen: that the name was served is proved by the
+ * id. Of a default that is not known (`server` is empty) nothing can be proved, so whatever has the form of an id is let count.
+ */
+export function isOfUnseen(edge: EdgeContext, req: IncomingMessage, { server, identity }: Pick<Visit, 'server' | 'identity'>): boolean {
+  const header = req.headers['mcp-session-id'];
+  const id = typeof header === 'string' ? header : (sessionInAddress(req) ?? '');
+  if (server === '') return tokenOf(id) !== undefined;
+  const transport = typeof header === 'string' ? 'streamable' : 'sse';
+  return verifySession(edge.key, id, { server, identity, transport }) !== undefined;
 }
 
 /** Asserts that this edge still begins calls and streams. Throws `cluster.draining`. */
