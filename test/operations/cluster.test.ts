@@ -140,6 +140,23 @@ describe('operations on a cluster', () => {
     }
   });
 
+  it('an idle session of a worker that has left waits for its next owner, and can be ended', async () => {
+    const [{ headers }] = (await open(1)) as [Hello];
+    const { id, worker } = (await list()).sessions[0]!;
+    const { process: owner } = await describeWorker(worker);
+    const leaving = cluster.workers.find(({ pid }) => pid === owner!.pid)!;
+    leaving.kill('SIGTERM');
+    await leaving.exited;
+    await until(10_000, 'the edge to see it', async () => (await workers()).length === 1 || undefined);
+    const got = (await operator.run('sessions', 'get', '--format', 'json', '--', id)).json() as { state: string; idleMs: unknown };
+    assert.deepEqual([got.state, got.idleMs], ['waiting', null]);
+    assert.match((await operator.run('sessions', 'get', '--', id)).stdout, /^idle +-$/m);
+    const killed = await operator.run('sessions', 'kill', '--yes', '--', id);
+    assert.equal(killed.code, 0, killed.stderr);
+    for (const edge of [0, 1])
+      assertRefused(await post(at(edge), toolCall(1, 'echo'), headers), { status: 404, code: -32001, reason: 'request.session_unknown' });
+  });
+
   it('without NATS: what was last seen is told with a warning, and what must be asked is refused', async () => {
     const [node] = cluster.nats.nodes;
     await node!.kill();

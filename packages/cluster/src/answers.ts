@@ -8,9 +8,10 @@ import type { SessionToken, WorkerId } from '@causeway/protocol';
 export interface SessionDescription {
   readonly id: SessionToken;
   readonly server: string;
-  /** Its owner, and how many there were. */
+  /** Its owner, or the last one while it waits, and how many there were. */
   readonly worker: WorkerId;
   readonly epoch: number;
+  /** The owner's state of it; `waiting`: it has no owner until its client's next message; `ended`. */
   readonly state: string;
   /** `anonymous`, or the beginning of the identity's hash. */
   readonly identity: string;
@@ -19,8 +20,8 @@ export interface SessionDescription {
   readonly revision: string;
   /** ISO 8601. */
   readonly opened: string;
-  /** Milliseconds without a stream, a call or a message; 0 while something holds it. */
-  readonly idleMs: number;
+  /** Milliseconds without a stream, a call or a message; 0 while something holds it; null while it waits. */
+  readonly idleMs: number | null;
   /** Calls in flight. */
   readonly calls: number;
   /** Streams that somebody is attached to, besides those of calls. */

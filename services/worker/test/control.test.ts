@@ -29,7 +29,7 @@ test('sessions are listed, the newest first, without what their commands and env
   const [first] = all.sessions;
   assert.ok(process.kill(first!.pid!, 0));
   assert.ok(Math.abs(Date.parse(first!.opened) - Date.now()) < 60_000);
-  assert.ok(first!.idleMs >= 0 && first!.idleMs < 60_000);
+  assert.ok(first!.idleMs! >= 0 && first!.idleMs! < 60_000);
   assert.equal(all.process.pid, process.pid);
   assert.ok(!JSON.stringify(all).includes('S3CRET'));
   const one = await ask<SessionsAnswer>(here, { t: 'list', server: 'git', limit: 5 });

@@ -16,11 +16,13 @@ const COLUMNS: readonly Column<SessionDescription>[] = [
   { title: 'STATE', of: ({ state }) => state },
   { title: 'IDENTITY', of: ({ identity }) => identity },
   { title: 'AGE', of: ({ opened }) => age(Date.now() - Date.parse(opened)) },
-  { title: 'IDLE', of: ({ idleMs }) => age(idleMs) },
+  { title: 'IDLE', of: ({ idleMs }) => idle(idleMs) },
   { title: 'CALLS', of: ({ calls }) => calls },
   { title: 'STREAMS', of: ({ streams }) => streams },
   { title: 'PID', of: ({ pid }) => pid },
 ];
+
+const idle = (ms: number | null): string | null => (ms === null ? null : age(ms));
 
 export async function sessions(argv: readonly string[]): Promise<number> {
   const [verb, rest] = await subverb('sessions', argv, ['ls', 'get', 'kill']);
@@ -62,7 +64,7 @@ async function get(argv: readonly string[]): Promise<number> {
         ['transport', session.transport],
         ['revision', session.revision],
         ['opened', `${session.opened} (${age(Date.now() - Date.parse(session.opened))} ago)`],
-        ['idle', age(session.idleMs)],
+        ['idle', idle(session.idleMs)],
         ['calls', session.calls],
         ['streams', session.streams],
         ['pid', session.pid],

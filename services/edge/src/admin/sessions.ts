@@ -1,11 +1,12 @@
 /**
- * Owns what operators see and do of sessions, in the whole cluster: workers are asked, records are not read.
+ * Owns what operators see and do of sessions, in the whole cluster: workers are asked, and of one that none has its record.
  * Invariants: "not found" is said only when every worker has answered; of two owners the later one counts.
  */
 import type { SessionDescription } from '@causeway/cluster';
 import { CausewayError, type SessionToken } from '@causeway/protocol';
 import type { EdgeContext } from '../context.ts';
 import { askAll, askWorker } from './ask.ts';
+import { endWaiting, findWaiting, type WaitingSession } from './waiting.ts';
 
 /** Milliseconds for an end: the ladder of stopping a child, the record, and some more. */
 const END = 15_000;
@@ -34,21 +35,28 @@ export async function listSessions(edge: EdgeContext, { server, limit }: Session
 
 /** The session whose token begins with `prefix`. Rejects with `request.session_unknown`, `request.ambiguous`, `cluster.owner_silent`. */
 export async function findSession(edge: EdgeContext, prefix: string): Promise<SessionDescription> {
+  const found = await locate(edge, prefix);
+  return 'record' in found ? found.description : found;
+}
+
+async function locate(edge: EdgeContext, prefix: string): Promise<SessionDescription | WaitingSession> {
   const { answers, unanswered } = await askAll(edge, { t: 'describe', session: prefix });
   const found = latest(answers.flatMap(({ sessions }) => sessions));
   const [only] = found;
   if (found.length > 1) throw new CausewayError('request.ambiguous', { facts: { matches: found.slice(0, TOLD).map(({ id }) => id) } });
   if (only) return only;
-  if (unanswered.length === 0) throw new CausewayError('request.session_unknown');
+  if (unanswered.length === 0) return findWaiting(edge, prefix);
   const message = `No session was found, but not every worker answered: ${unanswered.join(', ')} did not.`;
   throw new CausewayError('cluster.owner_silent', { message, retryAfter: 2 });
 }
 
 /** Ends the session; resolves when nothing of it is left. */
 export async function endSession(edge: EdgeContext, prefix: string): Promise<SessionDescription> {
-  const session = await findSession(edge, prefix);
+  const found = await locate(edge, prefix);
+  const session = 'record' in found ? found.description : found;
   edge.log.info({ session: session.id, server: session.server, owner: session.worker }, 'operator ends a session');
-  await askWorker(edge, session.worker, { t: 'end', session: session.id }, END);
+  if ('record' in found) await endWaiting(edge, found);
+  else await askWorker(edge, session.worker, { t: 'end', session: session.id }, END);
   return { ...session, state: 'ended' };
 }
 
