@@ -12,6 +12,8 @@ import type { Claim, Holdings } from './admission.ts';
 export interface ServedServer {
   /** Served at the root aliases `/mcp`, `/sse`, `/message` too. */
   readonly default: boolean;
+  /** That it is the default was not written: it is its worker's only server. */
+  readonly defaultImplied?: true;
   /** Own path as configured, e.g. `/git`; it stands beside `/servers/{name}`. */
   readonly path?: string;
   readonly recovery: 'restart' | 'end';

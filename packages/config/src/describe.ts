@@ -32,8 +32,10 @@ export function describeConfig({ config, origins, serverOrigins }: Loaded): Row[
   return rows;
 }
 
-function serverRows({ name, ...settings }: ServerConfig, origin: string, origins: ReadonlyMap<string, string>): Row[] {
-  return Object.entries(settings).map(([key, value]) => {
+/** A default that was not written is not told: what is read again is implied again. */
+function serverRows({ name, defaultImplied, ...server }: ServerConfig, origin: string, origins: ReadonlyMap<string, string>): Row[] {
+  const { default: _implied, ...others } = server;
+  return Object.entries(defaultImplied ? others : server).map(([key, value]) => {
     return {
       path: `servers.${name}.${key}`,
       keys: ['servers', name, key],

@@ -173,7 +173,12 @@ export const serverSchema = z.strictObject({
   path: routePath
     .optional()
     .describe("A path of its own beside `/servers/{name}`, e.g. `/git`: no other server's, and none that the bridge answers itself."),
-  default: z.boolean('true or false').prefault(false).describe('Serve it at `/mcp`, `/sse` and `/message` too. A single server always is.'),
+  default: z
+    .boolean('true or false')
+    .prefault(false)
+    .describe(
+      'Serve it at `/mcp`, `/sse` and `/message` too. A single server is, unless workers with other files have another: of what they mark the least name is taken, and where none is marked only what is the single one of no other.',
+    ),
   era: z
     .enum(['auto', 'legacy', 'modern'])
     .prefault('auto')

@@ -67,7 +67,7 @@ export class ServerTable {
         });
       } else this.#put(source, { ...this.#forAll, ...this.#forCommands });
     }
-    this.#markDefault();
+    this.#markDefault(taken);
     return this.#servers;
   }
 
@@ -94,7 +94,8 @@ export class ServerTable {
     return { name, value, document, path: ['servers', name], folder: cwd, scope: undefined };
   }
 
-  #markDefault(): void {
+  /** `commands`: names of servers of the command line, where the main one is marked by its place. */
+  #markDefault(commands: ReadonlySet<string>): void {
     const servers = this.#servers;
     const marked = Object.values(servers).filter((server) => server.default);
     if (marked.length > 1) {
@@ -106,7 +107,8 @@ export class ServerTable {
           : faultAt(second.document, [...second.path, 'default'], text),
       );
     }
-    const [only, ...others] = Object.keys(servers);
-    if (only !== undefined && others.length === 0) servers[only] = { ...servers[only]!, default: true };
+    const [only, ...others] = Object.values(servers);
+    if (only === undefined || others.length > 0 || (only.default && !commands.has(only.name))) return;
+    servers[only.name] = { ...only, default: true, defaultImplied: true };
   }
 }

@@ -183,6 +183,8 @@ export interface ServerConfig {
   readonly path?: string;
   /** Served at /mcp, /sse and /message too. */
   readonly default: boolean;
+  /** That it is the default was not written: it is the only server. */
+  readonly defaultImplied?: true;
   /** Which MCP it speaks; `auto`: to be found out. */
   readonly era: 'auto' | 'legacy' | 'modern';
   /** What becomes of a session whose owner died. */

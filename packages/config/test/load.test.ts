@@ -50,6 +50,21 @@ test('everything is frozen', () => {
     assert(Object.isFrozen(part));
 });
 
+test('a single server is the default, and it is known whether that was written', () => {
+  const defaultOf = (input: Parameters<typeof load>[0]): readonly unknown[] => {
+    const loaded = load(input);
+    const [server] = Object.values(loaded.config.servers);
+    const told = describeConfig(loaded).find(({ path }) => path.endsWith('.default'))?.value;
+    return [server!.default, server!.defaultImplied, told];
+  };
+  assert.deepEqual(defaultOf({ value: { servers: { a: { command: 'x' } } } }), [true, true, undefined]);
+  assert.deepEqual(defaultOf({ value: { servers: { a: { command: 'x', default: true } } } }), [true, undefined, true]);
+  const main = { command: 'x', args: [], default: true, origin: 'command line' };
+  assert.deepEqual(defaultOf({ commands: [main] }), [true, true, undefined]);
+  const other = { name: 'y', command: 'y', args: [], origin: '--server' };
+  assert.deepEqual(defaultOf({ commands: [main, other] }), [true, undefined, true]);
+});
+
 test('the files of MCP clients load unmodified, and stay byte for byte as they were', () => {
   const before = new Map(readdirSync(FIXTURES).map((name) => [name, readFileSync(join(FIXTURES, name))]));
   const env = { HOME: '/home/u', CURSOR_KEY: 'ck', CAUSEWAY_INPUT_PERPLEXITY_KEY: 'pk' };

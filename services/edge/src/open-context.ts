@@ -26,7 +26,7 @@ export interface ContextDeps {
 /** What is opened is left to `stack`. */
 export async function openContext(stack: AsyncDisposableStack, deps: ContextDeps, options: EdgeOptions): Promise<EdgeContext> {
   const { id, cluster, log, clock, wheel } = deps;
-  const servers = stack.use(openServers(cluster.ledger));
+  const servers = stack.use(openServers(cluster.ledger, log));
   const exchanges = stack.use(new Exchanges({ cluster, edge: id, clock, wheel, log }));
   await exchanges.open();
   const key = await cluster.sessions.signingKey();

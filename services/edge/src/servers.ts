@@ -5,9 +5,12 @@
  */
 import type { Ledger, ServedServer } from '@causeway/cluster';
 import { nearest } from '@causeway/config';
+import type { Log } from '@causeway/runtime';
 
 /** Names that are remembered at most. */
 const MAX_KNOWN = 10_000;
+/** Names that a warning has at most. */
+const TOLD = 10;
 /** Milliseconds that a server of which nothing is known is given. */
 const DEADLINE = 10 * 60_000;
 /**
@@ -16,13 +19,14 @@ const DEADLINE = 10 * 60_000;
  */
 const SLACK = { request: 5_000, start: 30_000 };
 
+/** `default` is what it is in the cluster, which need not be what its workers say of it. */
 export interface OfferedServer extends ServedServer {
   readonly name: string;
 }
 
 export interface Servers extends Disposable {
   get(name: string): OfferedServer | undefined;
-  /** The server at `/mcp`, `/sse` and `/message`: the one marked default, or the only one. */
+  /** The server at `/mcp`, `/sse` and `/message`. */
   default(): OfferedServer | undefined;
   /** The server whose own path is `path`, e.g. `/git`. */
   atPath(path: string): OfferedServer | undefined;
@@ -33,19 +37,31 @@ export interface Servers extends Disposable {
   nearest(name: string): string | undefined;
 }
 
-export function openServers(ledger: Ledger): Servers {
+export function openServers(ledger: Ledger, log: Log): Servers {
   const known = new Map<string, OfferedServer>();
-  collect(ledger, known);
-  let index = indexOf(known);
-  const stop = ledger.onChange(() => {
+  let warned = false;
+  const read = (): Index => {
     collect(ledger, known);
-    index = indexOf(known);
+    const found = indexOf(known);
+    const { marked } = found;
+    if (marked.length > 1 && !warned) {
+      warned = true;
+      log.warn(
+        { server: marked[0], marked: marked.slice(0, TOLD) },
+        'several servers are marked as the default: the first by name is taken',
+      );
+    }
+    return found;
+  };
+  let index = read();
+  const stop = ledger.onChange(() => {
+    index = read();
   });
   return {
-    get: (name) => known.get(name),
+    get: (name) => index.byName.get(name),
     default: () => index.default,
     atPath: (path) => index.byPath.get(path),
-    all: () => known.values(),
+    all: () => index.byName.values(),
     deadline: (name, what) => (known.get(name)?.timeouts?.[what] ?? DEADLINE) + SLACK[what],
     nearest: (name) => (name.length > 64 ? undefined : nearest(name, known.keys())),
     [Symbol.dispose]: stop,
@@ -53,22 +69,43 @@ export function openServers(ledger: Ledger): Servers {
 }
 
 interface Index {
-  readonly default: OfferedServer | undefined;
+  readonly byName: ReadonlyMap<string, OfferedServer>;
   readonly byPath: ReadonlyMap<string, OfferedServer>;
+  readonly default: OfferedServer | undefined;
+  /** Names for which a default is written, in order. */
+  readonly marked: readonly string[];
 }
 
 function indexOf(known: ReadonlyMap<string, OfferedServer>): Index {
-  const all = [...known.values()];
+  const marked = namesOf(known, (server) => server.default && server.defaultImplied !== true);
+  const first = defaultOf(known, marked);
+  const byName = new Map<string, OfferedServer>();
   const byPath = new Map<string, OfferedServer>();
-  for (const server of all) {
-    const other = server.path === undefined ? undefined : byPath.get(server.path);
+  for (const [name, server] of known) {
+    const is = name === first;
+    const offered = server.default === is ? server : { ...server, default: is };
+    byName.set(name, offered);
+    if (server.path === undefined) continue;
+    const other = byPath.get(server.path);
     // Workers whose files give one path to two servers: every edge takes the same.
-    if (server.path !== undefined && (other === undefined || server.name < other.name)) byPath.set(server.path, server);
+    if (other === undefined || name < other.name) byPath.set(server.path, offered);
   }
-  return {
-    default: all.find((server) => server.default) ?? (all.length === 1 ? all[0] : undefined),
-    byPath,
-  };
+  return { byName, byPath, default: first === undefined ? undefined : byName.get(first), marked };
+}
+
+/** Told by names alone: every edge has seen the workers in another order. What is only implied must be implied of one server alone. */
+function defaultOf(known: ReadonlyMap<string, OfferedServer>, [first]: readonly string[]): string | undefined {
+  if (first !== undefined) return first;
+  const implied = namesOf(known, (server) => server.default);
+  const [only, ...others] = implied.length > 0 ? implied : known.keys();
+  return others.length === 0 ? only : undefined;
+}
+
+function namesOf(known: ReadonlyMap<string, OfferedServer>, which: (server: OfferedServer) => boolean): string[] {
+  return [...known.values()]
+    .filter(which)
+    .map(({ name }) => name)
+    .toSorted();
 }
 
 function collect(ledger: Ledger, known: Map<string, OfferedServer>): void {
@@ -77,13 +114,18 @@ function collect(ledger: Ledger, known: Map<string, OfferedServer>): void {
     for (const [name, server] of Object.entries(record.servers)) {
       const other = now.get(name);
       const timeouts = longest(other?.timeouts, server.timeouts);
-      now.set(name, { ...(other === undefined || server.default ? server : other), name, ...(timeouts && { timeouts }) });
+      now.set(name, { ...(other === undefined || weight(server) > weight(other) ? server : other), name, ...(timeouts && { timeouts }) });
     }
   }
   // A default that moved to another server is not remembered at the old one.
   const moved = [...now.values()].some((server) => server.default);
   for (const [name, server] of known) if (!now.has(name) && moved) known.set(name, { ...server, default: false });
   for (const [name, server] of now) if (known.has(name) || known.size < MAX_KNOWN) known.set(name, server);
+}
+
+/** Of what workers say of one server counts what is written. */
+function weight({ default: first, defaultImplied }: ServedServer): number {
+  return first ? (defaultImplied ? 1 : 2) : 0;
 }
 
 /** Workers may be configured differently: whoever waits waits long enough for each. */

@@ -162,11 +162,12 @@ function isHeld(capacity: Capacity, marks: ReadonlySet<string>, mark: string): b
 
 function firstRecord(worker: WorkerId, { servers, limits: totals, worker: { capacity } }: WorkerOptions): NewRecord {
   const served = Object.entries(servers).map(([name, server]): [string, ServedServer] => {
-    const { default: first, recovery, path, startTimeout: start, requestTimeout: request, limits } = server;
+    const { default: first, defaultImplied, recovery, path, startTimeout: start, requestTimeout: request, limits } = server;
     return [
       name,
       {
         ...{ default: first, recovery, timeouts: { start, request } },
+        ...(defaultImplied ? { defaultImplied } : {}),
         ...(path === undefined ? {} : { path }),
         ...(limits.sessions === undefined ? {} : { limit: limits.sessions }),
       },
