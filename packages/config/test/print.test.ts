@@ -40,6 +40,7 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   'http.allowedOrigins': fc.array(literal),
   'http.cors': fc.oneof(fc.constant(false), fc.record({ origins: fc.array(literal), headers: fc.array(token) })),
   'http.maxBody': size,
+  'http.maxConnections': count,
   'http.headers': fc.dictionary(token, token),
   'http.healthPaths': fc.array(path),
   'http.paths.mcp': path,
