@@ -140,6 +140,10 @@ function admit(edge: EdgeContext, guard: Guard, req: IncomingMessage): Admitted 
     // A client would take the 404 for the end of its session.
     if (!any || isOfUnseen(edge, req, { server: found.name, identity: caller.identity }))
       throw new CausewayError('cluster.no_worker', { retryAfter: 2 });
+    if (found.name === '')
+      throw new CausewayError('server.unknown', {
+        message: 'No server is the default. The address of each has its name: /servers/NAME/mcp.',
+      });
     const nearest = edge.servers.nearest(found.name);
     throw new CausewayError('server.unknown', nearest === undefined ? {} : { facts: { nearest } });
   }

@@ -52,6 +52,7 @@ test('a session of a server that this edge never saw is not ended: its id proves
   const unknown = [404, 'server.unknown', false];
   assert.deepEqual(await refusal(await post(`${echo}/mcp`, CALL)), unknown);
   assert.deepEqual(await refusal(await post(`${edge.url}/mcp`, CALL)), unknown);
+  assert.match(await (await post(`${edge.url}/mcp`, CALL)).text(), /No server is the default/);
   assert.deepEqual(await refusal(await post(`${echo}/mcp`, CALL, { 'mcp-session-id': `${session.slice(0, -1)}-` })), unknown);
   assert.deepEqual(await refusal(await post(`${echo}/mcp`, CALL, { 'mcp-session-id': sse })), unknown);
   assert.deepEqual(await refusal(await post(`${echo}/message?sessionId=${session}`, CALL)), unknown);
