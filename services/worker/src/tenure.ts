@@ -5,13 +5,15 @@
  * Invariants: a session is touched only while the lease is good; after a moment without the bus, one in which this
  * process or its machine stood still, or one in which others may have found nobody here (`Lease.doubtful`), it is good
  * again only when the store has acknowledged it, for meanwhile it may have been taken away; without a lease no session is
- * taken in; those that were held are kept untouched for `grace` and end after it, and a lease that was had again in time
- * keeps only what nobody has taken over; it is asked for until it is granted or the worker ends.
+ * taken in; those that were held are kept untouched for `grace` and end after it, and a lease that was had again in time keeps
+ * only what nobody has taken over; until one is granted or the worker ends it is asked for, never
+ * twice at a time, and at once when the bus is back.
  */
 import type { AdmitOptions, Claim, Ledger, Lease, LeaseLoss, NewRecord, Permit, RecordChange } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
 import type { Log, Wheel } from '@causeway/runtime';
 import type { HeldSessions } from './held-sessions.ts';
+import { Retries } from './retries.ts';
 import type { Standstill } from './standstill.ts';
 
 export interface Tenure extends AsyncDisposable {
@@ -45,9 +47,8 @@ export interface TenureDeps {
   readonly sessions: HeldSessions;
 }
 
-/** Milliseconds between attempts to get a lease again: doubled each time, up to the last. */
-const FIRST_RETRY = 500;
-const LAST_RETRY = 10_000;
+/** Milliseconds between attempts to take sessions in again. */
+const READMIT = 500;
 /** Milliseconds without the bus in which nobody can have taken the lease away (takeover.ts, `SILENCE`). */
 const UNNOTICED = 1_000;
 /** Milliseconds between two signs that this process runs. */
@@ -73,7 +74,8 @@ class WorkerTenure implements Tenure {
   #doubted: object | undefined;
   #cancelPulse: () => void = () => undefined;
   #closed = false;
-  #cancelRetry: () => void = () => undefined;
+  readonly #retries: Retries;
+  #cancelReadmit: () => void = () => undefined;
   #cancelGrace: () => void = () => undefined;
   /** Sessions of a lost lease are still here. */
   #kept = false;
@@ -81,6 +83,7 @@ class WorkerTenure implements Tenure {
   constructor(deps: TenureDeps, record: NewRecord) {
     this.#deps = deps;
     this.#record = record;
+    this.#retries = new Retries(deps.wheel);
   }
 
   async open(): Promise<void> {
@@ -129,8 +132,8 @@ class WorkerTenure implements Tenure {
     const gone = this.#cutAt === undefined ? 0 : now - this.#cutAt;
     this.#cutAt = undefined;
     const lease = this.#lease;
-    if (gone < UNNOTICED || lease === undefined) return;
-    this.#doubt(lease);
+    if (lease === undefined) this.#retries.hasten();
+    else if (gone >= UNNOTICED) this.#doubt(lease);
   }
 
   awake(): void {
@@ -168,7 +171,8 @@ class WorkerTenure implements Tenure {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     this.#cancelPulse();
-    this.#cancelRetry();
+    this.#retries.end();
+    this.#cancelReadmit();
     this.#cancelGrace();
     await this.#lease?.[Symbol.asyncDispose]();
   }
@@ -195,21 +199,22 @@ class WorkerTenure implements Tenure {
     if (grace > 0) this.#keep(grace, 'no lease in time, ending every session');
     else await sessions.end();
     await lease[Symbol.asyncDispose]();
-    await this.#renew(FIRST_RETRY);
+    await this.#renew();
   }
 
-  async #renew(pause: number): Promise<void> {
+  async #renew(): Promise<void> {
     if (this.#closed) return;
-    const { ledger, log, wheel } = this.#deps;
+    const { ledger, log } = this.#deps;
     try {
       const next = await ledger.lease(this.#record);
       if (this.#closed) return await next[Symbol.asyncDispose]();
+      this.#retries.end();
       this.#follow(next);
       next.update(this.#record);
       log.info({}, 'lease taken again');
     } catch (error) {
       if (!(error instanceof CausewayError)) throw error;
-      this.#cancelRetry = wheel.after(pause, () => void this.#renew(Math.min(2 * pause, LAST_RETRY)));
+      if (!this.#closed) this.#retries.after(() => void this.#renew());
       return;
     }
     if (!this.#kept) return;
@@ -239,7 +244,7 @@ class WorkerTenure implements Tenure {
       this.#kept = false;
       this.#cancelGrace();
     } else {
-      this.#cancelRetry = wheel.after(FIRST_RETRY, () => void this.#readmit());
+      this.#cancelReadmit = wheel.after(READMIT, () => void this.#readmit());
     }
   }
 }

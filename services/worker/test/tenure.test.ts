@@ -22,10 +22,13 @@ function ledger() {
   const refuse = { now: false };
   const doubt = { now: false };
   const asked = { times: 0 };
+  /** What a request waits for before it is answered. */
+  const slow: { until?: Promise<void> | undefined } = {};
   const one: Pick<Ledger, 'lease' | 'spread'> = {
     spread: 300,
     async lease(what) {
       asked.times += 1;
+      await slow.until;
       if (refuse.now) throw new CausewayError('cluster.unavailable');
       const lost = new AbortController();
       const { promise, resolve } = Promise.withResolvers<number>();
@@ -43,7 +46,7 @@ function ledger() {
       return lease;
     },
   };
-  return { one: one as Ledger, granted, refuse, doubt, asked };
+  return { one: one as Ledger, granted, refuse, doubt, asked, slow };
 }
 
 /** Sessions that write down what is done to them. */
@@ -110,6 +113,46 @@ test('without grace a lease that ran out ends the sessions before another one is
   assert.ok(tenure.held);
   assert.equal(granted[1]?.record.capacity, 3);
   assert.deepEqual(done, ['suspend', 'end']);
+  await tenure[Symbol.asyncDispose]();
+});
+
+test('a bus that is back: the lease is asked for at once, not at the end of a long pause, and never twice at a time', async () => {
+  const { granted, refuse, slow, asked, ended, time, tenure } = await setting(0);
+  refuse.now = true;
+  tenure.connected(false);
+  granted[0]!.lose('fenced');
+  tenure.connected(true);
+  await turn();
+  assert.equal(asked.times, 1, 'not while sessions end');
+  ended();
+  await turn();
+  tenure.connected(false);
+  for (const pause of [500, 1_000, 2_000, 4_000, 8_000]) {
+    time.advance(pause);
+    await turn();
+  }
+  assert.equal(asked.times, 7);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  slow.until = promise;
+  tenure.connected(true);
+  assert.equal(asked.times, 8);
+  tenure.connected(false);
+  tenure.connected(true);
+  time.advance(20_000);
+  assert.equal(asked.times, 8, 'one is under way');
+  resolve();
+  await turn();
+  time.advance(500);
+  await turn();
+  assert.equal(asked.times, 9, 'what failed while the bus came back is soon asked again');
+  refuse.now = false;
+  tenure.connected(true);
+  await turn();
+  assert.ok(tenure.held);
+  tenure.connected(true);
+  time.advance(20_000);
+  await turn();
+  assert.equal(asked.times, 10);
   await tenure[Symbol.asyncDispose]();
 });
 
