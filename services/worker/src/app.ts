@@ -38,6 +38,8 @@ export interface Worker extends AsyncDisposable {
   readonly id: WorkerId;
   /** Starts a child of the server once and stops it; resolves with the first stray line on its stdout. Rejects with CausewayError `server.*`. */
   probe(server: string): Promise<string | undefined>;
+  /** It is not ready, and edges place nothing here any more; what comes all the same is taken in. */
+  unready(): void;
   /** Takes no new sessions, waits until running calls are answered, at most `deadline` milliseconds, then ends every session. */
   drain(deadline: number): Promise<void>;
 }
@@ -109,6 +111,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   return {
     id,
     probe: (name) => probeNamed(name, options, start),
+    unready: () => unready({ capacity, tenure }),
     drain: (deadline) => drain(deadline, { capacity, door, spares, tenure, wheel }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -142,6 +145,11 @@ interface Draining {
   readonly spares: Spares;
   readonly tenure: Tenure;
   readonly wheel: Wheel;
+}
+
+function unready({ capacity, tenure }: Pick<Draining, 'capacity' | 'tenure'>): void {
+  capacity.leaving = true;
+  tenure.update({ draining: true });
 }
 
 async function drain(deadline: number, { capacity, door, spares, tenure, wheel }: Draining): Promise<void> {

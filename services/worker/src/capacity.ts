@@ -15,6 +15,8 @@ const REMEMBERED = 10_000;
 export class Capacity implements HeldSessions {
   /** An operator wants nothing new here; what is here goes on. */
   paused = false;
+  /** This process ends soon: nothing new should come, and what comes all the same is taken in. */
+  leaving = false;
   /** Sessions that were ever taken in. */
   begun = 0;
   readonly #sessions = new Register<SessionToken, Session>();

@@ -7,7 +7,7 @@ import type { Tenure } from './tenure.ts';
 interface Watched {
   readonly bus: Bus;
   readonly tenure: Pick<Tenure, 'held'>;
-  readonly capacity: Pick<Capacity, 'draining' | 'paused'>;
+  readonly capacity: Pick<Capacity, 'draining' | 'leaving' | 'paused'>;
 }
 
 export function addChecks(health: Health, { bus, tenure, capacity }: Watched): Disposable {
@@ -16,7 +16,7 @@ export function addChecks(health: Health, { bus, tenure, capacity }: Watched): D
     health.add('bus', () => well(bus.status === 'connected', bus.status)),
     health.add('lease', () => well(tenure.held, 'not held')),
     health.add('drain', () => {
-      if (capacity.draining) return { state: 'failing', note: 'shutting down' };
+      if (capacity.draining || capacity.leaving) return { state: 'failing', note: 'shutting down' };
       return capacity.paused ? { state: 'degraded', note: 'an operator wants no new sessions here' } : { state: 'ok' };
     }),
   ];

@@ -89,7 +89,7 @@ async function end({ capacity, log }: ControlDeps, token: Extract<AskHead, { t: 
 }
 
 function stand({ capacity, log, draining }: ControlDeps, drain: boolean): StandingAnswer {
-  if (capacity.draining) throw new CausewayError('cluster.draining');
+  if (capacity.draining || capacity.leaving) throw new CausewayError('cluster.draining');
   if (capacity.paused !== drain) {
     capacity.paused = drain;
     draining(drain);

@@ -9,7 +9,7 @@ describe("a worker's health", () => {
   it('fails without the bus, without the lease and at its end; an operator who wants rest makes it no less healthy', async () => {
     await using cluster = await openMemoryCluster();
     const health = createHealth();
-    const [tenure, capacity] = [{ held: true }, { draining: false, paused: false }];
+    const [tenure, capacity] = [{ held: true }, { draining: false, leaving: false, paused: false }];
     const checks = addChecks(health, { bus: cluster.bus, tenure, capacity });
     const said = (): string => healthText(health.ready(), true);
     assert.equal(said(), '[+]bus ok\n[+]lease ok\n[+]drain ok\nok\n');
@@ -20,6 +20,9 @@ describe("a worker's health", () => {
     assert.match(said(), /^\[-\]bus failing: disconnected$/m);
     tenure.held = false;
     assert.match(said(), /^\[-\]lease failing: not held$/m);
+    capacity.leaving = true;
+    assert.match(said(), /^\[-\]drain failing: shutting down$/m);
+    capacity.leaving = false;
     capacity.draining = true;
     assert.match(said(), /^\[-\]drain failing: shutting down$/m);
     assert.equal(health.ready().status, 503);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decode, encode, type AskHead, type DownHead, type SessionsAnswer, type StandingAnswer, type VerdictHead } from '@causeway/cluster';
 import { ANONYMOUS, identityOf } from '@causeway/protocol';
+import { createHealth, healthText } from '@causeway/runtime';
 import { ask, open, refused, setting } from './real-worker.ts';
 
 test('sessions are listed, the newest first, without what their commands and environments hold', async (t) => {
@@ -55,6 +56,21 @@ test('an ended session is gone, child and all, when that is said', async (t) => 
   assert.equal((await ask<SessionsAnswer>(here, { t: 'list' })).total, 0);
   await assert.rejects(ask(here, { t: 'end', session }), refused('request.session_unknown'));
   assert.equal(await here.cluster.sessions.get(session), undefined);
+});
+
+test('a worker that is about to leave is not ready and is placed nothing on; what comes all the same is still taken in', async (t) => {
+  const health = createHealth();
+  const here = await setting(t, undefined, health);
+  const { ledger } = here.cluster;
+  const told = new Promise<void>(
+    (resolve) => void ledger.onChange(() => ledger.workers().get(here.worker.id)?.draining === true && resolve()),
+  );
+  assert.equal(health.ready().status, 200);
+  here.worker.unready();
+  assert.match(healthText(health.ready()), /^\[-\]drain failing: shutting down$/m);
+  await told;
+  await open(here, 'git', 'ga');
+  await assert.rejects(ask(here, { t: 'resume' }), refused('cluster.draining'));
 });
 
 test('a drained worker keeps its sessions and takes no new ones; resumed, it takes them again', async (t) => {

@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test';
 import { decode, encode, errorOf, openMemoryCluster, type AskHead, type Cluster, type DownHead, type VerdictHead } from '@causeway/cluster';
 import { loadConfig, type ServerConfig } from '@causeway/config';
 import { ANONYMOUS, CausewayError, newEdgeId, type SessionToken } from '@causeway/protocol';
-import { silentLog } from '@causeway/runtime';
+import { silentLog, type Health } from '@causeway/runtime';
 import { openWorker, type Worker, type WorkerOptions } from '../src/index.ts';
 
 const SCRIPT = `
@@ -57,11 +57,11 @@ export interface Setting {
   readonly worker: Worker;
 }
 
-export async function setting(t: TestContext, given?: Cluster): Promise<Setting> {
+export async function setting(t: TestContext, given?: Cluster, health?: Health): Promise<Setting> {
   const stack = new AsyncDisposableStack();
   t.after(() => stack.disposeAsync());
   const cluster = stack.use(given ?? (await openMemoryCluster()));
-  return { cluster, worker: stack.use(await openWorker({ cluster, log: silentLog() }, options)) };
+  return { cluster, worker: stack.use(await openWorker({ cluster, log: silentLog(), ...(health === undefined ? {} : { health }) }, options)) };
 }
 
 /** What an operator asks. Rejects with what the worker refuses. */

@@ -73,6 +73,8 @@ async function start(config: Config, log: OpenLog, { probe, absent, abandon }: S
     unready: () => {
       stopping.abort();
       bridge.edge.unready();
+      // Over NATS other edges should place nothing here; without, there is nowhere else for what this edge still takes.
+      if (config.nats !== undefined) bridge.worker.unready();
     },
     drain: (ms) => drainBoth(bridge, ms),
     ended: ended.promise,

@@ -51,7 +51,7 @@ async function start({ config, log, id, missing, abandon }: Start): Promise<Runn
     started();
     log.info({ servers: Object.keys(config.servers), capacity: config.worker.capacity, ...listener }, 'working');
     const owned = stack.move();
-    return { drain: (ms) => opened.drain(ms), [Symbol.asyncDispose]: () => owned.disposeAsync() };
+    return { unready: () => opened.unready(), drain: (ms) => opened.drain(ms), [Symbol.asyncDispose]: () => owned.disposeAsync() };
   } catch (error) {
     throw await listenFailure(error, config);
   }
