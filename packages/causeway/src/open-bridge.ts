@@ -8,6 +8,7 @@ import type { Edge } from '@causeway/edge';
 import { newEdgeId, newWorkerId, type EdgeId, type WorkerId } from '@causeway/protocol';
 import { addProcessFigures, createMetrics, type Health, type Log, type Metrics } from '@causeway/runtime';
 import type { Worker } from '@causeway/worker';
+import { logLosses, natsReports } from './nats-news.ts';
 import { VERSION } from './version.ts';
 
 /** The figures of a process of ours. */
@@ -57,11 +58,16 @@ export async function openMemory(config: Config): Promise<Cluster> {
   return openMemoryCluster({ limits: { maxMessageBytes: config.streams.maxMessage } });
 }
 
+interface OverNats {
+  readonly config: Config;
+  readonly log: Log;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Rejects with a CausewayError `cluster.unavailable` when no server of `nats` answers, and with the signal's reason at once. */
 export async function openNatsFor(
   part: { readonly edge: EdgeId } | { readonly worker: WorkerId },
-  config: Config,
-  signal?: AbortSignal,
+  { config, log: whole, signal }: OverNats,
 ): Promise<Cluster> {
   const { openNatsCluster, subjects } = await import('@causeway/cluster');
   const { nats, streams } = config;
@@ -69,13 +75,17 @@ export async function openNatsFor(
   const names = subjects(nats.prefix);
   const [kind, id, inbox] =
     'edge' in part ? ['edge', part.edge, names.edgeInbox(part.edge)] : ['worker', part.worker, names.workerInbox(part.worker)];
-  return openNatsCluster({
+  const log = whole.child({ scope: 'nats', ...part });
+  const cluster = await openNatsCluster({
     ...natsOptions(nats),
     name: `causeway-${kind}-${id}`,
     inbox,
+    warn: natsReports(log),
     limits: { maxMessageBytes: streams.maxMessage },
     ...(signal === undefined ? {} : { signal }),
   });
+  logLosses(cluster.bus, log);
+  return cluster;
 }
 
 /** Where NATS is and who we are to it. */
@@ -110,13 +120,16 @@ export async function openBridge(config: Config, log: Log, signal?: AbortSignal)
   const metrics = processMetrics('run');
   const shared = config.nats === undefined ? stack.use(await openMemory(config)) : undefined;
   const worker = stack.use(
-    await openWorkerOn(shared ?? stack.use(await openNatsFor({ worker: ids.worker }, config, signal)), config, log, {
+    await openWorkerOn(shared ?? stack.use(await openNatsFor({ worker: ids.worker }, { config, log, signal })), config, log, {
       id: ids.worker,
       metrics,
     }),
   );
   const edge = stack.use(
-    await openEdgeOn(shared ?? stack.use(await openNatsFor({ edge: ids.edge }, config, signal)), config, log, { id: ids.edge, metrics }),
+    await openEdgeOn(shared ?? stack.use(await openNatsFor({ edge: ids.edge }, { config, log, signal })), config, log, {
+      id: ids.edge,
+      metrics,
+    }),
   );
   const owned = stack.move();
   return { edge, worker, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -39,7 +39,7 @@ async function start({ config, log, id, abandon }: Start): Promise<Running> {
   try {
     const { health, metrics, listener, started } = stack.use(await openProbes('edge', config, log));
     log.info({ url: config.nats!.servers.join(',') }, 'connecting to nats');
-    const cluster = stack.use(await openNatsFor({ edge: id }, config, abandon));
+    const cluster = stack.use(await openNatsFor({ edge: id }, { config, log, signal: abandon }));
     const own: Config = { ...config, diagnostics: { ...config.diagnostics, port: false } };
     const opened = stack.use(await openEdgeOn(cluster, own, log, { id, health, metrics }));
     started();

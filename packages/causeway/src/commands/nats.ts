@@ -35,7 +35,7 @@ async function buckets(argv: readonly string[]): Promise<number> {
   if (given === undefined) throw new Failure(EXIT.usage, 'which NATS?', ['--nats nats://host:4222, or CAUSEWAY_NATS_URL']);
   try {
     const inbox = subjects(given.prefix).bootInbox(newWorkerId());
-    await using _ = await openNatsCluster({ ...natsOptions(given), name: 'causeway-buckets', inbox });
+    await using _ = await openNatsCluster({ ...natsOptions(given), name: 'causeway-buckets', inbox, warn });
     say(`${given.servers.join(',')}: every bucket is there`);
     return EXIT.ok;
   } catch (error) {
