@@ -1,27 +1,23 @@
 /**
  * Owns looking at a NATS before a bridge is started on it: server, buckets, what the credentials permit, the clock.
  *
- * Invariants: nothing is changed. A right to write is tried by a write that the server must refuse (a sequence that
- * cannot be, a stream's name that is not the subject's); whether the refusal speaks of permission is the answer.
+ * Invariant: nothing is changed. How a right is tried is rights.ts's.
  */
 import { CausewayError, newEdgeId, newWorkerId } from '@causeway/protocol';
-import { jetstream, JetStreamApiError, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
-import { errors, type NatsConnection } from '@nats-io/transport-node';
+import { JetStreamApiError, jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/transport-node';
 import type { NatsClusterOptions } from '../cluster.ts';
 import type { Finding, NatsExamination } from '../examine.ts';
 import { subjects } from '../subjects.ts';
-import { bucketName, CLUSTERED, streamOf, subjectOf, type Bucket } from './buckets.ts';
+import { bucketName, CLUSTERED, streamOf, type Bucket } from './buckets.ts';
 import { checkServer, connectionOptions, dial } from './connect.ts';
+import { isForbidden, lackingRights, mayHear, permitted, QUESTION, rights } from './rights.ts';
 
 type Options = Omit<NatsClusterOptions, 'inbox'>;
 
-/** Milliseconds until a server must have let us in, and for one question. */
+/** Milliseconds until a server must have let us in. */
 const CONNECT = 4_000;
-const QUESTION = 2_000;
 const BUCKETS: readonly Bucket[] = ['workers', 'sessions', 'cluster'];
-const NOBODY = newWorkerId();
-/** No subject's last message has this sequence. */
-const IMPOSSIBLE = 0xffff_ffff;
 /** Milliseconds between the clocks that are worth a word. */
 const SKEW = 1_000;
 
@@ -48,7 +44,12 @@ export async function examine(options: Options): Promise<NatsExamination> {
     findings.push(server(nc, 'on'));
     const seen = await Promise.all(BUCKETS.map((bucket) => lookAtBucket(nc, manager, bucketName(options.prefix ?? 'cw', bucket))));
     findings.push(...seen.map(({ finding }) => finding));
-    findings.push(rights(hears.edge && (await mayCall(edge, names.open(NOBODY))), hears.worker && (await mayLease(worker, options))));
+    findings.push(
+      rights({
+        ...(hears.edge ? { edge: await lackingRights(edge, 'edge', options.prefix) } : {}),
+        ...(hears.worker ? { worker: await lackingRights(worker, 'worker', options.prefix) } : {}),
+      }),
+    );
     findings.push(...seen.flatMap(({ skew }) => (skew === undefined ? [] : [clock(skew)])).slice(0, 1));
     return { reachable, findings };
   } catch (error) {
@@ -71,47 +72,6 @@ function deaf(): Finding {
     name: 'rights',
     state: 'fail',
     text: 'the credentials permit no inbox of ours: give the user the permissions in docs/subjects.md',
-  };
-}
-
-/** Whether `error` speaks of a missing permission. */
-function isForbidden(error: unknown): boolean {
-  const cause = error instanceof errors.RequestError ? error.cause : error;
-  return cause instanceof errors.PermissionViolationError;
-}
-
-/** Whether `attempt` is permitted, whatever else becomes of it. */
-async function permitted(attempt: () => Promise<unknown>): Promise<boolean> {
-  try {
-    await attempt();
-    return true;
-  } catch (error) {
-    return !isForbidden(error);
-  }
-}
-
-/** Any answer will do: it comes by the inbox of the role. */
-function mayHear(nc: NatsConnection): Promise<boolean> {
-  return permitted(() => nc.request('$JS.API.INFO', '', { timeout: QUESTION }));
-}
-
-/** Nobody has that id, so nobody is called. */
-function mayCall(nc: NatsConnection, subject: string): Promise<boolean> {
-  return permitted(() => nc.request(subject, '', { timeout: QUESTION }));
-}
-
-function mayLease(nc: NatsConnection, { prefix = 'cw' }: Options): Promise<boolean> {
-  const subject = subjectOf(bucketName(prefix, 'workers'), NOBODY);
-  return permitted(() => jetstream(nc).publish(subject, '', { expect: { lastSubjectSequence: IMPOSSIBLE }, timeout: QUESTION }));
-}
-
-function rights(edge: boolean, worker: boolean): Finding {
-  if (edge && worker) return { name: 'rights', state: 'ok', text: 'the credentials serve an edge and a worker' };
-  if (edge || worker) return { name: 'rights', state: 'ok', text: `the credentials serve ${edge ? 'an edge' : 'a worker'} only` };
-  return {
-    name: 'rights',
-    state: 'fail',
-    text: 'the credentials serve neither an edge nor a worker: see the permissions in docs/subjects.md',
   };
 }
 

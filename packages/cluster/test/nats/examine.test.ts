@@ -52,14 +52,44 @@ describe('a NATS that anybody may use', () => {
   });
 });
 
+/** A user for each right of the two roles, who has all others of the role; `short` says who lacks what. */
+function lacking(block: string, short: Map<string, string>): string[] {
+  const users: string[] = [];
+  for (const role of ['edge', 'worker']) {
+    const [, publish = '', subscribe = ''] = new RegExp(`${role} = \\{\\s+publish: \\[([^]*?)\\]\\s+subscribe: \\[([^]*?)\\]`).exec(block)!;
+    const rights = [publish, subscribe].map((list) => [...list.matchAll(/"(.+?)"/g)].map(([, right]) => right!));
+    for (const right of rights.flat()) {
+      // Without these nothing can be looked at: other findings say so.
+      if (/\$JS\.API\.(STREAM\.)?INFO|\.[we]r\.\*/.test(right)) continue;
+      const [may, hears] = rights.map((list) => list.filter((one) => one !== right).map((one) => `"${one}"`));
+      const user = `${role}${short.size}`;
+      short.set(user, right);
+      users.push(`{ user: ${user}, password: ${user}, permissions: { publish: [${may!.join(',')}], subscribe: [${hears!.join(',')}] } }`);
+    }
+  }
+  return users;
+}
+
+/** Whether a permission for `right` permits the subject `named`, which may have `*` in it itself. */
+function covers(right: string, named: string): boolean {
+  const tokens = named.split('.');
+  const wanted = right.split('.');
+  return (
+    wanted.every((one, at) => one === '*' || one === '>' || one === tokens[at]) &&
+    (wanted.at(-1) === '>' || wanted.length === tokens.length)
+  );
+}
+
 describe('a NATS with roles', () => {
   let nats: Nats;
+  const short = new Map<string, string>();
   const look = (user: string): Promise<NatsExamination> =>
     examineNats({ servers: nats.urls, name: 'doctor', credentials: { user, password: user } });
   before(async () => {
     const text = await readFile(new URL('../../../../docs/subjects.md', import.meta.url), 'utf8');
     const block = /```\n(authorization \{\n[^]*?)```/.exec(text)![1]!;
-    nats = await startNats({ nodes: 1, config: block.replaceAll(/\$([A-Z]+)_PASSWORD/g, (_, role: string) => role.toLowerCase()) });
+    const config = block.replaceAll(/\$([A-Z]+)_PASSWORD/g, (_, role: string) => role.toLowerCase());
+    nats = await startNats({ nodes: 1, config: config.replace('users: [', `users: [\n${lacking(block, short).join('\n')}`) });
   });
   after(() => nats[Symbol.asyncDispose]());
 
@@ -82,6 +112,18 @@ describe('a NATS with roles', () => {
         ['rights', 'fail'],
       ],
     );
+  });
+
+  it('a right that a role lacks is named, whichever it is', async () => {
+    assert.ok(short.size > 25);
+    for (const [user, right] of short) {
+      const { state, text } = (await look(user)).findings.find(({ name }) => name === 'rights')!;
+      assert.equal(state, 'fail', `${user} lacks ${right}: ${text}`);
+      const role = user.replace(/\d+/, '');
+      assert.ok(text.includes(` ${role} lacks `), text);
+      const named = [...text.matchAll(/(?:publish to|subscribe to) (\S+?)[,;:]?(?= |$)/g)].map(([, one]) => one!);
+      assert.ok(named.length > 0 && named.every((one) => covers(right, one)), `${right}: ${text}`);
+    }
   });
 
   it('credentials that are refused, and a server that is not there: not reachable', async () => {
