@@ -20,7 +20,7 @@ import {
 } from '@nats-io/transport-node';
 import type { NatsClusterOptions, NatsCredentials } from '../cluster.ts';
 import { Link } from './link.ts';
-import { patiently } from './patience.ts';
+import { isPassing, patiently } from './patience.ts';
 
 const CONNECT_DEADLINE = 30_000;
 /** Milliseconds between attempts, and the most that chance adds. */
@@ -178,8 +178,11 @@ export async function checkServer(nc: NatsConnection, manager: JetStreamManager,
   const old = `The NATS server at ${where} is version ${version}; 2.11 or newer is needed, as older ones never end a lease. Upgrade it.`;
   if (major < 2 || (major === 2 && minor < 11)) refuse(old);
   const off = `JetStream is off at the NATS server at ${where}. Start it with -js, or enable JetStream for this account.`;
+  const leaderless = `JetStream at ${where} does not answer: it has no leader. Are most NATS servers up?`;
   // a server without JetStream may still reach others that have it; one that has it may be electing
   const patience = jetstream === true ? deadline : 0;
-  const info = await patiently(patience, () => manager.getAccountInfo()).catch((error: unknown) => refuse(off, error));
+  const info = await patiently(patience, () => manager.getAccountInfo()).catch((error: unknown) =>
+    refuse(jetstream === true && isPassing(error) ? leaderless : off, error),
+  );
   if ((info.api.level ?? 0) < 1) refuse(old);
 }

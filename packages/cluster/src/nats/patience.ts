@@ -17,7 +17,8 @@ export function isUnanswered(error: unknown): boolean {
   return error instanceof Error && error.name === 'JetStreamNotEnabled' && !(error.cause instanceof JetStreamApiError);
 }
 
-function isPassing(error: unknown): boolean {
+/** A failure that may be over a moment later: no answer, or the word of a cluster that is starting or electing. */
+export function isPassing(error: unknown): boolean {
   if (error instanceof JetStreamApiError) return PASSING.has(error.code);
   if (error instanceof errors.RequestError) return !(error.cause instanceof errors.PermissionViolationError);
   return isUnanswered(error) || error instanceof errors.TimeoutError;

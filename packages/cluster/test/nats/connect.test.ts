@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { CausewayError } from '@causeway/protocol';
-import { natsUserKey, openNatsCluster, startNats, type NatsClusterOptions } from '@causeway/cluster';
+import { examineNats, natsUserKey, openNatsCluster, startNats, type NatsClusterOptions } from '@causeway/cluster';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 
@@ -74,6 +74,19 @@ describe('connecting to NATS', () => {
         { connectDeadline: 5_000 },
       )
     )[Symbol.asyncDispose]();
+  });
+
+  it('says that JetStream has no leader where most servers of a cluster are away, and not that it is off', async () => {
+    await using nats = await startNats({ nodes: 3 });
+    await (await open(nats.urls, { connectDeadline: 20_000 }))[Symbol.asyncDispose]();
+    await Promise.all(nats.nodes.map((node) => node.kill()));
+    await nats.nodes[0]!.restart();
+    const refused = says(/^JetStream at 127\.0\.0\.1:\d+ does not answer: it has no leader\. Are most NATS servers up\?$/);
+    // At first the server says nothing, after some seconds that it has no leader.
+    await assert.rejects(open(nats.urls, { connectDeadline: 3_000 }), refused);
+    await assert.rejects(open(nats.urls, { connectDeadline: 15_000 }), refused);
+    const { findings } = await examineNats({ servers: nats.urls, name: 'doctor' });
+    assert.match(findings[0]!.text, /it has no leader/);
   });
 
   it('says that a cluster refuses the credentials, whose servers tell of each other, as soon as one does', async () => {
