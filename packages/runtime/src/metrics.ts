@@ -6,6 +6,8 @@
  * library is loaded with the first question, so that a process that nobody asks does not carry it.
  */
 
+import { loopUse } from './loop-use.ts';
+
 /** One value, and what it is of. Labels come from configuration, never from clients: their number is bounded by it. */
 export interface Reading {
   readonly value: number;
@@ -77,7 +79,6 @@ async function serialize(figures: readonly Figure[]): Promise<string> {
 
 /** What every process says of itself. */
 export function addProcessFigures(metrics: Metrics, { version, role }: { readonly version: string; readonly role: string }): void {
-  const begun = performance.eventLoopUtilization();
   const figure = (name: string, text: string, value: () => number, more: Partial<Figure> = {}): void => {
     metrics.add({ name, text, kind: 'gauge', read: () => [{ value: value() }], ...more });
   };
@@ -88,10 +89,7 @@ export function addProcessFigures(metrics: Metrics, { version, role }: { readonl
     kind: 'total',
   });
   figure('process.uptime', 'Time since the start.', () => process.uptime(), { unit: 's' });
-  figure(
-    'nodejs.eventloop.utilization',
-    'Share of its time in which the loop was busy, since the start.',
-    () => performance.eventLoopUtilization(begun).utilization,
-    { unit: '1' },
-  );
+  figure('nodejs.eventloop.utilization', 'Share of its time in which the loop was busy, since it was asked for last.', loopUse(), {
+    unit: '1',
+  });
 }
