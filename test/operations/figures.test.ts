@@ -32,6 +32,8 @@ describe('figures', () => {
       causeway_worker_slots_available: 5,
       causeway_worker_slots_max: 5,
       causeway_session_started_total: 0,
+      causeway_worker_lease_held: 1,
+      causeway_bus_connected: 1,
       'causeway_sessions{causeway_server="hostile"}': 0,
       'causeway_workers{state="ready"}': 1,
       'causeway_limit_used{scope="total"}': 0,

@@ -2,7 +2,7 @@
  * Owns putting the services together: what `run`, `edge`, `worker` and `createBridge` start. Each part is given its own
  * group of the configuration. Keeps: whatever fails half-way, nothing stays open; NATS is loaded only when it is used.
  */
-import type { Cluster, NatsClusterOptions, NatsCredentials } from '@causeway/cluster';
+import type { Bus, Cluster, NatsClusterOptions, NatsCredentials } from '@causeway/cluster';
 import type { Config } from '@causeway/config';
 import type { Edge } from '@causeway/edge';
 import { newEdgeId, newWorkerId, type EdgeId, type WorkerId } from '@causeway/protocol';
@@ -16,6 +16,18 @@ export function processMetrics(role: 'run' | 'edge' | 'worker'): Metrics {
   const metrics = createMetrics();
   addProcessFigures(metrics, { version: VERSION, role });
   return metrics;
+}
+
+/** The figure of every bus that is given to what is returned; 0 before the first. */
+export function addBusFigure(metrics: Metrics): (bus: Pick<Bus, 'status'>) => void {
+  const buses: Pick<Bus, 'status'>[] = [];
+  metrics.add({
+    name: 'causeway.bus.connected',
+    text: '1 while this process is connected to its bus, else 0.',
+    kind: 'gauge',
+    read: () => [{ value: buses.length > 0 && buses.every(({ status }) => status === 'connected') ? 1 : 0 }],
+  });
+  return (bus) => void buses.push(bus);
 }
 
 export interface EdgeExtras {
@@ -58,6 +70,8 @@ export async function openMemory(config: Config): Promise<Cluster> {
   return openMemoryCluster({ limits: { maxMessageBytes: config.streams.maxMessage } });
 }
 
+type Part = { readonly edge: EdgeId } | { readonly worker: WorkerId };
+
 interface OverNats {
   readonly config: Config;
   readonly log: Log;
@@ -65,10 +79,7 @@ interface OverNats {
 }
 
 /** Rejects with a CausewayError `cluster.unavailable` when no server of `nats` answers, and with the signal's reason at once. */
-export async function openNatsFor(
-  part: { readonly edge: EdgeId } | { readonly worker: WorkerId },
-  { config, log: whole, signal }: OverNats,
-): Promise<Cluster> {
+export async function openNatsFor(part: Part, { config, log: whole, signal }: OverNats): Promise<Cluster> {
   const { openNatsCluster, subjects } = await import('@causeway/cluster');
   const { nats, streams } = config;
   if (nats === undefined) throw new TypeError('this configuration has no NATS servers');
@@ -118,19 +129,15 @@ export async function openBridge(config: Config, log: Log, signal?: AbortSignal)
   await using stack = new AsyncDisposableStack();
   const ids = { edge: newEdgeId(), worker: newWorkerId() };
   const metrics = processMetrics('run');
+  const has = addBusFigure(metrics);
   const shared = config.nats === undefined ? stack.use(await openMemory(config)) : undefined;
-  const worker = stack.use(
-    await openWorkerOn(shared ?? stack.use(await openNatsFor({ worker: ids.worker }, { config, log, signal })), config, log, {
-      id: ids.worker,
-      metrics,
-    }),
-  );
-  const edge = stack.use(
-    await openEdgeOn(shared ?? stack.use(await openNatsFor({ edge: ids.edge }, { config, log, signal })), config, log, {
-      id: ids.edge,
-      metrics,
-    }),
-  );
+  const clusterOf = async (part: Part): Promise<Cluster> => {
+    const cluster = shared ?? stack.use(await openNatsFor(part, { config, log, signal }));
+    has(cluster.bus);
+    return cluster;
+  };
+  const worker = stack.use(await openWorkerOn(await clusterOf({ worker: ids.worker }), config, log, { id: ids.worker, metrics }));
+  const edge = stack.use(await openEdgeOn(await clusterOf({ edge: ids.edge }), config, log, { id: ids.edge, metrics }));
   const owned = stack.move();
   return { edge, worker, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

@@ -1,12 +1,12 @@
-/** What a process logs of its NATS. */
+/** What a process logs of its NATS, and the figure of its bus. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openMemoryCluster, startNats, subjects } from '@causeway/cluster';
 import { loadConfig, type Config } from '@causeway/config';
 import { newEdgeId, newWorkerId, type SessionToken } from '@causeway/protocol';
-import { openLog, type OpenLog } from '@causeway/runtime';
+import { createMetrics, openLog, type OpenLog } from '@causeway/runtime';
 import { logLosses, natsReports } from '../src/nats-news.ts';
-import { openNatsFor } from '../src/open-bridge.ts';
+import { addBusFigure, openNatsFor } from '../src/open-bridge.ts';
 
 async function recording(): Promise<{ log: OpenLog; said: () => unknown[][] }> {
   const written: string[] = [];
@@ -60,6 +60,21 @@ test('a loss is logged, and the return with how long it took', async () => {
     ['warn', 'nats lost', undefined],
     ['info', 'nats is back', 1_500],
   ]);
+});
+
+test('the bus is told as connected while every one of the process is', async () => {
+  const metrics = createMetrics();
+  const has = addBusFigure(metrics);
+  const value = async (): Promise<string | undefined> => /^causeway_bus_connected (\d)$/m.exec(await metrics.text())?.[1];
+  assert.equal(await value(), '0', 'there is none yet');
+  await using one = await openMemoryCluster();
+  await using two = await openMemoryCluster();
+  for (const { bus } of [one, two]) has(bus);
+  assert.equal(await value(), '1');
+  two.setConnected(false);
+  assert.equal(await value(), '0');
+  two.setConnected(true);
+  assert.equal(await value(), '1');
 });
 
 test('a process over NATS logs what its credentials do not permit, and that NATS is lost', { timeout: 60_000 }, async () => {

@@ -9,7 +9,7 @@ import { Absences } from './absences.ts';
 import { Capacity } from './capacity.ts';
 import { addChecks } from './checks.ts';
 import { createControl } from './control.ts';
-import { withFigures } from './figures.ts';
+import { addLeaseFigure, withFigures } from './figures.ts';
 import { openIntake } from './intake.ts';
 import { openMachine, type Machine } from './machine.ts';
 import { graceOf, totalsOf, type WorkerOptions } from './options.ts';
@@ -48,7 +48,7 @@ const VERSION = '0.1.0';
 
 /** Starts a worker; when it resolves, edges place sessions on it. */
 export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Promise<Worker> {
-  const { cluster } = deps;
+  const { cluster, metrics = createMetrics() } = deps;
   const id = deps.id ?? newWorkerId();
   const log = deps.log.child({ scope: 'worker', owner: id });
   await using stack = new AsyncDisposableStack();
@@ -56,7 +56,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const { clock, wheel, start } = machine;
   const now = (): number => clock.monotonic();
   const held = (): number => cluster.ledger.workers().get(id)?.sessions ?? 0;
-  const capacity = withFigures(new Capacity(), { metrics: deps.metrics ?? createMetrics(), options, held });
+  const capacity = withFigures(new Capacity(), { metrics, options, held });
   const marks = new Set<string>();
   // Whoever knows the key can put it back; while it is looked for nobody should place a session here.
   const key = await cluster.sessions.signingKey();
@@ -66,6 +66,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const tenure = stack.use(
     await openTenure({ ledger: cluster.ledger, wheel, log, now, standstill, grace: graceOf(options), sessions: capacity }, first),
   );
+  addLeaseFigure(metrics, tenure);
   stack.use(await machine.sweep((mark) => isHeld(capacity, marks, mark)));
   const reply = replyBy(cluster);
   const { bus } = cluster;

@@ -1,13 +1,23 @@
-/** Owns the figures of a worker: how many sessions it holds, and has room for, read when somebody asks. */
+/** Owns the figures of a worker: how many sessions it holds, and has room for, and its lease; read when somebody asks. */
 import type { Metrics } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
 import type { WorkerOptions } from './options.ts';
+import type { Tenure } from './tenure.ts';
 
 interface Shown {
   readonly metrics: Metrics;
   readonly options: WorkerOptions;
   /** Places that are held, by sessions and by what serves requests without one: as the ledger knows it. */
   readonly held: () => number;
+}
+
+export function addLeaseFigure(metrics: Metrics, tenure: Pick<Tenure, 'held'>): void {
+  metrics.add({
+    name: 'causeway.worker.lease.held',
+    text: '1 while this worker has its lease, without which it takes no session in and touches none, else 0.',
+    kind: 'gauge',
+    read: () => [{ value: tenure.held ? 1 : 0 }],
+  });
 }
 
 /** The same `capacity`, which is looked into when the figures are read. */

@@ -61,7 +61,10 @@ export async function setting(t: TestContext, given?: Cluster, health?: Health):
   const stack = new AsyncDisposableStack();
   t.after(() => stack.disposeAsync());
   const cluster = stack.use(given ?? (await openMemoryCluster()));
-  return { cluster, worker: stack.use(await openWorker({ cluster, log: silentLog(), ...(health === undefined ? {} : { health }) }, options)) };
+  return {
+    cluster,
+    worker: stack.use(await openWorker({ cluster, log: silentLog(), ...(health === undefined ? {} : { health }) }, options)),
+  };
 }
 
 /** What an operator asks. Rejects with what the worker refuses. */

@@ -37,9 +37,10 @@ interface Start {
 async function start({ config, log, id, abandon }: Start): Promise<Running> {
   await using stack = new AsyncDisposableStack();
   try {
-    const { health, metrics, listener, started } = stack.use(await openProbes('edge', config, log));
+    const { health, metrics, listener, started, connected } = stack.use(await openProbes('edge', config, log));
     log.info({ url: config.nats!.servers.join(',') }, 'connecting to nats');
     const cluster = stack.use(await openNatsFor({ edge: id }, { config, log, signal: abandon }));
+    connected(cluster.bus);
     const own: Config = { ...config, diagnostics: { ...config.diagnostics, port: false } };
     const opened = stack.use(await openEdgeOn(cluster, own, log, { id, health, metrics }));
     started();

@@ -43,10 +43,11 @@ interface Start {
 async function start({ config, log, id, missing, abandon }: Start): Promise<Running> {
   await using stack = new AsyncDisposableStack();
   try {
-    const { health, metrics, listener, started } = stack.use(await openProbes('worker', config, log));
+    const { health, metrics, listener, started, connected } = stack.use(await openProbes('worker', config, log));
     health.add('servers', () => (missing.length === 0 ? { state: 'ok' } : { state: 'degraded', note: missing.join('; ') }));
     log.info({ url: config.nats!.servers.join(',') }, 'connecting to nats');
     const cluster = stack.use(await openNatsFor({ worker: id }, { config, log, signal: abandon }));
+    connected(cluster.bus);
     const opened = stack.use(await openWorkerOn(cluster, config, log, { id, health, metrics }));
     started();
     log.info({ servers: Object.keys(config.servers), capacity: config.worker.capacity, ...listener }, 'working');
