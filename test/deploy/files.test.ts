@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { loadConfig } from '@causeway/config';
+import { CausewayError, errorObject } from '@causeway/protocol';
 
 const text = (path: string): Promise<string> => readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
 
@@ -29,6 +30,24 @@ describe('the files of the stack', () => {
     assert.deepEqual(warnings, []);
     assert.ok(Object.keys(config.servers).length >= 2);
     for (const { args } of Object.values(config.servers)) assert.match(args.join(' '), /@\d+\.\d+\.\d+$/);
+  });
+
+  it("the balancer's own refusal is one of the error table", async () => {
+    const [, body] = /^ {2}http-error status 503 content-type application\/json string '(.*)' hdr Retry-After 2 /m.exec(
+      await text('deploy/compose/haproxy.cfg'),
+    )!;
+    const error = new CausewayError('cluster.unavailable', { message: 'No edge of the bridge is ready.', retryAfter: 2 });
+    const { ref: _, ...data } = errorObject(error)['data'] as Record<string, unknown>;
+    assert.deepEqual(JSON.parse(body!), { jsonrpc: '2.0', id: null, error: { ...errorObject(error), data } });
+  });
+
+  it('alerts are on figures that are documented', async () => {
+    const [rules, documented] = await Promise.all([text('deploy/compose/rules.yml'), text('docs/operations.md')]);
+    const named = new Set(
+      [...rules.matchAll(/\bcauseway_\w+/g)].map(([name]) => name.replace(/_slots_(used|max|available)$/, '_slots_used')),
+    );
+    assert.ok(named.size > 5);
+    for (const name of named) assert.ok(documented.includes(`\`${name}`), name);
   });
 
   it('the image has the version of the packages', async () => {
