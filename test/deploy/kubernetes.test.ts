@@ -105,6 +105,18 @@ describe('the manifests for Kubernetes', () => {
     );
   });
 
+  it('let clients in by every name of the Service, and give a worker memory for as many children as it may have', async () => {
+    const containers = of('Deployment').map(({ spec }) => (spec as { template: { spec: Pod } }).template.spec.containers[0]);
+    const hosts = containers[0]!.env.find(({ name }) => name === 'CAUSEWAY_ALLOWED_HOSTS')!.value.split(',');
+    const [service] = of('Service');
+    const names = ['', '.causeway', '.causeway.svc', '.causeway.svc.cluster.local'].map((end) => `${service!.metadata.name}${end}`);
+    assert.deepEqual(hosts, names);
+    const { config } = loadConfig({ file: new URL('causeway.yaml', FOLDER).pathname, env: {}, cwd: '/' });
+    const { memory } = (containers[1] as unknown as { resources: { limits: { memory: string } } }).resources.limits;
+    // server-everything, idle, by npx.
+    assert.ok(config.worker.capacity * 70 + 256 < Number.parseInt(memory, 10) * 1024);
+  });
+
   it('scale by a figure that workers have', async () => {
     const [{ spec } = { spec: {} }] = of('ScaledObject');
     const query = JSON.stringify(spec);
