@@ -2,7 +2,7 @@
  * Owns the buckets: which exist, how they are kept, and their creation by whichever process comes first.
  * A bucket is a stream in the form that `nats kv` reads.
  * Invariants: creation is idempotent and survives a cluster that is electing; a bucket that would ignore
- * message TTL is refused; reads are always answered by the leader.
+ * message TTL is refused, and one of another prefix that makes the same name; reads are always answered by the leader.
  */
 import { CausewayError } from '@causeway/protocol';
 import {
@@ -36,6 +36,15 @@ export function bucketName(prefix: string, bucket: Bucket): string {
 
 export const streamOf = (name: string): string => `KV_${name}`;
 export const subjectOf = (name: string, key: string): string => `$KV.${name}.${key}`;
+
+/** Where a stream says of which prefix it is: two can make the same name. Missing in what earlier versions made. */
+const PREFIX = 'causeway.prefix';
+
+/** Another prefix than ours, if the bucket is of one. */
+export function strangerIn(config: { readonly metadata?: Readonly<Record<string, string>> }, prefix: string): string | undefined {
+  const of = config.metadata?.[PREFIX];
+  return of === prefix ? undefined : of;
+}
 
 /** Copies of a bucket in a cluster: with fewer it stands still when one server is gone, another one more adds nothing. */
 export const CLUSTERED = 3;
@@ -73,7 +82,7 @@ export async function ensureBucket(manager: JetStreamManager, prefix: string, bu
   const name = bucketName(prefix, bucket);
   let info: StreamInfo;
   try {
-    info = await patiently(options.deadline, finder(manager, name, bucket, options));
+    info = await patiently(options.deadline, finder(manager, prefix, bucket, options));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw unavailable(
@@ -85,6 +94,12 @@ export async function ensureBucket(manager: JetStreamManager, prefix: string, bu
   if (ttl !== true || direct || history !== 1) {
     throw new CausewayError('cluster.unavailable', {
       message: `The NATS bucket ${name} exists, but was not made by Causeway: it needs message TTL, no direct reads and a history of 1. Remove it, or choose another subject prefix.`,
+    });
+  }
+  const stranger = strangerIn(info.config, prefix);
+  if (stranger !== undefined) {
+    throw new CausewayError('cluster.unavailable', {
+      message: `The NATS bucket ${name} is of the subject prefix ${stranger}, whose buckets have the same names: choose another than ${prefix} (nats.prefix).`,
     });
   }
   const { num_replicas: copies } = info.config;
@@ -111,9 +126,9 @@ export async function restoreBucket(
   const name = bucketName(prefix, bucket);
   try {
     if ((await find(manager, name)) !== undefined) return false;
-    await add(manager, name, bucket, replicas).catch((error: unknown) => {
+    await add(manager, prefix, bucket, replicas).catch((error: unknown) => {
       if (!isFewServers(error)) throw error;
-      return add(manager, name, bucket, least);
+      return add(manager, prefix, bucket, least);
     });
     return true;
   } catch {
@@ -124,14 +139,15 @@ export async function restoreBucket(
 const isFewServers = (error: unknown): boolean => error instanceof JetStreamApiError && error.code === FEW_SERVERS;
 
 /** Looks for a bucket at each call, and makes it if there is none: with all copies, or with the least once servers have been missing for long. */
-function finder(manager: JetStreamManager, name: string, bucket: Bucket, options: BucketOptions): () => Promise<StreamInfo> {
+function finder(manager: JetStreamManager, prefix: string, bucket: Bucket, options: BucketOptions): () => Promise<StreamInfo> {
   const { replicas, least, deadline } = options;
+  const name = bucketName(prefix, bucket);
   let patience = Infinity;
   return async () => {
     const found = await find(manager, name);
     if (found !== undefined) return found;
     try {
-      return await add(manager, name, bucket, performance.now() < patience ? replicas : least);
+      return await add(manager, prefix, bucket, performance.now() < patience ? replicas : least);
     } catch (error) {
       if (!(error instanceof JetStreamApiError)) throw error;
       if (isFewServers(error)) patience = Math.min(patience, performance.now() + Math.min(GATHERING, deadline / 2));
@@ -152,10 +168,12 @@ async function find(manager: JetStreamManager, name: string): Promise<StreamInfo
   }
 }
 
-function add(manager: JetStreamManager, name: string, bucket: Bucket, replicas: number): Promise<StreamInfo> {
+function add(manager: JetStreamManager, prefix: string, bucket: Bucket, replicas: number): Promise<StreamInfo> {
+  const name = bucketName(prefix, bucket);
   return manager.streams.add({
     name: streamOf(name),
     description: DESCRIPTIONS[bucket],
+    metadata: { [PREFIX]: prefix },
     subjects: [subjectOf(name, '>')],
     retention: RetentionPolicy.Limits,
     discard: DiscardPolicy.New,

@@ -9,7 +9,7 @@ import type { NatsConnection } from '@nats-io/transport-node';
 import type { NatsClusterOptions } from '../cluster.ts';
 import type { Finding, NatsExamination } from '../examine.ts';
 import { subjects } from '../subjects.ts';
-import { bucketName, CLUSTERED, streamOf, type Bucket } from './buckets.ts';
+import { bucketName, CLUSTERED, strangerIn, streamOf, type Bucket } from './buckets.ts';
 import { checkServer, connectionOptions, dial } from './connect.ts';
 import { isForbidden, lackingRights, mayHear, permitted, QUESTION, rights } from './rights.ts';
 
@@ -42,7 +42,7 @@ export async function examine(options: Options): Promise<NatsExamination> {
     const manager = await jetstreamManager(nc, { checkAPI: false, timeout: QUESTION });
     await checkServer(nc, manager, QUESTION);
     findings.push(server(nc, 'on'));
-    const seen = await Promise.all(BUCKETS.map((bucket) => lookAtBucket(nc, manager, bucketName(options.prefix ?? 'cw', bucket))));
+    const seen = await Promise.all(BUCKETS.map((bucket) => lookAtBucket(nc, manager, { prefix: options.prefix ?? 'cw', bucket })));
     findings.push(...seen.map(({ finding }) => finding));
     findings.push(
       rights({
@@ -75,13 +75,19 @@ function deaf(): Finding {
   };
 }
 
+interface Asked {
+  readonly prefix: string;
+  readonly bucket: Bucket;
+}
+
 interface Look {
   readonly finding: Finding;
   /** Milliseconds that our clock is ahead. */
   readonly skew?: number;
 }
 
-async function lookAtBucket(nc: NatsConnection, manager: JetStreamManager, name: string): Promise<Look> {
+async function lookAtBucket(nc: NatsConnection, manager: JetStreamManager, { prefix, bucket }: Asked): Promise<Look> {
+  const name = bucketName(prefix, bucket);
   const tell = (state: Finding['state'], text: string): Finding => ({ name: 'bucket', state, text: `bucket ${name}: ${text}` });
   try {
     const asked = Date.now();
@@ -91,6 +97,9 @@ async function lookAtBucket(nc: NatsConnection, manager: JetStreamManager, name:
     const told = Number.isFinite(skew) ? { skew } : {};
     if (ttl !== true || direct || history !== 1)
       return { finding: tell('fail', 'not made by Causeway; remove it, or choose another prefix (nats.prefix)'), ...told };
+    const stranger = strangerIn(config, prefix);
+    if (stranger !== undefined)
+      return { finding: tell('fail', `of the prefix ${stranger}, which makes the same name; choose another (nats.prefix)`), ...told };
     const few = copies < CLUSTERED && nc.info?.cluster !== undefined;
     return {
       finding: few

@@ -126,6 +126,22 @@ describe('connecting to NATS', () => {
     }
   });
 
+  it('refuses buckets of another prefix that makes the same names; those of whom nobody knows are whoever comes first', async () => {
+    await using nats = await startNats({ nodes: 1 });
+    const openAs = async (prefix: string): Promise<void> =>
+      (await open(nats.urls, { connectDeadline: 5_000, prefix }))[Symbol.asyncDispose]();
+    await openAs('a.b');
+    await assert.rejects(openAs('a_b'), says(/^The NATS bucket a_b_\w+ is of the subject prefix a\.b, .*choose another than a_b/));
+    const { findings } = await examineNats({ servers: nats.urls, name: 'doctor', prefix: 'a_b' });
+    assert.match(findings[1]!.text, /^bucket a_b_workers: of the prefix a\.b/);
+    await openAs('a.b');
+    const nc = await connect({ servers: nats.nodes[0]!.address });
+    const manager = await jetstreamManager(nc);
+    for (const bucket of ['workers', 'sessions', 'cluster']) await manager.streams.update(`KV_a_b_${bucket}`, { metadata: {} });
+    await nc.close();
+    await openAs('a_b');
+  });
+
   it('refuses a bucket that would keep leases for ever, and names it', async () => {
     await using nats = await startNats({ nodes: 1 });
     const nc = await connect({ servers: nats.nodes[0]!.address });
