@@ -50,6 +50,8 @@ export function strangerIn(config: { readonly metadata?: Readonly<Record<string,
 export const CLUSTERED = 3;
 /** Milliseconds for which a cluster that starts is waited for until it has servers enough for all copies. */
 const GATHERING = 10_000;
+/** Milliseconds in which servers that have just started come to know what the others have room for. */
+const KNOWN = 2_000;
 /** JetStream error code: too few servers for so many copies, now or at all. */
 const FEW_SERVERS = 10005;
 
@@ -109,7 +111,7 @@ export async function ensureBucket(manager: JetStreamManager, prefix: string, bu
 /** More copies of what was made when servers were missing. */
 async function spread(manager: JetStreamManager, name: string, replicas: number, copies: number): Promise<OpenBucket> {
   try {
-    await manager.streams.update(streamOf(name), { num_replicas: replicas });
+    await patiently(KNOWN, () => manager.streams.update(streamOf(name), { num_replicas: replicas }));
     return { name, copies: replicas };
   } catch (error) {
     return { name, copies, fewer: error instanceof Error ? error.message : String(error) };
