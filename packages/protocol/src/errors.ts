@@ -57,6 +57,13 @@ export const ERRORS = {
   'request.capability': row(400, -32021, 'unknown', false, 'The server asks for something that this client has not declared.'),
   'request.method_unknown': row(404, -32601, 'no', false, 'Method not found'),
   'request.state': row(200, -32602, 'no', false, 'Invalid or expired requestState'),
+  'request.state_gone': row(
+    200,
+    -32602,
+    'unknown',
+    false,
+    'Invalid or expired requestState: the call that it goes on with waits no longer. What its tool did until it asked is not known.',
+  ),
   'request.filter': row(200, -32602, 'no', false, 'Invalid params: notifications must say what to listen to.'),
   'limit.worker': row(503, -31503, 'no', true, 'Every worker is full.'),
   'limit.total': row(503, -31503, 'no', true, 'As many sessions as this bridge may hold are open.'),

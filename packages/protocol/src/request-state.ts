@@ -44,7 +44,10 @@ export function sealState(key: Uint8Array, state: RequestState, audience: StateA
   return Buffer.concat([Buffer.of(VERSION), nonce, sealed, cipher.getAuthTag()]).toString('base64url');
 }
 
-/** `undefined` if we did not seal it for this audience, or it has expired. `now`: milliseconds since 1970. */
+/**
+ * `undefined` if we did not seal it for this audience, or it has expired. `now`: milliseconds since 1970. How long a call waits
+ * is the worker's to say where it does, whatever the clock here.
+ */
 export function openState(key: Uint8Array, text: string, audience: StateAudience, now: number): RequestState | undefined {
   const bytes = Buffer.from(text, 'base64url');
   if (bytes.length <= 1 + NONCE + TAG || bytes[0] !== VERSION || bytes.toString('base64url') !== text) return undefined;
@@ -54,7 +57,7 @@ export function openState(key: Uint8Array, text: string, audience: StateAudience
   try {
     const opened = Buffer.concat([decipher.update(bytes.subarray(1 + NONCE, -TAG)), decipher.final()]);
     const state = JSON.parse(opened.toString()) as RequestState;
-    return state.expires > now ? state : undefined;
+    return state.parked !== undefined || state.expires > now ? state : undefined;
   } catch {
     return undefined;
   }

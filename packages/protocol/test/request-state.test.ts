@@ -7,7 +7,7 @@ import { openState, sealState, type StateAudience } from '../src/request-state.t
 
 const key = randomBytes(32);
 const audience: StateAudience = { identity: ANONYMOUS, server: 'git', method: 'tools/call', name: 'commit' };
-const state = { worker: newWorkerId(), parked: 'abc', expires: 1_000 };
+const state = { worker: newWorkerId(), inner: 'abc', expires: 1_000 };
 
 test('what was sealed is opened for the same audience, until it expires', () => {
   const text = sealState(key, state, audience);
@@ -16,6 +16,11 @@ test('what was sealed is opened for the same audience, until it expires', () => 
   assert.equal(openState(randomBytes(32), text, audience, 0), undefined);
   assert.match(text, /^[\w-]+$/);
   assert.ok(!text.includes('abc'));
+});
+
+test('how long a call waits is not for this clock to say', () => {
+  const waiting = { ...state, parked: 'name' };
+  assert.deepEqual(openState(key, sealState(key, waiting, audience), audience, 1_000_000), waiting);
 });
 
 test('it is bound to the client, the server, the method and the name', () => {

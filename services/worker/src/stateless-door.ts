@@ -177,12 +177,13 @@ export class StatelessDoor {
   async #goOn(parked: string, request: StatelessRequest): Promise<void> {
     const { head, response } = request;
     const call = this.#parked.find(parked);
-    if (call?.identity !== head.identity) throw new CausewayError('request.state');
+    if (!call) throw new CausewayError('request.state_gone');
+    if (call.identity !== head.identity) throw new CausewayError('request.state');
     if (!sameArguments(call.request, request)) throw new CausewayError('request.state', { message: OTHER_ARGUMENTS });
     // Nothing is asked of its child, which is busy with it.
     await this.#tools.check(request);
     if (response.answered) return;
-    if (this.#parked.take(parked) !== call) throw new CausewayError('request.state');
+    if (this.#parked.take(parked) !== call) throw new CausewayError('request.state_gone');
     call.resume(request);
   }
 

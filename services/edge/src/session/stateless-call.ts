@@ -141,7 +141,7 @@ export class StatelessCall implements Listener {
     const workers = cluster.ledger.workers();
     const wanted = state?.worker;
     if (wanted !== undefined && !this.#refused.has(wanted) && workers.get(wanted)?.left !== true && workers.has(wanted)) return wanted;
-    if (this.#bound) return new CausewayError('request.state');
+    if (this.#bound) return new CausewayError('request.state_gone');
     if (this.#refused.size >= ATTEMPTS) return this.#last ?? new CausewayError('cluster.no_worker', { retryAfter: 2 });
     const chosen = place({
       server,

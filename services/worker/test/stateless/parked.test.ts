@@ -152,7 +152,10 @@ test('a client that does not come back is not waited for for ever', async () => 
   ]);
   await settle();
   assert.equal(child.stops, 1);
-  assert.equal(world.open(state), undefined, 'the state has expired too');
+  const late = world.ask(2, reply(state, {}));
+  await settle();
+  const { error } = world.answer(late);
+  assert.deepEqual([error?.code, error?.data?.['executed']], [-32602, 'unknown'], 'the call had begun');
 });
 
 test('an answer that the server gives before its client comes back waits for the client', async () => {
