@@ -1,6 +1,6 @@
 /** Owns the figures of an edge: what passes through it, and what it sees of the whole cluster, read when somebody asks. */
 import type { Metrics } from '@causeway/runtime';
-import { listLimits } from './admin/limits.ts';
+import { serverLimits } from './admin/limits.ts';
 import { listWorkers } from './admin/workers.ts';
 import type { EdgeContext } from './context.ts';
 
@@ -8,8 +8,7 @@ const STATES = ['ready', 'full', 'draining'] as const;
 
 export function addFigures(metrics: Metrics, edge: EdgeContext): void {
   // Identities are left out: there may be any number of them.
-  const limits = () =>
-    listLimits([...edge.cluster.ledger.workers().values()]).filter(({ scope }) => scope === 'total' || scope.startsWith('server:'));
+  const limits = () => serverLimits([...edge.cluster.ledger.workers().values()]);
   metrics.add({
     name: 'causeway.stream.open',
     text: 'Streams to clients that belong to no call.',

@@ -3,7 +3,7 @@
  * keeps current. A server that was seen stays known, so that a moment without its workers is told as such
  * ("nobody serves it now") and never as a mistyped name.
  */
-import type { Ledger, ServedServer } from '@causeway/cluster';
+import type { Ledger, ServedServer, WorkerRecord } from '@causeway/cluster';
 import { nearest } from '@causeway/config';
 import type { Log } from '@causeway/runtime';
 
@@ -53,9 +53,11 @@ export function openServers(ledger: Ledger, log: Log): Servers {
     }
     return found;
   };
+  const served = new ServedLately();
+  served.changed(ledger);
   let index = read();
   const stop = ledger.onChange(() => {
-    index = read();
+    if (served.changed(ledger)) index = read();
   });
   return {
     get: (name) => index.byName.get(name),
@@ -66,6 +68,26 @@ export function openServers(ledger: Ledger, log: Log): Servers {
     nearest: (name) => (name.length > 64 ? undefined : nearest(name, known.keys())),
     [Symbol.dispose]: stop,
   };
+}
+
+/** Records change with every session, what they say of servers hardly ever: only then are all read. */
+class ServedLately {
+  #seen: ReadonlyMap<string, { readonly servers: WorkerRecord['servers']; readonly text: string }> = new Map();
+
+  /** Whether what the workers serve is something else than at the last question. */
+  changed(ledger: Pick<Ledger, 'workers'>): boolean {
+    const workers = ledger.workers();
+    let changed = workers.size !== this.#seen.size;
+    const now = new Map<string, { readonly servers: WorkerRecord['servers']; readonly text: string }>();
+    for (const [worker, { servers }] of workers) {
+      const before = this.#seen.get(worker);
+      const text = before?.servers === servers ? before.text : JSON.stringify(servers);
+      changed ||= before?.text !== text;
+      now.set(worker, { servers, text });
+    }
+    this.#seen = now;
+    return changed;
+  }
 }
 
 interface Index {

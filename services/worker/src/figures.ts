@@ -33,11 +33,14 @@ export function withFigures(capacity: Capacity, { metrics, options, held }: Show
     name: 'causeway.sessions',
     text: 'Sessions that this worker holds, by server.',
     kind: 'gauge',
-    read: () =>
-      Object.keys(servers).map((server) => ({
-        value: capacity.sessions.filter((session) => session.describe().server === server).length,
-        of: { 'causeway.server': server },
-      })),
+    read: () => {
+      const counts = new Map(Object.keys(servers).map((server) => [server, 0]));
+      for (const session of capacity.sessions) {
+        const { server } = session.describe();
+        counts.set(server, (counts.get(server) ?? 0) + 1);
+      }
+      return [...counts].map(([server, value]) => ({ value, of: { 'causeway.server': server } }));
+    },
   });
   metrics.add({
     name: 'causeway.session.started',

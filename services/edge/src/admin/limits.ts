@@ -31,22 +31,25 @@ export function allowanceOf(records: readonly WorkerRecord[], scope: Scope): num
   return allowed.length === 0 ? null : Math.max(...allowed);
 }
 
-/** The total, then servers, identities and workers, each in the order of their names. */
-export function listLimits(records: readonly WorkerRecord[]): LimitView[] {
+function row(records: readonly WorkerRecord[], label: string, scope: Scope): LimitView {
+  return { scope: label, used: heldOf(records, scope), max: allowanceOf(records, scope) };
+}
+
+/** The total, then servers in the order of their names. */
+export function serverLimits(records: readonly WorkerRecord[]): LimitView[] {
   const servers = new Set(records.flatMap((record) => Object.keys(record.servers)));
+  return [row(records, 'total', 'g'), ...[...servers].toSorted().map((name) => row(records, `server:${name}`, `s:${name}`))];
+}
+
+/** The same, then identities and workers, each in the order of their names. */
+export function listLimits(records: readonly WorkerRecord[]): LimitView[] {
   const scopes = new Set(records.flatMap(({ holds }) => Object.keys(holds) as Scope[]));
-  const row = (label: string, scope: Scope): LimitView => ({
-    scope: label,
-    used: heldOf(records, scope),
-    max: allowanceOf(records, scope),
-  });
   return [
-    row('total', 'g'),
-    ...[...servers].toSorted().map((name) => row(`server:${name}`, `s:${name}`)),
+    ...serverLimits(records),
     ...[...scopes]
       .filter((scope) => scope.startsWith('i:'))
       .toSorted()
-      .map((scope) => row(`identity:${identityLabel(scope.slice(2) as Identity)}`, scope)),
+      .map((scope) => row(records, `identity:${identityLabel(scope.slice(2) as Identity)}`, scope)),
     ...records
       .toSorted((a, b) => a.worker.localeCompare(b.worker))
       .map(({ worker, sessions, capacity }) => ({ scope: `worker:${worker}`, used: sessions, max: capacity })),
