@@ -151,8 +151,9 @@ export class StatelessDoor {
 
   async #serveBy(era: Era, request: StatelessRequest): Promise<void> {
     const { head, method, response, server } = request;
-    const pool = this.pools.of(server, era, { identity: head.identity, share: head.share });
-    if (method === 'server/discover') return response.result(await describe(this.pools, pool));
+    const whom = { identity: head.identity, share: head.share };
+    if (method === 'server/discover') return response.result(await describe(this.pools, { server, era, whom }));
+    const pool = this.pools.of(server, era, whom);
     if (method === 'subscriptions/listen') return this.#listens.open(request, pool);
     await this.#run(request, pool);
   }

@@ -3,14 +3,23 @@
  * one where none has.
  * Source: 2026-07-28 server/discover; WIRE §1.8: only revisions that would be accepted are listed.
  */
+import type { ServerConfig } from '@causeway/config';
 import { discoverResult, membersAt, membersOf, MODERN_REVISION, splice, withoutTaskExtension } from '@causeway/protocol';
 import type { Pool } from '../pool/pool.ts';
-import type { Pools } from '../pool/pools.ts';
+import type { Era } from '../pool/pooled-process.ts';
+import type { Beneficiary, Pools } from '../pool/pools.ts';
+
+export interface Described {
+  readonly server: ServerConfig;
+  readonly era: Era;
+  /** For whom a child is started if there is none. */
+  readonly whom: Beneficiary;
+}
 
 /** Raw JSON text of the result. Rejects with CausewayError where no child could be had. */
-export async function describe(pools: Pools, pool: Pool): Promise<string> {
-  const { server, era } = pool.order;
-  const greeting = pools.greeting(server, era) ?? (await greetingOf(pool));
+export async function describe(pools: Pools, { server, era, whom }: Described): Promise<string> {
+  // A pool is made for who needs a child, not for who asks.
+  const greeting = pools.greeting(server, era) ?? (await greetingOf(pools.of(server, era, whom)));
   return era === 'legacy' ? discoverResult(greeting, MODERN_REVISION) : passedOn(greeting);
 }
 
