@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
 import { loadConfig } from '@causeway/config';
 import { CausewayError, errorObject } from '@causeway/protocol';
+import { parse } from 'yaml';
 
 const text = (path: string): Promise<string> => readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
 
@@ -48,6 +49,18 @@ describe('the files of the stack', () => {
     );
     assert.ok(named.size > 5);
     for (const name of named) assert.ok(documented.includes(`\`${name}`), name);
+  });
+
+  it('a rule is a record or an alert, and an alert says one thing', async () => {
+    const { groups } = parse(await text('deploy/compose/rules.yml')) as {
+      readonly groups: readonly { readonly rules: readonly object[] }[];
+    };
+    const rules = groups.flatMap((group) => group.rules);
+    assert.ok(rules.length > 5);
+    for (const rule of rules) {
+      if ('record' in rule) assert.deepEqual(Object.keys(rule), ['record', 'expr']);
+      else assert.deepEqual(Object.keys((rule as { annotations: object }).annotations), ['summary'], JSON.stringify(rule));
+    }
   });
 
   it('the image has the version of the packages', async () => {
