@@ -2,7 +2,7 @@
  * Owns showing a configuration in force to people: each setting with its value and origin. Pure.
  * Keeps: secrets are masked; everything else stands as a file would say it, and read again is the same.
  */
-import { duration, masked, timeSpan } from './forms.ts';
+import { duration, MASK, masked, timeSpan } from './forms.ts';
 import { escaped } from './interpolate.ts';
 import type { Loaded } from './load.ts';
 import { MASKED } from './secrets.ts';
@@ -17,8 +17,6 @@ export interface Row {
   readonly value: unknown;
   readonly origin: string;
 }
-
-const MASK = '********';
 
 export function describeConfig({ config, origins, serverOrigins }: Loaded): Row[] {
   const rows: Row[] = [];

@@ -57,9 +57,12 @@ function isNatsServer(written: string): boolean {
   return NATS_HOST.test(url.hostname) && ['', '/'].includes(url.pathname) && url.search === '' && url.hash === '';
 }
 
+/** In the place of a secret. */
+export const MASK = '********';
+
 /** A name or a password in a URL, with the mask in its place. */
 export function masked(url: string): string {
-  return url.replace(/(^|\/\/)[^/@]*@/, '$1********@');
+  return url.replace(/(^|\/\/)[^/@]*@/, `$1${MASK}@`);
 }
 
 export const natsServer = text.superRefine((written, context) => {

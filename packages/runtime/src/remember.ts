@@ -17,36 +17,10 @@ function forgetOldest<K>(memory: { keys(): Iterable<K>; delete(key: K): boolean 
 }
 
 /**
- * The newest values: `most` of them at least, less than twice as many. For what is remembered with every message: two sets
- * take turns, since in one from which the oldest is removed, whoever looks for the next oldest passes all that are gone.
+ * The newest keys with what each stands for: `most` of them at least, less than twice as many. For what is remembered with every
+ * message: two maps take turns, since in one from which the oldest is removed, whoever looks for the next oldest passes all
+ * that are gone.
  */
-export class Recent<T extends string | number> {
-  readonly #most: number;
-  #young = new Set<T>();
-  #old = new Set<T>();
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  has(value: T): boolean {
-    return this.#young.has(value) || this.#old.has(value);
-  }
-
-  add(value: T): void {
-    this.#young.add(value);
-    if (this.#young.size < this.#most) return;
-    this.#old = this.#young;
-    this.#young = new Set();
-  }
-
-  delete(value: T): void {
-    this.#young.delete(value);
-    this.#old.delete(value);
-  }
-}
-
-/** The same with what each key stands for. */
 export class RecentMap<K extends string | number, V> {
   readonly #most: number;
   #young = new Map<K, V>();
@@ -65,5 +39,31 @@ export class RecentMap<K extends string | number, V> {
     if (this.#young.size < this.#most) return;
     this.#old = this.#young;
     this.#young = new Map();
+  }
+
+  delete(key: K): void {
+    this.#young.delete(key);
+    this.#old.delete(key);
+  }
+}
+
+/** The same of keys alone. */
+export class Recent<T extends string | number> {
+  readonly #known: RecentMap<T, true>;
+
+  constructor(most: number) {
+    this.#known = new RecentMap(most);
+  }
+
+  has(value: T): boolean {
+    return this.#known.get(value) === true;
+  }
+
+  add(value: T): void {
+    this.#known.set(value, true);
+  }
+
+  delete(value: T): void {
+    this.#known.delete(value);
   }
 }

@@ -97,6 +97,15 @@ async function readSlowly(time: FakeTime, asked: BothEnds): Promise<string> {
   return text;
 }
 
+/** Whoever attaches is sent more than a socket takes. */
+function flood(worker: ScriptedWorker): void {
+  worker.on(({ head, reply }) => {
+    if (head.t !== 'attach') return;
+    worker.say(reply, { t: 'ok' });
+    worker.say(reply, { t: 'server', seq: 1 }, LARGE);
+  });
+}
+
 test('an answer in JSON that is not read is let go, and its memory with it', async (t) => {
   const { time, worker, ask } = await setting(t);
   const idle = time.wheel.size;
@@ -125,11 +134,7 @@ test('a stream that has ended with an answer, or with its session, is let go whe
 
 test('a stream that was sent away is let go when its word to come back is not read', async (t) => {
   const { time, worker, ask } = await setting(t);
-  worker.on(({ head, reply }) => {
-    if (head.t !== 'attach') return;
-    worker.say(reply, { t: 'ok' });
-    worker.say(reply, { t: 'server', seq: 1 }, LARGE);
-  });
+  flood(worker);
   const asked = await ask('GET');
   await full(asked);
   time.advance(15 * 60_000);
@@ -138,11 +143,7 @@ test('a stream that was sent away is let go when its word to come back is not re
 
 test('a stream that has not ended is not watched here', async (t) => {
   const { time, worker, ask } = await setting(t);
-  worker.on(({ head, reply }) => {
-    if (head.t !== 'attach') return;
-    worker.say(reply, { t: 'ok' });
-    worker.say(reply, { t: 'server', seq: 1 }, LARGE);
-  });
+  flood(worker);
   const asked = await ask('GET');
   await full(asked);
   time.advance(5 * STALL);

@@ -6,7 +6,7 @@
  *  2. One record for each line, at most `linesPerSecond`, then one record that says how many were left out.
  *  3. Records hold no control characters and no more than `lineBytes` of a line.
  *  4. The last `keepBytes` are kept to explain why a child ended.
- *  5. What it is configured with as secrets leaves this place in no form (secrets.ts).
+ *  5. What it is configured with as secrets does not leave this place as it was written (secrets.ts).
  */
 import type { Readable } from 'node:stream';
 import type { ChildLog } from './child.ts';
