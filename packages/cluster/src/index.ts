@@ -57,7 +57,7 @@ export { natsUserKey } from './keys.ts';
 export type { NatsKey } from './nats/keys.ts';
 export { findNatsServer, startNats, type Nats, type NatsBinary, type NatsNode, type NatsOptions } from './nats/server.ts';
 export { openMemoryCluster, openNatsCluster } from './open.ts';
-export { place, type PlacementQuestion } from './placement.ts';
+export { place, type Absence, type PlacementQuestion } from './placement.ts';
 export {
   isFormer,
   isOver,

@@ -17,8 +17,8 @@ const worker = (change: Partial<WorkerRecord> = {}): WorkerRecord => ({
   servers: { files: { default: true, recovery: 'restart' } },
   ...change,
 });
-const ask = (workers: readonly WorkerRecord[], change: Partial<Parameters<typeof place>[0]> = {}) =>
-  place({ server: 'files', workers, pending: () => 0, except: new Set(), unreached: () => false, random: Math.random, ...change });
+const ask = (workers: readonly WorkerRecord[], change: Partial<Parameters<typeof place>[1]> = {}) =>
+  place(workers, { server: 'files', pending: () => 0, except: new Set(), absence: () => undefined, random: Math.random, ...change });
 
 describe('placement', () => {
   it('tells an unknown server, one that nobody serves now, and full workers apart', () => {
@@ -29,14 +29,17 @@ describe('placement', () => {
     const full = worker({ sessions: 10 });
     assert.equal(ask([full, worker({ draining: true })]), full, 'one is asked all the same');
     assert.equal(ask([full, worker({ sessions: 11 })], { except: new Set([full.worker]) }), 'full');
-    assert.equal(ask([worker()], { unreached: () => true }), 'none');
+    assert.equal(ask([worker()], { absence: () => 'silent' }), 'none');
+    assert.equal(ask([worker(), worker({ draining: true })], { absence: () => 'unfound' }), 'unfound');
+    const [here, away] = [worker({ sessions: 9 }), worker()];
+    assert.equal(ask([here, away], { absence: (one) => (one === away.worker ? 'unfound' : undefined) }), here);
   });
 
   it('counts what this edge has sent and the record cannot show yet, and skips who refused', () => {
     const [a, b] = [worker({ sessions: 8 }), worker({ sessions: 5 })];
     assert.equal(ask([a, b], { pending: (id) => (id === b.worker ? 5 : 0) }), a);
     assert.equal(ask([a, b], { except: new Set([a.worker]) }), b);
-    assert.equal(ask([a, b], { except: new Set([a.worker, b.worker]) }), 'full');
+    assert.equal(ask([a, b], { except: new Set([a.worker, b.worker]) }), 'none');
   });
 
   it('never chooses a worker that drains, refused or does not serve, nor a full one beside one that is not', () => {

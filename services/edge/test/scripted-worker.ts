@@ -19,6 +19,8 @@ export interface ScriptedWorker extends AsyncDisposable {
   say(to: string | undefined, head: DownHead, body?: string): void;
   /** Leaves the bus but keeps its lease: nobody answers. */
   deafen(): void;
+  /** Is on the bus again. */
+  listen(): Promise<void>;
   /** Says whether it takes sessions, in its record. */
   stand(draining: boolean): void;
   /** Gives the lease back: the cluster knows that it is gone. */
@@ -44,13 +46,15 @@ export async function scriptedWorker(
   });
   const heard: Heard[] = [];
   let act = script;
-  const subscription = await cluster.bus.subscribe(cluster.subjects.workerAll(id), (message) => {
-    const envelope = message.kind === 'data' ? decode<UpHead | AskHead>(message.data) : undefined;
-    if (!envelope) return;
-    const one: Heard = { head: envelope.head, body: envelope.body.toString(), reply: message.reply };
-    heard.push(one);
-    act(worker, one);
-  });
+  const listen = () =>
+    cluster.bus.subscribe(cluster.subjects.workerAll(id), (message) => {
+      const envelope = message.kind === 'data' ? decode<UpHead | AskHead>(message.data) : undefined;
+      if (!envelope) return;
+      const one: Heard = { head: envelope.head, body: envelope.body.toString(), reply: message.reply };
+      heard.push(one);
+      act(worker, one);
+    });
+  let subscription = await listen();
   const worker: ScriptedWorker = {
     id,
     heard,
@@ -61,6 +65,9 @@ export async function scriptedWorker(
       if (to !== undefined) cluster.bus.publish(to, body === undefined ? encode(head) : encode(head, Buffer.from(body)));
     },
     deafen: () => subscription.unsubscribe(),
+    listen: async () => {
+      subscription = await listen();
+    },
     stand: (draining) => lease.update({ draining }),
     vanish: () => Promise.resolve(lease[Symbol.asyncDispose]()),
     async [Symbol.asyncDispose]() {

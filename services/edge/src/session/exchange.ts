@@ -27,6 +27,8 @@ export interface Exchange {
   readonly repeated: boolean;
   /** The worker that was sent to is not to be waited for any more: another will be. */
   unbind(): void;
+  /** Does it a moment later, unless the exchange is over by then. */
+  later(fn: () => void): void;
   /** Sends a message that names this exchange as its reply address. Throws BusError. */
   send(worker: WorkerId, subject: string, head: UpHead, body?: Buffer): void;
   /**
@@ -68,6 +70,7 @@ interface Position {
 export interface ExchangePorts {
   /** `owner` is the worker that it waits for from now on. */
   bind(exchange: RunningExchange, owner: WorkerId | undefined): void;
+  later(exchange: RunningExchange, fn: () => void): void;
   publish(exchange: RunningExchange, worker: WorkerId, subject: string, head: UpHead, body: Buffer | undefined): void;
   remove(exchange: RunningExchange): void;
 }
@@ -118,6 +121,10 @@ export class RunningExchange implements Exchange {
     this.position = undefined;
     this.spoken = false;
     this.repeated = false;
+  }
+
+  later(fn: () => void): void {
+    this.#ports.later(this, fn);
   }
 
   send(worker: WorkerId, subject: string, head: UpHead, body?: Buffer): void {

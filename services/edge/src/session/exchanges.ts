@@ -24,7 +24,7 @@ import { CALLING, LISTENING, mayBeNew, RunningExchange, type Exchange, type Exch
 import { OwnerWatch } from './owner-watch.ts';
 import { Words } from './words.ts';
 
-/** Milliseconds after which an owner that could not be asked for the rest of a stream is asked again. */
+/** Milliseconds after which a worker that could not be asked is asked again. */
 const AGAIN = 500;
 
 export interface ExchangesDeps {
@@ -51,6 +51,7 @@ export class Exchanges implements Disposable {
   readonly #clock: Clock;
   readonly #ports: ExchangePorts = {
     bind: (exchange, owner) => this.#bind(exchange, owner),
+    later: (exchange, fn) => this.#later(exchange, fn),
     publish: (exchange, worker, subject, head, body) => this.#publish(exchange, worker, subject, head, body),
     remove: ({ name }) => void this.#remove(name),
   };
@@ -161,8 +162,12 @@ export class Exchanges implements Disposable {
     const { name, position, repeated } = exchange;
     if (!position?.asking && !repeated) return exchange.listener.undelivered();
     // The owner may be about to find its way back to the bus; whether it does is found out for all that waits for it.
+    this.#later(exchange, () => this.#askAgain([name]));
+  }
+
+  #later(exchange: RunningExchange, fn: () => void): void {
     exchange.cancelAgain?.();
-    exchange.cancelAgain = this.#wheel.after(AGAIN, () => this.#askAgain([name]));
+    exchange.cancelAgain = this.#waiting.has(exchange.name) ? this.#wheel.after(AGAIN, fn) : undefined;
   }
 
   #publish(exchange: RunningExchange, worker: WorkerId, subject: string, head: UpHead, body: Buffer | undefined): void {

@@ -4,25 +4,14 @@
  *
  * Invariants: one worker is asked at a time, once more should a connection be lost before its word; the next one only
  * after a definite no to what was sent once, so that a session is never started twice, and no late word of one worker is
- * taken for another's; at most `ATTEMPTS` workers are asked.
+ * taken for another's.
  */
-import { BusError, errorOf, place, type DownHead, type FrameHead } from '@causeway/cluster';
-import {
-  agreedRevision,
-  CausewayError,
-  mintSession,
-  sealSession,
-  type Identity,
-  type Reason,
-  type SessionId,
-  type WorkerId,
-} from '@causeway/protocol';
+import { BusError, errorOf, type DownHead, type FrameHead } from '@causeway/cluster';
+import { agreedRevision, CausewayError, mintSession, sealSession, type Identity, type SessionId } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
 import { abandon, followed } from './call.ts';
+import { Candidates } from './candidates.ts';
 import type { Exchange, Listener } from './exchange.ts';
-
-const ATTEMPTS = 3;
-const ELSEWHERE: ReadonlySet<Reason> = new Set(['limit.worker', 'cluster.draining', 'cluster.unavailable']);
 
 export interface Opening {
   readonly server: string;
@@ -49,16 +38,15 @@ export class SessionOpening implements Listener {
   readonly #opening: Opening;
   readonly #listener: OpenListener;
   readonly #exchange: Exchange;
-  /** Workers that have refused it. */
-  readonly #refused = new Set<WorkerId>();
+  readonly #candidates: Candidates;
   #session: OpenedSession | undefined;
   #accepted = false;
-  #last: CausewayError | undefined;
 
   constructor(edge: EdgeContext, opening: Opening, listener: OpenListener) {
     this.#edge = edge;
     this.#opening = opening;
     this.#listener = listener;
+    this.#candidates = new Candidates(edge, opening.server);
     this.#exchange = edge.exchanges.begin(this, opening.transport === 'sse' ? undefined : edge.servers.deadline(opening.server, 'start'));
   }
 
@@ -71,26 +59,15 @@ export class SessionOpening implements Listener {
     return this.#session;
   }
 
-  /** Asks the next worker; refuses when there is none. */
+  /** Asks the next worker, also a moment later; refuses when there is none. */
   ask(): void {
     const { cluster, clock, key } = this.#edge;
     const { server, identity, share, transport, first } = this.#opening;
-    const workers = cluster.ledger.workers().values();
-    const { opens } = this.#edge;
-    const chosen =
-      this.#refused.size < ATTEMPTS
-        ? place({
-            server,
-            workers,
-            pending: (one) => opens.count(one),
-            except: this.#refused,
-            unreached: (one) => opens.missed(one),
-            random: this.#edge.random,
-          })
-        : 'full';
-    if (typeof chosen === 'string') return this.#refuse((chosen === 'full' ? this.#last : undefined) ?? refusal(chosen, server));
     this.#forget();
-    const worker = chosen.worker;
+    const chosen = this.#candidates.next();
+    if (chosen instanceof CausewayError) return this.#refuse(chosen);
+    if (chosen === 'later') return this.#exchange.later(() => this.ask());
+    const { worker } = chosen;
     const audience = { server, identity, transport };
     const minted = mintSession(key, { owner: worker, audience, revision: undefined, now: clock.now() });
     const { token } = minted;
@@ -121,12 +98,11 @@ export class SessionOpening implements Listener {
     if (head.t === 'no' && !this.#accepted) {
       const error = errorOf(head);
       if (this.#exchange.repeated) return this.#giveUp(error);
-      if (!ELSEWHERE.has(error.reason) || !this.#session) return this.#refuse(error);
-      this.#refused.add(this.#session.owner);
-      if (error.reason === 'limit.worker') this.#last = error;
+      if (!this.#session || !this.#candidates.refuse(this.#session.owner, error)) return this.#refuse(error);
       return this.#askNext();
     }
     if (!this.#accepted && this.#session) {
+      this.#candidates.found(this.#session.owner);
       // From the worker's first word on the stream exists, and can be taken up again.
       const after = head.t === 'server' ? head.seq : 0;
       this.#exchange.follow(followed(this.#edge, this.#session, { owner: this.#session.owner, epoch: 1 }, this.#exchange.name, after));
@@ -145,7 +121,7 @@ export class SessionOpening implements Listener {
 
   undelivered(): void {
     if (this.#accepted || !this.#session) return this.#listener.undelivered();
-    this.#edge.opens.miss(this.#session.owner);
+    this.#candidates.miss(this.#session.owner);
     this.#askNext();
   }
 
@@ -174,9 +150,4 @@ export class SessionOpening implements Listener {
   #forget(): void {
     if (this.#session) this.#edge.opens.delete(this.#session.owner, this.#session.token);
   }
-}
-
-/** The name was found among the servers that this edge has seen: without a worker it is not served now. */
-function refusal(why: 'unknown' | 'none' | 'full', server: string): CausewayError {
-  return new CausewayError(why === 'full' ? 'limit.worker' : 'cluster.no_worker', { retryAfter: 2, facts: { server } });
 }

@@ -18,7 +18,7 @@ const ANSWER = 1_000;
  * Milliseconds for which nobody was found, after which a worker is lost: more than it takes to find another server of
  * a NATS cluster, and that one the others; as in the worker's takeover.ts, `SILENCE`.
  */
-const NOBODY = 2_000;
+export const NOBODY = 2_000;
 /** Milliseconds of that after which it is likely. */
 const LIKELY = 1_000;
 /** Milliseconds of silence after which a worker is lost that the bus still finds: more than a pause of 3 s. */

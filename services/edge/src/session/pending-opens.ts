@@ -2,6 +2,7 @@
  * Owns what this edge knows of workers that their records cannot show yet, and placement must count all the same: the
  * opens that are under way, as a set of sessions for each worker, never a number; and workers that would not answer.
  */
+import type { Absence } from '@causeway/cluster';
 import type { SessionToken, WorkerId } from '@causeway/protocol';
 import type { Clock } from '@causeway/runtime';
 
@@ -27,10 +28,16 @@ export class PendingOpens {
     this.#missed.set(worker, now);
   }
 
-  /** Whether nobody was found there a moment ago, or nobody who says anything. */
-  missed(worker: WorkerId): boolean {
+  /** It has said something. */
+  found(worker: WorkerId): void {
+    this.#missed.delete(worker);
+  }
+
+  /** Whether it is silent, or nobody was found there a moment ago, if that was after `from` (monotonic milliseconds). */
+  absence(worker: WorkerId, from = -Infinity): Absence | undefined {
+    if (!this.#isThere(worker)) return 'silent';
     const at = this.#missed.get(worker);
-    return !this.#isThere(worker) || (at !== undefined && this.#clock.monotonic() - at < PASSED_OVER);
+    return at !== undefined && at > from && this.#clock.monotonic() - at < PASSED_OVER ? 'unfound' : undefined;
   }
 
   add(worker: WorkerId, session: SessionToken): void {

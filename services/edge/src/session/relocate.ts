@@ -5,22 +5,22 @@
  * Invariants: nothing is asked of a worker twice at a time for one session; a worker is asked only after a definite
  * no of the one before; whoever is found is asked by the caller again, so nothing is ever sent to two owners.
  */
-import { BusError, errorOf, isOver, place as choose, type ClaimHead, type Place, type VerdictHead } from '@causeway/cluster';
-import { CausewayError, type Reason, type SessionToken, type WorkerId } from '@causeway/protocol';
+import { BusError, errorOf, isOver, type ClaimHead, type Place, type VerdictHead } from '@causeway/cluster';
+import { CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
+import { Candidates } from './candidates.ts';
 
 /** `unreached`: the bus found nobody at the owner. `absent`: it answers, and does not hold the session. */
 export type Missing = 'unreached' | 'absent';
 
-const ATTEMPTS = 3;
+/** How often the record may turn out to have changed meanwhile. */
+const MOVES = 3;
 /** Milliseconds for which an ended session is known as such without another look at its record. */
 const ENDED = 5_000;
 const MAX_ENDED = 4_096;
-/** A worker's own affairs: another may do what it cannot. */
-const ELSEWHERE: ReadonlySet<Reason> = new Set(['limit.worker', 'cluster.draining', 'cluster.unavailable']);
 /** Milliseconds for a look at the record of a session whose owner is silent: its call is refused at once. */
 const MOMENT = 1_000;
-/** Milliseconds after which an owner that nobody else could replace is tried again. */
+/** Milliseconds after which an owner that nobody else could replace is tried again, or a worker that was not found. */
 const AGAIN = 300;
 
 export class Relocation {
@@ -107,23 +107,21 @@ export class Relocation {
   async #claim(t: ClaimHead['t'], session: KnownSession, tried: Place, missing: Missing): Promise<Place | undefined> {
     const { token, identity } = session;
     const head: ClaimHead = { t, session: token, identity, from: tried, ...(missing === 'absent' ? { absent: true } : {}) };
-    const refused = new Set<WorkerId>();
+    const candidates = new Candidates(this.#edge(), session.server);
     let last = new CausewayError('cluster.moved', { retryAfter: 1 });
-    for (let moved = 0; refused.size < ATTEMPTS && moved < ATTEMPTS;) {
-      const worker = this.#next(session, tried, missing, refused);
+    for (let moved = 0; moved < MOVES;) {
+      const worker = await this.#next(tried, missing, candidates);
       // Its connection may only have been lost for a moment: whoever sends there again finds out.
-      if (worker === undefined) return this.#later(tried);
+      if (worker === undefined) return this.#later().then(() => tried);
       const verdict = await this.#ask(worker, session.server, head);
       if (verdict === undefined) {
-        this.#edge().opens.miss(worker);
+        candidates.miss(worker);
         continue;
       }
+      candidates.found(worker);
       if (verdict.t === 'ok') return verdict.place;
       last = errorOf(verdict);
-      if (ELSEWHERE.has(last.reason)) {
-        refused.add(worker);
-        continue;
-      }
+      if (candidates.refuse(worker, last)) continue;
       if (last.reason !== 'cluster.moved') throw last;
       moved += 1;
       // Somebody was faster: the record says who.
@@ -133,31 +131,29 @@ export class Relocation {
     throw last;
   }
 
-  #later(tried: Place): Promise<Place> {
-    return new Promise((resolve) => this.#edge().wheel.after(AGAIN, () => resolve(tried)));
+  #later(): Promise<void> {
+    return new Promise((resolve) => this.#edge().wheel.after(AGAIN, resolve));
   }
 
   /**
    * An owner that answers may take up again what it let go; else as for a new session. `undefined`: there is nobody but
-   * the owner, whose record stands. Throws CausewayError.
+   * the owner, whose record stands. Rejects with CausewayError.
    */
-  #next({ server }: KnownSession, tried: Place, missing: Missing, except: ReadonlySet<WorkerId>): WorkerId | undefined {
-    const { cluster, opens, random } = this.#edge();
-    const workers = cluster.ledger.workers();
-    const former = workers.get(tried.owner);
-    if (missing === 'absent' && former && !former.draining && !except.has(tried.owner) && !opens.missed(tried.owner)) return tried.owner;
-    const candidates = [...workers.values()].filter(({ worker }) => missing === 'absent' || worker !== tried.owner);
-    const chosen = choose({
-      server,
-      workers: candidates,
-      pending: (one) => opens.count(one),
-      except,
-      unreached: (one) => opens.missed(one),
-      random,
-    });
-    if (typeof chosen !== 'string') return chosen.worker;
-    if (chosen !== 'full' && former !== undefined && missing === 'unreached') return undefined;
-    throw new CausewayError(chosen === 'full' ? 'limit.worker' : 'cluster.no_worker', { retryAfter: 2 });
+  async #next(tried: Place, missing: Missing, candidates: Candidates): Promise<WorkerId | undefined> {
+    for (;;) {
+      const workers = this.#edge().cluster.ledger.workers();
+      const former = workers.get(tried.owner);
+      if (missing === 'absent' && former && !former.draining && candidates.may(tried.owner)) return tried.owner;
+      const chosen = candidates.next([...workers.values()].filter(({ worker }) => missing === 'absent' || worker !== tried.owner));
+      const back = former !== undefined && missing === 'unreached';
+      if (chosen instanceof CausewayError) {
+        if (back && chosen.reason !== 'limit.worker') return undefined;
+        throw chosen;
+      }
+      if (chosen !== 'later') return chosen.worker;
+      if (back) return undefined;
+      await this.#later();
+    }
   }
 
   /** `undefined`: nobody was there. */

@@ -2,19 +2,15 @@
  * Owns one request of the stateless era on its way: choosing a worker, asking it, and asking another where the first has
  * certainly not taken it. A request that goes on with one that waits goes to the worker where that waits, and nowhere else.
  *
- * Invariants: one worker is asked at a time, the next only after a definite no; at most `ATTEMPTS` are asked; every
- * request ends with its answer, its refusal, its deadline, or the loss of the worker.
+ * Invariants: one worker is asked at a time, the next only after a definite no; every request ends with its answer, its refusal, its deadline, or the loss of the worker.
  */
-import { BusError, errorOf, place, type CallHead, type DownHead } from '@causeway/cluster';
-import { CausewayError, type Frame, type Identity, type Reason, type RequestState, type Span, type WorkerId } from '@causeway/protocol';
+import { BusError, errorOf, type CallHead, type DownHead } from '@causeway/cluster';
+import { CausewayError, type Frame, type Identity, type RequestState, type Span, type WorkerId } from '@causeway/protocol';
 import type { EdgeContext } from '../context.ts';
 import { frameHead } from './call.ts';
+import { Candidates } from './candidates.ts';
 import type { Exchange, Listener } from './exchange.ts';
 import { busFailure } from './failures.ts';
-
-const ATTEMPTS = 3;
-const NOBODY: ReadonlySet<WorkerId> = new Set();
-const ELSEWHERE: ReadonlySet<Reason> = new Set(['limit.worker', 'cluster.draining', 'cluster.unavailable']);
 
 export interface StatelessOrder {
   readonly server: string;
@@ -49,15 +45,17 @@ export class StatelessCall implements Listener {
   readonly #order: StatelessOrder;
   readonly #listener: StatelessListener;
   readonly #exchange: Exchange;
-  #refused: ReadonlySet<WorkerId> = NOBODY;
+  readonly #candidates: Candidates;
   #worker: WorkerId | undefined;
+  /** The worker that it asks for has not taken it. */
+  #astray = false;
   #spoken = false;
-  #last: CausewayError | undefined;
 
   constructor(edge: EdgeContext, order: StatelessOrder, listener: StatelessListener) {
     this.#edge = edge;
     this.#order = order;
     this.#listener = listener;
+    this.#candidates = new Candidates(edge, order.server);
     this.#exchange = edge.exchanges.begin(this, order.deadline);
   }
 
@@ -65,10 +63,11 @@ export class StatelessCall implements Listener {
     return this.#exchange.name;
   }
 
-  /** Asks the next worker. */
+  /** Asks the next worker, also a moment later. */
   ask(): void {
     const worker = this.#choose();
-    if (!(typeof worker === 'string')) return this.#fail(worker);
+    if (worker instanceof CausewayError) return this.#fail(worker);
+    if (worker === undefined) return this.#exchange.later(() => this.ask());
     this.#worker = worker;
     const { cluster } = this.#edge;
     const { frame, identity } = this.#order;
@@ -102,11 +101,10 @@ export class StatelessCall implements Listener {
   receive(head: DownHead, body: Buffer): void {
     if (head.t === 'no' && !this.#spoken) {
       const error = errorOf(head);
-      if (!ELSEWHERE.has(error.reason) || this.#bound) return this.#fail(error);
-      this.#except(this.#worker!);
-      this.#last = error;
-      return this.ask();
+      if (this.#bound || !this.#candidates.refuse(this.#worker!, error)) return this.#fail(error);
+      return this.#askNext();
     }
+    if (!this.#spoken) this.#candidates.found(this.#worker!);
     this.#spoken = true;
     if (head.t === 'server') this.#listener.message(head, body);
     else if (head.t === 'ok') this.#listener.admitted();
@@ -115,11 +113,10 @@ export class StatelessCall implements Listener {
   }
 
   undelivered(): void {
-    const worker = this.#worker!;
-    this.#edge.opens.miss(worker);
-    this.#except(worker);
+    this.#candidates.miss(this.#worker!);
     if (this.#spoken) return this.#fail(new CausewayError('cluster.owner_lost'));
-    this.ask();
+    if (this.#bound && this.#candidates.patient()) this.#exchange.later(() => this.ask());
+    else this.#askNext();
   }
 
   lost(why: 'deadline' | 'owner'): void {
@@ -131,28 +128,21 @@ export class StatelessCall implements Listener {
     return this.#order.state?.parked !== undefined;
   }
 
-  #except(worker: WorkerId): void {
-    this.#refused = new Set([...this.#refused, worker]);
+  #askNext(): void {
+    this.#astray = true;
+    this.#exchange.unbind();
+    this.ask();
   }
 
-  #choose(): WorkerId | CausewayError {
-    const { cluster, opens, random } = this.#edge;
-    const { server, state } = this.#order;
-    const workers = cluster.ledger.workers();
-    const wanted = state?.worker;
-    if (wanted !== undefined && !this.#refused.has(wanted) && workers.get(wanted)?.left !== true && workers.has(wanted)) return wanted;
+  /** `undefined`: there is none now, and a moment later may be one. */
+  #choose(): WorkerId | CausewayError | undefined {
+    const wanted = this.#order.state?.worker;
+    const home = wanted === undefined || this.#astray ? undefined : this.#edge.cluster.ledger.workers().get(wanted);
+    if (home !== undefined && home.left !== true) return home.worker;
     if (this.#bound) return new CausewayError('request.state_gone');
-    if (this.#refused.size >= ATTEMPTS) return this.#last ?? new CausewayError('cluster.no_worker', { retryAfter: 2 });
-    const chosen = place({
-      server,
-      workers: workers.values(),
-      pending: (worker) => opens.count(worker),
-      except: this.#refused,
-      unreached: (worker) => opens.missed(worker),
-      random,
-    });
-    if (typeof chosen === 'object') return chosen.worker;
-    return this.#last ?? new CausewayError(chosen === 'full' ? 'limit.worker' : 'cluster.no_worker', { retryAfter: 2, facts: { server } });
+    const chosen = this.#candidates.next();
+    if (chosen === 'later') return undefined;
+    return chosen instanceof CausewayError ? chosen : chosen.worker;
   }
 
   #head(worker: WorkerId): CallHead {
