@@ -130,7 +130,11 @@ export const FLAGS: readonly Flag[] = [
     not: WORKER,
   }),
 
-  flag('cluster', '--nats URL', 'message bus; default in memory', { path: 'nats.servers', env: 'CAUSEWAY_NATS_URL', many: true }),
+  flag('cluster', '--nats URL', 'message bus; default in memory; auto: a nats-server of its own', {
+    path: 'nats.servers',
+    env: 'CAUSEWAY_NATS_URL',
+    many: true,
+  }),
 
   flag('limits', '--idle TIME', 'end sessions unused for so long; default 30m', {
     path: 'servers.*.idle',

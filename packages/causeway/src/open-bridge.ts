@@ -9,6 +9,7 @@ import { newEdgeId, newWorkerId, type EdgeId, type WorkerId } from '@causeway/pr
 import { addProcessFigures, createMetrics, type Health, type Log, type Metrics } from '@causeway/runtime';
 import type { Worker } from '@causeway/worker';
 import { logLosses, natsReports } from './nats-news.ts';
+import { isOwn, openOwnNats } from './own-nats.ts';
 import { VERSION } from './version.ts';
 
 /** The figures of a process of ours. */
@@ -125,8 +126,10 @@ export interface OpenBridge extends AsyncDisposable {
 }
 
 /** An edge and a worker in this process. Rejects with Node's error when the address cannot be listened on. */
-export async function openBridge(config: Config, log: Log, signal?: AbortSignal): Promise<OpenBridge> {
+export async function openBridge(given: Config, log: Log, signal?: AbortSignal): Promise<OpenBridge> {
   await using stack = new AsyncDisposableStack();
+  const config =
+    given.nats !== undefined && isOwn(given.nats) ? { ...given, nats: stack.use(await openOwnNats(given.nats, log)).config } : given;
   const ids = { edge: newEdgeId(), worker: newWorkerId() };
   const metrics = processMetrics('run');
   const has = addBusFigure(metrics);

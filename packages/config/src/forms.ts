@@ -65,13 +65,12 @@ export function masked(url: string): string {
   return url.replace(/(^|\/\/)[^/@]*@/, `$1${MASK}@`);
 }
 
+/** In the place of an address: a NATS server that `causeway run` starts for itself. */
+export const OWN_NATS = 'auto';
+
 export const natsServer = text.superRefine((written, context) => {
-  if (written === 'auto')
-    context.addIssue(
-      '"auto", a NATS server that causeway starts itself, is not there yet: name one, or leave nats away for one process over memory',
-    );
-  else if (!isNatsServer(written))
-    context.addIssue(`not a NATS server: ${JSON.stringify(masked(written))} (nats://host:4222, tls://host:4222, or host:4222)`);
+  if (written !== OWN_NATS && !isNatsServer(written))
+    context.addIssue(`not a NATS server: ${JSON.stringify(masked(written))} (nats://host:4222, tls://host:4222, host:4222, or auto)`);
 });
 
 export const httpUrl = text.refine((value) => /^https?:\/\//.test(value) && URL.canParse(value), 'must be an http or https URL');

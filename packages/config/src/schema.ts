@@ -5,9 +5,10 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { count, countOrNone, header, httpUrl, natsServer, routePath, scalar, size, text, texts, timeSpan, urlPath } from './forms.ts';
+import { count, countOrNone, header, httpUrl, routePath, scalar, size, text, texts, timeSpan, urlPath } from './forms.ts';
 import { drain, limit, limits, pool, streams, worker } from './schema-bounds.ts';
 import { admin, diagnostics, listen } from './schema-listeners.ts';
+import { nats } from './schema-nats.ts';
 
 const http = z
   .strictObject({
@@ -90,37 +91,6 @@ const auth = z
   })
   .prefault({})
   .describe('Who may use the bridge.');
-
-const nats = z
-  .strictObject({
-    servers: z
-      .array(natsServer)
-      .min(1, 'needs at least one server')
-      .describe('NATS servers: `nats://host:4222`, `tls://host:4222`, or `host:4222`. Short: `url`, with commas between several.'),
-    prefix: text
-      .regex(/^[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*$/, 'must be a NATS subject without wildcards')
-      .prefault('cw')
-      .describe('First part of every subject and bucket name: one per bridge on a shared NATS.'),
-    user: text.optional().describe('User name.'),
-    password: text.optional().describe('Password.'),
-    token: text.optional().describe('Token.'),
-    credsFile: text.optional().describe('File with a user JWT and seed.'),
-    nkeyFile: text.optional().describe('File with an NKEY seed.'),
-    replicas: count
-      .refine((copies) => copies <= 5, 'at most 5')
-      .optional()
-      .describe('Copies of each bucket, 1 to 5. Default: 3 in a cluster of three or more, else 1.'),
-  })
-  .refine(({ user, password }) => (user === undefined) === (password === undefined), {
-    path: ['user'],
-    error: 'user and password go together',
-  })
-  .refine(
-    ({ user, token, credsFile, nkeyFile }) => [user, token, credsFile, nkeyFile].filter((one) => one !== undefined).length <= 1,
-    'one way to log in, of user, token, credsFile, nkeyFile',
-  )
-  .optional()
-  .describe('The message bus. Absent: in memory, one process.');
 
 const log = z
   .strictObject({

@@ -12,7 +12,7 @@ test('a NATS server is nats://, tls://, or a host', () => {
     assert.deepEqual(servers(`${good}, b`), [good, 'b']);
   for (const bad of ['foo://x', 'ws://h', 'wss://h', 'http://h:4222', 'nats://', 'h:99999', 'a b', 'h/x', '::1', 'nats://h?tls=1'])
     assert.deepEqual(faultsOf({ value: { nats: bad } }), [
-      `options  nats.servers[0]: not a NATS server: ${JSON.stringify(bad)} (nats://host:4222, tls://host:4222, or host:4222)`,
+      `options  nats.servers[0]: not a NATS server: ${JSON.stringify(bad)} (nats://host:4222, tls://host:4222, host:4222, or auto)`,
     ]);
 });
 
@@ -22,7 +22,7 @@ test('a mistake in a NATS server is told at once, where it was made, and without
     'list.yaml': 'nats: { servers: [nats://a, "foo://u:S3CRET@x"] }\n',
     'both.yaml': 'nats: { url: nats://a, servers: [nats://b] }\n',
   });
-  const form = '(nats://host:4222, tls://host:4222, or host:4222)';
+  const form = '(nats://host:4222, tls://host:4222, host:4222, or auto)';
   assert.deepEqual(faultsOf({ cwd }), [`causeway.yaml:1:7  nats.servers[0]: not a NATS server: "foo://x" ${form}`]);
   assert.deepEqual(faultsOf({ cwd, file: 'list.yaml' }), [
     `list.yaml:1:29  nats.servers[1]: not a NATS server: "foo://********@x" ${form}`,
@@ -33,7 +33,15 @@ test('a mistake in a NATS server is told at once, where it was made, and without
   assert.deepEqual(faultsOf({ cwd: import.meta.dirname, env: { CAUSEWAY_NATS_URL: 'ws://h' } }), [
     `CAUSEWAY_NATS_URL  not a NATS server: "ws://h" ${form}`,
   ]);
-  assert.deepEqual(faultsOf({ cwd: import.meta.dirname, overrides: [{ path: 'nats.servers', value: ['auto'], origin: '--nats' }] }), [
-    '--nats  "auto", a NATS server that causeway starts itself, is not there yet: name one, or leave nats away for one process over memory',
+});
+
+test('auto is a server that a process starts for itself: alone, with nothing to log in with, in one copy', () => {
+  const cwd = import.meta.dirname;
+  const auto = { path: 'nats.servers', value: ['auto'], origin: '--nats' };
+  assert.deepEqual(load({ cwd, overrides: [auto] }).config.nats?.servers, ['auto']);
+  assert.deepEqual(faultsOf({ cwd, overrides: [{ ...auto, value: ['auto', 'localhost'] }] }), [
+    '--nats  nats.servers: auto is one server, and stands alone',
   ]);
+  for (const more of [{ nats: { url: 'auto', token: 'a' } }, { nats: { url: 'auto', replicas: 3 } }])
+    assert.match(faultsOf({ cwd, value: more })[0]!, /with auto there is nothing to log in with, and one copy of everything/);
 });

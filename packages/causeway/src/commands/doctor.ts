@@ -3,11 +3,12 @@
  * NATS is out of reach. Keeps: nothing is started and nothing is changed.
  */
 import { styleText } from 'node:util';
-import { examineNats, type Finding, type NatsExamination } from '@causeway/cluster';
+import { examineNats, findNatsServer, type Finding, type NatsExamination } from '@causeway/cluster';
 import { loadConfig, splitCommand, type Config } from '@causeway/config';
 import { EXIT } from '../failure.ts';
 import { lookAtFiles, lookAtPorts, lookAtServers } from '../machine.ts';
 import { natsOptions } from '../open-bridge.ts';
+import { isOwn } from '../own-nats.ts';
 import { formatOf, print, printJson } from '../operation.ts';
 import { loadInput } from '../options.ts';
 import { parseLine } from '../parse-line.ts';
@@ -48,6 +49,19 @@ function lookAtConfig({ servers, nats }: Config, file: string | undefined): Find
 }
 
 async function lookAtNats({ nats }: Config): Promise<NatsExamination> {
+  if (isOwn(nats)) return lookForServer();
   if (nats !== undefined) return examineNats({ ...natsOptions(nats), name: 'causeway-doctor' });
   return { reachable: true, findings: [{ name: 'nats', state: 'ok', text: 'no NATS configured: one process, bus in memory' }] };
+}
+
+async function lookForServer(): Promise<NatsExamination> {
+  try {
+    const { path, version } = await findNatsServer();
+    return {
+      reachable: true,
+      findings: [{ name: 'nats', state: 'ok', text: `nats-server ${version} at ${path}, for "causeway run" alone` }],
+    };
+  } catch (error) {
+    return { reachable: false, findings: [{ name: 'nats', state: 'fail', text: (error as Error).message }] };
+  }
 }

@@ -5,6 +5,7 @@ import { openLog, runProcess, type OpenLog, type Running } from '@causeway/runti
 import type { Config } from '@causeway/config';
 import { announce } from '../admin-file.ts';
 import { EXIT, Failure, report, warn } from '../failure.ts';
+import { isOwn } from '../own-nats.ts';
 import { openEdgeOn, openNatsFor, otherListeners } from '../open-bridge.ts';
 import { loadInput, type Line } from '../options.ts';
 import { openProbes } from '../probes.ts';
@@ -17,7 +18,7 @@ export async function edge(line: Line): Promise<number> {
     ]);
   const { config, warnings } = loadConfig({ ...loadInput(line, splitCommand), servers: false });
   for (const text of warnings) warn(text);
-  if (config.nats === undefined)
+  if (config.nats === undefined || isOwn(config.nats))
     throw new Failure(EXIT.usage, 'an edge needs the NATS servers that its workers are on', [
       '--nats nats://host:4222, or CAUSEWAY_NATS_URL, or "nats:" in the file',
       'without NATS: causeway run, everything in one process',

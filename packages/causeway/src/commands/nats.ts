@@ -8,6 +8,7 @@ import { newWorkerId } from '@causeway/protocol';
 import { EXIT, Failure, say, warn } from '../failure.ts';
 import { makeKeys } from '../nats-keys.ts';
 import { natsOptions } from '../open-bridge.ts';
+import { isOwn } from '../own-nats.ts';
 import { subverb } from '../operation.ts';
 import { loadInput } from '../options.ts';
 import { parseLine } from '../parse-line.ts';
@@ -32,7 +33,7 @@ async function buckets(argv: readonly string[]): Promise<number> {
   const { config, warnings } = loadConfig({ ...loadInput(parseLine('edge', argv), splitCommand), servers: false, listens: false });
   for (const text of warnings) warn(text);
   const { nats: given } = config;
-  if (given === undefined) throw new Failure(EXIT.usage, 'which NATS?', ['--nats nats://host:4222, or CAUSEWAY_NATS_URL']);
+  if (given === undefined || isOwn(given)) throw new Failure(EXIT.usage, 'which NATS?', ['--nats nats://host:4222, or CAUSEWAY_NATS_URL']);
   try {
     const inbox = subjects(given.prefix).bootInbox(newWorkerId());
     await using _ = await openNatsCluster({ ...natsOptions(given), name: 'causeway-buckets', inbox, warn });

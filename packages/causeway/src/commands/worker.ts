@@ -4,6 +4,7 @@ import { newWorkerId } from '@causeway/protocol';
 import { openLog, runProcess, type OpenLog, type Running } from '@causeway/runtime';
 import { EXIT, Failure, report, warn } from '../failure.ts';
 import { missingCommand } from '../not-found.ts';
+import { isOwn } from '../own-nats.ts';
 import { openNatsFor, openWorkerOn } from '../open-bridge.ts';
 import { loadInput, type Line } from '../options.ts';
 import { openProbes } from '../probes.ts';
@@ -12,7 +13,7 @@ import { listenFailure } from '../start-failure.ts';
 export async function worker(line: Line): Promise<number> {
   const { config, warnings } = loadConfig({ ...loadInput(line, splitCommand), listens: false });
   for (const text of warnings) warn(text);
-  if (config.nats === undefined)
+  if (config.nats === undefined || isOwn(config.nats))
     throw new Failure(EXIT.usage, 'a worker needs the NATS servers that its edges are on', [
       '--nats nats://host:4222, or CAUSEWAY_NATS_URL, or "nats:" in the file',
       'without NATS: causeway run, everything in one process',

@@ -2,7 +2,8 @@
  * Owns nats-servers on this machine, for tests and for a cluster of one that brings its own: finding a
  * binary that is new enough, starting one or three, and leaving nothing behind.
  * Invariants: servers listen on loopback only; a server that is restarted keeps its address and its data;
- * after disposal there is no process and no directory. If this process is killed, its servers stay.
+ * after disposal there is no process and no directory. If this process is killed, its servers stay, unless a prefix sees
+ * to them (`NatsProcess`).
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -44,7 +45,7 @@ export async function findNatsServer(env: NodeJS.ProcessEnv = process.env): Prom
   }
   const found = seen.length === 0 ? '' : ` Found: ${seen.join('; ')}.`;
   throw new CausewayError('cluster.unavailable', {
-    message: `No nats-server of 2.11 or newer was found.${found} Run scripts/setup-nats.sh, or set CAUSEWAY_NATS_SERVER.`,
+    message: `No nats-server of 2.11 or newer was found.${found} Put one on the PATH, or name it in CAUSEWAY_NATS_SERVER; in a clone of Causeway: npm run setup.`,
   });
 }
 
@@ -58,6 +59,17 @@ export interface NatsOptions {
   readonly config?: string;
   /** Servers of a cluster tell clients of each other; default true. */
   readonly advertise?: boolean;
+  /** For servers that are no tests': how their processes are started, and what is told of them. */
+  readonly process?: NatsProcess;
+}
+
+export interface NatsProcess {
+  /** Words to put before the command. */
+  readonly prefix: readonly string[];
+  /** All of its environment. */
+  readonly env: NodeJS.ProcessEnv;
+  /** Told when a server that was ready has ended, and nobody here ended it. It can be restarted. */
+  readonly ended: (node: NatsNode, how: string) => void;
 }
 
 export interface NatsNode {
@@ -106,7 +118,7 @@ export async function startNats(options: NatsOptions): Promise<Nats> {
       );
     }
     await writeFile(file, [...lines, options.config ?? '', ''].join('\n'), { mode: 0o600 });
-    const node = new Node(name, `127.0.0.1:${ports[index]}`, binary, file);
+    const node = new Node(name, `127.0.0.1:${ports[index]}`, [binary, '-c', file], options.process);
     stack.defer(() => node.kill());
     nodes.push(node);
   }
@@ -123,15 +135,17 @@ export async function startNats(options: NatsOptions): Promise<Nats> {
 class Node implements NatsNode {
   readonly name: string;
   readonly address: string;
-  readonly #binary: string;
-  readonly #file: string;
+  readonly #command: readonly string[];
+  readonly #process: NatsProcess | undefined;
   #child: ChildProcess | undefined;
+  /** It was told to end. */
+  #ending = false;
 
-  constructor(name: string, address: string, binary: string, file: string) {
+  constructor(name: string, address: string, command: readonly string[], how: NatsProcess | undefined) {
     this.name = name;
     this.address = address;
-    this.#binary = binary;
-    this.#file = file;
+    this.#command = [...(how?.prefix ?? []), ...command];
+    this.#process = how;
   }
 
   get pid(): number | undefined {
@@ -148,20 +162,30 @@ class Node implements NatsNode {
 
   async restart(): Promise<void> {
     if (this.#child !== undefined) throw new Error(`${this.name} is running`);
-    const child = spawn(this.#binary, ['-c', this.#file], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const [file, ...args] = this.#command;
+    const how = this.#process;
+    // In a group of its own it does not get what a terminal sends to ours.
+    const apart = how === undefined ? {} : { env: how.env, detached: true };
+    const child = spawn(file!, args, { stdio: ['ignore', 'ignore', 'pipe'], ...apart });
     const ended = once(child, 'exit').then(
       () => undefined,
       () => undefined,
     );
     this.#child = child;
-    void ended.then(() => {
-      if (this.#child === child) this.#child = undefined;
-    });
+    this.#ending = false;
     const said: string[] = [];
     const ready = Promise.withResolvers<void>();
+    let was = false;
+    void ended.then(() => {
+      if (this.#child !== child) return;
+      this.#child = undefined;
+      if (was && !this.#ending) how?.ended(this, `code ${child.exitCode}, signal ${child.signalCode}: ${said.at(-1) ?? 'no output'}`);
+    });
     createInterface({ input: child.stderr }).on('line', (line) => {
       if (said.push(line) > 20) said.shift();
-      if (line.includes('Server is ready')) ready.resolve();
+      if (!line.includes('Server is ready')) return;
+      was = true;
+      ready.resolve();
     });
     const fail = (why: string): void =>
       ready.reject(new CausewayError('cluster.unavailable', { message: `nats-server ${this.name} ${why}: ${said.at(-1) ?? 'no output'}` }));
@@ -173,6 +197,7 @@ class Node implements NatsNode {
   async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child;
     if (child === undefined) return;
+    this.#ending = true;
     const ended = child.exitCode !== null || child.signalCode !== null ? Promise.resolve() : once(child, 'exit');
     child.kill(signal);
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE);

@@ -27,7 +27,7 @@ describe('finding a nats-server', () => {
     assert.deepEqual(await findNatsServer({ PATH }), { path: recent.path, version: '3.0.1-beta' });
     await assert.rejects(
       findNatsServer({ PATH, CAUSEWAY_NATS_SERVER: old.path }),
-      /Found: .*nats-server is 2\.10\.27\. Run scripts\/setup-nats\.sh/,
+      /Found: .*nats-server is 2\.10\.27\. Put one on the PATH/,
     );
     await assert.rejects(findNatsServer({ PATH, CAUSEWAY_NATS_SERVER: process.execPath }), /is no nats-server/);
   });

@@ -1,0 +1,85 @@
+/**
+ * Owns the NATS server of `--nats auto`: one of this process's own, so that a single machine runs what a cluster runs.
+ *
+ * Invariants: it listens on a free port of loopback, and takes nobody without a token that is made here and stands in no
+ * command line, environment or log; it ends with this process, also with one that is killed, where the system can do that;
+ * one that ends by itself is started again, at the same address and with its data.
+ */
+import { randomBytes } from 'node:crypto';
+import { findNatsServer, startNats, type NatsNode } from '@causeway/cluster';
+import { OWN_NATS, type NatsConfig } from '@causeway/config';
+import type { Log } from '@causeway/runtime';
+
+/** Milliseconds before it is started again: the first time, and at most. */
+const FIRST = 100;
+const LONGEST = 10_000;
+
+export interface OwnNats extends AsyncDisposable {
+  /** Where it is, and how to log in. */
+  readonly config: NatsConfig;
+}
+
+/** Whether a NATS server of the process's own is asked for. */
+export function isOwn(nats: NatsConfig | undefined): boolean {
+  return nats?.servers[0] === OWN_NATS;
+}
+
+/** Rejects with a CausewayError `cluster.unavailable` where no nats-server of 2.11 or newer is found, or it does not start. */
+export async function openOwnNats(config: NatsConfig, log: Log): Promise<OwnNats> {
+  const [{ launchPrefixes }, { path, version }] = await Promise.all([import('@causeway/worker'), findNatsServer()]);
+  const { confined } = await launchPrefixes();
+  const token = randomBytes(24).toString('base64url');
+  const revival = new Revival(log);
+  const nats = await startNats({
+    nodes: 1,
+    binary: path,
+    config: `authorization { token: "${token}" }`,
+    process: { prefix: confined, env: {}, ended: (node, how) => revival.ended(node, how) },
+  });
+  const [url] = nats.urls;
+  log.info({ url, version, pid: nats.nodes[0]!.pid, path }, 'nats-server of our own');
+  return {
+    config: { ...config, servers: [url!], token, replicas: 1 },
+    async [Symbol.asyncDispose]() {
+      revival.close();
+      await nats[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Starts a server again whenever it has ended, later each time that it does not get ready. */
+class Revival {
+  readonly #log: Log;
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  ended(node: NatsNode, how: string): void {
+    this.#log.error({ how }, 'nats-server ended, starting it again');
+    this.#later(node, FIRST);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #later(node: NatsNode, ms: number): void {
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => void this.#restart(node, ms), ms);
+  }
+
+  async #restart(node: NatsNode, waited: number): Promise<void> {
+    try {
+      await node.restart();
+      this.#log.info({ pid: node.pid }, 'nats-server started again');
+    } catch (error) {
+      if (this.#closed) return;
+      this.#log.error({ err: error }, 'nats-server did not start');
+      this.#later(node, Math.min(2 * waited, LONGEST));
+    }
+  }
+}
