@@ -8,6 +8,7 @@ import { openBridgeCluster, type BridgeCluster } from '../harness/cluster.ts';
 import { openLedger } from '../harness/ledger.ts';
 import { hostile, stdio2025, stdio2026 } from '../harness/processes.ts';
 import { textOf, wasInFlight, type Message } from '../harness/speak.ts';
+import { within } from '../harness/within.ts';
 import { ask, call, meta, openAsk, request, retry, told, wantedBy, type Fields, type Wanted } from '../harness/stateless.ts';
 
 const SAYS = {
@@ -32,7 +33,7 @@ describe('calls that want input', () => {
       narrow: hostile({}, { pool: { max: 2 } }),
     };
     const keys = ['a', 'b'].map((id) => ({ id, key: `key-of-${id}-${'x'.repeat(32)}` }));
-    cluster = stack.use(await openBridgeCluster({ servers, config: { auth: { apiKeys: keys } } }));
+    cluster = stack.use(await openBridgeCluster({ servers, config: { auth: { apiKeys: keys }, drain: { timeout: '5s' } } }));
   });
   after(() => stack.disposeAsync());
 
@@ -226,5 +227,21 @@ describe('calls that want input', () => {
     const said = await Promise.all(waiting.map((wanted, edge) => again(edge + 1, wanted)));
     for (const one of said) if (one.error !== undefined) assertRefused(one);
     assert.match(textOf(await tell(0, 'hostile', call(3, 'echo', { text: 'on' }))) ?? '', /on/);
+  });
+
+  it('a worker that shuts down waits for the clients that it has asked, and begins nothing', async () => {
+    const message = call(1, 'ask', { kind: 'roots' });
+    const wanted = wantedBy(await tell(0, 'hostile', message));
+    const last = cluster.workers[1]!;
+    let ended = false;
+    void last.exited.then(() => (ended = true));
+    last.kill('SIGTERM');
+    await last.logs.next('its farewell', ({ msg }) => msg === 'stopping');
+    const refused = await ask(at(0, 'hostile'), call(2, 'echo', { text: 'new' }), as('a'));
+    assert.equal(refused.status, 503, refused.text);
+    assert.equal(ended, false);
+    assert.match(textOf(await tell(1, 'hostile', retry(message, 3, wanted))) ?? '', /file:\/\/\/srv/);
+    // Others are not answered.
+    await within(8_000, 'its end', last.exited);
   });
 });

@@ -159,7 +159,7 @@ class OpenedBridge implements Bridge {
     const timeout = options.timeout === undefined ? this.#parts.config.drain.timeout : milliseconds(options.timeout);
     const end = performance.now() + timeout;
     await (await this.#edge)?.drain(timeout);
-    await this.#parts.worker.drain(Math.max(0, end - performance.now()));
+    await this.#parts.worker.drain(Math.max(0, end - performance.now()), true);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

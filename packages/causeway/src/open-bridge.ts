@@ -145,9 +145,12 @@ export async function openBridge(given: Config, log: Log, signal?: AbortSignal):
   return { edge, worker, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-/** Drains edge and worker side by side, within `ms` milliseconds: the one waits for answers, the other gives them. */
+/**
+ * Drains edge and worker side by side, within `ms` milliseconds: the one waits for answers, the other gives them. A client
+ * that was asked in the middle of a call would find nobody here any more.
+ */
 export async function drainBoth({ edge, worker }: OpenBridge, ms: number): Promise<void> {
-  await Promise.all([edge.drain(ms), worker.drain(ms)]);
+  await Promise.all([edge.drain(ms), worker.drain(ms, true)]);
 }
 
 /** For the log. */

@@ -40,8 +40,11 @@ export interface Worker extends AsyncDisposable {
   probe(server: string): Promise<string | undefined>;
   /** It is not ready, and edges place nothing here any more; what comes all the same is taken in. */
   unready(): void;
-  /** Takes no new sessions, waits until running calls are answered, at most `deadline` milliseconds, then ends every session. */
-  drain(deadline: number): Promise<void>;
+  /**
+   * Takes no new sessions, waits until running calls are answered, at most `deadline` milliseconds, then ends every session.
+   * `alone`: every edge goes as well, so that calls which wait for their clients wait for nobody.
+   */
+  drain(deadline: number, alone?: boolean): Promise<void>;
 }
 
 const VERSION = '0.1.0';
@@ -113,7 +116,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
     id,
     probe: (name) => probeNamed(name, options, start),
     unready: () => unready({ capacity, tenure }),
-    drain: (deadline) => drain(deadline, { capacity, door, spares, tenure, wheel }),
+    drain: (deadline, alone = false) => drain({ deadline, alone }, { capacity, door, spares, tenure, wheel }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -153,12 +156,16 @@ function unready({ capacity, tenure }: Pick<Draining, 'capacity' | 'tenure'>): v
   tenure.update({ draining: true });
 }
 
-async function drain(deadline: number, { capacity, door, spares, tenure, wheel }: Draining): Promise<void> {
+async function drain(
+  { deadline, alone }: { readonly deadline: number; readonly alone: boolean },
+  { capacity, door, spares, tenure, wheel }: Draining,
+): Promise<void> {
   capacity.refuse();
   tenure.update({ draining: true });
   const { promise, resolve } = Promise.withResolvers<void>();
   const cancel = wheel.after(deadline, resolve);
-  await Promise.race([promise, Promise.all([spares.close(), door.drain(), ...capacity.sessions.map((session) => session.release())])]);
+  const released = capacity.sessions.map((session) => session.release());
+  await Promise.race([promise, Promise.all([spares.close(), door.drain(alone), ...released])]);
   cancel();
   await capacity.giveUp();
 }

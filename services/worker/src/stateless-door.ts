@@ -3,7 +3,7 @@
  * its server's era.
  *
  * Invariants: a request belongs to no session and holds nothing after its answer but, while it waits for its client, its
- * child; every one is answered once; while the worker shuts down nothing is begun.
+ * child; every one is answered once; while the worker shuts down nothing is begun, and what waits may go on.
  */
 import { Envelope, offer, type CallHead, type ChangedHead, type Cluster, type ControlHead } from '@causeway/cluster';
 import type { Config, ServerConfig } from '@causeway/config';
@@ -75,7 +75,7 @@ export class StatelessDoor {
     try {
       const server = Object.hasOwn(servers, head.server) ? servers[head.server] : undefined;
       if (!server) throw new CausewayError('server.unknown');
-      if (draining()) throw new CausewayError('cluster.draining', { retryAfter: 1 });
+      if (draining() && head.parked === undefined) throw new CausewayError('cluster.draining', { retryAfter: 1 });
       if (!mayAct()) throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
       calls.assertRoom(0, head.share);
       release = calls.hold(response, head.share);
@@ -109,10 +109,18 @@ export class StatelessDoor {
     for (const response of this.#running.values()) response.resume();
   }
 
-  /** Subscriptions end, and what waits for its client is given up; resolves when what runs is answered. */
-  async drain(): Promise<void> {
-    this.#endWaiting();
-    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+  /**
+   * Subscriptions end; resolves when what runs is answered, and what waits for its client has gone on and been answered.
+   * `alone`: no client can come back any more, and nothing waits.
+   */
+  async drain(alone: boolean): Promise<void> {
+    this.#listens.close();
+    // A call that goes on runs, and one that runs may ask.
+    for (;;) {
+      if (alone) this.#endWaiting();
+      if (this.#running.size + this.#parked.size === 0) return;
+      await Promise.all([alone || this.#parked.empty(), ...[...this.#running.values()].map(({ ended }) => ended)]);
+    }
   }
 
   /** Ends everything: the worker goes, or may not act any more. Resolves when no child is left. */

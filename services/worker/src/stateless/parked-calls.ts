@@ -26,9 +26,16 @@ export interface ParkedCall {
 export class ParkedCalls {
   readonly #wheel: Wheel;
   readonly #calls = new Map<string, { readonly call: ParkedCall; readonly cancel: () => void }>();
+  /** Who wants to know when one is taken. */
+  #taken: (() => void)[] = [];
 
   constructor(wheel: Wheel) {
     this.#wheel = wheel;
+  }
+
+  /** Resolves when none waits any more. */
+  async empty(): Promise<void> {
+    while (this.#calls.size > 0) await new Promise<void>((resolve) => this.#taken.push(resolve));
   }
 
   get size(): number {
@@ -55,6 +62,7 @@ export class ParkedCalls {
     const found = this.#calls.get(name);
     found?.cancel();
     this.#calls.delete(name);
+    for (const told of this.#taken.splice(0)) told();
     return found?.call;
   }
 

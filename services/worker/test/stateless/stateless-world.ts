@@ -48,6 +48,8 @@ export interface StatelessWorld {
   /** What the edge would read in a state. */
   open(state: string, options?: AskOptions): RequestState | undefined;
   leave(stream: string): void;
+  /** Its worker shuts down; as `StatelessDoor.drain`. */
+  drain(alone: boolean): Promise<void>;
 }
 
 const GREETING = { protocolVersion: '2025-11-25', serverInfo: { name: 's', version: '1' } };
@@ -65,6 +67,7 @@ export function statelessWorld(
   const said = new Map<string, Told[]>();
   const worker = newWorkerId();
   const key = randomBytes(32);
+  let draining = false;
   const note = (to: string | undefined, head: DownHead, body?: Buffer): void => {
     const stream = to?.split('.').at(-1) ?? '';
     const message = body && body.length > 0 ? (JSON.parse(body.toString()) as Message) : undefined;
@@ -83,7 +86,7 @@ export function statelessWorld(
     servers: { [server.name]: server },
     eras: { modern: async () => era === 'modern', legacy: () => era === 'legacy', learn: () => undefined },
     calls: new CallLimits({ perSession: 64, perIdentity: 256 }),
-    draining: () => false,
+    draining: () => draining,
     mayAct: () => true,
     edges: { hold: () => undefined, release: () => undefined },
     charge: () => undefined,
@@ -110,6 +113,10 @@ export function statelessWorld(
     time,
     worker,
     nursery,
+    drain(alone) {
+      draining = true;
+      return door.drain(alone);
+    },
     ask(id, options = {}) {
       const {
         capabilities = {},
