@@ -24,7 +24,7 @@ export async function calls(route: Route, job: JobOf<'calls'>): Promise<Figures>
 }
 
 /** The large answers are taken by a process of their own, so that the small calls do not wait for their own client. */
-export async function beside(route: Route, job: JobOf<'beside'>): Promise<Figures> {
+export async function beside(route: Route, job: JobOf<'beside'>, binary: string | undefined): Promise<Figures> {
   const sessions = await openMany(route, job.sessions);
   const warm = { width: job.sessions, warmMs: 0, runMs: job.warmMs };
   await loop(
@@ -56,7 +56,7 @@ export async function beside(route: Route, job: JobOf<'beside'>): Promise<Figure
   const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
   await pause(500);
   const alone = await take(pause(job.runMs));
-  const other = otherLoad(route, job);
+  const other = otherLoad(route, job, binary);
   await other.until('begin');
   tell({ phase: 'begin' });
   const figures = await take(other.until('end'));
@@ -68,9 +68,9 @@ export async function beside(route: Route, job: JobOf<'beside'>): Promise<Figure
   return { ...figures, aloneP99: alone.p99 };
 }
 
-function otherLoad(route: Route, { other: job }: JobOf<'beside'>) {
+function otherLoad(route: Route, { other: job }: JobOf<'beside'>, binary: string | undefined) {
   const child = fork(join(import.meta.dirname, 'load.ts'), { stdio: 'inherit' });
-  const order: ToLoad = { job, route };
+  const order: ToLoad = { job, route, lanes: binary };
   child.send(order);
   const heard = { begin: Promise.withResolvers<void>(), end: Promise.withResolvers<void>() };
   child.on('message', (message: FromLoad) => {

@@ -78,6 +78,19 @@ export class Connection {
     });
   }
 
+  /** The socket itself, where nothing is under way on it, for another process to go on with. */
+  lend(): Socket {
+    if (this.#phase !== 'idle') throw new Error('the connection is in use');
+    return this.#socket;
+  }
+
+  /** The same of a stream that is between two parts of its body. */
+  lendStream(): { readonly socket: Socket; readonly coding: 'chunked' | 'raw' } {
+    const quiet = this.#unread.length === 0 && (this.#phase === 'chunk-size' || this.#phase === 'until-close');
+    if (!quiet) throw new Error('the stream is in the middle of something');
+    return { socket: this.#socket, coding: this.#phase === 'chunk-size' ? 'chunked' : 'raw' };
+  }
+
   close(): void {
     this.#settle = undefined;
     this.#socket.destroy();

@@ -56,7 +56,8 @@ export interface Figures {
   readonly aloneP99?: number;
 }
 
-export type ToLoad = { readonly job: Job; readonly route: Route } | { readonly release: true };
+/** `lanes`: the compiled loop, if there is one. */
+export type ToLoad = { readonly job: Job; readonly route: Route; readonly lanes: string | undefined } | { readonly release: true };
 export type FromLoad =
   /** `held`: it waits to be released. */
   | { readonly phase: 'begin' | 'end' | 'held' }

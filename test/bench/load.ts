@@ -3,17 +3,17 @@
  * parent hears `begin` and `end` around the measured window, so that it can read the target's processor time.
  */
 import { beside, burst, calls } from './calling.ts';
+import { callsIn } from './lanes.ts';
 import { churn, fleet, hold, opens } from './holding.ts';
-import type { Figures, Job, ToLoad } from './job.ts';
+import type { Figures, ToLoad } from './job.ts';
 import { tell } from './loop.ts';
-import type { Route } from './mcp.ts';
 
-function run(route: Route, job: Job): Promise<Figures> {
+function run({ route, job, lanes }: Exclude<ToLoad, { readonly release: true }>): Promise<Figures> {
   switch (job.kind) {
     case 'calls':
-      return calls(route, job);
+      return lanes === undefined ? calls(route, job) : callsIn(lanes, route, job);
     case 'beside':
-      return beside(route, job);
+      return beside(route, job, lanes);
     case 'opens':
       return opens(route, job);
     case 'hold':
@@ -30,7 +30,7 @@ function run(route: Route, job: Job): Promise<Figures> {
 process.once('disconnect', () => process.exit());
 process.once('message', (message: ToLoad) => {
   if ('release' in message) return;
-  run(message.route, message.job)
+  run(message)
     .then((figures) => tell({ figures }))
     .catch((error: unknown) => tell({ failed: error instanceof Error ? (error.stack ?? error.message) : String(error) }))
     .finally(() => process.disconnect());

@@ -7,7 +7,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { buildEcho } from './child.ts';
+import { buildEcho, buildLanes } from './child.ts';
 import { plan, type Sample } from './measures.ts';
 import { printGoals } from './goals.ts';
 import { printChanges } from './history.ts';
@@ -75,7 +75,15 @@ async function main(): Promise<void> {
   if (values.help) return console.log(HELP);
   installPeers();
   const profiles = values.profile === undefined ? {} : { profiles: resolve(values.profile) };
-  const ground: Ground = { echo: buildEcho(cache), root, cache, natsServer: findNats(), running: new Set(), ...profiles };
+  const ground: Ground = {
+    echo: buildEcho(cache),
+    lanes: buildLanes(cache),
+    root,
+    cache,
+    natsServer: findNats(),
+    running: new Set(),
+    ...profiles,
+  };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   process.once('exit', () => ground.running.forEach((child) => child.kill()));
   const runMs = Number(values['run-ms'] ?? (values.quick ? 1200 : 3000));
@@ -88,14 +96,22 @@ async function main(): Promise<void> {
   const started = new Date();
   const samples: Sample[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    samples.push(...(await measureDirect(ground.echo, measures, round)));
+    samples.push(...(await measureDirect(ground, measures, round)));
     for (let turn = 0; turn < targets.length; turn += 1) {
       const target = targets[(turn + round) % targets.length]!;
       console.log(`bench: round ${round + 1} of ${rounds}, ${target.name}`);
       samples.push(...(await measure(target, ground, measures, round)));
     }
   }
-  const run: Run = { started, rounds, runMs, quick: values.quick, child: ground.echo.language, samples };
+  const run: Run = {
+    started,
+    rounds,
+    runMs,
+    quick: values.quick,
+    child: ground.echo.language,
+    load: ground.lanes === undefined ? 'JavaScript' : 'C',
+    samples,
+  };
   const facts = machine(root);
   print(run, facts, targets);
   printChanges(run, facts, root);

@@ -2,11 +2,24 @@
  * Owns what every way of talking MCP to a target shares: what a session is to the load, how a request is rendered, how an
  * answer is checked, and a connection that is opened again where it was closed.
  */
+import type { Socket } from 'node:net';
 import { Connection } from './connection.ts';
+
+/** What another process needs to call in the place of a session: connections that rest, and the call in bytes for each. */
+export interface Lent {
+  readonly doors: readonly { readonly socket: Socket; readonly call: string }[];
+  /** Where the answers come, if not on the call's own connection. */
+  readonly stream?: ReturnType<Connection['lendStream']>;
+}
+
+/** The id of a call whose bytes are lent, which the other process replaces. */
+export const LENT_ID = 100_000_000;
 
 export interface BenchSession {
   /** Calls a tool and resolves with all bytes that came in answer. */
   call(tool: string, input: object): Promise<Buffer>;
+  /** Gives its connections away; whatever is done afterwards but closing it has none. */
+  lend(tool: string, input: object): Promise<Lent>;
   /** Closes its connections; the session stays, and the next call connects again. */
   rest(): void;
   /** Calls a tool and vanishes without waiting and without a word. */

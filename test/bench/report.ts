@@ -17,7 +17,9 @@ export interface Run {
   readonly rounds: number;
   readonly runMs: number;
   readonly quick: boolean;
+  /** What the echo child and the closed loop of calls are written in. */
   readonly child: string;
+  readonly load: string;
   readonly samples: readonly Sample[];
 }
 
@@ -47,7 +49,9 @@ export function print(run: Run, facts: Machine, targets: readonly TargetKind[]):
       .map(([name, value]) => `${name}: ${value}`)
       .join(' · ')}`,
   );
-  console.log(`${run.rounds} round(s), windows of ${run.runMs} ms, echo child in ${run.child}; medians; (ratio to ${BASELINE})\n`);
+  console.log(
+    `${run.rounds} round(s), windows of ${run.runMs} ms, echo child in ${run.child}, loop of calls in ${run.load}; medians; (ratio to ${BASELINE})\n`,
+  );
   const look = mediansOf(run.samples);
   for (const name of new Set(run.samples.map(({ measure }) => measure))) {
     const measured = run.samples.filter(({ measure, failed }) => measure === name && failed === undefined);

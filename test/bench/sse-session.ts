@@ -1,6 +1,6 @@
 /** Owns a session over HTTP+SSE of 2024-11-05: a stream for everything that comes, a connection for what goes. */
 import { Connection } from './connection.ts';
-import { check, INITIALIZED, initialize, Line, post, request, REVISION, toolCall, type BenchSession } from './mcp.ts';
+import { check, INITIALIZED, initialize, LENT_ID, Line, post, request, REVISION, toolCall, type BenchSession } from './mcp.ts';
 
 export async function openSse(url: URL): Promise<BenchSession> {
   const downstream = await Connection.open(url.hostname, Number(url.port));
@@ -51,6 +51,10 @@ export async function openSse(url: URL): Promise<BenchSession> {
     call(tool, input) {
       id += 1;
       return send(id, toolCall(id, tool, input));
+    },
+    async lend(tool, input) {
+      const socket = (await line.ready()).lend();
+      return { doors: [{ socket, call: render(toolCall(LENT_ID, tool, input)) }], stream: downstream.lendStream() };
     },
     rest() {
       line.close();

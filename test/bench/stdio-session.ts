@@ -27,6 +27,7 @@ export async function openStdio(command: readonly string[]): Promise<BenchSessio
       id += 1;
       return send(id, toolCall(id, tool, input));
     },
+    lend: () => Promise.reject(new Error('the pipes of a child are not lent: lanes.c starts it itself')),
     rest() {},
     async drop() {
       child.kill();

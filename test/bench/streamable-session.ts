@@ -2,7 +2,7 @@
  * Owns a session over Streamable HTTP. With several URLs, those of a cluster's edges, it has a connection to each and every
  * request goes to the next one.
  */
-import { check, INITIALIZED, initialize, Line, post, request, REVISION, toolCall, type BenchSession } from './mcp.ts';
+import { check, INITIALIZED, initialize, LENT_ID, Line, post, request, REVISION, toolCall, type BenchSession } from './mcp.ts';
 
 interface Door {
   readonly url: URL;
@@ -35,6 +35,13 @@ export async function openStreamable(urls: readonly string[]): Promise<BenchSess
       const { body } = await send(door, toolCall(id, tool, input));
       return check(body, id, door.url.href);
     },
+    async lend(tool, input) {
+      const lent = doors.map(async ({ line, render }) => ({
+        socket: (await line.ready()).lend(),
+        call: render(toolCall(LENT_ID, tool, input)),
+      }));
+      return { doors: await Promise.all(lent) };
+    },
     rest,
     async drop(tool, input) {
       const { url, line, render } = next();
@@ -47,6 +54,7 @@ export async function openStreamable(urls: readonly string[]): Promise<BenchSess
       rest();
     },
     async close() {
+      rest();
       const { url, line } = next();
       await (await line.ready()).exchange(`DELETE ${url.pathname} HTTP/1.1\r\nHost: ${url.host}\r\n${headers}\r\n`);
       rest();

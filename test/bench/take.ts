@@ -5,7 +5,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { on } from 'node:events';
 import { join } from 'node:path';
-import { SCRIPTED, type EchoChild } from './child.ts';
+import { SCRIPTED } from './child.ts';
 import type { Figures, FromLoad, Job, ToLoad } from './job.ts';
 import { DIRECT, idleName, type Measure, type Sample } from './measures.ts';
 import { bridgePids, cpuOf, spent } from './processes.ts';
@@ -19,10 +19,10 @@ const ALLOWED_OTHERS_MS = 60_000;
 type Taken = Omit<Sample, 'target' | 'measure' | 'round'>;
 
 /** The child without any bridge, for the added latency. */
-export async function measureDirect(echo: EchoChild, measures: readonly Measure[], round: number): Promise<readonly Sample[]> {
+export async function measureDirect({ echo, lanes }: Ground, measures: readonly Measure[], round: number): Promise<readonly Sample[]> {
   const single = measures.filter(({ job }) => job.kind === 'calls' && job.sessions === 1);
   const target: Target = { route: { kind: 'stdio', command: echo.command }, roots: [], async [Symbol.asyncDispose]() {} };
-  return (await Promise.all(single.map((item) => take(DIRECT, target, item, round)))).flat();
+  return (await Promise.all(single.map((item) => take(DIRECT, target, item, { round, lanes })))).flat();
 }
 
 export async function measure(kind: TargetKind, ground: Ground, measures: readonly Measure[], round: number): Promise<readonly Sample[]> {
@@ -31,7 +31,7 @@ export async function measure(kind: TargetKind, ground: Ground, measures: readon
     if (!kind.serves.has(item.needs) || (item.once && round > 0)) continue;
     try {
       await using running = await kind.start(item.scripted ? { ...ground, echo: SCRIPTED } : ground);
-      samples.push(...(await take(kind.name, running, item, round)));
+      samples.push(...(await take(kind.name, running, item, { round, lanes: ground.lanes })));
     } catch (error) {
       samples.push({ target: kind.name, measure: item.name, round, failed: String(error) });
     }
@@ -39,7 +39,12 @@ export async function measure(kind: TargetKind, ground: Ground, measures: readon
   return samples;
 }
 
-async function take(target: string, running: Target, item: Measure, round: number): Promise<readonly Sample[]> {
+async function take(
+  target: string,
+  running: Target,
+  item: Measure,
+  { round, lanes }: { readonly round: number; readonly lanes: string | undefined },
+): Promise<readonly Sample[]> {
   const route = item.needs === 'stateless' ? running.stateless : running.route;
   const common = { target, measure: item.name, round };
   const samples: Sample[] = [];
@@ -49,7 +54,7 @@ async function take(target: string, running: Target, item: Measure, round: numbe
     const pauses = await openPauses(running, item.job, (taken, measure = item.name) => samples.push({ ...common, measure, ...taken }));
     const child = fork(join(import.meta.dirname, 'load.ts'), { stdio: 'inherit' });
     try {
-      const order: ToLoad = { job: item.job, route };
+      const order: ToLoad = { job: item.job, route, lanes };
       child.send(order);
       await observe(child, running.roots, item.job, pauses);
     } finally {

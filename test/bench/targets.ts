@@ -34,6 +34,8 @@ export interface TargetKind {
 
 export interface Ground {
   readonly echo: EchoChild;
+  /** The compiled loop of the load, if there is one. */
+  readonly lanes: string | undefined;
   /** Root of the repository. */
   readonly root: string;
   /** Folder for binaries, logs and installed peers. */
