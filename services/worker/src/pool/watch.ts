@@ -12,6 +12,9 @@ import type { Pool } from './pool.ts';
 import type { PooledProcess } from './pooled-process.ts';
 import { Wishes } from './wishes.ts';
 
+/** Requests that a server has not answered yet; its stdin takes no more than a few times as many. */
+const AT_ONCE = 128;
+
 /** What somebody listens to: lists as an acknowledgement names them, and resources. */
 export interface Wanted {
   readonly lists: readonly string[];
@@ -71,10 +74,27 @@ interface Resources {
   drop(uris: ReadonlySet<string>): void;
 }
 
-/** With a handshake: one request for each, and what it says to that is not waited for. */
+/** With a handshake: one request for each, a few at a time, and what it says to that is not waited for. */
 function byRequests(process: PooledProcess, wanted: Wishes<Watcher>): Resources {
+  const waiting: (readonly [method: string, uri: string])[][] = [];
+  let running = 0;
+  const next = (): void => {
+    for (; running < AT_ONCE && waiting.length > 0; running += 1) {
+      const [method, uri] = waiting[0]!.pop()!;
+      if (waiting[0]!.length === 0) waiting.shift();
+      void process
+        .ask(method, JSON.stringify({ uri }))
+        .catch(() => undefined)
+        .finally(() => {
+          running -= 1;
+          next();
+        });
+    }
+  };
   const ask = (method: string, uris: Iterable<string>): void => {
-    for (const uri of uris) void process.ask(method, JSON.stringify({ uri })).catch(() => undefined);
+    const all = Array.from(uris, (uri) => [method, uri] as const).toReversed();
+    if (all.length > 0) waiting.push(all);
+    next();
   };
   return {
     async add(who, what) {

@@ -118,6 +118,24 @@ test('another worker’s word is told here', async () => {
   assert.equal(world.told(stream).length, 2);
 });
 
+test('a server is asked for many resources a few at a time, in their order, and for all of them', async () => {
+  const world = statelessWorld(server(), 'legacy', CAPABILITIES);
+  const uris = Array.from({ length: 1_000 }, (_, nth) => `a:${nth}`);
+  const [stream, child] = await listen(world, 1, { resourceSubscriptions: uris });
+  world.leave(stream);
+  const asked: unknown[] = [];
+  for (let some = child.take(); some.length > 0; some = child.take()) {
+    assert.ok(some.length <= 128, `${some.length} at once`);
+    for (const { id, method, params } of some) {
+      asked.push([method, params?.['uri']]);
+      child.say({ id: id!, result: {} });
+    }
+    await settle();
+  }
+  const both = ['resources/subscribe', 'resources/unsubscribe'].flatMap((method) => uris.map((uri) => [method, uri]));
+  assert.deepEqual(asked, both);
+});
+
 test('a resource is asked of the server as long as somebody wants it', async () => {
   const world = statelessWorld(server(), 'legacy', CAPABILITIES);
   const [one, child] = await listen(world, 1, { resourceSubscriptions: ['a', 'b'] });
