@@ -6,7 +6,7 @@
 import { CausewayError } from './errors.ts';
 import type { Frame } from './jsonrpc.ts';
 import { valueAt } from './members.ts';
-import { CLIENT_CAPABILITIES_KEY, CLIENT_INFO_KEY, ENVELOPE_KEYS, LOG_LEVEL_KEY, PROTOCOL_VERSION_KEY } from './meta-keys.ts';
+import { CLIENT_CAPABILITIES_KEY, CLIENT_INFO_KEY, LOG_LEVEL_KEY, PROTOCOL_VERSION_KEY } from './meta-keys.ts';
 import type { Span } from './splice.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const;
@@ -73,13 +73,6 @@ export function isLogLevel(value: unknown): value is LogLevel {
 /** Whether a message at `level` is wanted by whoever asked for `wanted` and what is more severe. */
 export function isLoud(level: unknown, wanted: LogLevel): boolean {
   return isLogLevel(level) && LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(wanted);
-}
-
-/** The metadata for a server with a handshake: without the envelope, with another token; `undefined` if nothing is left. */
-export function legacyMeta({ all }: Pick<RequestMeta, 'all'>, progressToken: number | undefined): string | undefined {
-  const kept = Object.entries(all).filter(([key]) => !ENVELOPE_KEYS.includes(key) && key !== 'progressToken');
-  const entries = progressToken === undefined ? kept : [...kept, ['progressToken', progressToken] as const];
-  return entries.length === 0 ? undefined : JSON.stringify(Object.fromEntries(entries));
 }
 
 /** Raw JSON text of an envelope of the bridge's own, for requests that it makes by itself. */

@@ -6,8 +6,8 @@ import type { CallHead } from '@causeway/cluster';
 import type { ServerConfig } from '@causeway/config';
 import {
   CLIENT_CAPABILITIES_KEY,
+  ENVELOPE_KEYS,
   isObject,
-  legacyMeta,
   membersIn,
   membersOf,
   readMeta,
@@ -68,14 +68,20 @@ function same(one: unknown, other: unknown): boolean {
 
 const ROUND: ReadonlySet<string> = new Set(['requestState', 'inputResponses']);
 const ROUND_AND_META: ReadonlySet<string> = new Set([...ROUND, '_meta']);
+const ENVELOPE: ReadonlySet<string> = new Set(ENVELOPE_KEYS);
+const ENVELOPE_AND_TOKEN: ReadonlySet<string> = new Set([...ENVELOPE_KEYS, 'progressToken']);
 const STATE: ReadonlySet<string> = new Set(['requestState']);
 
 /** For a server with a handshake, under the id that it knows: nothing of the envelope, nothing of rounds. */
-export function forLegacy({ head, body, meta, params, response }: StatelessRequest, id: number): Buffer {
-  const text = legacyMeta(meta, response.wantsProgress ? id : undefined);
-  const gone = text === undefined ? ROUND_AND_META : ROUND;
-  const edits: Edit[] = [{ span: head.frame.id!, bytes: Buffer.from(String(id)) }, ...withoutMembers(body, params, gone)];
-  if (text !== undefined) edits.push({ span: meta.span, bytes: Buffer.from(text) });
+export function forLegacy({ head, body, meta, params }: Pick<StatelessRequest, 'head' | 'body' | 'meta' | 'params'>, id: number): Buffer {
+  const number = Buffer.from(String(id));
+  const edits: Edit[] = [{ span: head.frame.id!, bytes: number }];
+  const token = head.frame.progressToken;
+  const own = membersIn(body, meta.span);
+  const left = own !== undefined && [...own.of.keys()].some((name) => !ENVELOPE_AND_TOKEN.has(name));
+  if (!own || (!token && !left)) return splice(body, [...edits, ...withoutMembers(body, params, ROUND_AND_META)]);
+  if (token) edits.push({ span: token, bytes: number });
+  edits.push(...withoutMembers(body, params, ROUND), ...withoutMembers(body, own, token ? ENVELOPE : ENVELOPE_AND_TOKEN));
   return splice(body, edits);
 }
 

@@ -50,11 +50,6 @@ export class Response implements EdgeHolder {
     return this.#id;
   }
 
-  /** Progress is wanted. */
-  get wantsProgress(): boolean {
-    return this.#token !== undefined;
-  }
-
   /** Nothing was sent yet: the status can still be chosen. */
   get untouched(): boolean {
     return this.#stream.newest === 0;
