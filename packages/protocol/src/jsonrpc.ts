@@ -11,7 +11,7 @@ import { JsonScanner } from './json.ts';
 import { JsonFault, type ScanLimits } from './json-limits.ts';
 import { printable, readId, refuseLookalike } from './member-rules.ts';
 import { PROTOCOL_VERSION_KEY } from './meta-keys.ts';
-import { oneLine, splice, type Span } from './splice.ts';
+import { isNull, oneLine, splice, type Span } from './splice.ts';
 
 export interface Frame {
   readonly kind: 'request' | 'notification' | 'response';
@@ -158,7 +158,7 @@ function readMember(draft: Draft, bytes: Buffer, key: string, scanner: JsonScann
       return;
     case 'id':
       draft.id = readId(scanner, depth);
-      draft.idIsNull = bytes[draft.id.start] === 0x6e;
+      draft.idIsNull = isNull(bytes, draft.id);
       return;
     case 'method':
       if (scanner.peek() !== 0x22) throw new JsonFault('forbidden', 'method must be a string');
@@ -216,7 +216,7 @@ function settle(draft: Draft, bytes: Buffer, strict: boolean): Frame {
     bytes,
     id,
     method,
-    progressToken: tokenOf(draft),
+    progressToken: tokenOf(draft, bytes),
     requestId: method === 'notifications/cancelled' ? draft.requestId : undefined,
     claim: method !== undefined && draft.claims ? draft.meta : undefined,
     params: draft.params,
@@ -228,9 +228,10 @@ function settle(draft: Draft, bytes: Buffer, strict: boolean): Frame {
 /** Raw JSON, where it could be read. */
 const textAt = (span: Span | undefined, bytes: Buffer): string | undefined => span && bytes.toString('utf8', span.start, span.end);
 
-function tokenOf({ id, method, metaToken, paramsToken }: Draft): Span | undefined {
-  if (id) return method === undefined ? undefined : metaToken;
-  return method === 'notifications/progress' ? paramsToken : undefined;
+/** None where it is null: some write so that they want no progress. */
+function tokenOf({ id, method, metaToken, paramsToken }: Draft, bytes: Buffer): Span | undefined {
+  if (!id) return method === 'notifications/progress' ? paramsToken : undefined;
+  return method === undefined || !metaToken || isNull(bytes, metaToken) ? undefined : metaToken;
 }
 
 /** The message with another id. */

@@ -1,10 +1,12 @@
 /**
- * Owns reading the numbers that Causeway gives to requests of its own, out of raw JSON: only as it spells them itself. Pure.
+ * Owns reading the numbers that Causeway gives to requests of its own, out of raw JSON: only as it spells them itself, but for tokens.
+ * Pure.
  */
 import type { Span } from './splice.ts';
 
 const ZERO = 0x30;
 const NINE = 0x39;
+const QUOTE = 0x22;
 /** A number of so many digits is exact. */
 const MAX_DIGITS = 15;
 
@@ -20,4 +22,13 @@ export function numberAt(bytes: Uint8Array, span: Span | undefined): number {
     value = value * 10 + (byte - ZERO);
   }
   return value;
+}
+
+/**
+ * The same of a progress token, also as the text of the number: SDKs of typed languages keep every token as text, and give it back so
+ * (the 2025 Java SDK's `Request.progressToken()`).
+ */
+export function tokenAt(bytes: Uint8Array, span: Span | undefined): number {
+  if (!span || bytes[span.start] !== QUOTE) return numberAt(bytes, span);
+  return numberAt(bytes, { start: span.start + 1, end: span.end - 1 });
 }

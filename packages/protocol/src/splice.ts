@@ -44,6 +44,11 @@ export function slice(bytes: Uint8Array, span: Span): Uint8Array {
   return bytes.subarray(span.start, span.end);
 }
 
+/** Whether the value that lies there is null. */
+export function isNull(bytes: Uint8Array, { start }: Span): boolean {
+  return bytes[start] === 0x6e;
+}
+
 /** The message as one line: line breaks between tokens become spaces. Inside strings JSON has none. */
 export function oneLine(bytes: Buffer): Buffer {
   if (!bytes.includes(0x0a) && !bytes.includes(0x0d)) return bytes;

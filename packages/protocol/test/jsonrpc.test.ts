@@ -50,6 +50,8 @@ test('the ids inside params are found', () => {
     '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"arguments":{"_meta":{"progressToken":"no"}},"_meta":{"x":[1],"progressToken":"yes"}}}',
   );
   assert.equal(at(call, 'progressToken'), '"yes"');
+  const without = single('{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"_meta":{"progressToken":null}}}');
+  assert.equal(at(without, 'progressToken'), undefined);
   const cancel = single('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"a","reason":"x"}}');
   assert.deepEqual([cancel.kind, at(cancel, 'requestId')], ['notification', '"a"']);
   const progress = readServerLine(

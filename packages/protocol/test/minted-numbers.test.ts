@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { numberAt } from '../src/index.ts';
+import { numberAt, tokenAt } from '../src/index.ts';
 
 const read = (text: string): number => numberAt(Buffer.from(`[${text}]`), { start: 1, end: 1 + Buffer.byteLength(text) });
 
@@ -11,4 +11,17 @@ test('a number is read as it is spelt here, and nothing else is one', () => {
   assert.equal(numberAt(Buffer.from('1'), undefined), -1);
   fc.assert(fc.property(fc.integer({ min: 1, max: 999_999_999_999_999 }), (number) => read(String(number)) === number));
   fc.assert(fc.property(fc.string(), (text) => read(text) === (/^[1-9][0-9]{0,14}$/.test(text) ? Number(text) : -1)));
+});
+
+test('a token is the number, or the number as text, and nothing else is one', () => {
+  const token = (text: string): number => tokenAt(Buffer.from(`[${text}]`), { start: 1, end: 1 + Buffer.byteLength(text) });
+  for (const text of ['""', '"0"', '"01"', '"1 "', '"-1"', '"1.0"', '"a"', '"\\u0031"', '0', '1.0', 'null'])
+    assert.equal(token(text), -1, text);
+  assert.equal(tokenAt(Buffer.from('1'), undefined), -1);
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 999_999_999_999_999 }), (number) => {
+      assert.equal(token(String(number)), number);
+      assert.equal(token(`"${number}"`), number);
+    }),
+  );
 });

@@ -4,11 +4,12 @@
  *
  * Invariants: an internal id is used once in the life of a child; a client's id routes nothing, so two
  * requests with the same id each get their own answer; a call settles exactly once, and what comes for it
- * afterwards is dropped.
+ * afterwards is dropped, but for the progress of a task that it began: that bears the call's token until the task ends
+ * (2025-11-25 basic/utilities/tasks).
  */
 import type { FrameHead } from '@causeway/cluster';
-import { numberAt, slice, splice, type Edit, type Frame, type Span } from '@causeway/protocol';
-import { Register } from '@causeway/runtime';
+import { membersIn, membersOf, numberAt, slice, splice, tokenAt, type Edit, type Frame } from '@causeway/protocol';
+import { RecentMap, Register } from '@causeway/runtime';
 import type { Stream } from './stream.ts';
 
 export interface Call {
@@ -19,6 +20,8 @@ export interface Call {
   readonly method: string;
   readonly stream: Stream;
   readonly index: number | undefined;
+  /** It may begin a task, and wants to hear of its progress. */
+  readonly mayBeTask: boolean;
   answered: boolean;
   /** Stops the call's deadline. */
   cancelDeadline: () => void;
@@ -33,12 +36,18 @@ export interface NewCall {
   readonly index: number | undefined;
 }
 
+/** Tasks whose progress finds its way, the newest ones. */
+const MOST_TASKS = 256;
+const TASK = Buffer.from('"task"');
+
 const nothing = (): void => undefined;
 const copy = (bytes: Uint8Array): Buffer => Buffer.from(bytes);
 
 export class Calls {
   readonly #byInternal = new Register<number, Call>();
   readonly #emptied = new Set<() => void>();
+  /** Tokens of calls that began a task, by the internal id. */
+  readonly #tasks = new RecentMap<number, Buffer>(MOST_TASKS);
   #next = 1;
 
   get size(): number {
@@ -62,6 +71,7 @@ export class Calls {
       method: head.method ?? '',
       stream,
       index,
+      mayBeTask: token !== undefined && body.includes(TASK),
       answered: false,
       cancelDeadline: nothing,
       release: nothing,
@@ -75,10 +85,11 @@ export class Calls {
 
   /** The call that a response of the child answers: once, and its deadline is over. It runs until `end`. */
   answered(frame: Frame): Call | undefined {
-    const call = this.#find(frame.bytes, frame.id);
+    const call = this.#byInternal.get(numberAt(frame.bytes, frame.id));
     if (!call || call.answered) return undefined;
     call.answered = true;
     call.cancelDeadline();
+    if (call.mayBeTask && call.progressToken && beginsTask(frame)) this.#tasks.set(call.internal, call.progressToken);
     return call;
   }
 
@@ -109,8 +120,15 @@ export class Calls {
 
   /** The call that a progress notification belongs to. */
   byProgress(frame: Frame): Call | undefined {
-    const call = this.#find(frame.bytes, frame.progressToken);
+    const call = this.#byInternal.get(tokenAt(frame.bytes, frame.progressToken));
     return call?.progressToken ? call : undefined;
+  }
+
+  /** The token of a call that is over and began a task, and that call's number; a notification belongs to it. */
+  taskByProgress(frame: Frame): { readonly internal: number; readonly token: Buffer } | undefined {
+    const internal = tokenAt(frame.bytes, frame.progressToken);
+    const token = this.#tasks.get(internal);
+    return token && { internal, token };
   }
 
   /** The newest running call with this client id, for a cancellation. */
@@ -123,8 +141,9 @@ export class Calls {
   [Symbol.iterator](): Iterator<Call> {
     return this.#byInternal.values();
   }
+}
 
-  #find(bytes: Uint8Array, span: Span | undefined): Call | undefined {
-    return this.#byInternal.get(numberAt(bytes, span));
-  }
+/** Whether an answer is that of a task which goes on. */
+function beginsTask({ bytes, result }: Frame): boolean {
+  return membersOf(bytes, membersIn(bytes, result), 'task') !== undefined;
 }

@@ -2,7 +2,7 @@
  * Owns the way from the child to its client: each line is read once and rides exactly one stream.
  *
  * Invariants: a response reaches only the call that it answers; progress only the call whose token it
- * bears, and nothing after that call's answer; what is no JSON-RPC is counted as noise and dropped, and where it
+ * bears, and nothing after that call's answer, unless that began a task; what is no JSON-RPC is counted as noise and dropped, and where it
  * was meant to answer a call the call fails at once; a message too large for the bus becomes a definite error,
  * never silence.
  */
@@ -113,22 +113,25 @@ function unanswered(session: SessionParts, id: Uint8Array | undefined, message: 
 }
 
 function notification(session: SessionParts, frame: Frame, about: number | undefined): void {
-  if (frame.method === 'notifications/progress') {
-    const call = session.calls.byProgress(frame);
-    if (!call?.progressToken || !frame.progressToken) {
-      session.log.debug({}, 'progress of no running call dropped');
-      return;
-    }
-    const bytes = oneLine(splice(frame.bytes, [{ span: frame.progressToken, bytes: call.progressToken }]));
-    if (fits(session, bytes)) session.streams.present(call.stream).append(bytes, false, { dispensable: call.internal });
-    return;
-  }
+  if (frame.method === 'notifications/progress') return progress(session, frame, about);
   if (frame.method === 'notifications/cancelled') {
     const bytes = session.callbacks.withdraw(frame);
     if (bytes) send(session, bytes, { about });
     return;
   }
   send(session, frame.bytes, { about, ...(frame.method === 'notifications/message' ? { dispensable: 'log' } : {}) });
+}
+
+function progress(session: SessionParts, frame: Frame, about: number | undefined): void {
+  const { calls, log, streams } = session;
+  const { progressToken: span } = frame;
+  const call = calls.byProgress(frame);
+  const task = call ? undefined : calls.taskByProgress(frame);
+  const token = call?.progressToken ?? task?.token;
+  if (!token || !span) return log.debug({}, 'progress of no running call dropped');
+  const bytes = splice(frame.bytes, [{ span, bytes: token }]);
+  if (task) return send(session, bytes, { about, dispensable: task.internal });
+  if (call && fits(session, bytes)) streams.present(call.stream).append(oneLine(bytes), false, { dispensable: call.internal });
 }
 
 function send(session: SessionParts, bytes: Buffer, { about, ...facts }: FrameFacts & { readonly about: number | undefined }): void {

@@ -120,3 +120,9 @@ test('an error changes its code at most', () => {
     { numRuns: 500 },
   );
 });
+
+test('a token that is none stays none, and is none of ours', () => {
+  const bytes = Buffer.from('{"jsonrpc":"2.0","id":1,"method":"m","params":{"_meta":{"progressToken":null}}}');
+  const wrapped = read(envelope.wrap(bytes, outlineOf(bytes, CLIENT_DEPTH)!, { id: 77 }));
+  assert.equal((wrapped as { params: { _meta: Json } }).params._meta['progressToken'], null);
+});

@@ -56,12 +56,38 @@ test('progress finds the call by the token that the child was given, and not aft
   assert.match(bytes.toString(), /"progressToken":1\b/);
   const progress = line('{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":1,"progress":1}}');
   assert.equal(calls.byProgress(progress)?.progressToken?.toString(), '"tok"');
-  assert.equal(
-    calls.byProgress(line('{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":"1","progress":1}}')),
-    undefined,
-  );
+  const bearing = (token: string) =>
+    line(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${token},"progress":1}}`);
+  // Servers whose tokens are all text give the number back as such.
+  assert.equal(calls.byProgress(bearing('"1"')), call);
+  for (const token of ['2', '"2"', '"01"', '1.0', '"tok"', 'null', '"1 "'])
+    assert.equal(calls.byProgress(bearing(token)), undefined, token);
   calls.end(call);
   assert.equal(calls.byProgress(progress), undefined);
+});
+
+test('progress of a task finds its way after the answer that began it, within a number', () => {
+  const calls = new Calls();
+  const progress = (token: number) =>
+    line(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${token},"progress":1}}`);
+  const answer = (params: string, result: string): number => {
+    const { call } = begin(calls, `{"jsonrpc":"2.0","id":5,"method":"tools/call","params":${params}}`);
+    assert.equal(calls.answered(line(`{"jsonrpc":"2.0","id":${call.internal},"result":${result}}`)), call);
+    calls.end(call);
+    return call.internal;
+  };
+  const wants = '{"task":{"ttl":1},"_meta":{"progressToken":"tok"}}';
+  const task = '{"task":{"taskId":"t","status":"working"}}';
+  const internal = answer(wants, task);
+  assert.deepEqual(calls.taskByProgress(progress(internal)), { internal, token: Buffer.from('"tok"') });
+  for (const [params, result] of [
+    [wants, '{"content":[],"structuredContent":{"task":{}}}'],
+    ['{"_meta":{"progressToken":"tok"}}', task],
+    ['{"task":{}}', task],
+  ] as const)
+    assert.equal(calls.taskByProgress(progress(answer(params, result))), undefined, `${params} ${result}`);
+  for (let more = 0; more < 600; more++) answer(wants, task);
+  assert.equal(calls.taskByProgress(progress(internal)), undefined);
 });
 
 test('a cancellation means the newest call with that id', () => {

@@ -10,6 +10,7 @@ import {
   CLIENT_CAPABILITIES_KEY,
   CLIENT_INFO_KEY,
   ENVELOPE_KEYS,
+  isNull,
   LOG_LEVEL_KEY,
   MODERN_REVISION,
   outlineOf,
@@ -77,7 +78,7 @@ export class Envelope {
     else if (!meta) edits.push(...change(bytes, params, { without: FOREIGN_AND_META, add: whole }));
     else {
       const token = meta.of.get('progressToken');
-      if (token) edits.push({ span: token, bytes: number });
+      if (token && !isNull(bytes, token)) edits.push({ span: token, bytes: number });
       edits.push(...change(bytes, meta, { without: OWN, add: members }), ...change(bytes, params, { without: FOREIGN, add: more ?? '' }));
     }
     return splice(bytes, edits);

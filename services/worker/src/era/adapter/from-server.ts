@@ -192,7 +192,7 @@ export class FromServer {
 
   #progress(bytes: Buffer, params: Outline | undefined): void {
     const token = params?.of.get('progressToken');
-    const call = this.#parts.calls.at(bytes, token);
+    const call = this.#parts.calls.byToken(bytes, token);
     const span = params?.of.get('progress');
     if (!call?.progress || !token || !span) return;
     const progress = valueAt(bytes, span);
