@@ -45,6 +45,14 @@ describe('results of 2026-07-28', () => {
     });
   }
 
+  it('what a server with a handshake asks for comes to its client as it was written', async () => {
+    const params =
+      '"message":"h\\u00e9","requestedSchema":{"type":"object","properties":{"n":{"type":"integer","maximum":9223372036854775807}}}';
+    const line = `{"jsonrpc":"2.0","id":"q","method":"elicitation/create","params":{${params}}}`;
+    const { text } = await ask(bridge.url('hostile'), call(1, 'line', { line }));
+    assert.ok(text.includes(`"method":"elicitation/create","params":{${params}}`), text);
+  });
+
   for (const [server, name] of [
     ['legacy', 'stdio-2025'],
     ['modern', 'stdio-2026'],

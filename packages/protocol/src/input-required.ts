@@ -4,12 +4,16 @@
  * Source: 2026-07-28 basic/patterns/mrtr, client/{elicitation,sampling,roots}; 2025-11-25 for the requests.
  */
 import type { Capabilities } from './errors.ts';
+import { membersAt, withoutMembers } from './members.ts';
 import { isObject, type ClientCapabilities } from './meta.ts';
+import { splice } from './splice.ts';
 
 /** A question as both eras write it. */
 export interface InputRequest {
   readonly method: string;
   readonly params: Readonly<Record<string, unknown>>;
+  /** `params` as whoever asks has written them, JSON text; absent: as they are. */
+  readonly text?: string;
 }
 
 /** Methods whose calls may ask before they answer. */
@@ -48,15 +52,22 @@ export function mayAsk(capabilities: ClientCapabilities, question: InputRequest)
 /** Members that only the era with a session knows. */
 const LEGACY_MEMBERS: ReadonlySet<string> = new Set(['_meta', 'elicitationId', 'task']);
 
-/** A question of a server with a handshake, as the stateless era puts it. */
-export function toInputRequest(method: string, params: unknown): InputRequest {
+/** A question of a server with a handshake, as the stateless era puts it. `written`: the bytes of `params`. */
+export function toInputRequest(method: string, params: unknown, written?: Buffer): InputRequest {
   const entries = Object.entries(isObject(params) ? params : {}).filter(([name]) => !LEGACY_MEMBERS.has(name));
-  return { method, params: Object.fromEntries(entries) };
+  const request = { method, params: Object.fromEntries(entries) };
+  const members = written && membersAt(written);
+  return members ? { ...request, text: splice(written, withoutMembers(written, members, LEGACY_MEMBERS)).toString() } : request;
 }
 
 /** The result that asks; JSON text. At least one of the two is given. */
 export function inputRequired(requests: Readonly<Record<string, InputRequest>>, requestState: string | undefined): string {
-  return JSON.stringify({ resultType: 'input_required', inputRequests: requests, ...(requestState === undefined ? {} : { requestState }) });
+  const asked = Object.entries(requests).map(
+    ([name, { method, params, text = JSON.stringify(params) }]) =>
+      `${JSON.stringify(name)}:{"method":${JSON.stringify(method)},"params":${text}}`,
+  );
+  const state = requestState === undefined ? '' : `,"requestState":${JSON.stringify(requestState)}`;
+  return `{"resultType":"input_required","inputRequests":{${asked.join(',')}}${state}}`;
 }
 
 /** Capabilities of several questions in one object. */

@@ -58,13 +58,13 @@ export function discoverResult(handshake: string, version: string): string {
   const result = membersAt(bytes);
   const capabilities = membersOf(bytes, result, 'capabilities');
   const kept = capabilities ? withoutTasks(bytes, capabilities) : '{}';
-  const text = textOf(bytes, result, 'instructions');
+  const instructions = textOf(bytes, result, 'instructions') === undefined ? undefined : result?.of.get('instructions');
   const info = result?.of.get('serverInfo');
   const members = [
     '"resultType":"complete"',
     `"supportedVersions":${JSON.stringify([version])}`,
     `"capabilities":${kept}`,
-    ...(text === undefined ? [] : [`"instructions":${JSON.stringify(text)}`]),
+    ...(instructions ? [`"instructions":${Buffer.from(slice(bytes, instructions)).toString()}`] : []),
     UNCACHED,
     ...(info ? [`"_meta":{${JSON.stringify(SERVER_INFO_KEY)}:${Buffer.from(slice(bytes, info)).toString()}}`] : []),
   ];

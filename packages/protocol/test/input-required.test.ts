@@ -38,3 +38,15 @@ test('the result that asks has questions, a state, or both', () => {
     requestState: 's',
   });
 });
+
+test('what a server asks for comes as it wrote it', () => {
+  const written = '{"task":{},"requestedSchema":{"2":1,"1":{"maximum":9223372036854775807, "default":1.0}},"message":"\\u00e9","_meta":{}}';
+  const question = toInputRequest('elicitation/create', JSON.parse(written), Buffer.from(written));
+  assert.equal(
+    inputRequired({ 'a"': question, b: roots }, 's"'),
+    '{"resultType":"input_required","inputRequests":{"a\\"":{"method":"elicitation/create","params":' +
+      '{"requestedSchema":{"2":1,"1":{"maximum":9223372036854775807, "default":1.0}},"message":"\\u00e9"}},' +
+      '"b":{"method":"roots/list","params":{}}},"requestState":"s\\""}',
+  );
+  for (const broken of ['[]', '{"a":1,"a":2}']) assert.equal(toInputRequest('roots/list', undefined, Buffer.from(broken)).text, undefined);
+});

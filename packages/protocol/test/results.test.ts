@@ -62,6 +62,8 @@ test('a handshake becomes what server/discover says, without what this era lacks
     cacheScope: 'private',
     _meta: { [INFO]: { name: 's', version: '1' } },
   });
+  const written = '"instructions":"h\\u00e9 \\ud800"';
+  assert.ok(discoverResult(`{${written},"capabilities":{}}`, '2026-07-28').includes(written));
   assert.deepEqual((JSON.parse(discoverResult('{}', '2026-07-28')) as Record<string, unknown>)['capabilities'], {});
 });
 

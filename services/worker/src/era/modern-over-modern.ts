@@ -7,6 +7,7 @@
  * server gives goes to the client sealed, with the name of the child, and comes back to the server as it was.
  */
 import { type CausewayError, membersIn, sealState, splice, textOf, valueAt, type Edit, type Frame, type Members } from '@causeway/protocol';
+import { answerAlone } from '../pool/answer-alone.ts';
 import type { Lease } from '../pool/lease.ts';
 import { audienceOf, forModern, type StatelessRequest } from '../stateless/request.ts';
 import { CallInUse } from './call.ts';
@@ -27,7 +28,8 @@ export function callModern(deps: EraDeps, lease: Lease, request: StatelessReques
   const use = new CallInUse({ lease, wheel: deps.wheel, deadline: server.requestTimeout, identity: head.identity });
   // What it may still log must not reach the next one.
   use.run(response, { left: () => use.abandon('the client left', process.holder ? 'doubtful' : 'sound') });
-  process.holder = request.meta.logLevel === undefined ? undefined : { heard: (frame) => logged(request, frame) };
+  const heard = (frame: Frame): void => (frame.kind === 'request' ? answerAlone(process, frame) : logged(request, frame));
+  process.holder = request.meta.logLevel === undefined ? undefined : { heard };
   const failed = (error: CausewayError): void => {
     use.end('doubtful');
     response.fail(error);

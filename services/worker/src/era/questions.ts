@@ -33,7 +33,7 @@ export class Questions {
   add(frame: Frame, stray: boolean): boolean {
     if (this.#open.size >= MOST) return false;
     const { method = '', bytes, params } = frame;
-    const request = toInputRequest(method, params && valueAt(bytes, params));
+    const request = toInputRequest(method, params && valueAt(bytes, params), params && Buffer.from(slice(bytes, params)));
     this.#asked += 1;
     this.#open.set(`${method.split('/')[0]}-${this.#asked}`, { request, id: rawId(frame), stray });
     return true;

@@ -46,6 +46,20 @@ test('a call that wants logs has a child alone, and gets what is logged there', 
   assert.deepEqual(world.told(quiet), []);
 });
 
+test('what a server of this era asks, though it must not, is refused, also where a call wants its logs', async () => {
+  for (const meta of [{}, { 'io.modelcontextprotocol/logLevel': 'info' }]) {
+    const world = statelessWorld(server(), 'modern');
+    const [stream, child] = await begin(world, 1, { meta });
+    child.say({ id: 'q', method: 'sampling/createMessage', params: {} });
+    child.say({ id: 'p', method: 'ping' });
+    assert.deepEqual(child.take(), [
+      { jsonrpc: '2.0', id: 'q', error: { code: -32601, message: 'The client does not answer this.' } },
+      { jsonrpc: '2.0', id: 'p', result: {} },
+    ]);
+    assert.deepEqual(world.told(stream), []);
+  }
+});
+
 test('a state of the server goes to the client sealed and comes back as it was, to the same child', async () => {
   const world = statelessWorld(server(), 'modern');
   const [stream, child, call] = await begin(world, 1);
