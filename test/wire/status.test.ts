@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { openLedger } from '../harness/ledger.ts';
 import { hostile, openCauseway, type Causeway } from '../harness/processes.ts';
-import { rawRequest } from '../harness/raw.ts';
+import { POST_HEADERS, rawRequest } from '../harness/raw.ts';
 import { assertRefused } from '../harness/refusal.ts';
 import { hello, openStream, post, readAnswer, toolCall, type Answer, type Hello } from '../harness/speak.ts';
 
@@ -72,6 +72,22 @@ describe('statuses of Streamable HTTP', () => {
       });
     });
   }
+
+  for (const target of ['http://localhost/servers/hostile/mcp', 'HTTP://elsewhere:1/servers/hostile/mcp?x=http://y/']) {
+    it(`POST to the whole URL ${target} is served`, async () => {
+      const headers = [...POST_HEADERS, ...Object.entries(open.headers)];
+      const answer = await rawRequest(bridge.port, { path: target, headers, body: JSON.stringify(list) });
+      assert.equal(answer.status, 200, answer.text);
+    });
+  }
+
+  it('a whole URL does not stand in for a Host that is refused, and its path alone says what is served', async () => {
+    const whole = 'http://localhost/servers/hostile/mcp';
+    const foreign = await rawRequest(bridge.port, { method: 'GET', path: whole, headers: [['Host', 'evil.example']] });
+    assertRefused(foreign, { status: 403, code: -32000, reason: 'request.host' });
+    for (const path of ['http://localhost', 'http://localhost?x=/servers/hostile/mcp'])
+      assert.equal((await rawRequest(bridge.port, { method: 'GET', path, headers: [] })).status, 200);
+  });
 
   it('POST of application/json; charset=utf-8 is served', async () => {
     const answer = await post(url, list, { ...open.headers, 'content-type': 'application/json; charset=utf-8' });

@@ -50,3 +50,13 @@ function atRoot(endpoint: Endpoint, servers: Servers): Route {
   const server = servers.default();
   return server ? { kind: 'endpoint', endpoint, server, base: '' } : { kind: 'unknown-server', name: '' };
 }
+
+/** What comes before the path where a request's target is a whole URL. */
+const AUTHORITY = /^https?:\/\/[^/?#]*/i;
+
+/** The path and the query of a request's target; some clients write the whole URL, as if to a proxy, which is to be taken (RFC 9112 §3.2.2). */
+export function originForm(target: string): string {
+  if (target.startsWith('/')) return target;
+  const rest = target.replace(AUTHORITY, '');
+  return rest.startsWith('/') || rest === target ? rest : `/${rest}`;
+}

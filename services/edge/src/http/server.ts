@@ -18,7 +18,7 @@ import { message, openSse } from './legacy-sse.ts';
 import { answerIndex } from './ops.ts';
 import { closingIdle, partingResponse } from './parting.ts';
 import { asRefusal, logRefusal, refuse } from './refusal.ts';
-import { METHODS, route, type Endpoint } from './routes.ts';
+import { METHODS, originForm, route, type Endpoint } from './routes.ts';
 import { get, post, remove } from './streamable.ts';
 import { isOfUnseen, type Visit } from './visit.ts';
 
@@ -94,6 +94,7 @@ export function createServer(edge: EdgeContext, health: Health, times = TIMES): 
   app.addHook('onRequest', (request, reply) => {
     const req = request.raw;
     const res = reply.raw;
+    req.url = originForm(req.url ?? '/');
     for (const [name, value] of extraHeaders) res.setHeader(name, value);
     guard.origin(req);
     if (!cors.answer(req, res) && !answerElsewhere(edge, guard, health, req, res)) serve(edge, admit(edge, guard, req), req, res);
