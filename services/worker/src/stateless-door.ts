@@ -7,7 +7,7 @@
  */
 import { Envelope, offer, type CallHead, type ChangedHead, type Cluster, type ControlHead } from '@causeway/cluster';
 import type { Config, ServerConfig } from '@causeway/config';
-import { asCausewayError, CausewayError, valueAt, type Frame } from '@causeway/protocol';
+import { asCausewayError, CausewayError, type Frame } from '@causeway/protocol';
 import { Register } from '@causeway/runtime';
 import type { EraDeps } from './era/deps.ts';
 import type { Eras } from './era/eras.ts';
@@ -203,11 +203,10 @@ export class StatelessDoor {
 
   /** What a child says without being asked. */
   #heard(pool: Pool, frame: Frame): void {
-    const { bytes, method = '', params } = frame;
+    const { method = '' } = frame;
     const [, list, what] = method.split('/');
     if (what === 'list_changed' && (LISTS as readonly string[]).includes(list ?? '')) return this.#announce(pool, list as List);
-    if (method !== 'notifications/resources/updated') return;
-    if (params) this.#listens.updated(pool, valueAt(bytes, params) as Readonly<Record<string, unknown>>);
+    if (method === 'notifications/resources/updated') this.#listens.updated(pool, frame);
   }
 
   /** Subscriptions may be open at any worker that serves the same server. */

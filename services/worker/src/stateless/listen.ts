@@ -8,8 +8,20 @@
  * long as there is somebody for whom; when it is lost, its subscriptions end without a result, so that their clients come
  * back.
  */
-import { CausewayError, isObject, SUBSCRIPTION_ID_KEY, valueAt } from '@causeway/protocol';
+import {
+  CausewayError,
+  isObject,
+  membersIn,
+  membersOf,
+  splice,
+  SUBSCRIPTION_ID_KEY,
+  textOf,
+  valueAt,
+  type Frame,
+  type Members,
+} from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
+import { change } from '../era/adapter/change.ts';
 import { LISTS, listChanges, tellsOfResources, type List } from '../pool/greet.ts';
 import type { Pool } from '../pool/pool.ts';
 import { openWatch, type Watch, type Watcher } from '../pool/watch.ts';
@@ -111,11 +123,12 @@ export class Listens {
   }
 
   /** A child that listens says that a resource has changed. */
-  updated(pool: Pool, params: Readonly<Record<string, unknown>>): void {
-    const { uri } = params;
-    for (const { resources, response, watch } of this.#open) {
-      if (watch.pool === pool && typeof uri === 'string' && resources.has(uri)) tell(response, 'notifications/resources/updated', params);
-    }
+  updated(pool: Pool, { bytes, params: span }: Frame): void {
+    const params = membersIn(bytes, span);
+    const uri = textOf(bytes, params, 'uri');
+    if (!params || uri === undefined) return;
+    for (const { resources, response, watch } of this.#open)
+      if (watch.pool === pool && resources.has(uri)) response.notify(retagged(bytes, params, response));
   }
 
   /** Ends all of them properly. */
@@ -182,11 +195,21 @@ function filterOf({ body, params }: StatelessRequest): Filter {
 }
 
 /** The client's id goes in as it wrote it. */
-const tagged = (response: Response): string => `"_meta":{${JSON.stringify(SUBSCRIPTION_ID_KEY)}:${response.id.toString()}}`;
+const tag = (response: Response): string => `${JSON.stringify(SUBSCRIPTION_ID_KEY)}:${response.id.toString()}`;
+const tagged = (response: Response): string => `"_meta":{${tag(response)}}`;
+
+const META: ReadonlySet<string> = new Set(['_meta']);
+const SUBSCRIPTION: ReadonlySet<string> = new Set([SUBSCRIPTION_ID_KEY]);
+
+/** What a server says, with the client's id in the place of the server's own, and else as it wrote it. */
+function retagged(bytes: Buffer, params: Members, response: Response): Buffer {
+  const meta = membersOf(bytes, params, '_meta');
+  if (meta) return splice(bytes, change(bytes, meta, { without: SUBSCRIPTION, add: tag(response) }));
+  return splice(bytes, change(bytes, params, { without: META, add: tagged(response) }));
+}
 
 function tell(response: Response, method: string, params: Readonly<Record<string, unknown>>): void {
-  const { _meta, ...rest } = params;
-  const members = JSON.stringify(rest).slice(1, -1);
+  const members = JSON.stringify(params).slice(1, -1);
   const text = members === '' ? tagged(response) : `${members},${tagged(response)}`;
   response.notify(Buffer.from(`{"jsonrpc":"2.0","method":${JSON.stringify(method)},"params":{${text}}}`));
 }

@@ -48,6 +48,28 @@ test('the acknowledgement comes first and names what will be told; everything be
   }
 });
 
+test('what a server says of a change comes as it wrote it, with the client’s id in the place of its own', async () => {
+  for (const [written, told] of [
+    ['{"big":12345678901234567890,"uri":"a:b"}', (id: string) => `{"_meta":{"${ID}":${id}},"big":12345678901234567890,"uri":"a:b"}`],
+    [`{"uri":"a\\u003ab","_meta":{"x":1.0,"${ID}":77}}`, (id: string) => `{"uri":"a\\u003ab","_meta":{"${ID}":${id},"x":1.0}}`],
+    [`{"uri":"a:b","_meta":{"${ID}":77}}`, (id: string) => `{"uri":"a:b","_meta":{"${ID}":${id}}}`],
+    ['{"_meta":null,"uri":"a:b"}', (id: string) => `{"_meta":{"${ID}":${id}},"uri":"a:b"}`],
+  ] as const) {
+    const world = statelessWorld(server(), 'legacy', { resources: { subscribe: true } });
+    const [one, child] = await listen(world, 'é', { resourceSubscriptions: ['a:b'] });
+    for (const bad of ['{"uri":"a\tb"}', '{"uri":7}', '[]'])
+      child.say(`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":${bad}}`);
+    child.say(`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":${written}}`);
+    assert.deepEqual(
+      world
+        .told(one)
+        .slice(1)
+        .map(({ text }) => text),
+      [`{"jsonrpc":"2.0","method":"notifications/resources/updated","params":${told('"é"')}}`],
+    );
+  }
+});
+
 test('what cannot be honoured at all ends at once, properly', async () => {
   const world = statelessWorld(server(), 'legacy', {});
   const [stream] = await listen(world, 3, { toolsListChanged: true });

@@ -21,6 +21,8 @@ import { Nursery, type Message, type ScriptedChild } from '../era/scripted-child
 export interface Told {
   readonly head: DownHead;
   readonly message: Message | undefined;
+  /** The same as text. */
+  readonly text: string;
 }
 
 export interface AskOptions {
@@ -71,7 +73,7 @@ export function statelessWorld(
   const note = (to: string | undefined, head: DownHead, body?: Buffer): void => {
     const stream = to?.split('.').at(-1) ?? '';
     const message = body && body.length > 0 ? (JSON.parse(body.toString()) as Message) : undefined;
-    said.set(stream, [...(said.get(stream) ?? []), { head, message }]);
+    said.set(stream, [...(said.get(stream) ?? []), { head, message, text: body?.toString() ?? '' }]);
   };
   const bus = { publish: (to: string, { head, body }: Envelope<DownHead>) => note(to, head, body) };
   const deps = {
