@@ -64,5 +64,5 @@ export {
   type AgreedRevision,
   type Revision,
 } from './revisions.ts';
-export { numberAt, tokenAt } from './minted-numbers.ts';
+export { numberAt, echoedAt } from './minted-numbers.ts';
 export { isNull, oneLine, slice, splice, type Edit, type Span } from './splice.ts';

@@ -1,6 +1,6 @@
 /**
- * Owns reading the numbers that Causeway gives to requests of its own, out of raw JSON: only as it spells them itself, but for tokens.
- * Pure.
+ * Owns reading the numbers that Causeway gives to requests of its own, out of raw JSON: only as it spells them itself, or as the
+ * text of that. Pure.
  */
 import type { Span } from './splice.ts';
 
@@ -25,10 +25,10 @@ export function numberAt(bytes: Uint8Array, span: Span | undefined): number {
 }
 
 /**
- * The same of a progress token, also as the text of the number: SDKs of typed languages keep every token as text, and give it back so
- * (the 2025 Java SDK's `Request.progressToken()`).
+ * The same as whoever was given it gives it back: also as text. The Java SDK keeps every progress token so, and there are servers
+ * that do it with ids; the official clients take both.
  */
-export function tokenAt(bytes: Uint8Array, span: Span | undefined): number {
+export function echoedAt(bytes: Uint8Array, span: Span | undefined): number {
   if (!span || bytes[span.start] !== QUOTE) return numberAt(bytes, span);
   return numberAt(bytes, { start: span.start + 1, end: span.end - 1 });
 }

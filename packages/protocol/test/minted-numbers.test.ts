@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { numberAt, tokenAt } from '../src/index.ts';
+import { numberAt, echoedAt } from '../src/index.ts';
 
 const read = (text: string): number => numberAt(Buffer.from(`[${text}]`), { start: 1, end: 1 + Buffer.byteLength(text) });
 
@@ -14,10 +14,10 @@ test('a number is read as it is spelt here, and nothing else is one', () => {
 });
 
 test('a token is the number, or the number as text, and nothing else is one', () => {
-  const token = (text: string): number => tokenAt(Buffer.from(`[${text}]`), { start: 1, end: 1 + Buffer.byteLength(text) });
+  const token = (text: string): number => echoedAt(Buffer.from(`[${text}]`), { start: 1, end: 1 + Buffer.byteLength(text) });
   for (const text of ['""', '"0"', '"01"', '"1 "', '"-1"', '"1.0"', '"a"', '"\\u0031"', '0', '1.0', 'null'])
     assert.equal(token(text), -1, text);
-  assert.equal(tokenAt(Buffer.from('1'), undefined), -1);
+  assert.equal(echoedAt(Buffer.from('1'), undefined), -1);
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 999_999_999_999_999 }), (number) => {
       assert.equal(token(String(number)), number);

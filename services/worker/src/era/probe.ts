@@ -7,7 +7,7 @@
  * sibling that could not be started is none.
  */
 import type { ServerConfig } from '@causeway/config';
-import { FrameFault, memberText, readServerLine, refusedAnswer, slice } from '@causeway/protocol';
+import { echoedAt, FrameFault, memberText, readServerLine, refusedAnswer } from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
 import type { Child, ChildListeners } from '../child/child.ts';
 
@@ -65,7 +65,7 @@ export async function probeEra(server: ServerConfig, { start, wheel, signal }: P
 function readAnswer(line: Buffer): 'modern' | 'refused' | undefined {
   try {
     const { kind, id } = readServerLine(line);
-    if (kind !== 'response' || !id || Buffer.from(slice(line, id)).toString() !== '1') return undefined;
+    if (kind !== 'response' || echoedAt(line, id) !== 1) return undefined;
   } catch (error) {
     if (!(error instanceof FrameFault)) throw error;
     return refusedAnswer(line) ? 'refused' : undefined;

@@ -8,7 +8,7 @@
  * waits, within a bound; a server that accepts costs no more than the reading of what it says until then.
  */
 import type { ServerConfig } from '@causeway/config';
-import { CausewayError, FrameFault, isObject, isRevision, memberText, readServerLine, slice } from '@causeway/protocol';
+import { CausewayError, echoedAt, FrameFault, isObject, isRevision, memberText, numberAt, readServerLine } from '@causeway/protocol';
 import type { Log } from '@causeway/runtime';
 import type { Child, ChildExit, ChildListeners } from '../child/child.ts';
 import type { Eras } from './eras.ts';
@@ -31,8 +31,8 @@ const WAITING = 64;
 
 interface Greeting {
   readonly frame: Buffer;
-  /** Its id, raw JSON. */
-  readonly id: Buffer;
+  /** The number that is its id. */
+  readonly id: number;
 }
 
 type Phase =
@@ -85,7 +85,7 @@ export class TriedChild implements Child {
     if (kind !== 'request') return true;
     if (phase.kind === 'greeted') phase.open = false;
     else if (method !== 'initialize' || !id) this.#phase = SETTLED;
-    else this.#phase = { kind: 'greeted', greeting: { frame: bytes, id: Buffer.from(slice(bytes, id)) }, open: true };
+    else this.#phase = { kind: 'greeted', greeting: { frame: bytes, id: numberAt(bytes, id) }, open: true };
     return true;
   }
 
@@ -224,7 +224,7 @@ export class TriedChild implements Child {
 function isAnswer(greeting: Greeting, bytes: Buffer): boolean {
   try {
     const { kind, id } = readServerLine(bytes);
-    return kind === 'response' && id !== undefined && greeting.id.equals(slice(bytes, id));
+    return kind === 'response' && id !== undefined && echoedAt(bytes, id) === greeting.id;
   } catch (error) {
     if (error instanceof FrameFault) return false;
     throw error;

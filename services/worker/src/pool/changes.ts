@@ -5,7 +5,7 @@
  * Invariants: whoever wants something is told what the server agrees to, within `WORD`; what it has not said by then
  * counts as agreed until it says no; what a subscription says that was replaced is not heard.
  */
-import { CausewayError, isObject, membersIn, membersOf, numberAt, SUBSCRIPTION_ID_KEY, valueAt, type Frame } from '@causeway/protocol';
+import { CausewayError, isObject, membersIn, membersOf, echoedAt, SUBSCRIPTION_ID_KEY, valueAt, type Frame } from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
 import { Subscription } from '../era/subscription.ts';
 
@@ -104,7 +104,7 @@ export class Changes {
       case 'notifications/message':
         return false;
       case 'notifications/cancelled': {
-        const id = numberAt(bytes, requestId);
+        const id = echoedAt(bytes, requestId);
         const ours = this.#subscription.ended(id);
         if (ours) this.#ports.forget(id);
         return ours;
@@ -113,7 +113,7 @@ export class Changes {
         const members = membersIn(bytes, params);
         const tag = membersOf(bytes, members, '_meta')?.of.get(SUBSCRIPTION_ID_KEY);
         if (!tag) return false;
-        const id = numberAt(bytes, tag);
+        const id = echoedAt(bytes, tag);
         if (method !== 'notifications/subscriptions/acknowledged') return !this.#subscription.counts(id);
         const filter = members?.of.get('notifications');
         const { uris, lists } = filterIn(filter && valueAt(bytes, filter));

@@ -6,7 +6,7 @@
  * told once, by the answer or by the child's end; what names no request goes to the one that holds the child alone, or
  * to nobody; reasons not to read it are a set.
  */
-import { CausewayError, numberAt, refusedAnswer, tokenAt, type Frame, type Span } from '@causeway/protocol';
+import { CausewayError, refusedAnswer, echoedAt, type Frame, type Span } from '@causeway/protocol';
 import { Register } from '@causeway/runtime';
 import type { Child, ChildExit } from '../child/child.ts';
 import { frameOf } from '../child/frame-of.ts';
@@ -121,7 +121,7 @@ export class PooledProcess {
     const frame = frameOf(bytes);
     if (!frame) return this.#refused(bytes);
     if (frame.kind === 'response') return this.#answered(frame);
-    if (frame.method === 'notifications/progress') return this.#asking.get(tokenAt(frame.bytes, frame.progressToken))?.progress?.(frame);
+    if (frame.method === 'notifications/progress') return this.#asking.get(echoedAt(frame.bytes, frame.progressToken))?.progress?.(frame);
     if (frame.kind === 'notification' && this.changes?.takes(frame)) return;
     this.#pool(frame, this);
     if (this.holder) this.holder.heard(frame);
@@ -156,7 +156,7 @@ export class PooledProcess {
 
   /** Who waits under an id, for the last time. */
   #take(bytes: Buffer, span: Span | undefined): Asking | undefined {
-    const id = numberAt(bytes, span);
+    const id = echoedAt(bytes, span);
     const asking = this.#asking.get(id);
     this.forget(id);
     return asking;

@@ -6,7 +6,7 @@
  * included), and whoever owns the session: each epoch has a range of its own; an answer is delivered at most once; questions are bounded in number, and the
  * oldest, which its client has let be for the longest time, makes room.
  */
-import { numberAt, slice, splice, withId, type Frame, type Span } from '@causeway/protocol';
+import { echoedAt, slice, splice, withId, type Frame, type Span } from '@causeway/protocol';
 
 export const MAX_QUESTIONS = 256;
 /** Questions that one owner may ask under its epoch. */
@@ -40,7 +40,7 @@ export class Callbacks {
    * answer that was refused may come again. `false` if nothing is asked under this id.
    */
   answer(body: Buffer, id: Span, deliver: (bytes: Buffer) => void): boolean {
-    const minted = numberAt(body, id);
+    const minted = echoedAt(body, id);
     const childId = this.#asked.get(minted);
     if (!childId) return false;
     deliver(splice(body, [{ span: id, bytes: childId }]));

@@ -8,7 +8,7 @@
  * (2025-11-25 basic/utilities/tasks).
  */
 import type { FrameHead } from '@causeway/cluster';
-import { membersIn, membersOf, numberAt, slice, splice, tokenAt, type Edit, type Frame } from '@causeway/protocol';
+import { membersIn, membersOf, slice, splice, echoedAt, type Edit, type Frame } from '@causeway/protocol';
 import { RecentMap, Register } from '@causeway/runtime';
 import type { Stream } from './stream.ts';
 
@@ -85,7 +85,7 @@ export class Calls {
 
   /** The call that a response of the child answers: once, and its deadline is over. It runs until `end`. */
   answered(frame: Frame): Call | undefined {
-    const call = this.#byInternal.get(numberAt(frame.bytes, frame.id));
+    const call = this.#byInternal.get(echoedAt(frame.bytes, frame.id));
     if (!call || call.answered) return undefined;
     call.answered = true;
     call.cancelDeadline();
@@ -120,13 +120,13 @@ export class Calls {
 
   /** The call that a progress notification belongs to. */
   byProgress(frame: Frame): Call | undefined {
-    const call = this.#byInternal.get(tokenAt(frame.bytes, frame.progressToken));
+    const call = this.#byInternal.get(echoedAt(frame.bytes, frame.progressToken));
     return call?.progressToken ? call : undefined;
   }
 
   /** The token of a call that is over and began a task, and that call's number; a notification belongs to it. */
   taskByProgress(frame: Frame): { readonly internal: number; readonly token: Buffer } | undefined {
-    const internal = tokenAt(frame.bytes, frame.progressToken);
+    const internal = echoedAt(frame.bytes, frame.progressToken);
     const token = this.#tasks.get(internal);
     return token && { internal, token };
   }

@@ -3,11 +3,11 @@
  * Invariants: an id is used once in the life of a child, calls included; each is settled once, by its answer or by
  * the end of the session.
  */
-import { slice, type CausewayError, type Frame } from '@causeway/protocol';
+import { echoedAt, type CausewayError, type Frame } from '@causeway/protocol';
 
 export class Inquiries {
   readonly #mint: () => number;
-  readonly #waiting = new Map<string, { readonly resolve: (answer: Frame) => void; readonly reject: (error: Error) => void }>();
+  readonly #waiting = new Map<number, { readonly resolve: (answer: Frame) => void; readonly reject: (error: Error) => void }>();
 
   /** `mint` gives an id that no call has. */
   constructor(mint: () => number) {
@@ -16,7 +16,7 @@ export class Inquiries {
 
   /** Sends by `write`, which may throw, and resolves with the child's answer, be it an error. `params`: raw JSON text. */
   ask(method: string, params: string, write: (bytes: Buffer) => void): Promise<Frame> {
-    const id = String(this.#mint());
+    const id = this.#mint();
     const { promise, resolve, reject } = Promise.withResolvers<Frame>();
     this.#waiting.set(id, { resolve, reject });
     try {
@@ -30,8 +30,8 @@ export class Inquiries {
 
   /** Whether the response was to one of these. */
   settle(frame: Frame): boolean {
-    if (this.#waiting.size === 0 || !frame.id) return false;
-    const id = Buffer.from(slice(frame.bytes, frame.id)).toString('latin1');
+    if (this.#waiting.size === 0) return false;
+    const id = echoedAt(frame.bytes, frame.id);
     const waiting = this.#waiting.get(id);
     this.#waiting.delete(id);
     waiting?.resolve(frame);

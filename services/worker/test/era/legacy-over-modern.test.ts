@@ -245,8 +245,11 @@ test('a request of the server is refused, and what is no answer of ours reaches 
   assert.deepEqual(stage.given(), { jsonrpc: '2.0', id: 'x', error: { code: -32601, message: 'Method not found' } });
   stage.write(call(5));
   const { id } = stage.given();
-  for (const other of [5, 999, String(id)]) stage.child.say({ id: other, result: { resultType: 'complete' } });
+  for (const other of [5, 999, `0${id}`, `${id}.0`, `${id} `]) stage.child.say({ id: other, result: { resultType: 'complete' } });
   assert.deepEqual(stage.heard(), []);
+  // As text it is ours.
+  stage.child.say({ id: String(id), result: { resultType: 'complete' } });
+  assert.deepEqual(stage.heard(), [{ jsonrpc: '2.0', id: 5, result: {} }]);
 });
 
 test('a line that cannot be read is noise, and whoever waits for it waits no longer', async () => {

@@ -40,7 +40,7 @@ test('calls with equal ids get different ids at the child and each its own back'
 test('answers to ids that were never given out are nobody’s', () => {
   const calls = new Calls();
   begin(calls, '{"jsonrpc":"2.0","id":1,"method":"a"}');
-  for (const id of ['2', '"1"', '1.0', '01x', '-1', 'null', '1e0', '"__proto__"', '999999999999999999999']) {
+  for (const id of ['2', '"2"', '"01"', '1.0', '01x', '-1', 'null', '1e0', '"__proto__"', '999999999999999999999']) {
     try {
       assert.equal(calls.answered(line(`{"jsonrpc":"2.0","id":${id},"result":{}}`)), undefined, id);
     } catch (error) {
@@ -48,6 +48,18 @@ test('answers to ids that were never given out are nobody’s', () => {
     }
   }
   assert.equal(calls.size, 1);
+});
+
+test('an answer finds its call also where its server, or client, gives every id back as text', () => {
+  const calls = new Calls();
+  const { call } = begin(calls, '{"jsonrpc":"2.0","id":5,"method":"a"}');
+  assert.equal(calls.answered(line('{"jsonrpc":"2.0","id":"1","result":{}}')), call);
+  const callbacks = new Callbacks(1);
+  callbacks.ask(line('{"jsonrpc":"2.0","id":7,"method":"roots/list"}'));
+  const answer = fromClient('{"jsonrpc":"2.0","id":"1","result":{"roots":[]}}');
+  const delivered: string[] = [];
+  assert.ok(callbacks.answer(answer.bytes, answer.id!, (bytes) => delivered.push(bytes.toString())));
+  assert.deepEqual(delivered, ['{"jsonrpc":"2.0","id":7,"result":{"roots":[]}}']);
 });
 
 test('progress finds the call by the token that the child was given, and not after its answer', () => {

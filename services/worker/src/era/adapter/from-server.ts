@@ -9,7 +9,7 @@ import {
   CausewayError,
   errorResponse,
   membersAt,
-  numberAt,
+  echoedAt,
   outlineOf,
   refusedAnswer,
   slice,
@@ -68,7 +68,7 @@ export class FromServer {
     if (method !== undefined) return id ? this.#asked(Buffer.from(slice(bytes, id))) : this.#notified(method, bytes, message);
     // What is neither is noise, which the session counts.
     if (!id) return this.#parts.say(bytes);
-    const number = numberAt(bytes, id);
+    const number = echoedAt(bytes, id);
     const own = this.#parts.own.get(number);
     if (own) {
       this.#parts.own.delete(number);
@@ -84,7 +84,7 @@ export class FromServer {
     const { calls, child, log, own, say } = this.#parts;
     child()?.noise(line);
     const id = refusedAnswer(line);
-    const number = numberAt(line, id);
+    const number = echoedAt(line, id);
     const call = calls.at(line, id);
     const waiting = own.get(number);
     if (!call && !waiting) return;
@@ -168,12 +168,12 @@ export class FromServer {
     const { say, subscription } = this.#parts;
     const params = message.inside.get('params');
     const meta = params?.inside.get('_meta');
-    const id = numberAt(bytes, meta?.of.get(SUBSCRIPTION_ID_KEY));
+    const id = echoedAt(bytes, meta?.of.get(SUBSCRIPTION_ID_KEY));
     switch (method) {
       case 'notifications/progress':
         return this.#progress(bytes, params);
       case 'notifications/cancelled':
-        return this.#ended(numberAt(bytes, params?.of.get('requestId')));
+        return this.#ended(echoedAt(bytes, params?.of.get('requestId')));
       case 'notifications/subscriptions/acknowledged':
         return subscription.acknowledged(id, agreed(bytes, params));
       default:
@@ -192,7 +192,7 @@ export class FromServer {
 
   #progress(bytes: Buffer, params: Outline | undefined): void {
     const token = params?.of.get('progressToken');
-    const call = this.#parts.calls.byToken(bytes, token);
+    const call = this.#parts.calls.at(bytes, token);
     const span = params?.of.get('progress');
     if (!call?.progress || !token || !span) return;
     const progress = valueAt(bytes, span);

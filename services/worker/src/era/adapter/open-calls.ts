@@ -5,7 +5,7 @@
  * Invariants: an id at the server is one call's, and no id is used twice; of what calls were made with, no more is kept
  * than `KEPT` bytes: one beyond that cannot be made again; what comes for a call that is over finds nothing.
  */
-import { ASKING_METHODS, numberAt, tokenAt, type Outline, type Span } from '@causeway/protocol';
+import { ASKING_METHODS, echoedAt, numberAt, type Outline, type Span } from '@causeway/protocol';
 
 /** Calls at once, and bytes of what they were made with. */
 const MOST = 1_024;
@@ -74,14 +74,9 @@ export class OpenCalls {
     call.withdraw();
   }
 
-  /** The call that the server names by this id. */
+  /** The call that the server names by this id, or by a token. */
   at(bytes: Buffer, span: Span | undefined): OpenCall | undefined {
-    return this.#byId.get(numberAt(bytes, span));
-  }
-
-  /** The call whose progress bears this token. */
-  byToken(bytes: Buffer, span: Span | undefined): OpenCall | undefined {
-    return this.#byId.get(tokenAt(bytes, span));
+    return this.#byId.get(echoedAt(bytes, span));
   }
 
   /** The call that the session names by this id. */
