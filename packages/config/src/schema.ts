@@ -28,7 +28,11 @@ const http = z
       )
       .prefault(false)
       .describe('Cross-origin calls from browsers. Short: `true` for every origin, or a list of origins.'),
-    maxBody: size.prefault('4MiB').describe('Largest request body.'),
+    maxBody: size
+      .prefault('4MiB')
+      .describe(
+        'Largest request body. An edge holds 32 times as much of bodies that have not come whole; beyond that those that began first are refused with 408.',
+      ),
     maxConnections: count
       .prefault(32_768)
       .describe(

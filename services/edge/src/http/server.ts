@@ -11,7 +11,7 @@ import { CausewayError, errorResponse } from '@causeway/protocol';
 import { answerProbe, boundConnections, urlOf, type Health } from '@causeway/runtime';
 import fastify from 'fastify';
 import type { EdgeContext, EdgeOptions } from '../context.ts';
-import { readBody } from './body.ts';
+import { Bodies } from './body.ts';
 import { createCors } from './cors.ts';
 import { createGuard, requireJson, type Guard } from './guard.ts';
 import { message, openSse } from './legacy-sse.ts';
@@ -39,6 +39,9 @@ interface Times {
   readonly linger: number;
 }
 
+/** Bodies of the largest size for which there is room while they come: connections are many, and each may send one slowly. */
+const UNFINISHED = 32;
+
 /** BAR S31. */
 const TIMES: Times = { head: 15_000, request: 30_000, look: 5_000, linger: 2_000 };
 
@@ -62,6 +65,7 @@ export function createServer(edge: EdgeContext, health: Health, times = TIMES): 
   const cors = createCors(http.cors);
   const extraHeaders = Object.entries(http.headers);
   const { log } = edge;
+  const bodies = new Bodies({ limit: http.maxBody, most: UNFINISHED * http.maxBody });
   const part = closingIdle(() => app.server);
   const app = fastify({
     requestTimeout: times.request,
@@ -97,7 +101,8 @@ export function createServer(edge: EdgeContext, health: Health, times = TIMES): 
     req.url = originForm(req.url ?? '/');
     for (const [name, value] of extraHeaders) res.setHeader(name, value);
     guard.origin(req);
-    if (!cors.answer(req, res) && !answerElsewhere(edge, guard, health, req, res)) serve(edge, admit(edge, guard, req), req, res);
+    if (!cors.answer(req, res) && !answerElsewhere(edge, guard, health, req, res))
+      serve({ edge, bodies }, admit(edge, guard, req), req, res);
     reply.hijack();
   });
   app.route({ method: ['GET', 'POST', 'DELETE', 'PUT', 'PATCH', 'HEAD', 'OPTIONS'], url: '*', handler: () => undefined });
@@ -164,7 +169,12 @@ function allowOf(edge: EdgeContext, req: IncomingMessage): string {
   return found.kind === 'endpoint' ? METHODS[found.endpoint].join(', ') : 'GET';
 }
 
-function serve(edge: EdgeContext, { endpoint, visit }: Admitted, req: IncomingMessage, res: ServerResponse): void {
+interface Serving {
+  readonly edge: EdgeContext;
+  readonly bodies: Bodies;
+}
+
+function serve({ edge, bodies }: Serving, { endpoint, visit }: Admitted, req: IncomingMessage, res: ServerResponse): void {
   const fail = (error: unknown): void => {
     const { error: told } = asRefusal(error);
     if (told.reason === 'internal') edge.log.error({ err: error, ref: told.ref }, 'request failed');
@@ -172,7 +182,7 @@ function serve(edge: EdgeContext, { endpoint, visit }: Admitted, req: IncomingMe
   };
   if (req.method === 'POST') {
     const answer = endpoint === 'message' ? message : post;
-    return readBody(req, edge.options.http.maxBody, { take: (body) => answer(edge, visit, req, res, body), refuse: fail });
+    return bodies.read(req, { take: (body) => answer(edge, visit, req, res, body), refuse: fail });
   }
   try {
     if (endpoint === 'sse') openSse(edge, visit, res);
