@@ -1,13 +1,17 @@
 /**
  * Owns what a process answers to machines that watch it: the paths for probes (/livez, /readyz, /startupz, and /healthz,
  * an alias of /livez) and for figures (/metrics), and the listener for them alone: network policies filter ports, not paths.
- * Invariant: they answer from what is known already and start nothing.
+ * Invariants: they answer from what is known already and start nothing; a listener on loopback answers to no name that a web
+ * page can have made resolve to it (DNS rebinding); who is slow is not waited for.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerOptions, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { hostname } from 'node:os';
 import { bindOrFree } from './bind.ts';
 import { boundConnections } from './bound-connections.ts';
 import { healthJson, healthText, type Health } from './health.ts';
-import { createServer } from './http.ts';
+import { hostIn, isAddress } from './host.ts';
+import { createServer, OTHER_LISTENERS } from './http.ts';
 import type { Log } from './log.ts';
 import { METRICS_TYPE, type Metrics } from './metrics.ts';
 
@@ -42,8 +46,12 @@ export interface DiagnosticsAt {
 export async function openDiagnostics(
   { health, log, metrics }: DiagnosticsDeps,
   at: DiagnosticsAt,
+  times: ServerOptions = OTHER_LISTENERS,
 ): Promise<AsyncDisposable & { readonly url: string }> {
-  const server = createServer((req, res) => {
+  /** Where others reach it, it has the names that its operators give it. */
+  let onLoopback = true;
+  const server = createServer(times, (req, res) => {
+    if (onLoopback && !isMeant(req)) return void res.writeHead(403, { 'content-length': 0 }).end();
     const [path = '/'] = (req.url ?? '/').split('?');
     if (answerProbe(path, health, [], req, res)) return;
     if (path === '/metrics') return void answerMetrics(metrics, log, res);
@@ -56,6 +64,8 @@ export async function openDiagnostics(
     port: wanted,
     exchanged: (port) => log.info({ wanted, port }, 'diagnostics port is taken, using a free one'),
   });
+  const { address } = server.address() as AddressInfo;
+  onLoopback = address.startsWith('127.') || address === '::1';
   server.unref();
   return {
     url,
@@ -64,6 +74,12 @@ export async function openDiagnostics(
       await new Promise((resolve) => server.close(resolve));
     },
   };
+}
+
+/** Whether whoever asks means this machine. */
+function isMeant({ headers }: IncomingMessage): boolean {
+  const host = hostIn(headers.host ?? '');
+  return host !== undefined && (isAddress(host) || host === hostname().toLowerCase());
 }
 
 async function answerMetrics(metrics: Metrics, log: Log, res: ServerResponse): Promise<void> {

@@ -16,7 +16,8 @@ export {
   type HealthReport,
   type NamedResult,
 } from './health.ts';
-export { createServer, request, ServerResponse } from './http.ts';
+export { hostIn, isAddress } from './host.ts';
+export { createServer, OTHER_LISTENERS, request, ServerResponse } from './http.ts';
 export { atExit, runProcess, type ProcessDoor, type ProcessOptions, type Running } from './lifecycle.ts';
 export {
   LOG_LEVELS,

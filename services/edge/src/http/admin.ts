@@ -8,7 +8,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AdminConfig } from '@causeway/config';
 import { CausewayError, ERRORS } from '@causeway/protocol';
-import { bindOrFree, boundConnections, createServer } from '@causeway/runtime';
+import { bindOrFree, boundConnections, createServer, OTHER_LISTENERS } from '@causeway/runtime';
 import { allowedMethods, answerAdmin } from '../admin/api.ts';
 import { clusterId } from '../admin/cluster.ts';
 import type { EdgeContext } from '../context.ts';
@@ -24,14 +24,7 @@ export interface AdminDoor {
   readonly cluster: string;
 }
 
-const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_CONNECTIONS = 256;
-/** Milliseconds for the head of a request, and for all of it. */
-const HEADERS_TIMEOUT = 15_000;
-const REQUEST_TIMEOUT = 30_000;
-/** Milliseconds between two looks at what is late. */
-const LOOK = 5_000;
-
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 /** Listens; a taken port is exchanged for a free one, an absent token for a new one. */
@@ -40,15 +33,7 @@ export async function openAdmin(edge: EdgeContext, at: AdminConfig & { readonly 
   const guard = createGuard({ ...http, cors: false }, auth);
   const token = at.token ?? randomBytes(32).toString('base64url');
   const digest = sha256(token);
-  const server = createServer(
-    {
-      maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: HEADERS_TIMEOUT,
-      requestTimeout: REQUEST_TIMEOUT,
-      connectionsCheckingInterval: LOOK,
-    },
-    (req, res) => void handle(edge, { guard, digest }, req, res),
-  );
+  const server = createServer(OTHER_LISTENERS, (req, res) => void handle(edge, { guard, digest }, req, res));
   boundConnections(server, { listener: 'admin', most: MAX_CONNECTIONS, log: edge.log });
   const url = await bindOrFree(server, {
     host: at.host,

@@ -9,6 +9,7 @@ import { BlockList, isIP } from 'node:net';
 import { hostname } from 'node:os';
 import type { AuthConfig, HttpConfig } from '@causeway/config';
 import { ANONYMOUS, CausewayError, identityOf, type Identity } from '@causeway/protocol';
+import { hostIn, isAddress } from '@causeway/runtime';
 
 /** Headers that mean something else when they come twice; Node would join or drop them. */
 const SINGLE = /^(host|origin|authorization|content-type|content-length|x-api-key|last-event-id|mcp-.+)$/i;
@@ -103,13 +104,10 @@ function refuseRepeated({ rawHeaders, headers }: IncomingMessage): void {
   }
 }
 
-/** A name can be made to resolve to us by anybody (DNS rebinding); an address cannot. */
 function hostAllowed(header: string, allowed: ReadonlySet<string>): boolean {
-  const match = /^(\[[0-9a-f:.]+\]|[^:/@\s]+)(?::[0-9]{1,5})?$/.exec(header.toLowerCase());
-  if (!match) return false;
-  const host = match[1]!;
-  if (isIP(host.replace(/^\[|\]$/g, '')) !== 0) return true;
-  return host === 'localhost' || host.endsWith('.localhost') || allowed.has(host) || allowed.has('*') || allowed.has(match[0]);
+  const host = hostIn(header);
+  if (host === undefined) return false;
+  return isAddress(host) || allowed.has(host) || allowed.has('*') || allowed.has(header.toLowerCase());
 }
 
 function originAllowed(origin: string, allowed: ReadonlySet<string>): boolean {
