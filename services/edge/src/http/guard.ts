@@ -17,7 +17,7 @@ const SINGLE = /^(host|origin|authorization|content-type|content-length|x-api-ke
 export interface Guard {
   /** Host, Origin, repeated headers. */
   origin(req: IncomingMessage): void;
-  /** The client takes JSON and event streams; event streams. Throw `request.accept`. */
+  /** The client takes JSON and event streams; event streams, and is no page of another site. Throw `request.accept`, `request.origin`. */
   acceptBoth(req: IncomingMessage): void;
   acceptStream(req: IncomingMessage): void;
   /** Who asks; throws `request.unauthorized` where somebody must vouch for clients and nobody does. */
@@ -44,6 +44,7 @@ export function createGuard(http: HttpConfig, auth: AuthConfig): Guard {
     const given = createHash('sha256').update(presented).digest();
     return keys.filter(({ digest }) => digest.length === given.length && timingSafeEqual(digest, given))[0]?.identity;
   };
+  const acceptsStream = acceptCheck('text/event-stream');
   const allowed = remember((host) => hostAllowed(host, hosts));
   return {
     origin(req) {
@@ -53,7 +54,10 @@ export function createGuard(http: HttpConfig, auth: AuthConfig): Guard {
       if (origin !== undefined && !originAllowed(origin, origins)) throw new CausewayError('request.origin');
     },
     acceptBoth: acceptCheck('application/json', 'text/event-stream'),
-    acceptStream: acceptCheck('text/event-stream'),
+    acceptStream(req) {
+      refuseForeignPage(req);
+      acceptsStream(req);
+    },
     caller(req) {
       const vouched = byKey(req) ?? byHeader(req);
       if (vouched) return { identity: vouched, share: vouched };
@@ -120,6 +124,11 @@ function originAllowed(origin: string, allowed: ReadonlySet<string>): boolean {
   if (!URL.canParse(lower)) return false;
   const { protocol, hostname: host } = new URL(lower);
   return /^https?:$/.test(protocol) && ['localhost', '127.0.0.1', '[::1]'].includes(host);
+}
+
+/** What a page embeds, such as an image, is asked for without an origin, and would begin a session. */
+function refuseForeignPage({ headers }: IncomingMessage): void {
+  if (headers.origin === undefined && headers['sec-fetch-site'] === 'cross-site') throw new CausewayError('request.origin');
 }
 
 function presentedKey(req: IncomingMessage): string | undefined {

@@ -67,6 +67,14 @@ test('origins: absent, loopback and the listed ones pass', () => {
   }
 });
 
+test('a stream is begun for no page of another site that has a browser ask without an origin, as for an image', () => {
+  const image = { host: 'localhost', accept: 'image/webp,*/*;q=0.8' };
+  assert.throws(() => guard.acceptStream(request({ ...image, 'sec-fetch-site': 'cross-site' })), { reason: 'request.origin' });
+  for (const site of ['none', 'same-origin', 'same-site']) guard.acceptStream(request({ ...image, 'sec-fetch-site': site }));
+  guard.acceptStream(request({ ...image, origin: 'https://app.example', 'sec-fetch-site': 'cross-site' }));
+  guard.acceptStream(request(image));
+});
+
 test('headers that may come once are refused when they come twice', () => {
   for (const name of [
     'Host',
