@@ -16,12 +16,20 @@ describe('servers that choose another revision than was asked for', () => {
     const servers = {
       first: hostile({ REVISION: '2024-10-07' }),
       batches: hostile({ REVISION: '2025-03-26' }),
+      strange: hostile({ REVISION: '2025\u009b31m\u001b[2J' }),
       // Longer than an answer waits for its stream: the head of that has the id.
       slow: hostile({ REVISION: '2024-10-07', STARTUP_MS: '2500' }),
     };
     bridge = stack.use(await openCauseway('run', { servers }));
   });
   after(() => stack.disposeAsync());
+
+  it('one that is no date is told to its client, and not to who reads the log', async () => {
+    const { revision } = await hello(bridge.url('strange'), '2025-03-26');
+    assert.equal(revision, '2025\u009b31m\u001b[2J');
+    const opened = await bridge.logs.next('an open', ({ msg, server }) => msg === 'session opened' && server === 'strange');
+    assert.equal(opened['revision'], 'other');
+  });
 
   for (const name of ['first', 'slow'])
     it(`the 1.x client uses a server of 2024-10-07 (${name})`, async () => {

@@ -60,6 +60,7 @@ export {
   isDate,
   isRevision,
   LEGACY_REVISIONS,
+  revisionLabel,
   REVISIONS,
   type AgreedRevision,
   type Revision,

@@ -48,3 +48,8 @@ const DATE = /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])$/;
 export function isDate(text: string): boolean {
   return DATE.test(text);
 }
+
+/** What a revision is called where people read: a server may spell anything, of any length. */
+export function revisionLabel(text: string): string {
+  return text === '' || isDate(text) ? text : 'other';
+}

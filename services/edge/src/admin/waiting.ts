@@ -3,7 +3,7 @@
  * Invariants: whoever took one over meanwhile is asked in the record's place; records are removed by workers alone.
  */
 import { isOver, type SessionDescription, type SessionRecord, type SessionsAnswer } from '@causeway/cluster';
-import { CausewayError, identityLabel, type SessionToken } from '@causeway/protocol';
+import { CausewayError, identityLabel, revisionLabel, type SessionToken } from '@causeway/protocol';
 import type { EdgeContext } from '../context.ts';
 import { close } from '../session/call.ts';
 import { askWorker } from './ask.ts';
@@ -61,7 +61,7 @@ function describe(id: SessionToken, { server, owner, epoch, identity, transport,
     state: 'waiting',
     identity: identityLabel(identity),
     transport,
-    revision,
+    revision: revisionLabel(revision),
     opened: new Date(created).toISOString(),
     idleMs: null,
     calls: 0,

@@ -7,7 +7,7 @@
  * that the former one knew (DECISIONS 7).
  */
 import type { OpenHead, StoredSession } from '@causeway/cluster';
-import { asCausewayError, CausewayError, readHandshake } from '@causeway/protocol';
+import { asCausewayError, CausewayError, readHandshake, revisionLabel } from '@causeway/protocol';
 import type { Child, ChildListeners } from '../child/child.ts';
 import type { SessionDeps, SessionHeld } from './deps.ts';
 import { announceRestart } from './announce.ts';
@@ -95,7 +95,7 @@ export async function beginAgain(one: Beginning, stored: StoredSession): Promise
   one.opened();
   held.attempt?.succeeded();
   announceRestart(parts, record);
-  parts.log.info({ revision: record.revision, epoch: parts.epoch, from: record.owner }, 'session taken over');
+  parts.log.info({ revision: revisionLabel(record.revision), epoch: parts.epoch, from: record.owner }, 'session taken over');
 }
 
 /** What a beginning that failed is refused with. */

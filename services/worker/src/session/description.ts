@@ -1,6 +1,6 @@
 /** Owns what operators are told of a session. Pure; nothing of it opens anything. */
 import type { SessionDescription } from '@causeway/cluster';
-import { identityLabel, type WorkerId } from '@causeway/protocol';
+import { identityLabel, revisionLabel, type WorkerId } from '@causeway/protocol';
 import type { SessionParts } from './parts.ts';
 import type { SessionState } from './states.ts';
 
@@ -14,7 +14,7 @@ export function describeSession(session: SessionParts, worker: WorkerId, state: 
     state,
     identity: identityLabel(identity),
     transport,
-    revision: session.revision(),
+    revision: revisionLabel(session.revision()),
     opened: new Date(created).toISOString(),
     idleMs: Math.round(idle.ms),
     calls: calls.size,

@@ -5,7 +5,7 @@
  * Invariants: over Streamable HTTP the record is written before the client learns that its id works; a 2024-11-05
  * session is there before its handshake, and its record is completed by it.
  */
-import { CausewayError, memberText, readHandshake } from '@causeway/protocol';
+import { CausewayError, memberText, readHandshake, revisionLabel } from '@causeway/protocol';
 import type { SessionDeps, SessionHeld, SessionOpening } from './deps.ts';
 import type { SessionParts } from './parts.ts';
 
@@ -53,7 +53,7 @@ export class Handshake {
     await this.record({ params: held.initialize, result: handshake.result });
     if (!opened()) throw new CausewayError('session.ended');
     held.attempt?.succeeded();
-    parts().log.info({ revision: held.revision }, 'session opened');
+    parts().log.info({ revision: revisionLabel(held.revision) }, 'session opened');
     return true;
   }
 
