@@ -69,6 +69,8 @@ const REFUSED: readonly Case[] = [
   { what: 'another text', message: tool({ region: 'eu' }), more: param('Region', 'us') },
   { what: 'the text in another case', message: tool({ region: 'eu' }), more: param('Region', 'EU') },
   { what: 'a text without its blanks', message: tool({ region: ' eu ' }), more: param('Region', ' eu ') },
+  { what: 'an argument beside one whose name differs in case', message: tool({ region: 'eu', Region: 'us' }), more: param('Region', 'eu') },
+  { what: 'an argument whose name differs in case', message: tool({ Region: 'us' }), more: param('Region', 'eu') },
   { what: 'no header for one of two arguments', message: tool({ region: 'eu', level: 1 }), more: param('Region', 'eu') },
   { what: 'another integer', message: tool({ level: 42 }), more: param('Level', '43') },
   { what: 'an integer in hexadecimal', message: tool({ level: 42 }), more: param('Level', '0x2a') },

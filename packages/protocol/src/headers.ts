@@ -4,7 +4,10 @@
  * Source: 2026-07-28 basic/transports/streamable-http (Standard and custom request headers), SEP-2243.
  */
 import { CausewayError } from './errors.ts';
+import { isLookalike } from './member-rules.ts';
+import { membersAt } from './members.ts';
 import { isObject } from './meta.ts';
+import type { Span } from './splice.ts';
 
 /** The member of `params` that `Mcp-Name` repeats, by method. */
 const NAMED_BY: Readonly<Record<string, 'name' | 'uri' | 'taskId'>> = {
@@ -66,6 +69,25 @@ export interface HeaderArgument {
   readonly numeric: boolean;
 }
 
+/**
+ * Asserts that what a header repeats of the arguments at `span` is the same to every parser: another might take the first of
+ * two members of one name, or one whose name differs in case. Throws `request.header_mismatch`.
+ */
+export function refuseAmbiguous(declared: readonly HeaderArgument[], bytes: Buffer, span: Span): void {
+  for (const { path, header } of declared) {
+    let at: Span | undefined = span;
+    for (const key of path) {
+      if (bytes[at.start] !== OPEN_OBJECT) break;
+      const members = membersAt(bytes, at.start);
+      if (!members || [...members.of.keys()].some((other) => isLookalike(other, [key])))
+        throw mismatch(`Mcp-Param-${header}`, `the body has more than one ${key} on the way to the argument ${path.join('.')}`);
+      at = members.of.get(key);
+      if (!at) break;
+    }
+  }
+}
+
+const OPEN_OBJECT = 0x7b;
 const TYPES: ReadonlySet<unknown> = new Set(['string', 'boolean', 'integer', 'number']);
 const MAX_DEPTH = 32;
 

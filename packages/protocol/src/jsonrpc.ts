@@ -185,9 +185,10 @@ function readMember(draft: Draft, bytes: Buffer, key: string, scanner: JsonScann
 }
 
 function readParam(draft: Draft, key: string, scanner: JsonScanner, depth: number, strict: boolean): void {
-  if (strict) refuseLookalike(key);
+  if (strict) refuseLookalike(key, 'params');
   if (key === '_meta' && scanner.peek() === 0x7b) {
     draft.meta = scanner.object(depth, (name, at, deeper) => {
+      if (strict) refuseLookalike(name, '_meta');
       draft.claims ||= name === PROTOCOL_VERSION_KEY;
       if (name === 'progressToken') draft.metaToken = readId(at, deeper);
       else at.value(deeper);

@@ -3,10 +3,11 @@
  */
 import type { JsonScanner } from './json.ts';
 import { JsonFault } from './json-limits.ts';
+import { ENVELOPE_KEYS } from './meta-keys.ts';
 import type { Span } from './splice.ts';
 
 /** Members of `params` that mean something here. */
-const PARAMS_KEYS = [
+const PARAMS_KEYS: readonly string[] = [
   '_meta',
   'name',
   'uri',
@@ -18,7 +19,13 @@ const PARAMS_KEYS = [
   'clientInfo',
   'inputResponses',
   'requestState',
+  'taskId',
+  'level',
+  'notifications',
 ];
+
+/** Members of `_meta` that do. */
+const META_KEYS = ['progressToken', ...ENVELOPE_KEYS];
 
 /** A string or a number, or null; anything else names nothing. */
 export function readId(scanner: JsonScanner, depth: number): Span {
@@ -33,16 +40,19 @@ export function readId(scanner: JsonScanner, depth: number): Span {
 /** UTF-16 units beyond which a key folds to none of them: what becomes one letter is at most two, and folding costs their square. */
 const FOLDED = 64;
 
-/** Other parsers fold case, compatibility forms or NUL: a member of `params` that they would take for a known one is refused. */
-export function refuseLookalike(key: string): void {
-  if (PARAMS_KEYS.includes(key)) return;
-  if (key.includes('\0') || isLookalike(key)) throw new JsonFault('forbidden', `the member ${printable(key)} looks like another one`);
+/** Other parsers fold case, compatibility forms or NUL: a member of `params`, or of its `_meta`, that they would take for a known one is refused. */
+export function refuseLookalike(key: string, within: 'params' | '_meta'): void {
+  const known = within === 'params' ? PARAMS_KEYS : META_KEYS;
+  if (known.includes(key)) return;
+  if (key.includes('\0') || isLookalike(key, known))
+    throw new JsonFault('forbidden', `the member ${printable(key)} looks like another one`);
 }
 
-function isLookalike(key: string): boolean {
-  if (key.length > FOLDED) return false;
-  const folded = key.normalize('NFKC').toLowerCase();
-  return PARAMS_KEYS.some((name) => name.toLowerCase() === folded);
+/** Whether a key is none of these names, and would be one to a parser that folds. */
+export function isLookalike(key: string, names: readonly string[]): boolean {
+  if (key.length > FOLDED || names.includes(key)) return false;
+  const folded = key.replaceAll('\0', '').normalize('NFKC').toLowerCase();
+  return names.some((name) => name.toLowerCase() === folded);
 }
 
 export function printable(key: string): string {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkHeaderArguments, decodeHeader, headerArguments } from '../src/headers.ts';
+import { checkHeaderArguments, decodeHeader, headerArguments, refuseAmbiguous } from '../src/headers.ts';
 
 test('a header value is itself, or Base64 behind the sentinel; blanks around it are no part of it', () => {
   assert.equal(decodeHeader('echo'), 'echo');
@@ -55,6 +55,25 @@ test('an argument that is there must be repeated as it is', () => {
   assert.throws(() => check({ region: 'eu' }, { region: '=?base64?*?=' }), refused);
   assert.throws(() => check({ size: 42 }, { size: '0x2a' }), refused);
   assert.throws(() => check({ deep: { on: true } }, { 'deep-on': 'false' }), refused);
+});
+
+test('an argument that a header repeats has one reading: its name, and each name on the way there, comes once and has none like it beside it', () => {
+  const read = (text: string): void => refuseAmbiguous(headerArguments(schema), Buffer.from(text), { start: 0, end: text.length });
+  read('{"region":"eu","plain":1,"Plain":2,"deep":{"on":true,"of":1}}');
+  for (const text of ['{}', '[]', '"region"', '{"region":{"Region":1}}', '{"deep":[{"on":1,"On":2}]}']) read(text);
+  for (const text of [
+    '{"region":"us","region":"eu"}',
+    '{"plain":1,"plain":2}',
+    '{"region":"eu","Region":"us"}',
+    '{"Region":"us"}',
+    '{"re\u0067ion":"us","region":"eu"}',
+    '{"region\u0000":"us"}',
+    '{"\u017fize":1}',
+    '{"deep":{"on":true,"ON":false}}',
+    '{"deep":{"on":true},"Deep":{"on":false}}',
+  ])
+    assert.throws(() => read(text), refused, text);
+  refuseAmbiguous([], Buffer.from('{"region":1,"region":2}'), { start: 0, end: 23 });
 });
 
 test('names out of the prototype are arguments like any other', () => {

@@ -14,6 +14,7 @@ import {
   membersIn,
   MODERN_REVISION,
   ownMeta,
+  refuseAmbiguous,
   textOf,
   valueAt,
   type HeaderArgument,
@@ -42,6 +43,7 @@ export class ToolHeaders {
     const arguments_ = declared?.get(head.name ?? '');
     if (!arguments_) return;
     const span = params.of.get('arguments');
+    if (span) refuseAmbiguous(arguments_, body, span);
     checkHeaderArguments(arguments_, span && valueAt(body, span), head.headers ?? {});
   }
 
