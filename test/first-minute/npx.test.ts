@@ -1,37 +1,55 @@
-/** `npx causeway` told to stop, or killed: npx passes nothing on, and nothing is left all the same. */
-import { spawn } from 'node:child_process';
+/**
+ * `npx causeway` told to stop, or killed: npx passes nothing on, and nothing is left all the same. Told together with
+ * npx, as a terminal, `timeout` and systemd tell a whole group, it is told once: what runs is finished.
+ */
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { livingWith, noneWith, openLifeline } from '../harness/children.ts';
 import { MARK } from '../harness/processes.ts';
-import { hello } from '../harness/speak.ts';
+import { hello, post } from '../harness/speak.ts';
 import { within } from '../harness/within.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const HOSTILE = fileURLToPath(new URL('../fixtures/hostile.mjs', import.meta.url));
+
+type Npx = ChildProcessByStdio<null, Readable, null>;
+
+/** In a group of its own, as a shell starts it. */
+function npxOf(mark: string, env: Readonly<Record<string, string>>): Npx {
+  const words = ['--no-install', 'causeway', 'run', '--port', '0', '--admin-port', 'off', '--diagnostics-port', 'off'];
+  const given = Object.entries(env).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
+  return spawn('npx', [...words, ...given, '--', process.execPath, HOSTILE], {
+    cwd: ROOT,
+    detached: true,
+    env: { ...process.env, [MARK]: mark },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+async function listening(npx: Npx): Promise<string> {
+  let said = '';
+  const url = new Promise<string>((resolve) =>
+    npx.stdout.setEncoding('utf8').on('data', (part: string) => {
+      said += part;
+      const [, found] = /"url":"(http:[^"]+)"/.exec(said) ?? [];
+      if (found !== undefined) resolve(found);
+    }),
+  );
+  return within(20_000, 'the bridge', url);
+}
 
 describe('npx', () => {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     it(`${signal} of npx ends the bridge and its children`, async () => {
       await using life = await openLifeline();
       const mark = `npx-${signal}-${process.pid}`;
-      const words = ['--no-install', 'causeway', 'run', '--port', '0', '--admin-port', 'off', '-e', `LIFELINE=${life.env['LIFELINE']}`];
-      const npx = spawn('npx', [...words, '--', process.execPath, HOSTILE], {
-        cwd: ROOT,
-        env: { ...process.env, [MARK]: mark },
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
+      const npx = npxOf(mark, life.env);
       try {
-        let said = '';
-        const listening = new Promise<string>((resolve) =>
-          npx.stdout.setEncoding('utf8').on('data', (part: string) => {
-            said += part;
-            const url = /"url":"(http:[^"]+)"/.exec(said)?.[1];
-            if (url !== undefined) resolve(url);
-          }),
-        );
-        const url = await within(20_000, 'the bridge', listening);
+        const url = await listening(npx);
         await hello(`${url}/mcp`);
         await life.holders(1);
         npx.kill(signal);
@@ -43,4 +61,20 @@ describe('npx', () => {
       }
     });
   }
+
+  it('SIGTERM of npx and all that it started is one signal: a running call is answered', async () => {
+    const mark = `npx-group-${process.pid}`;
+    const npx = npxOf(mark, {});
+    try {
+      const url = `${await listening(npx)}/mcp`;
+      const { headers } = await hello(url);
+      const params = { name: 'sleep', arguments: { ms: 2_000 }, _meta: { progressToken: 1 } };
+      const answer = post(url, { jsonrpc: '2.0', id: 1, method: 'tools/call', params }, headers);
+      setTimeout(() => process.kill(-npx.pid!, 'SIGTERM'), 500);
+      assert.equal((await answer).messages.at(-1)?.error, undefined);
+      await noneWith(MARK, mark, 5_000);
+    } finally {
+      for (const { pid } of await livingWith(MARK, mark)) process.kill(pid, 'SIGKILL');
+    }
+  });
 });

@@ -44,7 +44,8 @@ if (enough(process.versions.node)) {
 
 /**
  * `npx` runs a program below a shell, which hands on no signal: when npx is told to stop, or is killed, we would stay,
- * with our port and our children. The system tells nobody that a parent is gone, so shell and npx are looked at.
+ * with our port and our children. The system tells nobody that a parent is gone, so shell and npx are looked at. Whoever
+ * was told to stop together with them (a terminal, `timeout`, systemd) hears of it as `parentGone`: it is no second signal.
  */
 function followNpx() {
   if (process.env.npm_command !== 'exec') return;
@@ -52,7 +53,7 @@ function followNpx() {
   const look = setInterval(() => {
     if ([process.ppid, parentOf(process.ppid)].join() === before) return;
     clearInterval(look);
-    process.kill(process.pid, 'SIGTERM');
+    if (!process.emit('parentGone')) process.kill(process.pid, 'SIGTERM');
   }, 500);
   look.unref();
 }
@@ -87,7 +88,13 @@ async function relaunch(node) {
     stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   });
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-  for (const signal of signals) process.on(signal, () => child.kill(signal));
+  let told = false;
+  const tell = (signal) => {
+    told = true;
+    child.kill(signal);
+  };
+  for (const signal of signals) process.on(signal, () => tell(signal));
+  process.on('parentGone', () => told || tell('SIGTERM'));
   child.on('error', (error) => {
     process.stderr.write(`error: cannot start ${node}: ${error.message}\n`);
     process.exit(1);

@@ -72,6 +72,22 @@ test('a second signal exits 1 at once, but one press delivered twice is one sign
   await result;
 });
 
+test('the end of the parent is a signal, and no second one', async () => {
+  const held = deferred();
+  const { door, steps, result, up } = launch({}, { drain: () => held.promise });
+  await up;
+  await settled();
+  door.emit('parentGone');
+  await settled();
+  assert.deepEqual(steps, ['unready']);
+  door.emit('parentGone');
+  await settled();
+  assert.deepEqual(door.codes, []);
+  held.resolve();
+  assert.equal(await result, 0);
+  assert.equal(door.listenerCount('parentGone'), 0);
+});
+
 test('the same signal later is a second one', async () => {
   const held = deferred();
   const { clock, advance } = fakeTime();
