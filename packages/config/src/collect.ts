@@ -74,7 +74,7 @@ class Collection {
 
   readMain(main: Document): Record<string, unknown> {
     const settings = Object.create(null) as Record<string, unknown>;
-    if (main.faults.length > 0 || main.value === null || main.value === undefined) return settings;
+    if (main.value === null || main.value === undefined) return settings;
     if (typeof main.value !== 'object' || Array.isArray(main.value)) {
       this.#fault(main, [], 'expected an object with settings');
       return settings;
@@ -102,7 +102,7 @@ class Collection {
   import(file: string, base: string): void {
     if (!this.#input.servers) return;
     const document = this.#read(base === this.#input.cwd ? file : resolve(base, file), base);
-    if (document === undefined || document.faults.length > 0) return;
+    if (document?.value === undefined) return;
     const key = foreignKey(document);
     if (key === undefined)
       this.#fault(document, [], 'not a file of an MCP client: it has no "mcpServers", nor "servers" as VS Code writes them');

@@ -25,20 +25,19 @@ export function describeConfig({ config, origins, serverOrigins }: Loaded): Row[
     const value = keys.reduce<unknown>((group, key) => (group as Record<string, unknown> | undefined)?.[key], config);
     if (value !== undefined) rows.push({ path, keys, value: shown(path, value), origin: origins.get(path) ?? 'default' });
   }
-  for (const server of Object.values(config.servers))
-    rows.push(...serverRows(server, serverOrigins.get(server.name) ?? 'default', origins));
+  for (const server of Object.values(config.servers)) rows.push(...serverRows(server, serverOrigins.get(server.name)));
   return rows;
 }
 
 /** A default that was not written is not told: what is read again is implied again. */
-function serverRows({ name, defaultImplied, ...server }: ServerConfig, origin: string, origins: ReadonlyMap<string, string>): Row[] {
+function serverRows({ name, defaultImplied, ...server }: ServerConfig, origins: ReadonlyMap<string, string> | undefined): Row[] {
   const { default: _implied, ...others } = server;
   return Object.entries(defaultImplied ? others : server).map(([key, value]) => {
     return {
       path: `servers.${name}.${key}`,
       keys: ['servers', name, key],
       value: shown(`servers.*.${key}`, value),
-      origin: origins.get(`servers.*.${key}`) ?? origin,
+      origin: origins?.get(key) ?? 'default',
     };
   });
 }

@@ -1,10 +1,10 @@
 /**
  * Owns turning the text of a YAML or JSON file into plain data that remembers where everything stood.
- * Keeps: JSON may have comments and trailing commas; a key given twice is a fault; numbers in an unusual
+ * Keeps: JSON may have comments and trailing commas; a key given twice is a fault, and the first is read all the same; numbers in an unusual
  * notation stay text, so that `1.10` in an environment is not read as 1.1; objects have no prototype.
  */
 import { parseTree, getNodeValue, findNodeAtLocation, printParseErrorCode, type Node, type ParseError } from 'jsonc-parser';
-import { LineCounter, isMap, isNode, isPair, isScalar, parseDocument as parseYaml, visit } from 'yaml';
+import { LineCounter, isMap, isNode, isPair, isScalar, parseDocument as parseYaml, visit, type Document as YamlDocument } from 'yaml';
 import { pathText, type Fault, type Path } from './faults.ts';
 
 export interface Place {
@@ -15,6 +15,7 @@ export interface Place {
 export interface Document {
   /** As the user named it. */
   readonly file: string;
+  /** `undefined` where the text could not be read as a whole. */
   readonly value: unknown;
   readonly faults: readonly Fault[];
   /** Where the value at `path` stands, or the key itself; of the nearest ancestor when it stands nowhere. */
@@ -46,11 +47,13 @@ function jsonDocument(file: string, text: string): Document {
   }));
   if (root === undefined) faults.push({ where: file, line: 1, column: 1, path: '', text: 'the file is empty' });
   else
-    for (const twice of duplicates(root))
-      faults.push({ where: file, ...at(twice.offset), path: '', text: `the key ${JSON.stringify(twice.value)} is given twice` });
+    for (const { key, property, object } of duplicates(root).toArray()) {
+      faults.push({ where: file, ...at(key.offset), path: '', text: givenTwice(key.value) });
+      object.children!.splice(object.children!.indexOf(property), 1);
+    }
   return {
     file,
-    value: root === undefined ? undefined : getNodeValue(root),
+    value: root === undefined || errors.length > 0 ? undefined : getNodeValue(root),
     faults,
     place(path, part = 'value') {
       for (let length = path.length; root !== undefined && length >= 0; length -= 1) {
@@ -69,13 +72,19 @@ function words(code: string): string {
   return code.replaceAll(/(?!^)[A-Z]/g, (letter) => ` ${letter}`).toLowerCase();
 }
 
-function* duplicates(node: Node): Generator<Node> {
+interface Twice {
+  readonly key: Node;
+  readonly property: Node;
+  readonly object: Node;
+}
+
+function* duplicates(object: Node): Generator<Twice> {
   const seen = new Set<unknown>();
-  for (const child of node.children ?? []) {
-    const key = child.type === 'property' ? child.children?.[0] : undefined;
-    if (key !== undefined && seen.has(key.value)) yield key;
+  for (const property of object.children ?? []) {
+    const key = property.type === 'property' ? property.children?.[0] : undefined;
+    if (key !== undefined && seen.has(key.value)) yield { key, property, object };
     if (key !== undefined) seen.add(key.value);
-    yield* duplicates(child);
+    yield* duplicates(property);
   }
 }
 
@@ -87,8 +96,9 @@ function yamlDocument(file: string, text: string): Document {
     where: file,
     ...at(error.pos[0]),
     path: '',
-    text: `not valid YAML: ${unquoted(error.message)}`,
+    text: error.code === 'DUPLICATE_KEY' ? givenTwice(takeOut(parsed, error.pos[0])) : `not valid YAML: ${unquoted(error.message)}`,
   }));
+  const readable = parsed.errors.every(({ code }) => code === 'DUPLICATE_KEY');
   visit(parsed, {
     Scalar(_key, node) {
       if (typeof node.value === 'number' && node.source !== undefined && String(node.value) !== node.source) node.value = node.source;
@@ -96,7 +106,7 @@ function yamlDocument(file: string, text: string): Document {
   });
   let value: unknown;
   try {
-    value = faults.length === 0 ? parsed.toJS({ maxAliasCount: 100 }) : undefined;
+    value = readable ? parsed.toJS({ maxAliasCount: 100 }) : undefined;
   } catch (error) {
     faults.push({ where: file, line: 1, column: 1, path: '', text: `not valid YAML: ${unquoted((error as Error).message)}` });
   }
@@ -122,6 +132,23 @@ function yamlDocument(file: string, text: string): Document {
       return undefined;
     },
   };
+}
+
+/** Takes out what stands under the key that begins at `offset`; returns that key. */
+function takeOut(document: YamlDocument, offset: number): unknown {
+  let found: unknown;
+  visit(document, {
+    Pair(_key, { key }) {
+      if (!isScalar(key) || key.range?.[0] !== offset) return undefined;
+      found = key.value;
+      return visit.REMOVE;
+    },
+  });
+  return found;
+}
+
+function givenTwice(key: unknown): string {
+  return `the key ${JSON.stringify(key)} is given twice`;
 }
 
 /** What the parser says, without what it quotes of the text: that may be a password which begins with `*`. */

@@ -41,8 +41,8 @@ export interface Loaded {
   readonly warnings: readonly string[];
   /** Where each setting comes from, by path: `file:line:column`, a variable, a flag, or `default`. */
   readonly origins: ReadonlyMap<string, string>;
-  /** Where each server was written, by name. */
-  readonly serverOrigins: ReadonlyMap<string, string>;
+  /** The same of the settings of each server, by its name; what is missing is a default. */
+  readonly serverOrigins: ReadonlyMap<string, ReadonlyMap<string, string>>;
   /** The file that was read, as the user named it. */
   readonly file: string | undefined;
 }

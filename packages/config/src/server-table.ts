@@ -38,19 +38,20 @@ const CHILD_KEYS = ['env', 'envFile', 'cwd', 'shell', 'passEnvironment'];
 export class ServerTable {
   readonly #input: TableInput;
   readonly #collected: Collected;
-  readonly #forAll = table<unknown>();
-  readonly #forCommands = table<unknown>();
+  readonly #forAll = table<Override>();
+  readonly #forCommands = table<Override>();
   readonly #servers = table<ServerConfig>();
-  readonly origins = new Map<string, string>();
+  /** Where each setting of a server comes from, by the server's name. */
+  readonly origins = new Map<string, ReadonlyMap<string, string>>();
 
   constructor(input: TableInput, collected: Collected, overrides: readonly Override[]) {
     this.#input = input;
     this.#collected = collected;
-    for (const { path, value } of overrides) {
-      if (!path.startsWith(PER_SERVER)) continue;
-      const key = path.slice(PER_SERVER.length);
+    for (const override of overrides) {
+      if (!override.path.startsWith(PER_SERVER)) continue;
+      const key = override.path.slice(PER_SERVER.length);
       const narrow = CHILD_KEYS.includes(key) && (input.commands?.length ?? 0) > 0;
-      (narrow ? this.#forCommands : this.#forAll)[key] = value;
+      (narrow ? this.#forCommands : this.#forAll)[key] = override;
     }
   }
 
@@ -76,12 +77,11 @@ export class ServerTable {
     return this.#collected.servers.find((source) => source.name === name);
   }
 
-  #put(source: ServerSource, overrides: Readonly<Table<unknown>>): void {
+  #put(source: ServerSource, overrides: Readonly<Table<Override>>): void {
     const { config, faults } = resolveServer(source, overrides);
     this.#collected.faults.push(...faults);
     if (config === undefined) return;
-    const place = source.document.place(source.path);
-    this.origins.set(source.name, place === undefined ? source.document.file : `${source.document.file}:${place.line}:${place.column}`);
+    this.origins.set(source.name, originsOf(source, overrides));
     this.#servers[source.name] = config;
   }
 
@@ -111,4 +111,18 @@ export class ServerTable {
     if (only === undefined || others.length > 0 || (only.default && !commands.has(only.name))) return;
     servers[only.name] = { ...only, default: true, defaultImplied: true };
   }
+}
+
+/** What is missing in it is a default. */
+function originsOf({ document, path, value }: ServerSource, overrides: Readonly<Table<Override>>): ReadonlyMap<string, string> {
+  const origins = new Map<string, string>();
+  for (const key of Object.keys(value as object)) {
+    const place = document.place([...path, key]);
+    origins.set(key, place === undefined ? document.file : `${document.file}:${place.line}:${place.column}`);
+  }
+  for (const [key, { origin }] of Object.entries(overrides)) {
+    const written = key === 'env' ? origins.get(key) : undefined;
+    origins.set(key, written === undefined ? origin : `${written}, ${origin}`);
+  }
+  return origins;
 }

@@ -12,6 +12,7 @@ import type { RawServer } from './import-mcp-servers.ts';
 import { interpolateTree, type Scope } from './interpolate.ts';
 import { findings } from './issues.ts';
 import { isServerName, serverSchema, toServerName } from './schema.ts';
+import type { Override } from './settings.ts';
 import type { ServerConfig } from './types.ts';
 
 const FILE_BYTES = 1024 * 1024;
@@ -34,8 +35,10 @@ export interface ServerResult {
   readonly faults: readonly Fault[];
 }
 
-export function resolveServer(source: ServerSource, overrides: Readonly<Record<string, unknown>>): ServerResult {
+/** `said`: what flags and variables say of it, by setting. */
+export function resolveServer(source: ServerSource, said: Readonly<Record<string, Override>>): ServerResult {
   const { name, document, path, scope, folder } = source;
+  const overrides = Object.fromEntries(Object.entries(said).map(([key, { value }]) => [key, value]));
   const faults: Fault[] = [];
   const fault = (at: Path, text: string, part: 'key' | 'value' = 'value'): void => {
     faults.push(faultAt(document, at, text, part));
@@ -58,7 +61,13 @@ export function resolveServer(source: ServerSource, overrides: Readonly<Record<s
     return { config: undefined, faults };
   }
   const { command, cwd, envFile, env, startTimeout, path: ownPath, limits, ...rest } = result.data;
-  const fromFile = envFile === undefined ? {} : readEnv(folder, envFile, (text) => fault([...path, 'envFile'], text));
+  const fromFile =
+    envFile === undefined
+      ? {}
+      : readEnv(folder, envFile, (text) => {
+          const found = faultAt(document, [...path, 'envFile'], text);
+          faults.push(said['envFile'] === undefined ? found : { where: said['envFile'].origin, path: found.path, text });
+        });
   const config: ServerConfig = {
     name,
     command,
@@ -76,7 +85,8 @@ function readEnv(folder: string, file: string, fault: (text: string) => void): R
   try {
     return parseEnv(readBeside(folder, file)) as Record<string, string>;
   } catch (error) {
-    fault(`cannot be read: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`);
+    const { code, message } = error as NodeJS.ErrnoException;
+    fault(`${file}: ${code === 'ENOENT' ? 'no such file' : `cannot be read (${code ?? message})`}`);
     return {};
   }
 }

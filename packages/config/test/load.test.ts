@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { describeConfig } from '../src/index.ts';
+import { describeConfig, type LoadInput } from '../src/index.ts';
 import { faultsOf, FIXTURES, folder, load } from './loading.ts';
 
 test('our own file: units, short forms, expansion, imports, defaults', () => {
@@ -181,6 +181,42 @@ test('flag over variable over file over default, and where each came from', () =
   assert.equal(load({ file: 'causeway.yaml', env: { CAUSEWAY_PORT: '8200', HOME: '/h' } }).config.listen.port, 8200);
 });
 
+test("a server's settings say where each came from, and what nobody has said is a default", (context) => {
+  const cwd = folder(context, {
+    'causeway.yaml': 'import: [m.json]\nservers:\n  git:\n    command: x\n    idle: 5m\n    env: { A: b }\n',
+    'm.json': '{"mcpServers":{"im":{"command":"y","env":{"A":"b"}}}}',
+  });
+  const told = (input: Partial<LoadInput>): Record<string, string> =>
+    Object.fromEntries(describeConfig(load({ cwd, ...input })).map(({ path, origin }) => [path, origin]));
+  const overrides = [
+    { path: 'servers.*.startTimeout', value: '4s', origin: '--start-timeout' },
+    { path: 'servers.*.env', value: { X: 'y' }, origin: '--env' },
+  ];
+  const commands = [{ name: 'own', command: 'z', args: [], origin: 'command line' }];
+  const alone = told({ overrides });
+  assert.equal(alone['servers.git.command'], 'causeway.yaml:4:14');
+  assert.equal(alone['servers.git.idle'], 'causeway.yaml:5:11');
+  assert.equal(alone['servers.git.requestTimeout'], 'default');
+  assert.equal(alone['servers.git.startTimeout'], '--start-timeout');
+  assert.equal(alone['servers.git.env'], 'causeway.yaml:6:10, --env');
+  assert.equal(alone['servers.im.command'], 'm.json:1:32');
+  assert.equal(alone['servers.im.idle'], 'default');
+  const beside = told({ file: 'causeway.yaml', overrides, commands });
+  // What a command line says of its child is that child's.
+  assert.equal(beside['servers.git.env'], 'causeway.yaml:6:10');
+  assert.equal(beside['servers.own.env'], '--env');
+  assert.equal(beside['servers.own.command'], 'command line');
+  assert.equal(beside['servers.own.idle'], 'default');
+});
+
+test('a file of variables that cannot be read is named, and so is who has said it', (context) => {
+  const cwd = folder(context, { 'causeway.yaml': 'servers: { a: { command: x, envFile: ./gone.env } }\n' });
+  assert.deepEqual(faultsOf({ cwd }), ['causeway.yaml:1:38  servers.a.envFile: ./gone.env: no such file']);
+  const overrides = [{ path: 'servers.*.envFile', value: '/gone.env', origin: '--env-file' }];
+  const commands = [{ name: 'own', command: 'z', args: [], origin: 'command line' }];
+  assert.deepEqual(faultsOf({ cwd: tmpdir(), overrides, commands }), ['--env-file  servers.own.envFile: /gone.env: no such file']);
+});
+
 test('a mistake in a variable or a flag names it', () => {
   assert.deepEqual(
     faultsOf({ env: { CAUSEWAY_PORT: 'http' }, overrides: [{ path: 'http.maxBody', value: 'big', origin: '--max-body' }] }),
@@ -284,6 +320,8 @@ test('broken files tell the place: JSON, YAML, doubled keys, emptiness', (contex
     'b.yaml': 'servers:\n  a: { command: x\n',
     'c.json': '{"servers":{"a":{"command":"x"},"a":{"command":"y"}}}',
     'd.yaml': 'a: 1\na: 2\n',
+    'd2.yaml': 'log: { level: loud }\nservers:\n  git: { comand: x }\n  git: { command: y }\n',
+    'd3.json': '{"servers":{"a":{"comand":"x"},"a":{"command":"y"}}}',
     'e.yaml': '',
     'f.json': '',
     'g.yaml': '- 1\n',
@@ -292,7 +330,19 @@ test('broken files tell the place: JSON, YAML, doubled keys, emptiness', (contex
   assert.match(faultsOf({ cwd, file: 'a.json' })[0]!, /^a\.json:2:15 {2}not valid JSON/);
   assert.match(faultsOf({ cwd, file: 'b.yaml' })[0]!, /^b\.yaml:\d+:\d+ {2}not valid YAML/);
   assert.match(faultsOf({ cwd, file: 'c.json' })[0]!, /^c\.json:1:33 {2}the key "a" is given twice/);
-  assert.match(faultsOf({ cwd, file: 'd.yaml' })[0]!, /^d\.yaml:2:1 {2}not valid YAML: .*unique/);
+  assert.deepEqual(faultsOf({ cwd, file: 'd.yaml' }), ['d.yaml:1:1  a: unknown key', 'd.yaml:2:1  the key "a" is given twice']);
+  // The first is read, so that all else is told too.
+  assert.deepEqual(faultsOf({ cwd, file: 'd2.yaml' }), [
+    'd2.yaml:1:15  log.level: expected one of trace, debug, info, warn, error, silent, got "loud"',
+    'd2.yaml:3:8  servers.git.command: is required (text)',
+    'd2.yaml:3:10  servers.git.comand: unknown key (did you mean command?)',
+    'd2.yaml:4:3  the key "git" is given twice',
+  ]);
+  assert.deepEqual(faultsOf({ cwd, file: 'd3.json' }), [
+    'd3.json:1:17  servers.a.command: is required (text)',
+    'd3.json:1:18  servers.a.comand: unknown key (did you mean command?)',
+    'd3.json:1:32  the key "a" is given twice',
+  ]);
   assert.match(faultsOf({ cwd, file: 'g.yaml' })[0]!, /expected an object/);
   assert.match(faultsOf({ cwd, file: 'f.json' })[0]!, /^f\.json:1:1 {2}/);
   for (const file of ['e.yaml', 'h.yaml']) assert.deepEqual(Object.keys(load({ cwd, file }).config.servers), []);
