@@ -10,7 +10,7 @@
  * Callers give a fixed lower-case message and facts in the fields of `LogFacts`; a loggable error goes into
  * `err`, once, where it is handled.
  */
-import type { DestinationStream, Logger } from 'pino';
+import type { DestinationStream, Logger, pino as Pino } from 'pino';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -106,7 +106,9 @@ export async function openLog(options: LogOptions): Promise<OpenLog> {
   const format = options.format === 'auto' ? (process.stdout.isTTY ? 'pretty' : 'json') : options.format;
   const out =
     options.destination ??
-    (format === 'pretty' ? await prettyStream() : pino.destination({ dest: 1, sync: false, minLength: 1, maxLength: BUFFER_BYTES }));
+    (format === 'pretty'
+      ? await prettyStream()
+      : outlived(pino.destination({ dest: 1, sync: false, minLength: 1, maxLength: BUFFER_BYTES })));
   const full = options.level === 'debug' || options.level === 'trace';
   const logger = pino(
     {
@@ -136,6 +138,18 @@ async function written(out: object): Promise<void> {
   settle(() => (out.flush as (done: () => void) => void)(resolve));
   await promise;
   clearTimeout(late);
+}
+
+/**
+ * Lines that cannot be written, as on a full disk, wait within `BUFFER_BYTES` or are lost, and are tried again with the next. The
+ * synchronous way, which a fatal line and the end of the process take, would try for ever: it is not taken until one is written.
+ */
+function outlived(out: ReturnType<typeof Pino.destination>): DestinationStream {
+  const flushSync = out.flushSync.bind(out);
+  let failing = false;
+  out.on('error', () => (failing = true));
+  out.on('write', () => (failing = false));
+  return Object.assign(out, { flushSync: () => (failing ? undefined : flushSync()) });
 }
 
 /** A pino logger has exactly these methods; its own types differ only in how they infer format strings. */
