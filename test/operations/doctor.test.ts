@@ -66,6 +66,14 @@ describe('doctor', () => {
     );
   });
 
+  it('a working directory that is not there: 1, as at the start', async () => {
+    const said = await operator.run('doctor', '--format', 'json', ...ports, '--cwd', '/not/there', ...server);
+    assert.equal(said.code, 1);
+    const [command] = of(said, 'command');
+    assert.equal(command?.state, 'fail');
+    assert.match(command.text, /^cannot start ".*": its working directory \/not\/there does not exist/);
+  });
+
   it('a port that is taken: 1, by whom; one that would be exchanged: a warning', async () => {
     await using holder = createServer().listen(0, '127.0.0.1');
     await once(holder, 'listening');

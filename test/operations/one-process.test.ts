@@ -74,6 +74,11 @@ describe('operations on one process', () => {
     }
     const none = await operator.run('sessions', 'ls', '--server', 'other');
     assert.deepEqual([none.code, none.stdout, none.stderr], [0, '', 'no sessions of "other"\n']);
+    const typo = await operator.run('sessions', 'ls', '--server', 'hostil');
+    assert.deepEqual(
+      [typo.code, typo.stdout, typo.stderr],
+      [0, '', 'no sessions of "hostil"\nwarning: no worker serves "hostil"; did you mean "hostile"?\n'],
+    );
     await end(headers);
   });
 

@@ -85,6 +85,13 @@ async function asksForHelp(verb: Verb | undefined, own: readonly string[]): Prom
 }
 
 async function help(argv: readonly string[], verb: Verb | undefined): Promise<number> {
+  const asked = argv[0] === 'help' ? argv[1] : undefined;
+  if (asked !== undefined && !asked.startsWith('-') && !isVerb(asked)) {
+    const guess = await (await import('./meant.ts')).meant(asked, VERBS);
+    throw new Failure(EXIT.usage, `there is no verb "${asked}"${guess === undefined ? '' : `; did you mean "${guess}"?`}`, [
+      'causeway --help',
+    ]);
+  }
   const { helpText } = await import('./help.ts');
   process.stdout.write(helpText(verb ?? (isVerb(argv[1]) ? argv[1] : undefined), argv.includes('--all')));
   return EXIT.ok;

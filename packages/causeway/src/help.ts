@@ -109,7 +109,7 @@ ${wrap(PEER_NAMES)}
 Exit codes:
   0 ok · 1 unexpected · 2 usage or configuration · 3 authentication · 4 NATS or bridge unreachable
   5 the command failed to start · 6 refused by a limit · 127 command not found
-  130, 143 interrupted before it was ready`;
+  70 a fault of causeway's own · 130, 143 interrupted before it was ready`;
 }
 
 function wrap(words: readonly string[]): string {

@@ -1,4 +1,5 @@
 /** Owns what `doctor` looks at on this machine: commands, packages, open files, ports. Starts nothing; a port is held for a moment. */
+import { accessSync, constants, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Finding } from '@causeway/cluster';
 import type { Config, ServerConfig } from '@causeway/config';
@@ -7,6 +8,7 @@ import { findCommand } from './find-command.ts';
 import { missingCommand } from './not-found.ts';
 import { unpinned } from './pinned.ts';
 import { portHolder } from './port-holder.ts';
+import { classFailure } from './start-failure.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -14,7 +16,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 export function lookAtServers(servers: readonly ServerConfig[], env: Env): Finding[] {
   return servers.flatMap((server) => {
     const { name, command, args, shell } = server;
-    const missing = missingCommand(server, env);
+    const missing = enterable(server.cwd ?? '.') ? missingCommand(server, env) : classFailure(server, 'bad_cwd');
     if (missing !== undefined)
       return [{ name: 'command', state: 'fail', text: [missing.message, ...missing.hints.map((hint) => hint.trim())].join('; ') }];
     const path = server.env['PATH'] ?? env['PATH'] ?? '';
@@ -25,6 +27,15 @@ export function lookAtServers(servers: readonly ServerConfig[], env: Env): Findi
     const text = `server ${name}: no pinned version of ${loose.name}, so what runs can change at any start; write ${loose.better}`;
     return [found, { name: 'version', state: 'warn', text }];
   });
+}
+
+function enterable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.X_OK);
+    return statSync(folder).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** Descriptors for a session in one process with its client's connections, and for all else. */

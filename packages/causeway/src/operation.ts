@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { tokenOf } from '@causeway/protocol';
 import type { Asked } from './admin-client.ts';
 import { EXIT, Failure, say, warn } from './failure.ts';
+import { meant, meantOption } from './meant.ts';
 
 export interface Operation extends Asked {
   readonly words: readonly string[];
@@ -90,19 +91,11 @@ async function parse(args: string[], options: Options): Promise<{ values: Record
   try {
     return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
-    const [, name] = /^Unknown option '-{1,2}([^']+)'/.exec((error as Error).message) ?? [];
+    const { message } = error as Error;
     const names = Object.keys(options).map((one) => `--${one}`);
-    const guess = name === undefined ? undefined : await meant(`--${name}`, names);
-    throw new Failure(EXIT.usage, (error as Error).message.split('. ')[0]!, [
-      guess === undefined ? `there are ${names.join(' ')}` : `did you mean ${guess}?`,
-    ]);
+    const hints = await meantOption(message, names);
+    throw new Failure(EXIT.usage, message.split('. ')[0]!, hints.length > 0 ? hints : [`there are ${names.join(' ')}`]);
   }
-}
-
-/** Loaded only for whoever mistyped. */
-async function meant(word: string, candidates: readonly string[]): Promise<string | undefined> {
-  const { nearest } = await import('@causeway/config');
-  return nearest(word, candidates);
 }
 
 /** Session ids may begin with hyphens: such words go behind `--`. Values of options may, too: they are joined to their names. */

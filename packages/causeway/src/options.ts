@@ -78,16 +78,21 @@ function valueOf(name: string, value: unknown, given: Given, origin: string): un
   }
 }
 
-function pairOf(pair: string, separator: string, origin: string): [string, string] {
+function pairOf(
+  pair: string,
+  separator: string,
+  origin: string,
+  form = separator === '=' ? 'NAME=VALUE' : '"Name: value"',
+): [string, string] {
   const at = pair.indexOf(separator);
-  if (at <= 0) throw new Failure(EXIT.usage, `${origin} ${pair}: expected ${separator === '=' ? 'NAME=VALUE' : '"Name: value"'}`);
+  if (at <= 0) throw new Failure(EXIT.usage, `${origin} ${pair}: expected ${form}`);
   return [pair.slice(0, at).trim(), separator === '=' ? pair.slice(at + 1) : pair.slice(at + 1).trim()];
 }
 
 function commandServers({ given, words, spelled }: Line, splitCommand: (text: string) => string[]): CommandServer[] {
   const shell = given['shell'] === true;
   const servers = texts(given['server']).map((definition): CommandServer => {
-    const [name, command] = pairOf(definition, '=', spelled.get('--server') ?? '--server');
+    const [name, command] = pairOf(definition, '=', spelled.get('--server') ?? '--server', 'NAME=COMMAND');
     return { name, ...split(command, '--server', shell, splitCommand) };
   });
   const stdio = text(given['stdio']);

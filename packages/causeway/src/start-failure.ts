@@ -54,14 +54,20 @@ const CLASSES: Readonly<Record<string, (server: ServerConfig) => readonly [how: 
   stdout_closed: () => ['it closed its stdout', PROTOCOL],
 };
 
+/** Of a class that is known. */
+export function classFailure(server: ServerConfig, fault: string): Failure | undefined {
+  const known = Object.hasOwn(CLASSES, fault) ? CLASSES[fault]?.(server) : undefined;
+  return known && new Failure(EXIT.child, `cannot start "${server.name}": ${known[0]}`, [known[1]]);
+}
+
 /** A child that was tried once and did not answer. */
 export function childFailure(server: ServerConfig, error: unknown): Failure {
   const failure = (how: string, hints: readonly string[] = []): Failure =>
     new Failure(EXIT.child, `cannot start "${server.name}": ${how}`, hints);
   if (!(error instanceof CausewayError)) return failure(error instanceof Error ? error.message : String(error));
   const { stderr, exitCode, signal, class: fault } = error.facts;
-  const known = Object.hasOwn(CLASSES, String(fault)) ? CLASSES[String(fault)]?.(server) : undefined;
-  if (known !== undefined) return failure(known[0], [known[1]]);
+  const known = classFailure(server, String(fault));
+  if (known !== undefined) return known;
   const how =
     exitCode !== undefined
       ? `it exited with code ${String(exitCode)}`

@@ -8,6 +8,7 @@ import { DemoClient, type Attempt } from '../demo/client.ts';
 import { percentile, play, type Score } from '../demo/play.ts';
 import { containersOf, kill, ownerOf, start, type Container } from '../demo/stack.ts';
 import { EXIT, Failure } from '../failure.ts';
+import { meantOption } from '../meant.ts';
 import { print, printJson } from '../operation.ts';
 
 interface Wanted {
@@ -24,7 +25,7 @@ interface Wanted {
 const USAGE = 'causeway demo [--url URL] [--api-key KEY] [--calls N] [--together N] [--kill-edge] [--kill-worker] [--format json]';
 
 export async function demo(argv: readonly string[]): Promise<number> {
-  const wanted = options(argv);
+  const wanted = await options(argv);
   // A stack that is not there is said before anything is asked of it.
   const edges = wanted.kill.edge ? await containersOf('edge') : [];
   const workers = wanted.kill.worker ? await containersOf('worker') : [];
@@ -118,7 +119,19 @@ function tell({ json }: Wanted, score: Score, story: readonly string[]): void {
   ]);
 }
 
-function options(argv: readonly string[]): Wanted {
+const OPTIONS = {
+  url: { type: 'string', default: 'http://localhost:8000/mcp' },
+  'api-key': { type: 'string' },
+  calls: { type: 'string', default: '200' },
+  together: { type: 'string', default: '4' },
+  gap: { type: 'string', default: '50' },
+  tool: { type: 'string', default: 'echo' },
+  format: { type: 'string', default: 'table' },
+  'kill-edge': { type: 'boolean', default: false },
+  'kill-worker': { type: 'boolean', default: false },
+} as const;
+
+async function options(argv: readonly string[]): Promise<Wanted> {
   const fail = (message: string): Failure => new Failure(EXIT.usage, message, [USAGE]);
   const count = (name: string, text: string, most: number): number => {
     const value = Number(text);
@@ -128,17 +141,7 @@ function options(argv: readonly string[]): Wanted {
   try {
     const { values } = parseArgs({
       args: [...argv],
-      options: {
-        url: { type: 'string', default: 'http://localhost:8000/mcp' },
-        'api-key': { type: 'string' },
-        calls: { type: 'string', default: '200' },
-        together: { type: 'string', default: '4' },
-        gap: { type: 'string', default: '50' },
-        tool: { type: 'string', default: 'echo' },
-        format: { type: 'string', default: 'table' },
-        'kill-edge': { type: 'boolean', default: false },
-        'kill-worker': { type: 'boolean', default: false },
-      },
+      options: OPTIONS,
     });
     if (!URL.canParse(values.url) || !/^https?:/.test(values.url)) throw fail(`${values.url} is no http URL`);
     const apiKey = values['api-key'];
@@ -155,6 +158,9 @@ function options(argv: readonly string[]): Wanted {
       json: values.format === 'json',
     };
   } catch (error) {
-    throw error instanceof Failure ? error : fail((error as Error).message.split('. ')[0]!);
+    if (error instanceof Failure) throw error;
+    const { message } = error as Error;
+    const names = Object.keys(OPTIONS).map((name) => `--${name}`);
+    throw new Failure(EXIT.usage, message.split('. ')[0]!, [...(await meantOption(message, names)), USAGE]);
   }
 }

@@ -2,13 +2,14 @@
 import { parseArgs } from 'node:util';
 import { EXIT, Failure } from '../failure.ts';
 import { ask } from '../http-question.ts';
+import { meantOption } from '../meant.ts';
 
 const WAIT_MS = 3_000;
 
 const USAGE = 'causeway health [--live|--ready] [--url URL] [--port PORT] [--timeout TIME]';
 
 export async function health(argv: readonly string[]): Promise<number> {
-  const { live, url, port, timeout } = options(argv);
+  const { live, url, port, timeout } = await options(argv);
   const base = url ?? `http://127.0.0.1:${port ?? process.env['CAUSEWAY_PORT'] ?? '8000'}`;
   if (!URL.canParse(base) || !base.startsWith('http:')) throw new Failure(EXIT.usage, `${base} is no http URL`);
   const { status, text } = await ask(new URL(live ? '/livez' : '/readyz?verbose', base), {
@@ -33,21 +34,22 @@ interface Wanted {
   readonly timeout: string | undefined;
 }
 
-function options(argv: readonly string[]): Wanted {
+const OPTIONS = {
+  live: { type: 'boolean' },
+  ready: { type: 'boolean' },
+  url: { type: 'string' },
+  port: { type: 'string', short: 'p' },
+  timeout: { type: 'string' },
+} as const;
+
+async function options(argv: readonly string[]): Promise<Wanted> {
   try {
-    const { values } = parseArgs({
-      args: [...argv],
-      options: {
-        live: { type: 'boolean' },
-        ready: { type: 'boolean' },
-        url: { type: 'string' },
-        port: { type: 'string', short: 'p' },
-        timeout: { type: 'string' },
-      },
-    });
+    const { values } = parseArgs({ args: [...argv], options: OPTIONS });
     if (values.live && values.ready) throw new Error('--live and --ready are two questions; ask one');
     return { live: values.live ?? false, url: values.url, port: values.port, timeout: values.timeout };
   } catch (error) {
-    throw new Failure(EXIT.usage, (error as Error).message.split('. ')[0]!, [USAGE]);
+    const { message } = error as Error;
+    const names = Object.keys(OPTIONS).map((name) => `--${name}`);
+    throw new Failure(EXIT.usage, message.split('. ')[0]!, [...(await meantOption(message, names)), USAGE]);
   }
 }

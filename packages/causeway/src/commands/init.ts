@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { importedYaml, scaffold, serverNameOf } from '@causeway/config';
 import { EXIT, Failure, say, warn } from '../failure.ts';
+import { meantOption } from '../meant.ts';
 import { VERSION } from '../version.ts';
 
 const FILE = 'causeway.yaml';
@@ -19,7 +20,7 @@ interface NewFile {
 }
 
 export async function init(argv: readonly string[]): Promise<number> {
-  const { cluster, from, words } = options(argv);
+  const { cluster, from, words } = await options(argv);
   const serves = servedBy(words, from);
   if (!cluster) {
     write([serves]);
@@ -38,11 +39,11 @@ export async function init(argv: readonly string[]): Promise<number> {
   return EXIT.ok;
 }
 
-function options(argv: readonly string[]): {
+async function options(argv: readonly string[]): Promise<{
   readonly cluster: boolean;
   readonly from: string | undefined;
   readonly words: readonly string[];
-} {
+}> {
   let [cluster, from] = [false, undefined as string | undefined];
   for (let at = 0; ; at += 1) {
     const word = argv[at];
@@ -51,8 +52,10 @@ function options(argv: readonly string[]): {
     else if (word === '--import') {
       from = argv[(at += 1)];
       if (from === undefined) throw new Failure(EXIT.usage, '--import: which file?', USAGE);
-    } else if (word?.startsWith('-')) throw new Failure(EXIT.usage, `unknown option '${word}'`, USAGE);
-    else return { cluster, from, words: argv.slice(at) };
+    } else if (word?.startsWith('-')) {
+      const refusal = `unknown option '${word}'`;
+      throw new Failure(EXIT.usage, refusal, [...(await meantOption(refusal, ['--cluster', '--import'])), ...USAGE]);
+    } else return { cluster, from, words: argv.slice(at) };
   }
 }
 

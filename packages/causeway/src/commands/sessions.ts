@@ -1,8 +1,9 @@
 /** Owns `causeway sessions`: ls, get, kill. */
 import type { SessionDescription } from '@causeway/cluster';
-import type { SessionsView } from '@causeway/edge';
+import type { ServerView, SessionsView } from '@causeway/edge';
 import { AdminClient } from '../admin-client.ts';
 import { EXIT, Failure, say, warn } from '../failure.ts';
+import { meant } from '../meant.ts';
 import { confirm, parseOperation, print, printJson, printList, sessionName, subverb } from '../operation.ts';
 import { age, card, table, type Column } from '../table.ts';
 
@@ -35,7 +36,8 @@ async function list(argv: readonly string[]): Promise<number> {
   const query = new URLSearchParams();
   if (line.server !== undefined) query.set('server', line.server);
   if (line.limit !== undefined) query.set('limit', line.limit);
-  const view = await new AdminClient(line).ask<SessionsView>('GET', query.size === 0 ? 'sessions' : `sessions?${query.toString()}`);
+  const client = new AdminClient(line);
+  const view = await client.ask<SessionsView>('GET', query.size === 0 ? 'sessions' : `sessions?${query.toString()}`);
   for (const worker of view.unanswered) warn(`the worker ${worker} did not answer; its sessions are missing here`);
   printList(line, {
     document: view,
@@ -43,8 +45,17 @@ async function list(argv: readonly string[]): Promise<number> {
     lines: table(COLUMNS, view.sessions),
     none: line.server === undefined ? 'no sessions' : `no sessions of "${line.server}"`,
   });
+  if (line.server !== undefined && view.total === 0) await warnOfTypo(client, line.server);
   if (!line.json && view.total > view.sessions.length) say(`${view.sessions.length} of ${view.total}; --limit N shows more`);
   return EXIT.ok;
+}
+
+/** Sessions of a server that nobody serves may be there all the same: what looks like a mistyped name is no error. */
+async function warnOfTypo(client: AdminClient, server: string): Promise<void> {
+  const { servers } = await client.ask<{ readonly servers: readonly ServerView[] }>('GET', 'servers');
+  const names = servers.map(({ name }) => name);
+  const guess = names.includes(server) ? undefined : await meant(server, names);
+  if (guess !== undefined) warn(`no worker serves "${server}"; did you mean "${guess}"?`);
 }
 
 async function get(argv: readonly string[]): Promise<number> {

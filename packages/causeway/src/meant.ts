@@ -1,0 +1,13 @@
+/** Owns what is said of an option that there is not: what was probably meant. Loads for that only when somebody mistyped. */
+
+/** Hints for what `parseArgs` has refused, or for an option: the nearest of `names` where one is near. */
+export async function meantOption(refusal: string, names: readonly string[]): Promise<string[]> {
+  const [, name] = /^[Uu]nknown option '-{1,2}([^']+)'/.exec(refusal) ?? [];
+  const guess = name === undefined ? undefined : await meant(`--${name}`, names);
+  return guess === undefined ? [] : [`did you mean ${guess}?`];
+}
+
+export async function meant(word: string, candidates: readonly string[]): Promise<string | undefined> {
+  const { nearest } = await import('@causeway/config');
+  return nearest(word, candidates);
+}
