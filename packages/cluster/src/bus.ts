@@ -83,7 +83,8 @@ export interface Bus extends AsyncDisposable {
    * Calls `listener` synchronously, in order, for each message on `subject`; `*` stands for one token and a
    * final `>` for one or more; messages to `Subjects.workerAll` and `edgeAll` are heard there alone, since they may
    * travel together. A listener must not throw. Resolves once the bus routes the subject here;
-   * servers of a NATS cluster to which this process is not connected learn it a moment later.
+   * servers of a NATS cluster to which this process is not connected learn it a moment later. A connection that is lost is
+   * waited for a moment; without one it rejects with CausewayError `cluster.unavailable`.
    */
   subscribe(subject: string, listener: (message: BusMessage) => void): Promise<Subscription>;
   /** Calls back on every change of `status`; returns the way to stop. */

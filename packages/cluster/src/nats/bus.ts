@@ -3,7 +3,6 @@
  * request subscribes to nothing; payloads carry no NATS headers; a bundle brings nothing but what may travel in one.
  * Leaves reconnecting to the client, sending to `outbox.ts`, parts to `chunks.ts` and `reassembly.ts`.
  */
-import { CausewayError } from '@causeway/protocol';
 import type { Msg } from '@nats-io/transport-node';
 import {
   BUS_LIMITS,
@@ -24,10 +23,11 @@ import { call, Routes, undelivered, type Listener } from '../routes.ts';
 import { within } from './connect.ts';
 import type { Link } from './link.ts';
 import { Outbox } from './outbox.ts';
+import { subscribeOn } from './subscribe.ts';
 
 /** Bytes that a part adds to its data: preface and the longest reply address that we make. */
 const PART_OVERHEAD = 1024;
-/** Milliseconds that a subscription, or the last flush, may wait for the server. */
+/** Milliseconds that the last flush may wait for the server. */
 const FLUSH_DEADLINE = 5_000;
 
 export interface NatsBusOptions {
@@ -92,7 +92,7 @@ class NatsBus implements Bus {
     this.#link.onChange(() => this.#changed());
     const transfers = `${this.#inbox}.a.`;
     const { receive } = this.#receiver((message) => void this.#requests.settle(message));
-    await this.#sub(`${this.#inbox}.>`, (msg) => {
+    await subscribeOn(this.#link, `${this.#inbox}.>`, (msg) => {
       if (msg.subject.startsWith(transfers)) this.#parts.settle(msg.subject, isNoResponders(msg) ? 'undelivered' : bytesOf(msg));
       else if (!isNoResponders(msg) || !this.#outbox.settle(msg.subject)) receive(msg);
     });
@@ -120,14 +120,13 @@ class NatsBus implements Bus {
 
   async subscribe(subject: string, listener: Listener): Promise<Subscription> {
     if (this.status === 'closed') throw new BusError('aborted', subject);
-    if (this.status === 'disconnected') throw new BusError('disconnected', subject);
     if (this.#bundle(subject) !== undefined)
       throw new TypeError(`messages to ${subject} come in bundles: subscribe to the wildcard of its process`);
     const route = this.#routes.add(subject, listener);
     const { receive, close } = this.#receiver((message) => call(listener, message));
     let unsubscribe: (() => void) | undefined;
     try {
-      unsubscribe = await this.#sub(subject, receive);
+      unsubscribe = await subscribeOn(this.#link, subject, receive);
     } catch (error) {
       route.unsubscribe();
       close();
@@ -162,27 +161,6 @@ class NatsBus implements Bus {
 
   #post(subject: string, payload: Uint8Array, reply: string | undefined): void {
     if (!this.#closed) this.#outbox.post(subject, payload, reply);
-  }
-
-  async #sub(subject: string, receive: (msg: Msg) => void): Promise<() => void> {
-    let refused: Error | undefined;
-    const sub = this.#link.nc.subscribe(subject, {
-      callback: (error, msg) => {
-        if (error === null) receive(msg);
-        else refused = error;
-      },
-    });
-    try {
-      await within(FLUSH_DEADLINE, this.#link.nc.flush());
-    } catch (error) {
-      sub.unsubscribe();
-      throw new BusError('disconnected', subject, error);
-    }
-    if (refused !== undefined) {
-      const message = `NATS does not permit this role to subscribe to ${subject}: grant it as docs/subjects.md lists.`;
-      throw new CausewayError('cluster.unavailable', { message, cause: refused });
-    }
-    return () => sub.unsubscribe();
   }
 
   /** Turns what arrives for one subscription into messages. */
