@@ -9,7 +9,8 @@
  *     to which its sender subscribes, and that reaches no subscriber, is answered there with
  *     `kind: 'undelivered'`. Silence means that it was delivered, or that the connection failed meanwhile.
  *  4. Size: anything up to `maxMessageBytes` is delivered whole (large ones travel in parts, within a
- *     window, and do not hold up other subjects); anything above it throws `too_large` at the sender.
+ *     window, and do not hold up other subjects); anything above it throws `too_large` at the sender. A receiver
+ *     that takes in less is told of it (`kind: 'too_large'`), for its sender learns only that nobody took it.
  *  5. Definite: a request ends in a message, or in a BusError before its deadline plus one second.
  * Bytes handed to the bus, and bytes it hands out, are never modified afterwards by either side.
  */
@@ -49,8 +50,11 @@ export function offer(send: () => void): boolean {
 }
 
 export interface BusMessage {
-  /** `undelivered`: the bus's own word that the message which named this reply address reached nobody. */
-  readonly kind: 'data' | 'undelivered';
+  /**
+   * `undelivered`: the bus's own word that the message which named this reply address reached nobody; `too_large`: one to this
+   * subject was above what is taken in here. Both without data.
+   */
+  readonly kind: 'data' | 'undelivered' | 'too_large';
   readonly subject: string;
   /** Where an answer may be published; `undefined` if none is wanted. */
   readonly reply: string | undefined;

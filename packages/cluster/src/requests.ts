@@ -62,6 +62,7 @@ export class Requests {
     if (!message.subject.startsWith(this.#prefix)) return false;
     const pending = this.#pending.get(message.subject);
     if (message.kind === 'undelivered') pending?.reject('no_responders');
+    else if (message.kind === 'too_large') pending?.reject('too_large');
     else pending?.resolve(message);
     return true;
   }

@@ -65,7 +65,9 @@ export const streams = z
       .prefault('1MiB')
       .describe('Bytes on their way to a client that has not taken them.'),
     retry: duration.prefault('1s').describe('When a client should come back after a stream ended: the `retry` field.'),
-    maxMessage: size.prefault('32MiB').describe('Largest JSON-RPC message in either direction.'),
+    maxMessage: size
+      .prefault('32MiB')
+      .describe('Largest JSON-RPC message in either direction; of an edge and a worker that differ the lesser one counts.'),
   })
   .prefault({})
   .describe('Streams to clients: replay and back-pressure.');

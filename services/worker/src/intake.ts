@@ -62,6 +62,7 @@ export async function openIntake(deps: IntakeDeps): Promise<Disposable> {
   const subscription = await deps.cluster.bus.subscribe(all, (message) => {
     try {
       deps.awake();
+      if (message.kind === 'too_large') return deps.reply(message.reply, verdictOf(tooLarge()));
       receive(deps, tail(message.subject, all), message);
     } catch (error) {
       deps.log.error({ err: error }, 'message of the bus not handled');
@@ -70,6 +71,9 @@ export async function openIntake(deps: IntakeDeps): Promise<Disposable> {
   });
   return { [Symbol.dispose]: () => subscription.unsubscribe() };
 }
+
+const tooLarge = (): CausewayError =>
+  new CausewayError('request.too_large', { message: 'The request is larger than its worker takes in (streams.maxMessage).' });
 
 function receive(deps: IntakeDeps, where: readonly string[], message: BusMessage): void {
   const [area, token, epoch, door, stream, attachment, seq] = where;

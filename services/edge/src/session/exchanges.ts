@@ -12,13 +12,14 @@ import {
   envelopeOf,
   offer,
   PING,
+  verdictOf,
   type Cluster,
   type ControlHead,
   type DownHead,
   type Subscription,
   type UpHead,
 } from '@causeway/cluster';
-import type { EdgeId, WorkerId } from '@causeway/protocol';
+import { CausewayError, type EdgeId, type WorkerId } from '@causeway/protocol';
 import { Register, type Clock, type Log, type Wheel } from '@causeway/runtime';
 import { CALLING, LISTENING, mayBeNew, RunningExchange, type Exchange, type ExchangePorts, type Listener } from './exchange.ts';
 import { OwnerWatch } from './owner-watch.ts';
@@ -93,6 +94,7 @@ export class Exchanges implements Disposable {
       if (!exchange) return name === PING ? undefined : this.#disown(message.reply);
       try {
         if (message.kind === 'undelivered') return this.#undelivered(exchange);
+        if (message.kind === 'too_large') return this.#tooLarge(exchange);
         const envelope = envelopeOf<DownHead>(message);
         if (envelope) this.#receive(exchange, envelope.head, envelope.body);
         else this.#log.warn({ reason: 'request.malformed' }, 'message without an envelope dropped');
@@ -163,6 +165,13 @@ export class Exchanges implements Disposable {
     if (!position?.asking && !repeated) return exchange.listener.undelivered();
     // The owner may be about to find its way back to the bus; whether it does is found out for all that waits for it.
     this.#later(exchange, () => this.#askAgain([name]));
+  }
+
+  /** What its owner sent is above the limit of this edge, which is not that of its worker. */
+  #tooLarge(exchange: RunningExchange): void {
+    const error = new CausewayError('server.reply_too_large');
+    this.#log.warn({ reason: error.reason }, 'a worker sends more than streams.maxMessage allows here');
+    exchange.listener.receive(verdictOf(error), Buffer.alloc(0));
   }
 
   #later(exchange: RunningExchange, fn: () => void): void {
