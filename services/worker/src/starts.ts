@@ -1,13 +1,13 @@
 /**
  * Owns how this worker starts its children: in turn, marked as its own, tied to its life, and watched by the
- * warden where the kernel does not do that by itself.
+ * warden where the kernel does not do that by itself. A machine without room for one more makes the worker full.
  */
 import type { OwnedSession } from '@causeway/cluster';
 import type { Config, ServerConfig } from '@causeway/config';
-import type { WorkerId } from '@causeway/protocol';
+import { CausewayError, type WorkerId } from '@causeway/protocol';
 import type { Log } from '@causeway/runtime';
 import { CHILD_LIMITS, type Child, type ChildDeps, type ChildListeners } from './child/child.ts';
-import { launchPrefixes } from './child/launch.ts';
+import { launchPrefixes, type StartFault } from './child/launch.ts';
 import { childMark, ownProcess } from './child/orphans.ts';
 import { openSpawnQueue } from './child/spawn-queue.ts';
 import { startChild } from './child/start.ts';
@@ -37,10 +37,20 @@ export async function openStarts(deps: { readonly worker: WorkerId; readonly log
         prefix: server.noNewPrivileges ? prefixes.confined : prefixes.free,
         ...(warden ? { warden } : {}),
       };
-      return queue.run(() => startChild(child, server, listeners, { limits: childLimits, ...(signal ? { signal } : {}) }), signal);
+      const begin = (): Promise<Child> => startChild(child, server, listeners, { limits: childLimits, ...(signal ? { signal } : {}) });
+      return queue.run(begin, signal).catch(asFull);
     },
     async [Symbol.asyncDispose]() {
       await warden?.[Symbol.asyncDispose]();
     },
   };
+}
+
+const NO_ROOM: StartFault = 'too_many_processes';
+
+/** Where its machine has no room for another process the worker is full: another may have room, and the server is not to blame. */
+function asFull(error: unknown): never {
+  if (!(error instanceof CausewayError) || error.facts['class'] !== NO_ROOM) throw error;
+  const { facts, ref, retryAfter } = error;
+  throw new CausewayError('limit.worker', { facts, ref, cause: error, ...(retryAfter === undefined ? {} : { retryAfter }) });
 }

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { loadConfig } from '@causeway/config';
 import { newWorkerId, type SessionToken } from '@causeway/protocol';
@@ -23,4 +25,10 @@ test('a server gains no privileges by what it executes, but where it is configur
     return lines.find((one) => one.startsWith('NoNewPrivs:'));
   });
   assert.deepEqual(await Promise.all(found), ['NoNewPrivs:\t1', own]);
+});
+
+test('a worker whose machine has no room for another process is full: another may have room, and the server is not to blame', () => {
+  const fixture = join(import.meta.dirname, 'fixtures/full-machine.ts');
+  const output = execFileSync('/bin/sh', ['-c', 'ulimit -n 100; exec "$0" "$1"', process.execPath, fixture], { encoding: 'utf8' });
+  assert.deepEqual(JSON.parse(output), { reason: 'limit.worker', class: 'too_many_processes', retryAfter: 10 });
 });
