@@ -77,12 +77,19 @@ export function forLegacy({ head, body, meta, params }: Pick<StatelessRequest, '
   const number = Buffer.from(String(id));
   const edits: Edit[] = [{ span: head.frame.id!, bytes: number }];
   const token = head.frame.progressToken;
-  const own = membersIn(body, meta.span);
-  const left = own !== undefined && [...own.of.keys()].some((name) => !ENVELOPE_AND_TOKEN.has(name));
-  if (!own || (!token && !left)) return splice(body, [...edits, ...withoutMembers(body, params, ROUND_AND_META)]);
-  if (token) edits.push({ span: token, bytes: number });
-  edits.push(...withoutMembers(body, params, ROUND), ...withoutMembers(body, own, token ? ENVELOPE : ENVELOPE_AND_TOKEN));
+  const own = hasMore(meta) ? membersIn(body, meta.span) : undefined;
+  if (!own && !token) return splice(body, [...edits, ...withoutMembers(body, params, ROUND_AND_META)]);
+  edits.push(...withoutMembers(body, params, ROUND));
+  if (!own) edits.push({ span: meta.span, bytes: Buffer.from(`{"progressToken":${id}}`) });
+  else edits.push(...withoutMembers(body, own, token ? ENVELOPE : ENVELOPE_AND_TOKEN));
+  if (own && token) edits.push({ span: token, bytes: number });
   return splice(body, edits);
+}
+
+/** Whether there is anything in it that means nothing to the bridge. */
+function hasMore({ all }: RequestMeta): boolean {
+  for (const name in all) if (!ENVELOPE_AND_TOKEN.has(name)) return true;
+  return false;
 }
 
 /** For a server of the stateless era: its own state in the place of ours, and nothing of tasks. */
