@@ -35,6 +35,7 @@ describe('odd answers', () => {
     ['has a member twice', '{"jsonrpc":"2.0","id":$ID,"result":{},"result":{}}'],
     ['has no jsonrpc', '{"id":$ID,"result":{}}'],
     ['begins with a byte order mark', '\ufeff{"jsonrpc":"2.0","id":$ID,"result":{}}'],
+    ['is in an array', ' [{"jsonrpc":"2.0","id":$ID,"result":{}}]'],
     ['has a number that JSON has not', '{"jsonrpc":"2.0","id":$ID,"result":{"x":NaN}}'],
   ] as const) {
     it(`an answer that ${what} is a definite error at once`, async () => {

@@ -39,8 +39,8 @@ export function receive(session: SessionParts, line: Buffer, about?: number): vo
 function take(session: SessionParts, line: Buffer, about: number | undefined): void {
   const frame = frameOf(line);
   if (frame) return pass(session, frame, about);
-  const batch = session.revision() === '2025-03-26' ? splitServerBatch(line) : undefined;
-  if (!batch) return refuse(session, line);
+  const batch = splitServerBatch(line);
+  if (!batch || session.revision() !== '2025-03-26') return refuse(session, line, batch);
   for (const element of batch) {
     const message = frameOf(element);
     if (message) pass(session, message);
@@ -48,9 +48,14 @@ function take(session: SessionParts, line: Buffer, about: number | undefined): v
   }
 }
 
-/** A line that is no JSON-RPC message. */
-function refuse(session: SessionParts, line: Buffer): void {
+/** A line that is no JSON-RPC message, or an array of some where there may be none. */
+function refuse(session: SessionParts, line: Buffer, parts: readonly Buffer[] = [line]): void {
   session.child()?.noise(line);
+  for (const part of parts) failAnswered(session, part);
+}
+
+/** The call, if any, that this was meant to answer. */
+function failAnswered(session: SessionParts, line: Buffer): void {
   const id = refusedAnswer(line);
   const call = id && session.calls.answered({ kind: 'response', bytes: line, id });
   if (!call) return;
