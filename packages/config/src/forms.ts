@@ -60,9 +60,9 @@ function isNatsServer(written: string): boolean {
 /** In the place of a secret. */
 export const MASK = '********';
 
-/** A name or a password in a URL, with the mask in its place. */
+/** The address of a NATS server with the mask in place of what it logs in with; that may have any characters, and no scheme before it. */
 export function masked(url: string): string {
-  return url.replace(/(^|\/\/)[^/@]*@/, `$1${MASK}@`);
+  return url.replace(/^([a-z]+:\/\/)?.*@/is, (_, scheme = '') => `${scheme}${MASK}@`);
 }
 
 /** In the place of an address: a NATS server that `causeway run` starts for itself. */

@@ -3,7 +3,7 @@ export { serverNameOf, splitCommand } from './command-line.ts';
 export { describeConfig, type Row } from './describe.ts';
 export { ConfigError, formatFault, type Fault } from './faults.ts';
 export { SEARCH_ORDER } from './find-file.ts';
-export { OWN_NATS } from './forms.ts';
+export { masked, OWN_NATS } from './forms.ts';
 export { jsonSchema } from './json-schema.ts';
 export { loadConfig, type Loaded, type LoadInput } from './load.ts';
 export type { CommandServer } from './server-table.ts';

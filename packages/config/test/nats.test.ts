@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { masked } from '../src/index.ts';
 import { faultsOf, folder, load } from './loading.ts';
 
 const servers = (written: string): readonly string[] => load({ value: { nats: { url: written } } }).config.nats!.servers;
@@ -33,6 +34,20 @@ test('a mistake in a NATS server is told at once, where it was made, and without
   assert.deepEqual(faultsOf({ cwd: import.meta.dirname, env: { CAUSEWAY_NATS_URL: 'ws://h' } }), [
     `CAUSEWAY_NATS_URL  not a NATS server: "ws://h" ${form}`,
   ]);
+});
+
+test('what stands before the host of a NATS server is shown nowhere, whatever is in it', () => {
+  for (const [written, shown] of [
+    ['nats://u:S3CRET@h:4222', 'nats://********@h:4222'],
+    ['tls://S3CRET@h', 'tls://********@h'],
+    ['u:S3CRET@h:4222', '********@h:4222'],
+    ['nats://u:S3/CR@ET@h', 'nats://********@h'],
+    ['u:S3//CRET@h', '********@h'],
+    ['nats://u:S3 CRET@h', 'nats://********@h'],
+    ['nats://h:4222', 'nats://h:4222'],
+    ['h', 'h'],
+  ] as const)
+    assert.equal(masked(written), shown);
 });
 
 test('auto is a server that a process starts for itself: alone, with nothing to log in with, in one copy', () => {

@@ -1,5 +1,5 @@
 /** Owns `causeway edge`: the HTTP side of a bridge over NATS. It knows no servers: it learns them from the workers. */
-import { loadConfig, splitCommand } from '@causeway/config';
+import { loadConfig, masked, splitCommand } from '@causeway/config';
 import { newEdgeId } from '@causeway/protocol';
 import { openLog, runProcess, type OpenLog, type Running } from '@causeway/runtime';
 import type { Config } from '@causeway/config';
@@ -39,7 +39,7 @@ async function start({ config, log, id, abandon }: Start): Promise<Running> {
   await using stack = new AsyncDisposableStack();
   try {
     const { health, metrics, listener, started, connected } = stack.use(await openProbes('edge', config, log));
-    log.info({ url: config.nats!.servers.join(',') }, 'connecting to nats');
+    log.info({ url: config.nats!.servers.map(masked).join(',') }, 'connecting to nats');
     const cluster = stack.use(await openNatsFor({ edge: id }, { config, log, signal: abandon }));
     connected(cluster.bus);
     const own: Config = { ...config, diagnostics: { ...config.diagnostics, port: false } };

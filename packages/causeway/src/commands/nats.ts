@@ -3,7 +3,7 @@
  * keys, `buckets` makes the buckets as the user that may. Both can be run again: what is there already is kept.
  */
 import { openNatsCluster, subjects } from '@causeway/cluster';
-import { loadConfig, splitCommand } from '@causeway/config';
+import { loadConfig, masked, splitCommand } from '@causeway/config';
 import { newWorkerId } from '@causeway/protocol';
 import { EXIT, Failure, say, warn } from '../failure.ts';
 import { makeKeys } from '../nats-keys.ts';
@@ -37,7 +37,7 @@ async function buckets(argv: readonly string[]): Promise<number> {
   try {
     const inbox = subjects(given.prefix).bootInbox(newWorkerId());
     await using _ = await openNatsCluster({ ...natsOptions(given), name: 'causeway-buckets', inbox, warn });
-    say(`${given.servers.join(',')}: every bucket is there`);
+    say(`${given.servers.map(masked).join(',')}: every bucket is there`);
     return EXIT.ok;
   } catch (error) {
     throw await listenFailure(error, config);

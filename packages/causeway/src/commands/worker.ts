@@ -1,5 +1,5 @@
 /** Owns `causeway worker`: the side of a bridge over NATS that runs the stdio servers. */
-import { loadConfig, splitCommand, type Config } from '@causeway/config';
+import { loadConfig, masked, splitCommand, type Config } from '@causeway/config';
 import { newWorkerId } from '@causeway/protocol';
 import { openLog, runProcess, type OpenLog, type Running } from '@causeway/runtime';
 import { EXIT, Failure, report, warn } from '../failure.ts';
@@ -46,7 +46,7 @@ async function start({ config, log, id, missing, abandon }: Start): Promise<Runn
   try {
     const { health, metrics, listener, started, connected } = stack.use(await openProbes('worker', config, log));
     health.add('servers', () => (missing.length === 0 ? { state: 'ok' } : { state: 'degraded', note: missing.join('; ') }));
-    log.info({ url: config.nats!.servers.join(',') }, 'connecting to nats');
+    log.info({ url: config.nats!.servers.map(masked).join(',') }, 'connecting to nats');
     const cluster = stack.use(await openNatsFor({ worker: id }, { config, log, signal: abandon }));
     connected(cluster.bus);
     const opened = stack.use(await openWorkerOn(cluster, config, log, { id, health, metrics }));

@@ -159,7 +159,7 @@ async function attempt(connection: NodeConnectionOptions): Promise<NatsConnectio
 }
 
 function unreachable(cause: unknown, options: NatsClusterOptions): CausewayError {
-  const where = options.servers.map((server) => server.replace(/\/\/[^@/]*@/, '//')).join(', ');
+  const where = options.servers.map((server) => server.replace(/^([a-z]+:\/\/)?.*@/is, '$1')).join(', ');
   const why = cause instanceof Error ? cause.message : String(cause);
   const message =
     cause instanceof AuthorizationError
