@@ -16,7 +16,11 @@ export const listen = z
 
 export const diagnostics = z
   .strictObject({
-    host: text.prefault('127.0.0.1').describe('Address of the diagnostics listener; the rule of `listen.host` applies.'),
+    host: text
+      .prefault('127.0.0.1')
+      .describe(
+        "Address of the diagnostics listener; the rule of `listen.host` applies. On loopback it answers only where `Host` is an address, a loopback name or the machine's own.",
+      ),
     port: z
       .union([z.literal(false), port], 'a port (0 to 65535) or false')
       .prefault(9464)
