@@ -15,7 +15,12 @@ describe('references', () => {
 
   before(async () => {
     const missing = { command: '/nonexistent/server' };
-    bridge = stack.use(await openCauseway('run', { servers: { hostile: hostile(), missing }, args: ['--no-probe'] }));
+    bridge = stack.use(
+      await openCauseway('run', {
+        servers: { hostile: hostile(), missing, small: hostile({}, { limits: { sessions: 1 } }) },
+        args: ['--no-probe'],
+      }),
+    );
     url = bridge.url('hostile');
   });
   after(() => stack.disposeAsync());
@@ -46,6 +51,16 @@ describe('references', () => {
     const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } };
     const answer = await post(bridge.url('missing'), { jsonrpc: '2.0', id: 1, method: 'initialize', params });
     await assertLogged(answer.messages[0], 'server.start_failed');
+  });
+
+  it('an opening that a limit refuses: the end of what had not begun names the limit', async () => {
+    const small = bridge.url('small');
+    await hello(small);
+    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'a', version: '1' } };
+    const answer = await post(small, { jsonrpc: '2.0', id: 1, method: 'initialize', params });
+    await assertLogged(answer.messages[0], 'limit.server');
+    const ended = await bridge.logs.next('its end', ({ msg, server }) => msg === 'session ended' && server === 'small');
+    assert.equal(ended['error'], 'limit.server');
   });
 
   it('a call that failed while it ran', async () => {

@@ -209,7 +209,7 @@ export class Session {
     this.#hold.refuse();
     void end.gone.then(() => {
       this.#step({ kind: 'gone' });
-      this.#parts.log.info({ reason }, 'session ended');
+      this.#parts.log.info(error === undefined ? { reason } : { reason, error: error.reason }, 'session ended');
       this.#ended.resolve();
     });
   }
