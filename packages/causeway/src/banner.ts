@@ -25,7 +25,8 @@ export function banner({ url, config }: BannerFacts): string[] {
   const first = servers.find((server) => server.default) ?? servers[0]!;
   const endpoint = first.default ? `${url}/mcp` : serverUrl(url, first.name);
   const head = [`causeway ${VERSION}  (${bus})`, ''];
-  const connect = ['', `  connect      claude mcp add --transport http ${first.name} ${endpoint}`];
+  const key = config.auth.apiKeys.length === 0 ? '' : ' --header "Authorization: Bearer KEY"';
+  const connect = ['', `  connect      claude mcp add --transport http ${first.name} ${endpoint}${key}`];
   if (servers.length === 1) {
     const mcp = endpoint.padEnd(44);
     return [

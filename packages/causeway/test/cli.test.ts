@@ -7,9 +7,10 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { banner } from '../src/banner.ts';
 import { helpText } from '../src/help.ts';
 import { FLAGS } from '../src/flags.ts';
-import { variablesOf } from '@causeway/config';
+import { loadConfig, variablesOf } from '@causeway/config';
 import { BIN, bridge, causeway, CHILD, folder, start } from './support/cli.ts';
 
 test('mistakes of usage exit 2 with what was probably meant, and nothing is started', async (context) => {
@@ -164,6 +165,16 @@ test('a child that prints to stdout is warned of, and its print is not taken for
   assert.equal(err, 'warning: "child" wrote a non-JSON line to stdout (ignored): "Loading model…" — MCP servers must log to stderr\n');
   const mute = ['--port', '0', '--log-level', 'silent', '--start-timeout', '500ms', '--', process.execPath, CHILD, 'mute', 'noisy'];
   assert.equal((await causeway(mute)).code, 5);
+});
+
+test('the banner says how to connect, with a key where one is asked for, which it does not tell', () => {
+  const told = (value: Readonly<Record<string, unknown>>): string => {
+    const { config } = loadConfig({ value: { servers: { git: { command: 'x' } }, ...value }, env: {}, cwd: tmpdir() });
+    return banner({ url: 'http://127.0.0.1:8000', config }).find((line) => line.includes('connect'))!;
+  };
+  const plain = '  connect      claude mcp add --transport http git http://127.0.0.1:8000/mcp';
+  assert.equal(told({}), plain);
+  assert.equal(told({ auth: { apiKeys: [{ id: 'a', key: 's3cret' }] } }), `${plain} --header "Authorization: Bearer KEY"`);
 });
 
 test('piped: no banner, one line with the URLs; SIGTERM and Ctrl-C end it with 0', async (context) => {

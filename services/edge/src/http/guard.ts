@@ -56,6 +56,7 @@ export function createGuard(http: HttpConfig, auth: AuthConfig): Guard {
     acceptBoth: acceptCheck('application/json', 'text/event-stream'),
     acceptStream(req) {
       refuseForeignPage(req);
+      if (req.headers['sec-fetch-mode'] === 'navigate') throw new CausewayError('request.accept', { message: NOT_FOR_BROWSERS });
       acceptsStream(req);
     },
     caller(req) {
@@ -67,6 +68,10 @@ export function createGuard(http: HttpConfig, auth: AuthConfig): Guard {
     },
   };
 }
+
+/** A browser takes anything, and would open a session of a 2024-11-05 server for whoever follows the link. */
+const NOT_FOR_BROWSERS =
+  'Not Acceptable: this is an endpoint for MCP clients, not a page. Give its address to a client; what else is served stands at /.';
 
 /** IPv6 clients choose freely below their /64. */
 function networkOf(address: string): string {

@@ -148,6 +148,16 @@ test('accept: both types, or ranges that cover them', () => {
   }
 });
 
+test('a browser that is pointed at an endpoint is told what it is, and starts no session', () => {
+  const accept = 'text/html,application/xhtml+xml,*/*;q=0.8';
+  guard.acceptStream(request({ accept }));
+  assert.throws(() => guard.acceptStream(request({ accept, 'sec-fetch-mode': 'navigate' })), {
+    reason: 'request.accept',
+    message: /an endpoint for MCP clients/,
+  });
+  guard.acceptStream(request({ accept: 'text/event-stream', 'sec-fetch-mode': 'cors' }));
+});
+
 test('bodies: JSON in UTF-8, uncompressed', () => {
   for (const type of ['application/json', 'Application/JSON; charset=utf-8', 'application/json;charset="UTF-8"'])
     requireJson(request({ 'content-type': type }));
