@@ -32,6 +32,11 @@ test('mistakes of usage exit 2 with what was probably meant, and nothing is star
     [['--config', 'nope.yaml'], /nope\.yaml {2}no such file/],
     [['edge'], /an edge needs the NATS servers/],
     [['worker', '--', process.execPath], /a worker needs the NATS servers/],
+    [
+      ['edge', '--nats', 'auto'],
+      /^error: an edge needs the NATS servers that its workers are on\n {2}auto is a server for "causeway run" alone\n/,
+    ],
+    [['worker', '--nats', 'auto', '--', process.execPath], /are on\n {2}auto is a server for "causeway run" alone\n/],
     [['edge', '--stdio', 'x'], /unknown option '--stdio'[^]*not an option of "edge"/],
     [['warm', '-q', 'ev'], /^error: unknown option '-q'\n {2}it is not an option of "warm"\n$/],
     [['edge', '--sessionTimeout', '5000'], /^error: unknown option '--sessionTimeout'/],

@@ -20,6 +20,7 @@ export async function edge(line: Line): Promise<number> {
   for (const text of warnings) warn(text);
   if (config.nats === undefined || isOwn(config.nats))
     throw new Failure(EXIT.usage, 'an edge needs the NATS servers that its workers are on', [
+      ...(isOwn(config.nats) ? ['auto is a server for "causeway run" alone'] : []),
       '--nats nats://host:4222, or CAUSEWAY_NATS_URL, or "nats:" in the file',
       'without NATS: causeway run, everything in one process',
     ]);
