@@ -14,9 +14,10 @@ import { openIntake } from './intake.ts';
 import { openMachine, type Machine } from './machine.ts';
 import { graceOf, totalsOf, type WorkerOptions } from './options.ts';
 import { probe } from './probe.ts';
-import { openServing, PROBE } from './serving.ts';
+import { openServing } from './serving.ts';
 import { replyBy } from './session-ports.ts';
 import type { Spares } from './spares.ts';
+import { startProbed, type StartProbed } from './start-probed.ts';
 import type { StatelessDoor } from './stateless-door.ts';
 import { Standstill } from './standstill.ts';
 import { Takeover } from './takeover.ts';
@@ -114,17 +115,17 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const owned = stack.move();
   return {
     id,
-    probe: (name) => probeNamed(name, options, start),
+    probe: (name) => probeNamed(name, options, startProbed(start, marks)),
     unready: () => unready({ capacity, tenure }),
     drain: (deadline, alone = false) => drain({ deadline, alone }, { capacity, door, spares, tenure, wheel }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-async function probeNamed(name: string, { servers }: WorkerOptions, start: Machine['start']): Promise<string | undefined> {
+async function probeNamed(name: string, { servers }: WorkerOptions, start: StartProbed): Promise<string | undefined> {
   const server = Object.hasOwn(servers, name) ? servers[name] : undefined;
   if (!server) throw new CausewayError('server.unknown');
-  return probe(server, (listeners) => start(PROBE, server, listeners));
+  return probe(server, (listeners) => start(server, listeners));
 }
 
 /** What the sessions and the lease are told of the bus. */
@@ -170,10 +171,10 @@ async function drain(
   await capacity.giveUp();
 }
 
-/** Whether the session, or the pooled process, that a child's mark names is still here; a probe has none. */
+/** Whether the session, or the child without one, that a mark names is still here. */
 function isHeld(capacity: Capacity, marks: ReadonlySet<string>, mark: string): boolean {
   const session = mark.split('/')[1] ?? '';
-  return session === PROBE.token || marks.has(session) || capacity.find(session as SessionToken) !== undefined;
+  return marks.has(session) || capacity.find(session as SessionToken) !== undefined;
 }
 
 function firstRecord(worker: WorkerId, { servers, limits: totals, worker: { capacity } }: WorkerOptions): NewRecord {

@@ -7,7 +7,7 @@ import { CausewayError, newWorkerId } from '@causeway/protocol';
 import type { Log } from '@causeway/runtime';
 import type { WorkerOptions } from './options.ts';
 import { probe } from './probe.ts';
-import { PROBE } from './serving.ts';
+import { startProbed } from './start-probed.ts';
 import { openStarts } from './starts.ts';
 
 export interface Probes extends AsyncDisposable {
@@ -20,13 +20,15 @@ export interface Probes extends AsyncDisposable {
 
 export async function openProbes(log: Log, limits: WorkerOptions['worker']): Promise<Probes> {
   const starts = await openStarts({ worker: newWorkerId(), log }, limits);
+  // Nothing is swept here: the end of all takes everything along.
+  const begin = startProbed(starts.start, new Set());
   const running = new Set<Promise<unknown>>();
   const closed = new AbortController();
   return {
     probe: (server, started) => {
       const { signal } = closed;
       const start = async (listeners: Parameters<Parameters<typeof probe>[1]>[0]) => {
-        const child = await starts.start(PROBE, server, listeners, signal);
+        const child = await begin(server, listeners, signal);
         started(() => child.lastWords());
         return child;
       };

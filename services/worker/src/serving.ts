@@ -3,7 +3,7 @@
  * which is places, children, the eras of servers, and the account of what runs.
  */
 import { Envelope, type Cluster, type Generation, type NewRecord, type OpenHead, type StoredSession } from '@causeway/cluster';
-import { ANONYMOUS, CausewayError, identityLabel, type SessionToken, type WorkerId } from '@causeway/protocol';
+import { ANONYMOUS, CausewayError, identityLabel, type WorkerId } from '@causeway/protocol';
 import type { Log } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
 import { createBreaker, type Breaker } from './child/breaker.ts';
@@ -15,13 +15,10 @@ import type { SessionDeps } from './session/deps.ts';
 import { Session } from './session/session.ts';
 import { depsOfSessions } from './session-ports.ts';
 import { Spares } from './spares.ts';
+import { startProbed, type StartProbed } from './start-probed.ts';
 import { StatelessDoor } from './stateless-door.ts';
-import type { StartChild } from './starts.ts';
 import type { Tenure } from './tenure.ts';
 import { Vigil } from './vigil.ts';
-
-/** Stands for the session in the mark of a probed child. */
-export const PROBE = { token: 'probe' as SessionToken, epoch: 1 };
 
 export interface ServingDeps {
   readonly cluster: Cluster;
@@ -66,7 +63,7 @@ export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Ser
   const breaker = createBreaker({ now, random });
   const spares = stack.use(new Spares({ start, servers: options.servers, marks: deps.marks, wheel, now, random, log }));
   const startChild = spares.start;
-  const eras = stack.use(openEras(erasDeps(deps, breaker, startChild)));
+  const eras = stack.use(openEras(erasDeps(deps, breaker, startProbed(startChild, deps.marks))));
   const ping = (edge: string, to: string, nth: number): void =>
     cluster.bus.publish(to, new Envelope({ t: 'ping' }), cluster.subjects.edgeLost(id, edge, nth));
   const edges = stack.use(new EdgeWatch(wheel, ping));
@@ -94,10 +91,10 @@ function openVigil({ cluster, generation, capacity, tenure, machine: { clock, wh
   });
 }
 
-function erasDeps({ cluster, first, machine, tenure, log }: ServingDeps, breaker: Breaker, start: StartChild): ErasDeps {
+function erasDeps({ cluster, first, machine, tenure, log }: ServingDeps, breaker: Breaker, start: StartProbed): ErasDeps {
   return {
     ...{ wheel: machine.wheel, log, served: first.servers },
-    start: (server, listeners, signal) => start(PROBE, server, listeners, signal),
+    start,
     attempt: (server) => breaker.attempt(server),
     others: () => [...cluster.ledger.workers().values()].filter(({ worker }) => worker !== first.worker),
     update: (change) => tenure.update(change),
