@@ -5,12 +5,13 @@
  *  1. Never a credential: `authorization`, `cookie`, `env` and keys like them are masked at any of the first
  *     levels, and user info and query of a URL wherever it stands in a field or in an error.
  *  2. A session is named by the first 8 characters of its token, in full only at debug.
- *  3. A slow reader of the output costs lines (counted out at 4 MiB), never memory or the event loop.
+ *  3. A slow reader of the output costs lines (those beyond 4 MiB), never memory, the event loop or the end of the process (`log-output.ts`).
  *
  * Callers give a fixed lower-case message and facts in the fields of `LogFacts`; a loggable error goes into
  * `err`, once, where it is handled.
  */
-import type { DestinationStream, Logger, pino as Pino } from 'pino';
+import type { DestinationStream, Logger } from 'pino';
+import { LAST_WORDS, openOutput } from './log-output.ts';
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -74,9 +75,6 @@ const PATHS = SECRET_KEYS.flatMap((key) =>
   ['', '*.', '*.*.'].map((prefix) => (key.includes('-') ? `${prefix.replace(/\.$/, '')}["${key}"]` : prefix + key)),
 );
 const MASK = '[redacted]';
-const BUFFER_BYTES = 4 * 1024 * 1024;
-/** Milliseconds that a reader has for the last lines. */
-const LAST_WORDS = 1_000;
 
 /** What ends a URL in a text. */
 const AROUND = /[\s"'<>]/g;
@@ -104,11 +102,7 @@ function maskUrl(url: string): string {
 export async function openLog(options: LogOptions): Promise<OpenLog> {
   const { pino, stdSerializers } = await import('pino');
   const format = options.format === 'auto' ? (process.stdout.isTTY ? 'pretty' : 'json') : options.format;
-  const out =
-    options.destination ??
-    (format === 'pretty'
-      ? await prettyStream()
-      : outlived(pino.destination({ dest: 1, sync: false, minLength: 1, maxLength: BUFFER_BYTES })));
+  const out = options.destination ?? (format === 'pretty' ? await prettyStream() : await openOutput());
   const full = options.level === 'debug' || options.level === 'trace';
   const logger = pino(
     {
@@ -128,8 +122,8 @@ export async function openLog(options: LogOptions): Promise<OpenLog> {
 }
 
 /**
- * Resolves when everything is written, nobody is left to read it, or `LAST_WORDS` have passed. The synchronous way would try for ever
- * where the reader is gone; where there is no `minLength` the other writes nothing.
+ * Resolves when everything is written, nobody is left to read it, or `LAST_WORDS` have passed. Where there is no
+ * `minLength` this way writes nothing.
  */
 async function written(out: object): Promise<void> {
   if (!('flush' in out) || typeof out.flush !== 'function') return;
@@ -138,18 +132,6 @@ async function written(out: object): Promise<void> {
   settle(() => (out.flush as (done: () => void) => void)(resolve));
   await promise;
   clearTimeout(late);
-}
-
-/**
- * Lines that cannot be written, as on a full disk, wait within `BUFFER_BYTES` or are lost, and are tried again with the next. The
- * synchronous way, which a fatal line and the end of the process take, would try for ever: it is not taken until one is written.
- */
-function outlived(out: ReturnType<typeof Pino.destination>): DestinationStream {
-  const flushSync = out.flushSync.bind(out);
-  let failing = false;
-  out.on('error', () => (failing = true));
-  out.on('write', () => (failing = false));
-  return Object.assign(out, { flushSync: () => (failing ? undefined : flushSync()) });
 }
 
 /** A pino logger has exactly these methods; its own types differ only in how they infer format strings. */

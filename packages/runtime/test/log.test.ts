@@ -121,3 +121,31 @@ test('the last line is written, and nobody left to read it does not keep the pro
     assert.equal(text.includes('the last line'), read);
   }
 });
+
+const CRASHING = `
+  const { openLog } = await import(process.argv[1]);
+  const log = await openLog({ level: 'info', format: 'json', service: 'test' });
+  process.stdin.resume().once('end', () => {
+    log.info('one is being written');
+    log.info('more than fits'.repeat(Number(process.argv[2])));
+    log.fatal('the last line');
+    process.exit(70);
+  });
+  log.info('ready');`;
+
+for (const reader of ['reads', 'is gone', 'stands still'] as const) {
+  test(`a process that ends at once, its reader ${reader}`, { timeout: 10_000 }, async (t) => {
+    const more = reader === 'stands still' ? 100_000 : 1;
+    const args = ['--input-type=module', '-e', CRASHING, new URL('../src/log.ts', import.meta.url).href, String(more)];
+    const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    t.after(() => child.kill('SIGKILL'));
+    let text = '';
+    child.stdout.on('data', (chunk: Buffer) => void (text += chunk.toString()));
+    await once(child.stdout, 'data');
+    if (reader === 'is gone') child.stdout.destroy();
+    if (reader === 'stands still') child.stdout.pause();
+    child.stdin.end();
+    assert.deepEqual(await once(child, reader === 'reads' ? 'close' : 'exit'), [70, null]);
+    assert.equal(text.includes('the last line'), reader === 'reads');
+  });
+}
