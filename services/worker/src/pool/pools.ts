@@ -2,11 +2,11 @@
  * Owns all pools of a worker: which children may be shared by whom, and giving up what is idle where a place is needed.
  *
  * Invariants: a child serves one scope for all its life, so what one identity left in it no other meets, unless the
- * server is configured to be shared; an idle child is given up before a claim is refused for want of a place.
+ * server is configured to be shared; an idle child is given up before a claim is refused for want of a place, if that makes room for it.
  */
 import type { AdmitOptions, Claim, Permit } from '@causeway/cluster';
 import type { ServerConfig } from '@causeway/config';
-import { CausewayError, type Frame, type Identity } from '@causeway/protocol';
+import { CausewayError, type Frame, type Identity, type Reason } from '@causeway/protocol';
 import { Pool, type PoolDeps } from './pool.ts';
 import type { Era } from './pooled-process.ts';
 
@@ -24,7 +24,7 @@ export interface Beneficiary {
 }
 
 /** Reasons for which giving up an idle child may help. */
-const FULL: ReadonlySet<string> = new Set(['limit.worker', 'limit.total', 'limit.server', 'limit.identity']);
+const FULL: ReadonlySet<Reason> = new Set(['limit.worker', 'limit.total', 'limit.server', 'limit.identity']);
 
 export class Pools {
   readonly #deps: PoolsDeps;
@@ -70,7 +70,7 @@ export class Pools {
         return await admit(claim, options);
       } catch (error) {
         if (!(error instanceof CausewayError) || !FULL.has(error.reason)) throw error;
-        const pool = this.#idlest(error.reason === 'limit.server' ? claim.server : undefined);
+        const pool = this.#idlest((one) => countsWith(one, claim, error.reason));
         if (!pool) throw error;
         await pool.shrink();
         return admit(claim, options);
@@ -89,10 +89,15 @@ export class Pools {
     await Promise.all(this.#closing);
   }
 
-  #idlest(server: string | undefined): Pool | undefined {
-    const idle = [...this.#pools.values()].filter(
-      ({ order, idleSince }) => idleSince !== undefined && (server === undefined || order.server.name === server),
-    );
+  #idlest(counts: (pool: Pool) => boolean): Pool | undefined {
+    const idle = [...this.#pools.values()].filter((pool) => pool.idleSince !== undefined && counts(pool));
     return idle.toSorted((one, other) => (one.idleSince ?? 0) - (other.idleSince ?? 0))[0];
   }
+}
+
+/** Whether a child of the pool has its place under the limit that is in the way of the claim. */
+function countsWith({ order }: Pool, { server, identity }: Claim, limit: Reason): boolean {
+  if (limit === 'limit.server') return order.server.name === server;
+  if (limit === 'limit.identity') return order.share === identity;
+  return true;
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CausewayError } from '@causeway/protocol';
+import { CausewayError, type Identity } from '@causeway/protocol';
+import type { Pool } from '../../src/pool/pool.ts';
 import { GREETING, poolWorld, server, settle } from './pool-world.ts';
 
 const EXCLUSIVE = { exclusive: true };
@@ -228,6 +229,17 @@ test('what is idle is given up before somebody is refused for want of a place', 
   await world.of(one, 'b').lease(EXCLUSIVE);
   assert.equal(running(world.children), 1);
   await assert.rejects(world.of(one, 'c').lease(EXCLUSIVE), { reason: 'limit.worker' });
+});
+
+test('an identity that is at its own limit costs no other its child', async () => {
+  const world = poolWorld();
+  const of = (whom: string): Pool => world.pools.of(server(), 'legacy', { identity: whom as Identity, share: whom as Identity });
+  for (const whom of ['b', 'a']) (await of(whom).lease(EXCLUSIVE)).end('sound');
+  const admit = world.pools.makingRoom(async () => {
+    throw new CausewayError('limit.identity');
+  });
+  for (let nth = 0; nth < 2; nth++) await assert.rejects(admit({ server: 's', identity: 'a' as Identity, limits: {} }, {}));
+  assert.deepEqual([of('a').size, of('b').size], [0, 1]);
 });
 
 test('whoever finds no place waits for a child of its own pool that is in use', async () => {
