@@ -4,13 +4,16 @@ import { after, before, describe, it } from 'node:test';
 import { hostile, openCauseway, type Causeway } from '../harness/processes.ts';
 import { hello } from '../harness/speak.ts';
 
+/** It ends at once. */
+const BROKEN = { command: process.execPath, args: ['-e', ''] };
+
 describe('figures', () => {
   const stack = new AsyncDisposableStack();
   let bridge: Causeway;
   let diagnostics: string;
   before(async () => {
     const config = { worker: { capacity: 5 }, limits: { sessions: 3 }, diagnostics: { port: 0 } };
-    bridge = stack.use(await openCauseway('run', { servers: { hostile: hostile(), other: hostile() }, config }));
+    bridge = stack.use(await openCauseway('run', { servers: { hostile: hostile(), other: hostile(), broken: BROKEN }, config }));
     diagnostics = String(bridge.logs.items.find(({ msg }) => msg === 'listening')!['diagnostics']);
   });
   after(() => stack.disposeAsync());
@@ -51,6 +54,13 @@ describe('figures', () => {
       'causeway_limit_used{scope="server:hostile"}': 1,
       'causeway_limit_used{scope="server:other"}': 0,
     });
+  });
+
+  it('say of a server that it cannot be started, once it was tried too often', async () => {
+    const failing = async (server: string): Promise<unknown> => (await figures())[`causeway_server_failing{causeway_server="${server}"}`];
+    assert.equal(await failing('broken'), 0);
+    for (let nth = 0; nth < 5; nth++) await assert.rejects(hello(bridge.url('broken')), /503/);
+    assert.deepEqual([await failing('broken'), await failing('other')], [1, 0]);
   });
 
   it('are on the diagnostics port alone', async () => {

@@ -74,7 +74,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   stack.use(await machine.sweep((mark) => isHeld(capacity, marks, mark)));
   const reply = replyBy(cluster);
   const { bus } = cluster;
-  const given = { cluster, id, options, first, generation, capacity, tenure, machine, key, marks, reply, log };
+  const given = { cluster, id, options, first, generation, capacity, tenure, machine, key, marks, reply, metrics, log };
   const { door, build, edges, spares } = openServing(stack, given);
   const takeover = new Takeover({
     cluster,

@@ -1,4 +1,4 @@
-/** Owns the figures of a worker: how many sessions it holds, and has room for, and its lease; read when somebody asks. */
+/** Owns the figures of a worker: how many sessions it holds, and has room for, its lease, and its servers; read when somebody asks. */
 import type { Metrics } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
 import type { WorkerOptions } from './options.ts';
@@ -17,6 +17,16 @@ export function addLeaseFigure(metrics: Metrics, tenure: Pick<Tenure, 'held'>): 
     text: '1 while this worker has its lease, without which it takes no session in and touches none, else 0.',
     kind: 'gauge',
     read: () => [{ value: tenure.held ? 1 : 0 }],
+  });
+}
+
+/** `failing`: whether the breaker keeps starts of the server back. */
+export function addServerFigure(metrics: Metrics, servers: WorkerOptions['servers'], failing: (server: string) => boolean): void {
+  metrics.add({
+    name: 'causeway.server.failing',
+    text: '1 while starts of the server are paused or on trial at this worker, since too many of them failed, else 0.',
+    kind: 'gauge',
+    read: () => Object.keys(servers).map((server) => ({ value: failing(server) ? 1 : 0, of: { 'causeway.server': server } })),
   });
 }
 

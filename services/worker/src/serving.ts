@@ -4,11 +4,12 @@
  */
 import { Envelope, type Cluster, type Generation, type NewRecord, type OpenHead, type StoredSession } from '@causeway/cluster';
 import { ANONYMOUS, CausewayError, identityLabel, type WorkerId } from '@causeway/protocol';
-import type { Log } from '@causeway/runtime';
+import type { Log, Metrics } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
 import { createBreaker, type Breaker } from './child/breaker.ts';
 import { EdgeWatch } from './edges.ts';
 import { openEras, type ErasDeps } from './era/eras.ts';
+import { addServerFigure } from './figures.ts';
 import type { Machine } from './machine.ts';
 import type { WorkerOptions } from './options.ts';
 import type { SessionDeps } from './session/deps.ts';
@@ -36,6 +37,7 @@ export interface ServingDeps {
   /** The marks of children that belong to no session. */
   readonly marks: Set<string>;
   readonly reply: SessionDeps['reply'];
+  readonly metrics: Metrics;
   readonly log: Log;
 }
 
@@ -61,6 +63,7 @@ export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Ser
   const { clock, wheel, random, start } = machine;
   const now = (): number => clock.monotonic();
   const breaker = createBreaker({ now, random });
+  addServerFigure(deps.metrics, options.servers, (server) => breaker.isOpen(server));
   const spares = stack.use(new Spares({ start, servers: options.servers, marks: deps.marks, wheel, now, random, log }));
   const startChild = spares.start;
   const eras = stack.use(openEras(erasDeps(deps, breaker, startProbed(startChild, deps.marks))));
