@@ -204,7 +204,7 @@ test('commands: one too many, none, names', () => {
   assert.match(refused('--stdio "a b" -- c'), /two commands/);
   assert.match(refused('--name x'), /there is none/);
   assert.match(refused('--stdio ""'), /empty/);
-  assert.match(refused('--server nocommand'), /expected NAME=VALUE/);
+  assert.match(refused('--server nocommand'), /expected NAME=COMMAND/);
   const { servers } = meant('--server "a=x \'1 2\'" --name main -- y z');
   assert.deepEqual(
     [servers['a']!.args, servers['a']!.default, servers['main']!.args, servers['main']!.default],

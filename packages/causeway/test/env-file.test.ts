@@ -48,6 +48,6 @@ test('a file that is not there is told by us, as a mistake of usage', async () =
     env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env['PATH']}` },
   });
   const [err, [code]] = await Promise.all([child.stderr.toArray(), once(child, 'close')]);
-  assert.match(err.join(''), /^error: .*envFile: cannot be read: ENOENT\n$/);
+  assert.match(err.join(''), /^error: --env-file  servers\.child\.envFile: \/nope: no such file\n$/);
   assert.equal(code, 2);
 });
