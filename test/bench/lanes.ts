@@ -18,6 +18,8 @@ export async function callsIn(binary: string, route: Route, job: JobOf<'calls'>)
   if (route.kind === 'stdio') return run(binary, [], head(1) + childLane(route.command, job.input));
   const sessions = await openMany(route, width);
   const lent = await Promise.all(sessions.map((session) => session.lend('echo', job.input)));
+  // One that has just connected begins to be read in this turn: only from the next on does lending end that.
+  await new Promise((resolve) => setImmediate(resolve));
   const sockets = lent.flatMap(({ doors, stream }) => [
     ...doors.map(({ socket }) => socket),
     ...(stream === undefined ? [] : [stream.socket]),
