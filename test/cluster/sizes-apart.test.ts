@@ -14,14 +14,24 @@ const LARGE = 2_000_000;
 /** Milliseconds in which an error is told that needs nothing to be waited for. */
 const SOON = 5_000;
 
+const LESS = { streams: { maxMessage: '512KiB' } };
+
+/** The edge of one and one worker on a nats-server, each with settings of its own. */
+async function openPair(
+  stack: AsyncDisposableStack,
+  { worker = {}, edge = {} }: Partial<Record<'worker' | 'edge', Readonly<Record<string, unknown>>>>,
+): Promise<Causeway> {
+  const { urls } = stack.use(await startNats({ nodes: 1 }));
+  const args = ['--nats', urls[0]!];
+  stack.use(await openCauseway('worker', { args, servers: { hostile: hostile() }, config: worker }));
+  return stack.use(await openCauseway('edge', { args, config: edge }));
+}
+
 describe('an edge that takes in less than its worker sends', () => {
   const stack = new AsyncDisposableStack();
   let edge: Causeway;
   before(async () => {
-    const { urls } = stack.use(await startNats({ nodes: 1 }));
-    const args = ['--nats', urls[0]!];
-    stack.use(await openCauseway('worker', { args, servers: { hostile: hostile() } }));
-    edge = stack.use(await openCauseway('edge', { args, config: { streams: { maxMessage: '512KiB' } } }));
+    edge = await openPair(stack, { edge: LESS });
   });
   after(() => stack.disposeAsync());
 
@@ -53,10 +63,7 @@ describe('a worker that takes in less than its edge sends', () => {
   const stack = new AsyncDisposableStack();
   let edge: Causeway;
   before(async () => {
-    const { urls } = stack.use(await startNats({ nodes: 1 }));
-    const args = ['--nats', urls[0]!];
-    stack.use(await openCauseway('worker', { args, servers: { hostile: hostile() }, config: { streams: { maxMessage: '512KiB' } } }));
-    edge = stack.use(await openCauseway('edge', { args }));
+    edge = await openPair(stack, { worker: LESS });
   });
   after(() => stack.disposeAsync());
 

@@ -8,11 +8,10 @@
 import { randomBytes } from 'node:crypto';
 import { findNatsServer, startNats, type NatsNode } from '@causeway/cluster';
 import { OWN_NATS, type NatsConfig } from '@causeway/config';
-import type { Log } from '@causeway/runtime';
+import { createWheel, Retries, type Log } from '@causeway/runtime';
 
-/** Milliseconds before it is started again: the first time, and at most. */
+/** Milliseconds before it is started again, the first time. */
 const FIRST = 100;
-const LONGEST = 10_000;
 
 export interface OwnNats extends AsyncDisposable {
   /** Where it is, and how to log in. */
@@ -41,16 +40,17 @@ export async function openOwnNats(config: NatsConfig, log: Log): Promise<OwnNats
   return {
     config: { ...config, servers: [url!], token, replicas: 1 },
     async [Symbol.asyncDispose]() {
-      revival.close();
+      revival[Symbol.dispose]();
       await nats[Symbol.asyncDispose]();
     },
   };
 }
 
 /** Starts a server again whenever it has ended, later each time that it does not get ready. */
-class Revival {
+class Revival implements Disposable {
   readonly #log: Log;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #wheel = createWheel();
+  readonly #retries = new Retries(this.#wheel, FIRST);
   #closed = false;
 
   constructor(log: Log) {
@@ -59,27 +59,24 @@ class Revival {
 
   ended(node: NatsNode, how: string): void {
     this.#log.error({ how }, 'nats-server ended, starting it again');
-    this.#later(node, FIRST);
+    this.#retries.end();
+    this.#retries.after(() => void this.#restart(node));
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#retries.end();
+    this.#wheel[Symbol.dispose]();
   }
 
-  #later(node: NatsNode, ms: number): void {
-    if (this.#closed) return;
-    this.#timer = setTimeout(() => void this.#restart(node, ms), ms);
-  }
-
-  async #restart(node: NatsNode, waited: number): Promise<void> {
+  async #restart(node: NatsNode): Promise<void> {
     try {
       await node.restart();
       this.#log.info({ pid: node.pid }, 'nats-server started again');
     } catch (error) {
       if (this.#closed) return;
       this.#log.error({ err: error }, 'nats-server did not start');
-      this.#later(node, Math.min(2 * waited, LONGEST));
+      this.#retries.after(() => void this.#restart(node));
     }
   }
 }

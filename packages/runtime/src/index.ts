@@ -35,3 +35,4 @@ export { addProcessFigures, createMetrics, type Metrics } from './metrics.ts';
 export { urlOf } from './url.ts';
 export { Register } from './register.ts';
 export { Recent, RecentMap, remember, rememberAs } from './remember.ts';
+export { Retries } from './retries.ts';

@@ -11,9 +11,8 @@
  */
 import type { AdmitOptions, Claim, Ledger, Lease, LeaseLoss, NewRecord, Permit, RecordChange } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
-import type { Log, Wheel } from '@causeway/runtime';
+import { Retries, type Log, type Wheel } from '@causeway/runtime';
 import type { HeldSessions } from './held-sessions.ts';
-import { Retries } from './retries.ts';
 import type { Standstill } from './standstill.ts';
 
 export interface Tenure extends AsyncDisposable {
@@ -47,8 +46,8 @@ export interface TenureDeps {
   readonly sessions: HeldSessions;
 }
 
-/** Milliseconds between attempts to take sessions in again. */
-const READMIT = 500;
+/** Milliseconds before a lease is asked for again, the first time, and between attempts to take sessions in again. */
+const AGAIN = 500;
 /** Milliseconds without the bus in which nobody can have taken the lease away (takeover.ts, `SILENCE`). */
 const UNNOTICED = 1_000;
 /** Milliseconds between two signs that this process runs. */
@@ -83,7 +82,7 @@ class WorkerTenure implements Tenure {
   constructor(deps: TenureDeps, record: NewRecord) {
     this.#deps = deps;
     this.#record = record;
-    this.#retries = new Retries(deps.wheel);
+    this.#retries = new Retries(deps.wheel, AGAIN);
   }
 
   async open(): Promise<void> {
@@ -244,7 +243,7 @@ class WorkerTenure implements Tenure {
       this.#kept = false;
       this.#cancelGrace();
     } else {
-      this.#cancelReadmit = wheel.after(READMIT, () => void this.#readmit());
+      this.#cancelReadmit = wheel.after(AGAIN, () => void this.#readmit());
     }
   }
 }

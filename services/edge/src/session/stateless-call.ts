@@ -2,7 +2,8 @@
  * Owns one request of the stateless era on its way: choosing a worker, asking it, and asking another where the first has
  * certainly not taken it. A request that goes on with one that waits goes to the worker where that waits, and nowhere else.
  *
- * Invariants: one worker is asked at a time, the next only after a definite no; every request ends with its answer, its refusal, its deadline, or the loss of the worker.
+ * Invariants: one worker is asked at a time, the next only after a definite no; every request ends with its answer, its
+ * refusal, its deadline, or the loss of the worker.
  */
 import { BusError, errorOf, type CallHead, type DownHead } from '@causeway/cluster';
 import { CausewayError, type Frame, type Identity, type RequestState, type Span, type WorkerId } from '@causeway/protocol';

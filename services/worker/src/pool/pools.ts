@@ -2,7 +2,8 @@
  * Owns all pools of a worker: which children may be shared by whom, and giving up what is idle where a place is needed.
  *
  * Invariants: a child serves one scope for all its life, so what one identity left in it no other meets, unless the
- * server is configured to be shared; an idle child is given up before a claim is refused for want of a place, if that makes room for it.
+ * server is configured to be shared; an idle child is given up before a claim is refused for want of a place, if that
+ * makes room for it.
  */
 import type { AdmitOptions, Claim, Permit } from '@causeway/cluster';
 import type { ServerConfig } from '@causeway/config';

@@ -2,20 +2,23 @@
  * Owns the pauses between attempts at the same thing: each twice as long as the one before, up to the last.
  * Invariant: at most one pause lasts at a time, and its attempt begins once, however often it is hastened.
  */
-import type { Wheel } from '@causeway/runtime';
+import type { Wheel } from './clock.ts';
 
-/** Milliseconds of the first pause, and of the longest. */
-const FIRST = 500;
+/** Milliseconds of the longest pause. */
 const LAST = 10_000;
 
 export class Retries {
   readonly #wheel: Wheel;
-  #pause = FIRST;
+  readonly #first: number;
+  #pause: number;
   #now: (() => void) | undefined;
   #cancel: () => void = () => undefined;
 
-  constructor(wheel: Wheel) {
+  /** `first`: milliseconds of the first pause. */
+  constructor(wheel: Wheel, first: number) {
     this.#wheel = wheel;
+    this.#first = first;
+    this.#pause = first;
   }
 
   /** Begins `attempt` after the next pause. */
@@ -32,7 +35,7 @@ export class Retries {
 
   /** What made the attempts fail may be over: one that waits begins now, and pauses are short again. */
   hasten(): void {
-    this.#pause = FIRST;
+    this.#pause = this.#first;
     this.#now?.();
   }
 
@@ -40,6 +43,6 @@ export class Retries {
   end(): void {
     this.#now = undefined;
     this.#cancel();
-    this.#pause = FIRST;
+    this.#pause = this.#first;
   }
 }
