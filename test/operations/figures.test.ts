@@ -2,10 +2,35 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { hostile, openCauseway, type Causeway } from '../harness/processes.ts';
-import { hello } from '../harness/speak.ts';
+import { hello, openStream, post, toolCall, type Answer } from '../harness/speak.ts';
+import { ask, call } from '../harness/stateless.ts';
 
 /** It ends at once. */
 const BROKEN = { command: process.execPath, args: ['-e', ''] };
+
+/** Each line of `/metrics`: its name with its labels, and the value. */
+async function read(diagnostics: string): Promise<Readonly<Record<string, number>>> {
+  const text = await (await fetch(`${diagnostics}/metrics`)).text();
+  return Object.fromEntries(
+    text
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'))
+      .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
+  );
+}
+
+/** How often each kind of request was counted under a name of durations, e.g. `tools/call`, `tools/call -32602`. */
+function counts(figures: Readonly<Record<string, number>>, side: 'client' | 'server'): Readonly<Record<string, number>> {
+  const counted = new RegExp(
+    `^mcp_${side}_operation_duration_seconds_count\\{causeway_server="hostile",mcp_method_name="([^"]*)"(?:,error_type="([^"]*)")?\\}$`,
+  );
+  return Object.fromEntries(
+    Object.entries(figures).flatMap(([name, value]) => {
+      const found = counted.exec(name);
+      return found ? [[[found[1], found[2]].filter((part) => part !== undefined).join(' '), value]] : [];
+    }),
+  );
+}
 
 describe('figures', () => {
   const stack = new AsyncDisposableStack();
@@ -18,15 +43,7 @@ describe('figures', () => {
   });
   after(() => stack.disposeAsync());
 
-  const figures = async (): Promise<Readonly<Record<string, number>>> => {
-    const text = await (await fetch(`${diagnostics}/metrics`)).text();
-    return Object.fromEntries(
-      text
-        .split('\n')
-        .filter((line) => line !== '' && !line.startsWith('#'))
-        .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
-    );
-  };
+  const figures = () => read(diagnostics);
 
   it('say how many places there are, and how many are taken', async () => {
     const before = await figures();
@@ -65,5 +82,69 @@ describe('figures', () => {
 
   it('are on the diagnostics port alone', async () => {
     assert.equal((await fetch(`${bridge.base}/metrics`)).status, 404);
+  });
+});
+
+describe('figures of requests', () => {
+  const stack = new AsyncDisposableStack();
+  let bridge: Causeway;
+  let diagnostics: string;
+  before(async () => {
+    const config = { diagnostics: { port: 0 }, http: { maxBody: 10_000 } };
+    bridge = stack.use(await openCauseway('run', { servers: { hostile: hostile({}, { requestTimeout: '500ms' }) }, config }));
+    diagnostics = String(bridge.logs.items.find(({ msg }) => msg === 'listening')!['diagnostics']);
+  });
+  after(() => stack.disposeAsync());
+
+  it('say how long they took and how they failed, whatever they came by: at their server, and with the way there', async () => {
+    const url = bridge.url('hostile');
+    const { headers } = await hello(url);
+    const told = (message: object): Promise<Answer> => post(url, message, headers);
+    await told(toolCall(1, 'sleep', { ms: 60 }));
+    await told(toolCall(2, 'no such tool'));
+    await told({ jsonrpc: '2.0', id: 3, method: 'no/such' });
+    assert.match((await told(toolCall(4, 'sleep', { ms: 60_000 }))).text, /server\.deadline/);
+    assert.match((await told(toolCall(5, 'crash'))).text, /server\.exited/);
+    await ask(url, call(6, 'echo', { text: 'x' }));
+    await ask(url, call(7, 'no such tool'));
+
+    const stream = await openStream(url.replace(/mcp$/, 'sse'));
+    const { data } = await stream.events.next('the address', ({ event }) => event === 'endpoint');
+    const params = { protocolVersion: '2024-11-05', capabilities: {}, clientInfo: { name: 'by-hand', version: '1.0.0' } };
+    const over = new URL(data, url.replace(/mcp$/, 'sse')).href;
+    for (const message of [{ jsonrpc: '2.0', id: 8, method: 'initialize', params }, toolCall(9, 'echo'), toolCall(10, 'no such tool')]) {
+      await post(over, message);
+      await stream.message('the answer', ({ id }) => id === message.id);
+    }
+    await stream.drop();
+
+    const all = await read(diagnostics);
+    const expected = {
+      initialize: 2,
+      'tools/call': 3,
+      'tools/call tool_error': 3,
+      '_other -32601': 1,
+      'tools/call server.deadline': 1,
+      'tools/call server.exited': 1,
+    };
+    assert.deepEqual(counts(all, 'client'), expected);
+    assert.deepEqual(counts(all, 'server'), expected);
+    const of = 'causeway_server="hostile",mcp_method_name="tools/call"';
+    for (const side of ['client', 'server']) {
+      const longer =
+        all[`mcp_${side}_operation_duration_seconds_bucket{${of},le="+Inf"}`]! -
+        all[`mcp_${side}_operation_duration_seconds_bucket{${of},le="0.05"}`]!;
+      assert.ok(longer >= 1 && all[`mcp_${side}_operation_duration_seconds_sum{${of}}`]! >= 0.06, `${side}: one took 60 ms`);
+    }
+  });
+
+  it('count what clients are told by the bridge itself, by its reason', async () => {
+    const failed = async (reason: string): Promise<number | undefined> =>
+      (await read(diagnostics))[`causeway_request_failed_total{reason="${reason}"}`];
+    assert.equal(await failed('request.too_large'), undefined);
+    await post(bridge.url('hostile'), 'x'.repeat(10_001));
+    await post(bridge.url('no-such-server'), toolCall(1, 'echo'));
+    await post(bridge.url('no-such-server'), toolCall(1, 'echo'));
+    assert.deepEqual([await failed('request.too_large'), await failed('server.unknown')], [1, 2]);
   });
 });

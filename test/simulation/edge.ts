@@ -115,9 +115,9 @@ export class SimulatedEdge {
         else if (sse) message(edge, visit, req, res, Buffer.from(JSON.stringify(body)));
         else if (method === 'POST') post(edge, visit, req, res, Buffer.from(JSON.stringify(body)));
         else if (method === 'GET') get(edge, visit, req, res);
-        else void remove(edge, visit, req, res).catch((error: unknown) => refuse(res, asRefusal(error).error, { log: edge.log }));
+        else void remove(edge, visit, req, res).catch((error: unknown) => refuse(res, asRefusal(error).error, { teller: edge }));
       } catch (error) {
-        refuse(res, asRefusal(error).error, { log: edge.log });
+        refuse(res, asRefusal(error).error, { teller: edge });
       }
     }, 'message');
     return response;

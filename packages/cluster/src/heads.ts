@@ -154,6 +154,8 @@ export interface ServerHead {
   readonly status?: number;
   /** HTTP+SSE: the call that this answers, as `PendingHead` names it. */
   readonly call?: number;
+  /** How the request that this answers failed, as figures name it. */
+  readonly failed?: string;
 }
 
 /**
@@ -167,6 +169,7 @@ export interface PendingHead {
   readonly id?: string;
   /** Milliseconds that it may take. */
   readonly due?: number;
+  readonly method?: string;
 }
 
 /** Worker to edge: yes or no to an open, a message or a control; `no` also ends a stream before it began. */

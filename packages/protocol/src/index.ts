@@ -67,3 +67,4 @@ export {
 } from './revisions.ts';
 export { numberAt, echoedAt } from './minted-numbers.ts';
 export { isNull, oneLine, slice, splice, type Edit, type Span } from './splice.ts';
+export { failureOf, methodLabel } from './telling.ts';

@@ -5,6 +5,7 @@ export { boundConnections, type BoundOptions } from './bound-connections.ts';
 export { Chain, type Link } from './chain.ts';
 export { createWheel, systemClock, type Clock, type Wheel, type WheelOptions } from './clock.ts';
 export { answerProbe, openDiagnostics } from './diagnostics.ts';
+export { Durations } from './durations.ts';
 export { fakeTime, type FakeTime } from './fake-time.ts';
 export {
   createHealth,

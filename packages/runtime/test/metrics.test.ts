@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { describe, it } from 'node:test';
-import { addProcessFigures, createHealth, createMetrics, openDiagnostics, silentLog } from '../src/index.ts';
+import { addProcessFigures, createHealth, createMetrics, Durations, openDiagnostics, silentLog } from '../src/index.ts';
 
 describe('metrics', () => {
   it('have names of OpenTelemetry with units and kinds in words, and are read anew at every question', async () => {
@@ -18,6 +18,31 @@ describe('metrics', () => {
     );
     bytes = 2;
     assert.match(await metrics.text(), /^a_memory_usage_bytes 2$/m);
+  });
+
+  it('tell durations in the buckets of the conventions, by server, method and failure', async () => {
+    const metrics = createMetrics();
+    const durations = new Durations();
+    metrics.add(durations.figure('mcp.server.operation.duration', 'Of requests.'));
+    assert.doesNotMatch(await metrics.text(), /_count/, 'nothing was measured');
+    for (const ms of [10, 10.1, 400_000]) durations.record('git', 'tools/call', undefined, ms);
+    durations.record('git', 'tools/call', '-32602', 1);
+    const lines = (await metrics.text()).split('\n');
+    assert.deepEqual(lines.slice(0, 2), [
+      '# HELP mcp_server_operation_duration_seconds Of requests.',
+      '# TYPE mcp_server_operation_duration_seconds histogram',
+    ]);
+    const of = 'causeway_server="git",mcp_method_name="tools/call"';
+    for (const line of [
+      `_bucket{${of},le="0.01"} 1`,
+      `_bucket{${of},le="0.02"} 2`,
+      `_bucket{${of},le="300"} 2`,
+      `_bucket{${of},le="+Inf"} 3`,
+      `_count{${of}} 3`,
+      `_sum{${of}} 400.0201`,
+      `_count{${of},error_type="-32602"} 1`,
+    ])
+      assert.ok(lines.includes(`mcp_server_operation_duration_seconds${line}`), line);
   });
 
   it('a name is used once, and can be given back', async () => {

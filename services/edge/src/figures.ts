@@ -9,6 +9,13 @@ const STATES = ['ready', 'full', 'draining'] as const;
 export function addFigures(metrics: Metrics, edge: EdgeContext): void {
   // Identities are left out: there may be any number of them.
   const limits = () => serverLimits([...edge.cluster.ledger.workers().values()]);
+  metrics.add(edge.durations.figure('mcp.server.operation.duration', 'How long requests take, by server, method and failure.'));
+  metrics.add({
+    name: 'causeway.request.failed',
+    text: 'Requests that this edge has answered with an error of its own or of a worker, by its reason.',
+    kind: 'total',
+    read: () => [...edge.told].map(([reason, value]) => ({ value, of: { reason } })),
+  });
   metrics.add({
     name: 'causeway.stream.open',
     text: 'Streams to clients that belong to no call.',

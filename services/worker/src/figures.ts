@@ -1,5 +1,5 @@
 /** Owns the figures of a worker: how many sessions it holds, and has room for, its lease, and its servers; read when somebody asks. */
-import type { Metrics } from '@causeway/runtime';
+import { Durations, type Metrics } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
 import type { WorkerOptions } from './options.ts';
 import type { Tenure } from './tenure.ts';
@@ -28,6 +28,13 @@ export function addServerFigure(metrics: Metrics, servers: WorkerOptions['server
     kind: 'gauge',
     read: () => Object.keys(servers).map((server) => ({ value: failing(server) ? 1 : 0, of: { 'causeway.server': server } })),
   });
+}
+
+/** Of what servers are asked, from where it is written to a child to the answer. */
+export function addServerDurations(metrics: Metrics): Durations {
+  const durations = new Durations();
+  metrics.add(durations.figure('mcp.client.operation.duration', 'How long requests take at their server, by server, method and failure.'));
+  return durations;
 }
 
 /** The same `capacity`, which is looked into when the figures are read. */

@@ -9,7 +9,7 @@ import type { Capacity } from './capacity.ts';
 import { createBreaker, type Breaker } from './child/breaker.ts';
 import { EdgeWatch } from './edges.ts';
 import { openEras, type ErasDeps } from './era/eras.ts';
-import { addServerFigure } from './figures.ts';
+import { addServerDurations, addServerFigure } from './figures.ts';
 import type { Machine } from './machine.ts';
 import type { WorkerOptions } from './options.ts';
 import type { SessionDeps } from './session/deps.ts';
@@ -63,6 +63,7 @@ export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Ser
   const { clock, wheel, random, start } = machine;
   const now = (): number => clock.monotonic();
   const breaker = createBreaker({ now, random });
+  const durations = addServerDurations(deps.metrics);
   addServerFigure(deps.metrics, options.servers, (server) => breaker.isOpen(server));
   const spares = stack.use(new Spares({ start, servers: options.servers, marks: deps.marks, wheel, now, random, log }));
   const startChild = spares.start;
@@ -71,7 +72,22 @@ export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Ser
     cluster.bus.publish(to, new Envelope({ t: 'ping' }), cluster.subjects.edgeLost(id, edge, nth));
   const edges = stack.use(new EdgeWatch(wheel, ping));
   const vigil = stack.use(openVigil(deps));
-  const shared = depsOfSessions({ cluster, id, options, edges, capacity, tenure, vigil, reply, breaker, eras, log, wheel, startChild });
+  const shared = depsOfSessions({
+    cluster,
+    id,
+    options,
+    edges,
+    capacity,
+    tenure,
+    vigil,
+    reply,
+    breaker,
+    eras,
+    durations,
+    log,
+    wheel,
+    startChild,
+  });
   const door = new StatelessDoor({ ...shared, ...deps, servers: options.servers, eras, clock, wheel, now });
   capacity.onLost(() => void door.close(new CausewayError('cluster.owner_lost')));
   const sessionDeps: SessionDeps = { ...shared, admit: door.pools.makingRoom((claim, how) => shared.admit(claim, how)) };

@@ -4,7 +4,7 @@
  */
 import { Envelope, offer, type Cluster, type DownHead } from '@causeway/cluster';
 import type { WorkerId } from '@causeway/protocol';
-import type { Log, Wheel } from '@causeway/runtime';
+import type { Durations, Log, Wheel } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
 import type { Breaker } from './child/breaker.ts';
 import type { EdgeWatch } from './edges.ts';
@@ -37,6 +37,7 @@ export interface SessionDoors {
   /** Of servers that keep failing to start. */
   readonly breaker: Breaker;
   readonly eras: Eras;
+  readonly durations: Durations;
   readonly log: Log;
   readonly wheel: Wheel;
   /** A spare, or a new one. */
@@ -44,7 +45,7 @@ export interface SessionDoors {
 }
 
 export function depsOfSessions(doors: SessionDoors): SessionDeps {
-  const { cluster, id, options, edges, capacity, tenure, vigil, reply, breaker, eras, log, wheel, startChild } = doors;
+  const { cluster, id, options, edges, capacity, tenure, vigil, reply, breaker, eras, durations, log, wheel, startChild } = doors;
   const { bus, subjects } = cluster;
   const { streams, limits } = options;
   const budget = new JournalBudget(streams.workerJournalBytes);
@@ -60,6 +61,7 @@ export function depsOfSessions(doors: SessionDoors): SessionDeps {
     limitsOf: ({ limits: { sessions: server } }) => ({ ...totals, ...(server === undefined ? {} : { server }) }),
     admit: (claim, how) => tenure.admit(claim, how),
     calls: new CallLimits({ perSession: limits.callsPerSession, perIdentity: limits.callsPerIdentity }),
+    durations,
     removeLater: (ended) => vigil.removeLater(ended),
     charge: (stream, bytes) => budget.charge(stream, bytes),
     records: cluster.sessions,

@@ -70,7 +70,11 @@ async function handle(edge: EdgeContext, admission: Admission, req: IncomingMess
   } catch (error) {
     const { error: told } = asRefusal(error);
     if (told.reason === 'internal') edge.log.error({ err: error, ref: told.ref }, 'admin request failed');
-    refuse(res, told, { log: edge.log, body: bodyOf(told), ...(told.reason === 'request.method' ? { allow: allowedMethods(path) } : {}) });
+    refuse(res, told, {
+      teller: { log: edge.log },
+      body: bodyOf(told),
+      ...(told.reason === 'request.method' ? { allow: allowedMethods(path) } : {}),
+    });
   }
 }
 

@@ -11,7 +11,7 @@ import { errorOf, type DownHead, type Place, type ServerHead } from '@causeway/c
 import { CausewayError, readClientBody } from '@causeway/protocol';
 import type { EdgeContext, KnownSession, OpenStream } from '../context.ts';
 import { abandon, notify, retire, tell } from '../session/call.ts';
-import { Deadlines } from '../session/deadlines.ts';
+import { StreamCalls } from '../session/stream-calls.ts';
 import { Listening } from '../session/listen.ts';
 import { SessionOpening, type OpenListener } from '../session/open.ts';
 import type { Missing } from '../session/relocate.ts';
@@ -42,7 +42,7 @@ class LegacyStream implements OpenListener, OpenStream {
   #events: EventStream | undefined;
   /** The stream as it goes on at another owner. */
   #listening: Listening | undefined;
-  readonly #deadlines: Deadlines;
+  readonly #calls: StreamCalls;
   /** There is nothing to leave: it was refused, was left, or its owner has ended it. */
   #over = false;
   /** This edge leaves: the stream goes on nowhere. */
@@ -52,14 +52,14 @@ class LegacyStream implements OpenListener, OpenStream {
     this.#edge = edge;
     this.#visit = visit;
     this.#res = res;
-    this.#deadlines = new Deadlines(edge, (error) => this.#events?.message(error));
+    this.#calls = new StreamCalls(edge, visit.server, (error) => this.#events?.message(error));
     this.#opening = new SessionOpening(edge, { ...visit, transport: 'sse' }, this);
     this.#cancelVerdict = edge.wheel.after(VERDICT, () => this.#giveUp());
   }
 
   open(): void {
     this.#res.once('close', () => {
-      this.#deadlines.end();
+      this.#calls.end();
       this.#edge.streams.delete(this);
       this.#leave();
     });
@@ -70,7 +70,7 @@ class LegacyStream implements OpenListener, OpenStream {
     if (head.t === 'ok') this.#begin();
     else if (head.t === 'no') this.#end(errorOf(head));
     else if (head.t === 'server') this.#message(head, bytes);
-    else if (head.t === 'pending') this.#deadlines.hear(head);
+    else if (head.t === 'pending') this.#calls.hear(head);
     else if (head.t === 'end' && head.why === 'moved') this.#move('absent');
     else if (head.t === 'end') this.#end();
   }
@@ -98,7 +98,7 @@ class LegacyStream implements OpenListener, OpenStream {
   }
 
   #message(head: ServerHead, bytes: Buffer): void {
-    if (this.#deadlines.passes(head)) this.#events?.message(bytes, { seq: head.seq });
+    if (this.#calls.passes(head)) this.#events?.message(bytes, { seq: head.seq });
     else this.#taken(head.seq);
   }
 
@@ -135,7 +135,7 @@ class LegacyStream implements OpenListener, OpenStream {
       {
         attached: () => undefined,
         message: (head, bytes) => this.#message(head, bytes),
-        pending: (head) => this.#deadlines.hear(head),
+        pending: (head) => this.#calls.hear(head),
         refused: () => this.#end(),
         ended: () => this.#end(),
       },
@@ -166,7 +166,7 @@ class LegacyStream implements OpenListener, OpenStream {
     this.#cancelVerdict();
     this.#opening.exchange.end();
     if (this.#events) this.#events.end();
-    else refuse(this.#res, error, { log: this.#edge.log });
+    else refuse(this.#res, error, { teller: this.#edge });
   }
 }
 
@@ -183,7 +183,7 @@ export function message(edge: EdgeContext, visit: Visit, req: IncomingMessage, r
   let id: string | undefined;
   const fail = (error: unknown): void => {
     const told = asRefusal(error);
-    refuse(res, told.error, { log: edge.log, id: told.id ?? id });
+    refuse(res, told.error, { teller: edge, id: told.id ?? id });
   };
   try {
     const read = readClientBody(body);

@@ -50,6 +50,8 @@ export function openByPost(edge: EdgeContext, visit: Visit, res: ServerResponse,
   };
   const reply = new PostReply(edge, res, {
     requests: 1,
+    server: visit.server,
+    methodOf: () => 'initialize',
     idOf: () => id,
     stream: opening.exchange.name,
     opened: () => (refusedByServer ? undefined : opening.session?.id),

@@ -40,6 +40,7 @@ export class PostCall implements Listener, DeliveryOptions, Posted {
   readonly batch: boolean;
   readonly priming: boolean;
   readonly eager: boolean;
+  readonly server: string;
   readonly #frames: Messages;
   readonly #asked: readonly Frame[];
   readonly #reply: PostReply;
@@ -48,6 +49,7 @@ export class PostCall implements Listener, DeliveryOptions, Posted {
   constructor(edge: EdgeContext, res: ServerResponse, { session, revision, messages, requests }: PostCallOptions) {
     this.edge = edge;
     this.session = session;
+    this.server = session.server;
     this.#frames = messages;
     this.#asked = requests;
     this.messages = messages.frames.length;
@@ -105,6 +107,10 @@ export class PostCall implements Listener, DeliveryOptions, Posted {
 
   idOf(nth: number): string {
     return idText(this.#asked[nth]!);
+  }
+
+  methodOf(nth: number): string {
+    return this.#asked[nth]?.method ?? '';
   }
 
   taken(seq: number): void {

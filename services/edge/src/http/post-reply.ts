@@ -8,10 +8,10 @@
  */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { DownHead } from '@causeway/cluster';
-import { type CausewayError, ERRORS, errorResponse, formatEventId } from '@causeway/protocol';
+import { type CausewayError, ERRORS, errorResponse, formatEventId, isReason, methodLabel } from '@causeway/protocol';
 import type { EdgeContext } from '../context.ts';
 import { EventStream } from './event-stream.ts';
-import { logRefusal, refuse } from './refusal.ts';
+import { noteRefusal, refuse } from './refusal.ts';
 import { seeOut } from './see-out.ts';
 
 /** The requests that are answered, and what is done with their answers. */
@@ -22,6 +22,9 @@ export interface Posted {
   readonly batch?: boolean;
   /** Raw JSON id of one of them, by its place. */
   idOf(nth: number): string;
+  readonly server: string;
+  /** Its method; `undefined` of one that lasts: its duration says nothing. */
+  methodOf(nth: number): string | undefined;
   /** Name of the stream that the answers ride. */
   readonly stream: string;
   /** Begin a stream with a priming event. Default false. */
@@ -55,6 +58,7 @@ export class PostReply {
   #answered: Set<number> | undefined;
   #events: EventStream | undefined;
   #done = false;
+  readonly #begun: number;
   readonly #cancelHold: () => void;
   #accepted: boolean;
   /** The answer has taken long enough for a stream. */
@@ -66,6 +70,7 @@ export class PostReply {
     this.#posted = posted;
     this.#accepted = posted.accepted === true;
     this.#late = posted.eager === true;
+    this.#begun = edge.clock.monotonic();
     this.#cancelHold = edge.wheel.after(HOLD, () => {
       this.#late = true;
       this.#begin();
@@ -73,6 +78,7 @@ export class PostReply {
     res.on('close', () => {
       if (this.#done) return;
       posted.left();
+      this.#countAll('client_left');
       this.#finish();
     });
   }
@@ -92,6 +98,9 @@ export class PostReply {
     if (this.#done) return;
     const { requests, eager, resumable, stream } = this.#posted;
     const last = head.last === true;
+    const nth = head.index ?? (last ? 0 : undefined);
+    if (nth !== undefined) this.#count(nth, head.failed);
+    if (isReason(head.failed)) this.#edge.told.count(head.failed);
     if (last && !this.#events && eager !== true && requests === 1) return this.#json(head.status ?? 200, this.#alone(bytes));
     if (head.index !== undefined && !last) (this.#answered ??= new Set()).add(head.index);
     const id = resumable === false ? {} : { id: formatEventId(stream, head.seq) };
@@ -110,22 +119,27 @@ export class PostReply {
   fail(error: CausewayError): void {
     if (this.#done) return;
     const { requests } = this.#posted;
-    const places = Array.from({ length: requests }, (_, nth) => nth);
-    const ids = places.filter((nth) => this.#answered?.has(nth) !== true).map((nth) => this.#posted.idOf(nth));
+    const ids = this.#unanswered().map((nth) => this.#posted.idOf(nth));
+    this.#countAll(error.reason);
     if (!this.#events && (ERRORS[error.reason].http !== 200 || requests === 1)) {
       const id = ids.length === 1 ? ids[0] : undefined;
       const answer = ERRORS[error.reason].http === 200 ? { body: this.#alone(errorResponse(id, error)) } : {};
-      refuse(this.#res, error, { log: this.#edge.log, id, ...answer });
+      refuse(this.#res, error, { teller: this.#edge, id, ...answer });
       return this.#finish();
     }
-    logRefusal(this.#edge.log, error, this.#res.req.socket);
+    noteRefusal(this.#edge, error, this.#res.req.socket);
     for (const id of ids) this.#stream().message(errorResponse(id, error));
-    this.end();
+    this.#close();
   }
 
-  /** The stream is over without a further message. */
+  /** The stream is over without a further message: whoever asked has cancelled it. */
   end(): void {
     if (this.#done) return;
+    this.#countAll('cancelled');
+    this.#close();
+  }
+
+  #close(): void {
     this.#stream().end();
     this.#finish();
   }
@@ -161,6 +175,23 @@ export class PostReply {
     this.#res.writeHead(status, headers).end(body);
     seeOut(this.#res, this.#edge.wheel);
     this.#finish();
+  }
+
+  /** The places of the requests without an answer. */
+  #unanswered(): readonly number[] {
+    return Array.from({ length: this.#posted.requests }, (_, nth) => nth).filter((nth) => this.#answered?.has(nth) !== true);
+  }
+
+  #countAll(failed: string): void {
+    for (const nth of this.#unanswered()) this.#count(nth, failed);
+  }
+
+  /** `failed`: as figures name it. */
+  #count(nth: number, failed: string | undefined): void {
+    const method = this.#posted.methodOf(nth);
+    if (method === undefined) return;
+    const { clock, durations } = this.#edge;
+    durations.record(this.#posted.server, methodLabel(method), failed, clock.monotonic() - this.#begun);
   }
 
   #finish(): void {

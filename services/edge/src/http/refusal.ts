@@ -5,11 +5,14 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { CausewayError, ERRORS, errorResponse, FrameFault } from '@causeway/protocol';
-import type { Log } from '@causeway/runtime';
+import type { EdgeContext } from '../context.ts';
+
+/** What knows of every failure that a client is told; the admin API's are not counted. */
+export type Teller = Pick<EdgeContext, 'log'> & Partial<Pick<EdgeContext, 'told'>>;
 
 export interface RefusalOptions {
-  /** Has the reference that the client is told. */
-  readonly log: Log;
+  /** Its log has the reference that the client is told. */
+  readonly teller: Teller;
   /** Raw JSON id of the request that is refused. */
   readonly id?: string | undefined;
   /** In place of the JSON-RPC error. */
@@ -24,7 +27,7 @@ const LINGER = 1_000;
 /** Answers with the error and ends the response; does nothing if it has begun already. */
 export function refuse(res: ServerResponse, error: CausewayError, options: RefusalOptions): void {
   if (res.headersSent || res.destroyed) return;
-  logRefusal(options.log, error, res.req.socket);
+  noteRefusal(options.teller, error, res.req.socket);
   const body = options.body ?? errorResponse(options.id, error);
   const { http } = ERRORS[error.reason];
   // Waiters that come back together would be refused together: the seconds are spread a little.
@@ -42,8 +45,9 @@ export function refuse(res: ServerResponse, error: CausewayError, options: Refus
   else endAfterBody(res, body);
 }
 
-/** Every failure that a client is told by this edge stands in the log once, with the address that it came from. */
-export function logRefusal(log: Log, { ref, reason }: CausewayError, socket: Pick<Socket, 'remoteAddress'>): void {
+/** Every failure that a client is told by this edge is counted, and stands in the log once, with the address that it came from. */
+export function noteRefusal({ log, told }: Teller, { ref, reason }: CausewayError, socket: Pick<Socket, 'remoteAddress'>): void {
+  told?.count(reason);
   log.info({ ref, reason, from: socket.remoteAddress }, 'request refused');
 }
 

@@ -17,7 +17,7 @@ import { createGuard, requireJson, type Guard } from './guard.ts';
 import { message, openSse } from './legacy-sse.ts';
 import { answerIndex } from './ops.ts';
 import { closingIdle, partingResponse } from './parting.ts';
-import { asRefusal, logRefusal, refuse } from './refusal.ts';
+import { asRefusal, noteRefusal, refuse } from './refusal.ts';
 import { METHODS, originForm, route, type Endpoint } from './routes.ts';
 import { get, post, remove } from './streamable.ts';
 import { isOfUnseen, type Visit } from './visit.ts';
@@ -85,14 +85,14 @@ export function createServer(edge: EdgeContext, health: Health, times = TIMES): 
       ServerResponse: partingResponse(edge.gate, part),
     },
     clientErrorHandler: (error, socket) => refuseBroken(edge, error, socket, times.linger),
-    frameworkErrors: (error, _request, reply) => refuse(reply.hijack().raw, asRefusal(error).error, { log }),
+    frameworkErrors: (error, _request, reply) => refuse(reply.hijack().raw, asRefusal(error).error, { teller: edge }),
   });
   // For `localhost` Fastify has a second listener, on the other loopback address, which is not bounded.
   boundConnections(app.server, { listener: 'mcp', most: http.maxConnections, log });
   app.setErrorHandler((error, request, reply) => {
     const { error: told } = asRefusal(error);
     if (told.reason === 'internal') log.error({ err: error, ref: told.ref }, 'request failed');
-    refuse(reply.hijack().raw, told, { log, ...(told.reason === 'request.method' ? { allow: allowOf(edge, request.raw) } : {}) });
+    refuse(reply.hijack().raw, told, { teller: edge, ...(told.reason === 'request.method' ? { allow: allowOf(edge, request.raw) } : {}) });
   });
   // Everything is answered from here: what Fastify would do with a body and a reply is not ours, and has its price.
   app.addHook('onRequest', (request, reply) => {
@@ -178,7 +178,7 @@ function serve({ edge, bodies }: Serving, { endpoint, visit }: Admitted, req: In
   const fail = (error: unknown): void => {
     const { error: told } = asRefusal(error);
     if (told.reason === 'internal') edge.log.error({ err: error, ref: told.ref }, 'request failed');
-    refuse(res, told, { log: edge.log, ...(told.reason === 'request.method' ? { allow: 'POST' } : {}) });
+    refuse(res, told, { teller: edge, ...(told.reason === 'request.method' ? { allow: 'POST' } : {}) });
   };
   if (req.method === 'POST') {
     const answer = endpoint === 'message' ? message : post;
@@ -194,18 +194,18 @@ function serve({ edge, bodies }: Serving, { endpoint, visit }: Admitted, req: In
 }
 
 /** What is no HTTP, or too slow to be any. */
-function refuseBroken({ log, wheel }: EdgeContext, error: Error & { code?: string }, socket: Socket, linger: number): void {
+function refuseBroken(edge: EdgeContext, error: Error & { code?: string }, socket: Socket, linger: number): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
   const slow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
   const large = error.code === 'HPE_HEADER_OVERFLOW';
   const status = slow ? '408 Request Timeout' : large ? '431 Request Header Fields Too Large' : '400 Bad Request';
   const told = new CausewayError(slow ? 'request.timeout' : 'request.header', { message: status.slice(4) });
   const body = errorResponse(undefined, told).toString();
-  logRefusal(log, told, socket);
+  noteRefusal(edge, told, socket);
   socket.end(
     `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
   // Closed at once it might be reset, and the client would not see why.
-  const cancel = wheel.after(linger, () => socket.destroy());
+  const cancel = edge.wheel.after(linger, () => socket.destroy());
   socket.once('close', cancel);
 }

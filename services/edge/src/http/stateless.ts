@@ -23,7 +23,7 @@ import type { EdgeContext, OpenStream } from '../context.ts';
 import { StatelessCall, type StatelessListener, type StatelessOrder } from '../session/stateless-call.ts';
 import { idText } from './post-call.ts';
 import { PostReply, type Posted } from './post-reply.ts';
-import { logRefusal } from './refusal.ts';
+import { noteRefusal } from './refusal.ts';
 import type { Visit } from './visit.ts';
 
 /** Methods of the eras with sessions. */
@@ -88,12 +88,16 @@ class StatelessPost implements StatelessListener, Posted {
   readonly requests = 1;
   readonly resumable = false;
   readonly stream: string;
+  readonly server: string;
   readonly #id: string;
+  readonly #method: string | undefined;
   readonly #call: StatelessCall;
   readonly #reply: PostReply;
 
   constructor(edge: EdgeContext, res: ServerResponse, id: string, order: StatelessOrder) {
     this.#id = id;
+    this.server = order.server;
+    this.#method = order.deadline === undefined ? undefined : order.frame.method;
     this.#call = new StatelessCall(edge, order, this);
     this.stream = this.#call.stream;
     this.#reply = new PostReply(edge, res, this);
@@ -105,6 +109,10 @@ class StatelessPost implements StatelessListener, Posted {
 
   idOf(): string {
     return this.#id;
+  }
+
+  methodOf(): string | undefined {
+    return this.#method;
   }
 
   message(head: Extract<DownHead, { t: 'server' }>, bytes: Buffer): void {
@@ -154,7 +162,7 @@ function untilLeave(edge: EdgeContext, res: ServerResponse, post: StatelessPost)
 async function discover(edge: EdgeContext, visit: Visit, res: ServerResponse, id: string): Promise<void> {
   const { server, identity, share } = visit;
   const nothing = (): void => undefined;
-  const answer = { requests: 1, idOf: () => id, resumable: false, stream: '' };
+  const answer = { requests: 1, idOf: () => id, resumable: false, stream: '', server, methodOf: () => 'server/discover' };
   const reply = new PostReply(edge, res, { ...answer, accepted: true, left: nothing, finished: nothing });
   try {
     const result = await edge.descriptions.get(edge, { server, identity, ...(share === undefined ? {} : { share }) });
@@ -165,7 +173,7 @@ async function discover(edge: EdgeContext, visit: Visit, res: ServerResponse, id
     const transient = ERRORS[told.reason].http >= 500;
     if (!res.headersSent) return reply.fail(transient ? told : new CausewayError('cluster.no_worker', { retryAfter: 2, ref: told.ref }));
     // An error in a stream would be taken for that of an old server; a stream that breaks off is taken for none.
-    logRefusal(edge.log, told, res.req.socket);
+    noteRefusal(edge, told, res.req.socket);
     res.destroy();
   }
 }

@@ -81,7 +81,7 @@ export function post(edge: EdgeContext, visit: Visit, req: IncomingMessage, res:
   const fail = (error: unknown): void => {
     const { error: told, id } = asRefusal(error);
     if (told.reason === 'internal' && !(error instanceof FrameFault)) edge.log.error({ err: error, ref: told.ref }, 'post failed');
-    refuse(res, told, { log: edge.log, id: id ?? (requests.length === 1 ? idText(requests[0]!) : undefined) });
+    refuse(res, told, { teller: edge, id: id ?? (requests.length === 1 ? idText(requests[0]!) : undefined) });
   };
   try {
     const read = readClientBody(body);
@@ -151,7 +151,7 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
     message: (head, bytes) => events?.message(bytes, { id: `${stream}.${head.seq}`, seq: head.seq }),
     // As for any event stream: do not come back. One that is empty would make a client ask again, and without the id.
     complete: () => void res.writeHead(204, { 'cache-control': 'no-store' }).end(),
-    refused: (error) => refuse(res, error, { log: edge.log }),
+    refused: (error) => refuse(res, error, { teller: edge }),
     ended: () => events?.end(),
   };
   const listening = new Listening(edge, session, ports, { from });

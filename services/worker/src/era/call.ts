@@ -5,20 +5,13 @@
  * Invariants: it ends once, and says how its use of the child went; a reader that leaves cancels it at the server; while
  * its reader lags the child is not read.
  */
-import { CausewayError, type Identity } from '@causeway/protocol';
-import type { Wheel } from '@causeway/runtime';
+import { CausewayError, methodLabel, type Identity } from '@causeway/protocol';
 import type { Lease, Outcome } from '../pool/lease.ts';
 import type { PooledProcess } from '../pool/pooled-process.ts';
+import type { StatelessRequest } from '../stateless/request.ts';
 import type { Response } from '../stateless/response.ts';
 import type { ResponseEvents } from '../stateless/response-ports.ts';
-
-export interface CallUse {
-  readonly lease: Lease;
-  readonly wheel: Wheel;
-  /** Milliseconds that the server may take. */
-  readonly deadline: number;
-  readonly identity: Identity;
-}
+import type { EraDeps } from './deps.ts';
 
 /** A call that is told when nobody waits for its answer any more. */
 export type LeftCall = Pick<ResponseEvents, 'left'>;
@@ -26,16 +19,22 @@ export type LeftCall = Pick<ResponseEvents, 'left'>;
 export class CallInUse implements ResponseEvents {
   readonly process: PooledProcess;
   readonly identity: Identity;
-  readonly #use: CallUse;
+  readonly #deps: EraDeps;
+  readonly #lease: Lease;
+  readonly #request: StatelessRequest;
   #id: number | undefined;
+  /** The moment at which it was written to the server, in the clock's monotonic milliseconds. */
+  #begun = 0;
   #call: LeftCall | undefined;
   #cancelDeadline: () => void = () => undefined;
   #over = false;
 
-  constructor(use: CallUse) {
-    this.#use = use;
-    this.process = use.lease.process;
-    this.identity = use.identity;
+  constructor(deps: EraDeps, lease: Lease, request: StatelessRequest) {
+    this.#deps = deps;
+    this.#lease = lease;
+    this.#request = request;
+    this.process = lease.process;
+    this.identity = request.head.identity;
   }
 
   get over(): boolean {
@@ -45,14 +44,15 @@ export class CallInUse implements ResponseEvents {
   /** The request is at the server under this id. */
   began(id: number): void {
     this.#id = id;
+    this.#begun = this.#deps.clock.monotonic();
   }
 
   /** Its deadline runs, and `response` is where it is answered. */
   run(response: Response, call: LeftCall): void {
     this.#call = call;
     this.#cancelDeadline();
-    this.#cancelDeadline = this.#use.wheel.after(this.#use.deadline, () => {
-      this.abandon('deadline');
+    this.#cancelDeadline = this.#deps.wheel.after(this.#request.server.requestTimeout, () => {
+      this.abandon('deadline', 'server.deadline');
       response.fail(new CausewayError('server.deadline'));
     });
     response.follow(this);
@@ -72,19 +72,24 @@ export class CallInUse implements ResponseEvents {
     this.#cancelDeadline();
   }
 
-  /** The server has answered. */
-  end(outcome: Outcome): void {
+  /** The server has answered; `failed`: as figures name it. */
+  end(outcome: Outcome, failed?: string): void {
     if (this.#over) return;
     this.#over = true;
     this.#cancelDeadline();
-    if (this.#id !== undefined) this.process.forget(this.#id);
-    this.#use.lease.end(outcome);
+    if (this.#id !== undefined) {
+      this.process.forget(this.#id);
+      const { clock, durations } = this.#deps;
+      const { server, method } = this.#request;
+      durations.record(server.name, methodLabel(method), failed, clock.monotonic() - this.#begun);
+    }
+    this.#lease.end(outcome);
   }
 
   /** Nobody waits for the server's answer any more: it may stop. */
-  abandon(reason: string, outcome: Outcome = 'doubtful'): void {
+  abandon(reason: string, failed: string, outcome: Outcome = 'doubtful'): void {
     if (this.#over) return;
     if (this.#id !== undefined) this.process.cancel(this.#id, reason);
-    this.end(outcome);
+    this.end(outcome, failed);
   }
 }

@@ -13,6 +13,7 @@ import {
   ASKING_METHODS,
   CausewayError,
   completing,
+  failureOf,
   inputRequired,
   isInputKind,
   isObject,
@@ -59,8 +60,7 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
     this.#deps = deps;
     this.#pool = pool;
     this.#request = request;
-    const { requestTimeout: deadline } = request.server;
-    this.#use = new CallInUse({ lease, wheel: deps.wheel, deadline, identity: request.head.identity });
+    this.#use = new CallInUse(deps, lease, request);
     this.#questions = new Questions(lease.process);
   }
 
@@ -104,15 +104,16 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
 
   expire(): void {
     this.#parked = undefined;
-    this.#giveUp('the client did not come back');
+    this.#giveUp('the client did not come back', 'cancelled');
   }
 
   answered(frame: Frame): void {
     this.#cancelAsking?.();
     this.#questions.letStray();
+    const failed = failureOf(frame, this.#request.method);
     // It answered although it was asking: what it asked is void.
-    this.#use.end(this.#questions.size === 0 ? 'sound' : 'doubtful');
-    if (this.#parked === undefined) this.#tell(frame);
+    this.#use.end(this.#questions.size === 0 ? 'sound' : 'doubtful', failed);
+    if (this.#parked === undefined) this.#tell(frame, failed);
     else this.#early = frame;
   }
 
@@ -121,20 +122,20 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
   }
 
   /** Gives the client the server's answer. */
-  #tell(frame: Frame): void {
+  #tell(frame: Frame, failed = failureOf(frame, this.#request.method)): void {
     const { response, method, meta } = this.#request;
     const { bytes } = frame;
     const id = { span: frame.id!, bytes: response.id };
     if (!frame.error) {
       const edits = completing(bytes, membersIn(bytes, frame.result), method, this.#use.process.serverInfo);
-      return response.answer(splice(bytes, [id, ...edits]));
+      return response.answer(splice(bytes, [id, ...edits]), { failed });
     }
     const error = membersIn(bytes, frame.error);
     const code = error?.of.get('code');
     const number = code && valueAt(bytes, code);
     if (number === -32042) return this.#urlFirst(bytes, error, meta.capabilities);
     const edits = number === -32002 && code ? [id, { span: code, bytes: Buffer.from('-32602') }] : [id];
-    response.answer(splice(bytes, edits), number === -32601 ? 404 : undefined);
+    response.answer(splice(bytes, edits), { status: number === -32601 ? 404 : undefined, failed });
   }
 
   /** The server wants something done at a URL before the call is made again. */
@@ -193,7 +194,7 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
     const { meta, response } = this.#request;
     const refused = this.#questions.refuse((question) => !mayAsk(meta.capabilities, question));
     if (this.#questions.size > 0) return this.#park();
-    this.#giveUp('the client cannot be asked');
+    this.#giveUp('the client cannot be asked', 'request.capability');
     response.fail(new CausewayError('request.capability', { required: allRequired(refused) }));
   }
 
@@ -203,7 +204,7 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
     const patience = request.server.pool.parked;
     const name = this.#pool.park(this.#use.process, true) ? parked.add(this, patience) : undefined;
     if (name === undefined) {
-      this.#giveUp('too many calls wait');
+      this.#giveUp('too many calls wait', 'limit.parked');
       return request.response.fail(new CausewayError('limit.parked', { retryAfter: 1 }));
     }
     this.#parked = name;
@@ -216,20 +217,20 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
   left(): void {
     // The answer of a round has been given: the next one comes by another request.
     if (this.#parked !== undefined || this.#use.over) return;
-    this.#giveUp('the client left');
+    this.#giveUp('the client left', 'cancelled');
   }
 
   failed(error: CausewayError): void {
     this.#cancelAsking?.();
     if (this.#parked !== undefined) this.#deps.parked.take(this.#parked);
-    this.#use.end('doubtful');
+    this.#use.end('doubtful', error.reason);
     this.#request.response.fail(error);
   }
 
-  #giveUp(reason: string): void {
+  #giveUp(reason: string, failed: string): void {
     this.#cancelAsking?.();
     if (this.#parked !== undefined) this.#deps.parked.take(this.#parked);
     this.#questions.giveUp();
-    this.#use.abandon(reason);
+    this.#use.abandon(reason, failed);
   }
 }

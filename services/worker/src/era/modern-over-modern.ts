@@ -6,7 +6,18 @@
  * Invariants: a call that wants logs holds its child alone, for nothing else tells whose logs they are; a state that the
  * server gives goes to the client sealed, with the name of the child, and comes back to the server as it was.
  */
-import { type CausewayError, membersIn, sealState, splice, textOf, valueAt, type Edit, type Frame, type Members } from '@causeway/protocol';
+import {
+  type CausewayError,
+  failureOf,
+  membersIn,
+  sealState,
+  splice,
+  textOf,
+  valueAt,
+  type Edit,
+  type Frame,
+  type Members,
+} from '@causeway/protocol';
 import { answerAlone } from '../pool/answer-alone.ts';
 import type { Lease } from '../pool/lease.ts';
 import { audienceOf, forModern, type StatelessRequest } from '../stateless/request.ts';
@@ -23,21 +34,22 @@ const STATUS: ReadonlyMap<unknown, number> = new Map([
 
 /** Sends the request to the server; every outcome is told to its response. */
 export function callModern(deps: EraDeps, lease: Lease, request: StatelessRequest): void {
-  const { head, response, server } = request;
+  const { response } = request;
   const { process } = lease;
-  const use = new CallInUse({ lease, wheel: deps.wheel, deadline: server.requestTimeout, identity: head.identity });
+  const use = new CallInUse(deps, lease, request);
   // What it may still log must not reach the next one.
-  use.run(response, { left: () => use.abandon('the client left', process.holder ? 'doubtful' : 'sound') });
+  use.run(response, { left: () => use.abandon('the client left', 'cancelled', process.holder ? 'doubtful' : 'sound') });
   const heard = (frame: Frame): void => (frame.kind === 'request' ? answerAlone(process, frame) : logged(request, frame));
   process.holder = request.meta.logLevel === undefined ? undefined : { heard };
   const failed = (error: CausewayError): void => {
-    use.end('doubtful');
+    use.end('doubtful', error.reason);
     response.fail(error);
   };
   const id = process.begin({
     answered: (frame) => {
-      use.end('sound');
-      answer(deps, request, process.id, frame);
+      const failed = failureOf(frame, request.method);
+      use.end('sound', failed);
+      answer(deps, { request, process: process.id, frame, failed });
     },
     progress: (frame) => response.progress(frame),
     failed,
@@ -50,13 +62,20 @@ export function callModern(deps: EraDeps, lease: Lease, request: StatelessReques
   }
 }
 
-function answer(deps: EraDeps, request: StatelessRequest, process: string, frame: Frame): void {
+interface Answer {
+  readonly request: StatelessRequest;
+  readonly process: string;
+  readonly frame: Frame;
+  readonly failed: string | undefined;
+}
+
+function answer(deps: EraDeps, { request, process, frame, failed }: Answer): void {
   const { response } = request;
   const { bytes } = frame;
   const id: Edit = { span: frame.id!, bytes: response.id };
   const code = membersIn(bytes, frame.error)?.of.get('code');
-  if (code) return response.answer(splice(bytes, [id]), STATUS.get(valueAt(bytes, code)));
-  response.answer(splice(bytes, [id, ...sealing(deps, request, process, bytes, membersIn(bytes, frame.result))]));
+  if (code) return response.answer(splice(bytes, [id]), { status: STATUS.get(valueAt(bytes, code)), failed });
+  response.answer(splice(bytes, [id, ...sealing(deps, request, process, bytes, membersIn(bytes, frame.result))]), { failed });
 }
 
 /** The server's state in the envelope that brings it back here. */

@@ -20,6 +20,8 @@ export interface Call {
   readonly method: string;
   readonly stream: Stream;
   readonly index: number | undefined;
+  /** The moment at which it began, in the clock's monotonic milliseconds. */
+  readonly begun: number;
   /** It may begin a task, and wants to hear of its progress. */
   readonly mayBeTask: boolean;
   answered: boolean;
@@ -34,6 +36,7 @@ export interface NewCall {
   readonly body: Buffer;
   readonly stream: Stream;
   readonly index: number | undefined;
+  readonly begun: number;
 }
 
 /** Tasks whose progress finds its way, the newest ones. */
@@ -60,7 +63,7 @@ export class Calls {
   }
 
   /** Registers a request and gives the bytes for the child. Spans were found at the edge; they are checked to lie inside. */
-  begin({ head, body, stream, index }: NewCall): { call: Call; bytes: Buffer } {
+  begin({ head, body, stream, index, begun }: NewCall): { call: Call; bytes: Buffer } {
     if (!head.id || head.id.end > body.length) throw new Error('a request envelope names its id');
     const internal = this.#next++;
     const token = head.progressToken;
@@ -71,6 +74,7 @@ export class Calls {
       method: head.method ?? '',
       stream,
       index,
+      begun,
       mayBeTask: token !== undefined && body.includes(TASK),
       answered: false,
       cancelDeadline: nothing,

@@ -5,7 +5,7 @@
 import type { AdmitOptions, Claim, DownHead, Limits, OwnedSession, Permit, SessionRecords } from '@causeway/cluster';
 import type { ServerConfig } from '@causeway/config';
 import type { Identity, SessionToken, WorkerId } from '@causeway/protocol';
-import type { Clock, Log, Wheel } from '@causeway/runtime';
+import type { Clock, Durations, Log, Wheel } from '@causeway/runtime';
 import type { Attempt } from '../child/breaker.ts';
 import type { Child, ChildListeners } from '../child/child.ts';
 import type { EdgeWatch } from '../edges.ts';
@@ -35,6 +35,8 @@ export interface SessionDeps {
   admit(claim: Claim, options: AdmitOptions): Promise<Permit>;
   /** Calls in flight: how many one session may have, and those of each identity on this worker. */
   readonly calls: CallLimits;
+  /** Of what servers are asked. */
+  readonly durations: Durations;
   /** Removes the record of an ended session as soon as the store is there again; resolves then. Never rejects. */
   removeLater(ownership: Ownership): Promise<void>;
   /**

@@ -9,6 +9,7 @@
 import {
   asCausewayError,
   CausewayError,
+  failureOf,
   oneLine,
   refusedAnswer,
   slice,
@@ -19,7 +20,7 @@ import {
 } from '@causeway/protocol';
 import { frameOf } from '../child/frame-of.ts';
 import type { Call } from './calls.ts';
-import { answerCall, endCall, failCall } from './outcome.ts';
+import { answerCall, answerFacts, endCall, failCall } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
 import type { FrameFacts } from './journal.ts';
 
@@ -86,10 +87,11 @@ function response(session: SessionParts, frame: Frame): void {
   session.standing.answered(call, frame);
   const bytes = oneLine(withId(frame, call.clientId));
   if (call.method === 'initialize' && session.transport === 'sse') session.handshake.greeted(bytes);
-  if (call.method !== 'initialize' || !session.starting()) return settle(session, call, bytes);
+  const failed = failureOf(frame, call.method);
+  if (call.method !== 'initialize' || !session.starting()) return settle(session, call, bytes, answerFacts(call, failed));
   // Until the record is written the call counts as running: should the session end meanwhile, it is failed like any other.
   session.handshake.initialized(bytes).then(
-    (opened) => settle(session, call, bytes, opened ? session.revision() : undefined),
+    (opened) => settle(session, call, bytes, answerFacts(call, failed, opened ? session.revision() : undefined)),
     (error: unknown) => {
       const refusal = asCausewayError(error);
       if (session.calls.has(call)) failCall(session, call, refusal);
@@ -98,10 +100,10 @@ function response(session: SessionParts, frame: Frame): void {
   );
 }
 
-function settle(session: SessionParts, call: Call, bytes: Buffer, opened?: string): void {
+function settle(session: SessionParts, call: Call, bytes: Buffer, facts: FrameFacts): void {
   if (!session.calls.has(call)) return;
-  endCall(session, call);
-  answerCall(session, call, bytes, opened);
+  endCall(session, call, facts.failed);
+  answerCall(session, call, bytes, facts);
 }
 
 function question(session: SessionParts, frame: Frame, about: number | undefined): void {

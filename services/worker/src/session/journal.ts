@@ -19,6 +19,8 @@ export interface Entry {
   readonly status: number | undefined;
   /** HTTP+SSE: the call that it answers. */
   readonly call: number | undefined;
+  /** How the call that it answers failed, as figures name it. */
+  readonly failed: string | undefined;
   /** It may be missed, where its reader lags. */
   readonly dispensable: Dispensable | undefined;
   /** It is tied to no call: it may ride any stream. */
@@ -52,8 +54,8 @@ export class Journal {
     return this.#entries.length;
   }
 
-  append(bytes: Buffer, last: boolean, { index, opened, status, call, dispensable, loose }: FrameFacts = {}): void {
-    const entry: Entry = { seq: ++this.#newest, bytes, last, index, opened, status, call, dispensable, loose };
+  append(bytes: Buffer, last: boolean, { index, opened, status, call, failed, dispensable, loose }: FrameFacts = {}): void {
+    const entry: Entry = { seq: ++this.#newest, bytes, last, index, opened, status, call, failed, dispensable, loose };
     // Most hold one frame and are kept for a while; an array that grows makes room for many.
     if (this.#entries.length === 0) this.#entries = [entry];
     else this.#entries.push(entry);

@@ -5,25 +5,30 @@
  * "not executed" is told as a refusal while nothing was sent, so that the edge can still choose the status.
  */
 import { verdictOf } from '@causeway/cluster';
-import { CausewayError, ERRORS, errorResponse, type ErrorFacts } from '@causeway/protocol';
+import { CausewayError, ERRORS, errorResponse, methodLabel, type ErrorFacts } from '@causeway/protocol';
 import type { ChildExit } from '../child/child.ts';
 import type { Call } from './calls.ts';
 import type { SessionParts } from './parts.ts';
 import type { FrameFacts } from './journal.ts';
 import type { Stream } from './stream.ts';
 
-/** The call is over; nothing of it is held any more. */
-export function endCall(session: SessionParts, call: Call): void {
-  const { calls, idle } = session;
+/** The call is over; nothing of it is held any more. `failed`: as figures name it. Idempotent. */
+export function endCall(session: SessionParts, call: Call, failed?: string): void {
+  const { calls, idle, clock, durations, server } = session;
+  if (calls.has(call)) durations.record(server.name, methodLabel(call.method), failed, clock.monotonic() - call.begun);
   calls.end(call);
   if (calls.size === 0) idle.release(calls);
 }
 
-/** Gives a call its one answer. `opened`: the revision of the session that it opens. */
-export function answerCall(session: SessionParts, call: Call, bytes: Buffer, opened?: string): void {
+/** Gives a call its one answer. */
+export function answerCall(session: SessionParts, call: Call, bytes: Buffer, facts: FrameFacts): void {
   if (bytes.length > session.maxMessage) return failCall(session, call, new CausewayError('server.reply_too_large'));
-  const { stream, index, internal } = call;
-  answerOn(session, stream, bytes, { call: stream.kind === 'call' ? undefined : internal, opened, index });
+  answerOn(session, call.stream, bytes, facts);
+}
+
+/** What is said of a call's answer. `failed`: as figures name it; `opened`: the revision of the session that it opens. */
+export function answerFacts({ stream, index, internal }: Call, failed: string | undefined, opened?: string): FrameFacts {
+  return { call: stream.kind === 'call' ? undefined : internal, index, failed, opened };
 }
 
 /** Adds an answer to a stream, and completes it if it was the last one. */
@@ -35,7 +40,7 @@ export function answerOn(session: SessionParts, stream: Stream, bytes: Buffer, f
 
 /** Ends a call with an error of ours. */
 export function failCall(session: SessionParts, call: Call, error: CausewayError): void {
-  endCall(session, call);
+  endCall(session, call, error.reason);
   const { stream } = call;
   const untouched = stream.kind === 'call' && stream.newest === 0 && stream.answersLeft === 1;
   if (untouched && stream.to !== undefined && ERRORS[error.reason].http !== 200) {
@@ -44,7 +49,7 @@ export function failCall(session: SessionParts, call: Call, error: CausewayError
     session.streams.done(stream);
   } else {
     logFailure(session, error);
-    answerCall(session, call, errorResponse(call.clientId.toString(), error));
+    answerCall(session, call, errorResponse(call.clientId.toString(), error), answerFacts(call, error.reason));
   }
 }
 

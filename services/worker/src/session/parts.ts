@@ -4,6 +4,7 @@
  */
 import type { DownHead, StoredSession } from '@causeway/cluster';
 import type { CausewayError } from '@causeway/protocol';
+import type { Durations } from '@causeway/runtime';
 import type { Child } from '../child/child.ts';
 import { Arrivals } from './arrivals.ts';
 import { Calls } from './calls.ts';
@@ -26,6 +27,7 @@ export interface SessionParts extends SessionOpening {
   readonly standing: Standing;
   readonly ownership: Ownership;
   readonly callLimits: CallLimits;
+  readonly durations: Durations;
   readonly handshake: Handshake;
   readonly streams: Streams;
   readonly idle: Idle;
@@ -75,6 +77,7 @@ export function buildParts(deps: SessionDeps, opening: SessionOpening, from: Sto
     callbacks: new Callbacks(epoch),
     inquiries: new Inquiries(() => calls.mint()),
     callLimits: deps.calls,
+    durations: deps.durations,
     handshake: new Handshake({ parts: () => parts, deps, opening, held, opened }),
     streams: new Streams({ publish: deps.publishStream({ token, epoch }), charge: deps.charge }, deps.streamLimits, clock),
     idle: new Idle(clock, wheel, { idle: server.idle, left: created + server.age - clock.now() }, close),

@@ -19,13 +19,14 @@ export interface StreamLimits extends JournalLimits {
 
 export type StreamKind = 'call' | 'standalone' | 'sse';
 
-export function headOf({ seq, last, index, opened, status, call }: Entry): ServerHead {
+export function headOf({ seq, last, index, opened, status, call, failed }: Entry): ServerHead {
   const head: { -readonly [K in keyof ServerHead]: ServerHead[K] } = { t: 'server', seq };
   if (last) head.last = last;
   if (index !== undefined) head.index = index;
   if (opened !== undefined) Object.assign(head, { opened: true, revision: opened });
   if (status !== undefined) head.status = status;
   if (call !== undefined) head.call = call;
+  if (failed !== undefined) head.failed = failed;
   return head;
 }
 

@@ -53,10 +53,10 @@ function write(session: SessionParts, bytes: Buffer): void {
 
 function request(session: SessionParts, head: ClientHead, body: Buffer, reply: string | undefined): void {
   if (session.transport === 'sse') {
-    const { clientId, internal } = beginCall(session, { head, body, stream: session.streams.standalone });
+    const { clientId, internal, method } = beginCall(session, { head, body, stream: session.streams.standalone });
     const due = session.server.requestTimeout;
     // Should the bus be lost, only the edge of the stream can tell the client that it took too long.
-    session.reply(session.streams.standalone.to, { t: 'pending', call: internal, id: clientId.toString(), due });
+    session.reply(session.streams.standalone.to, { t: 'pending', call: internal, id: clientId.toString(), due, method });
     return session.reply(reply, { t: 'ok' });
   }
   const stream = callStream(session, head, reply);
@@ -82,7 +82,7 @@ function refuse(session: SessionParts, head: ClientHead, body: Buffer, stream: S
   if (head.batch && head.batch.requests > 1) {
     const id = head.frame.id && Buffer.from(slice(body, head.frame.id)).toString();
     logFailure(session, error);
-    return answerOn(session, stream, errorResponse(id, error), { index: head.batch.index });
+    return answerOn(session, stream, errorResponse(id, error), { index: head.batch.index, failed: error.reason });
   }
   session.reply(stream.to, verdictOf(error));
   stream.detach();
@@ -105,7 +105,7 @@ export function beginCall(session: SessionParts, { head, body, stream, accepted 
   const first = head.frame.method === 'initialize';
   // A session that opens was admitted as such.
   if (!first) callLimits.assertRoom(calls.size, share);
-  const { call, bytes } = calls.begin({ head: head.frame, body, stream, index: head.batch?.index });
+  const { call, bytes } = calls.begin({ head: head.frame, body, stream, index: head.batch?.index, begun: session.clock.monotonic() });
   try {
     write(session, bytes);
   } catch (error) {
@@ -155,7 +155,7 @@ function notify(session: SessionParts, head: ClientHead, body: Buffer): void {
   const call = requestId && session.calls.byClientId(slice(body, requestId));
   if (!call || call.method === 'initialize') return;
   write(session, splice(body, [{ span: requestId, bytes: Buffer.from(String(call.internal)) }]));
-  endCall(session, call);
+  endCall(session, call, 'cancelled');
   if (call.stream.kind !== 'call') session.reply(session.streams.standalone.to, { t: 'pending', call: call.internal });
   if (call.stream.kind !== 'call' || --call.stream.answersLeft > 0) return;
   // What rode this stream for want of a better one, and was not sent, belongs to others.

@@ -91,11 +91,11 @@ export class Response implements EdgeHolder {
   }
 
   /** The one answer; `bytes` carry the client's id already. */
-  answer(bytes: Buffer, status?: number): void {
+  answer(bytes: Buffer, { status, failed }: Pick<FrameFacts, 'status' | 'failed'> = {}): void {
     if (this.#answered) return;
     if (bytes.length > this.#deps.maxMessage) return this.fail(new CausewayError('server.reply_too_large'));
     this.#answered = true;
-    this.#stream.append(oneLine(bytes), true, status === undefined || !this.untouched ? {} : { status });
+    this.#stream.append(oneLine(bytes), true, { status: this.untouched ? status : undefined, failed });
     this.#settle();
   }
 
@@ -114,7 +114,7 @@ export class Response implements EdgeHolder {
       return this.#end();
     }
     this.#deps.log.info({ ref: error.ref, reason: error.reason }, 'call failed');
-    this.answer(errorResponse(this.#id.toString(), error));
+    this.answer(errorResponse(this.#id.toString(), error), { failed: error.reason });
   }
 
   /** Ends it without an answer: its client is told by its edge. */

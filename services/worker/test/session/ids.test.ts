@@ -14,7 +14,7 @@ const fromClient = (text: string): Frame => {
 };
 const begin = (calls: Calls, text: string) => {
   const frame = fromClient(text);
-  return calls.begin({ head: frame, body: frame.bytes, stream, index: undefined });
+  return calls.begin({ head: frame, body: frame.bytes, stream, index: undefined, begun: 0 });
 };
 const line = (text: string): Frame => readServerLine(Buffer.from(text));
 

@@ -13,7 +13,7 @@ import {
   type StateAudience,
   type WorkerId,
 } from '@causeway/protocol';
-import { fakeTime, silentLog, type FakeTime } from '@causeway/runtime';
+import { Durations, fakeTime, silentLog, type FakeTime } from '@causeway/runtime';
 import { CallLimits } from '../../src/session/call-limits.ts';
 import { StatelessDoor, type DoorDeps } from '../../src/stateless-door.ts';
 import { Nursery, type Message, type ScriptedChild } from '../era/scripted-child.ts';
@@ -88,6 +88,7 @@ export function statelessWorld(
     servers: { [server.name]: server },
     eras: { modern: async () => era === 'modern', legacy: () => era === 'legacy', learn: () => undefined },
     calls: new CallLimits({ perSession: 64, perIdentity: 256 }),
+    durations: new Durations(),
     draining: () => draining,
     mayAct: () => true,
     edges: { hold: () => undefined, release: () => undefined },
