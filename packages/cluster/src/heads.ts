@@ -106,6 +106,15 @@ export interface ChangedHead {
   readonly list: 'tools' | 'prompts' | 'resources';
 }
 
+/** Worker to worker: whether a place that an idle child holds under this limit can be had; and the answer. */
+export interface RoomHead {
+  readonly t: 'room';
+  readonly place?: { readonly server: string; readonly identity?: Identity };
+  readonly limit?: Reason;
+  /** The child is gone. */
+  readonly given?: boolean;
+}
+
 /**
  * Edge to worker: about a session's streams, or the session as a whole. `retire`: the edge of its 2024-11-05 stream is
  * about to go, so what runs is finished, nothing is begun, and then the session ends, which the edge waits for.
@@ -212,4 +221,4 @@ export interface AliveAnswer {
 
 export type UpHead = OpenHead | ClaimHead | AliveHead | ClientHead | CallHead | ControlHead;
 export type DownHead = ServerHead | PendingHead | VerdictHead | EndHead | PingHead | AliveAnswer;
-export type Head = UpHead | DownHead | AskHead | ChangedHead;
+export type Head = UpHead | DownHead | AskHead | ChangedHead | RoomHead;

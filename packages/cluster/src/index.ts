@@ -47,6 +47,7 @@ export type {
   PendingHead,
   PingHead,
   Place,
+  RoomHead,
   ServerHead,
   UpHead,
   VerdictHead,

@@ -19,7 +19,7 @@ export interface Subjects {
   open(worker: WorkerId): string;
   /** Whether it is there; what operators ask: list, describe, end, drain, resume. */
   control(worker: WorkerId): string;
-  /** Whether the worker is there: the one thing that workers may ask of each other. */
+  /** Whether the worker is there; workers may ask it, too. */
   alive(worker: WorkerId): string;
   /** JSON-RPC messages of a session's client, to this owner of it: a worker that owns it again hears nothing that was meant before. */
   sessionIn(worker: WorkerId, session: OwnedSession): string;
@@ -35,6 +35,10 @@ export interface Subjects {
   callLost(worker: WorkerId, stream: string, attachment: number, seq: number): string;
   /** Workers tell each other that what a server offers has changed. */
   changed(worker: WorkerId): string;
+  /** Whether the worker gives up an idle child for another's claim. */
+  room(worker: WorkerId): string;
+  /** Reply address of the `nth` such question of this worker. */
+  roomAnswer(worker: WorkerId, nth: number): string;
   /** Inbox of a worker: below it arrive answers to its own requests and acknowledgements of its parts. */
   workerInbox(worker: WorkerId): string;
   /** Everything addressed to an edge. */
@@ -75,6 +79,8 @@ export function subjects(prefix = 'cw'): Subjects {
     callControl: (worker, stream) => `${prefix}.w.${worker}.c.${stream}.ctl`,
     callLost: (worker, stream, attachment, seq) => `${prefix}.w.${worker}.c.${stream}.lost.${attachment}.${seq}`,
     changed: (worker) => `${prefix}.w.${worker}.changed`,
+    room: (worker) => `${prefix}.w.${worker}.room`,
+    roomAnswer: (worker, nth) => `${prefix}.w.${worker}.room.${nth}`,
     workerInbox: (worker) => `${prefix}.wr.${worker}`,
     edgeAll: (edge) => `${prefix}.e.${edge}.>`,
     stream: (edge, stream) => `${prefix}.e.${edge}.g.${stream}`,

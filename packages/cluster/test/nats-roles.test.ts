@@ -116,6 +116,16 @@ describe('roles', () => {
     assert.equal(await worker.ledger.depose(newWorkerId(), { left: true }), true);
   });
 
+  it('let a worker ask another for a place, and be answered', async () => {
+    const gone = worker.bus.request(names.room(newWorkerId()), Buffer.from('{}'), { deadline: 5_000 });
+    await assert.rejects(gone, (error: unknown) => error instanceof BusError && error.failure === 'no_responders');
+    const heard = Promise.withResolvers<string>();
+    const all = await worker.bus.subscribe(names.workerAll(workerId), ({ subject, reply }) => heard.resolve(`${subject} ${reply}`));
+    worker.bus.publish(names.roomAnswer(workerId, 7), Buffer.from('{}'));
+    assert.equal(await heard.promise, `${names.roomAnswer(workerId, 7)} undefined`);
+    all.unsubscribe();
+  });
+
   it('keep an edge from listening to workers, and a worker from listening to edges; the error says what is missing', async () => {
     const refused = (error: unknown): boolean =>
       error instanceof CausewayError && /does not permit .*docs\/subjects\.md/.test(error.message);

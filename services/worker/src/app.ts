@@ -9,7 +9,7 @@ import { Absences } from './absences.ts';
 import { Capacity } from './capacity.ts';
 import { addChecks } from './checks.ts';
 import { createControl } from './control.ts';
-import { addLeaseFigure, withFigures } from './figures.ts';
+import { withFigures } from './figures.ts';
 import { openIntake } from './intake.ts';
 import { openMachine, type Machine } from './machine.ts';
 import { graceOf, totalsOf, type WorkerOptions } from './options.ts';
@@ -70,12 +70,11 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const tenure = stack.use(
     await openTenure({ ledger: cluster.ledger, wheel, log, now, standstill, grace: graceOf(options), sessions: capacity }, first),
   );
-  addLeaseFigure(metrics, tenure);
   stack.use(await machine.sweep((mark) => isHeld(capacity, marks, mark)));
   const reply = replyBy(cluster);
   const { bus } = cluster;
   const given = { cluster, id, options, first, generation, capacity, tenure, machine, key, marks, reply, metrics, log };
-  const { door, build, edges, spares } = openServing(stack, given);
+  const { door, build, edges, room, spares } = openServing(stack, given);
   const takeover = new Takeover({
     cluster,
     worker: id,
@@ -96,6 +95,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
       edges,
       takeover,
       stateless: door,
+      room,
       awake: () => tenure.awake(),
       waited: (stamp) => standstill.mayHaveWaited(stamp),
       log,

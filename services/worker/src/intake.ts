@@ -26,6 +26,7 @@ import { asCausewayError, CausewayError, type SessionToken, type WorkerId } from
 import type { Log } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
 import type { EdgeWatch } from './edges.ts';
+import type { Room } from './pool/room.ts';
 import type { Session } from './session/session.ts';
 import type { StatelessDoor } from './stateless-door.ts';
 import type { Takeover } from './takeover.ts';
@@ -38,6 +39,7 @@ export interface IntakeDeps {
   readonly takeover: Takeover;
   /** Requests that belong to no session. */
   readonly stateless: Pick<StatelessDoor, 'call' | 'control' | 'lost' | 'changed'>;
+  readonly room: Pick<Room, 'receive'>;
   readonly log: Log;
   /** Answers an edge, where it asked for an answer. */
   readonly reply: (to: string | undefined, head: DownHead) => void;
@@ -88,6 +90,7 @@ function receive(deps: IntakeDeps, where: readonly string[], message: BusMessage
   }
   if (area === 'c') return aboutCall(deps, where, message);
   if (area === 'edge') return deps.edges.lost(token ?? '', Number(epoch));
+  if (area === 'room') return deps.room.receive(token, message);
   if (message.kind === 'undelivered') return;
   if (area === 'alive') return alive(deps, message);
   if (area === 'ctl') return deps.control(message);

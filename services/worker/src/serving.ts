@@ -9,10 +9,11 @@ import type { Capacity } from './capacity.ts';
 import { createBreaker, type Breaker } from './child/breaker.ts';
 import { EdgeWatch } from './edges.ts';
 import { openEras, type ErasDeps } from './era/eras.ts';
-import { addServerDurations, addServerFigure } from './figures.ts';
+import { addLeaseFigure, addServerDurations, addServerFigure } from './figures.ts';
 import type { Machine } from './machine.ts';
 import type { WorkerOptions } from './options.ts';
 import type { SessionDeps } from './session/deps.ts';
+import { Room } from './pool/room.ts';
 import { Session } from './session/session.ts';
 import { depsOfSessions } from './session-ports.ts';
 import { Spares } from './spares.ts';
@@ -51,6 +52,8 @@ export interface Serving {
   /** For requests without a session. */
   readonly door: StatelessDoor;
   readonly edges: EdgeWatch;
+  /** Where other workers ask for a place, and are asked. */
+  readonly room: Room;
   /** Children that wait for sessions and pools. */
   readonly spares: Spares;
   /** A session, not begun yet; `from`: the record of the one that is taken over. Throws CausewayError. */
@@ -64,6 +67,7 @@ export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Ser
   const now = (): number => clock.monotonic();
   const breaker = createBreaker({ now, random });
   const durations = addServerDurations(deps.metrics);
+  addLeaseFigure(deps.metrics, tenure);
   addServerFigure(deps.metrics, options.servers, (server) => breaker.isOpen(server));
   const spares = stack.use(new Spares({ start, servers: options.servers, marks: deps.marks, wheel, now, random, log }));
   const startChild = spares.start;
@@ -88,12 +92,15 @@ export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Ser
     wheel,
     startChild,
   });
-  const door = new StatelessDoor({ ...shared, ...deps, servers: options.servers, eras, clock, wheel, now });
+  const room: Room = new Room({ cluster, worker: id, wheel, now, random, giveUp: (place, limit) => door.pools.giveUp(place, limit) });
+  const elsewhere = room.find.bind(room);
+  const door = new StatelessDoor({ ...shared, ...deps, servers: options.servers, eras, clock, wheel, now, elsewhere });
   capacity.onLost(() => void door.close(new CausewayError('cluster.owner_lost')));
   const sessionDeps: SessionDeps = { ...shared, admit: door.pools.makingRoom((claim, how) => shared.admit(claim, how)) };
   return {
     door,
     edges,
+    room,
     spares,
     build: (facts, from) => {
       if (!tenure.held) throw new CausewayError('cluster.unavailable', { retryAfter: 2 });

@@ -98,7 +98,15 @@ function rightsOfEdge(names: Subjects, prefix: string): Rights {
 function rightsOfWorker(names: Subjects, prefix: string): Rights {
   const frames = names.stream(EDGE, NOBODY);
   return {
-    called: [frames, names.bundle(frames)!, names.alive(WORKER), names.changed(WORKER), `${names.edgeInbox(EDGE)}.bus.a.0`],
+    called: [
+      frames,
+      names.bundle(frames)!,
+      names.alive(WORKER),
+      names.changed(WORKER),
+      names.room(WORKER),
+      names.roomAnswer(WORKER, 0),
+      `${names.edgeInbox(EDGE)}.bus.a.0`,
+    ],
     written: [
       subjectOf(bucketName(prefix, 'workers'), NOBODY),
       subjectOf(bucketName(prefix, 'sessions'), NOBODY),

@@ -2,20 +2,23 @@
  * Owns all pools of a worker: which children may be shared by whom, and giving up what is idle where a place is needed.
  *
  * Invariants: a child serves one scope for all its life, so what one identity left in it no other meets, unless the
- * server is configured to be shared; an idle child is given up before a claim is refused for want of a place, if that
- * makes room for it.
+ * server is configured to be shared; an idle child, here or at another worker, is given up before a claim is refused for
+ * want of a place, if that makes room for it.
  */
 import type { AdmitOptions, Claim, Permit } from '@causeway/cluster';
 import type { ServerConfig } from '@causeway/config';
 import { CausewayError, type Frame, type Identity, type Reason } from '@causeway/protocol';
 import { Pool, type PoolDeps } from './pool.ts';
 import type { Era } from './pooled-process.ts';
+import type { Wanted } from './room.ts';
 
 export interface PoolsDeps extends Omit<PoolDeps, 'heard' | 'lapsed' | 'empty'> {
   /** A child said something that names no request. */
   readonly heard: (pool: Pool, frame: Frame) => void;
   /** A child may have missed changes of its server's lists. */
   readonly lapsed: (pool: Pool) => void;
+  /** Resolves with whether another worker gives up a child whose place this limit keeps from the claim. Never rejects. */
+  readonly elsewhere: (claim: Claim, limit: Reason) => Promise<boolean>;
 }
 
 /** For whom a request is served. */
@@ -26,6 +29,11 @@ export interface Beneficiary {
 
 /** Reasons for which giving up an idle child may help. */
 const FULL: ReadonlySet<Reason> = new Set(['limit.worker', 'limit.total', 'limit.server', 'limit.identity']);
+
+/** Milliseconds in which a place may become free by itself, before a child is given up for it. */
+const SOON = 100;
+/** Milliseconds in which the place of a child that another worker gives up should be free: as a rule it ends with its stdin. */
+const PARTING = 3_000;
 
 export class Pools {
   readonly #deps: PoolsDeps;
@@ -64,19 +72,31 @@ export class Pools {
     return undefined;
   }
 
-  /** `admit`, which gives up an idle child and asks again before it refuses for want of a place. */
+  /** `admit`, which has an idle child given up, and asks again, before it refuses for want of a place. */
   makingRoom(admit: PoolsDeps['admit']): (claim: Claim, options: AdmitOptions) => Promise<Permit> {
     return async (claim, options) => {
+      const patient = options.patience !== undefined;
       try {
-        return await admit(claim, options);
+        return await admit(claim, patient ? options : { ...options, patience: SOON });
       } catch (error) {
         if (!(error instanceof CausewayError) || !FULL.has(error.reason)) throw error;
-        const pool = this.#idlest((one) => countsWith(one, claim, error.reason));
-        if (!pool) throw error;
-        await pool.shrink();
+        const gone = this.giveUp(claim, error.reason);
+        await gone;
+        if (gone === undefined && (await this.#deps.elsewhere(claim, error.reason))) return admit(claim, { patience: PARTING, ...options });
+        if (gone === undefined && patient) throw error;
         return admit(claim, options);
       }
     };
+  }
+
+  /**
+   * Gives up the child that was idle for longest of those that have their places under the limit which is in the way of the
+   * claim. Resolves once it is gone; `undefined`: there is none.
+   */
+  giveUp(claim: Wanted, limit: Reason): Promise<void> | undefined {
+    const idle = [...this.#pools.values()].filter((pool) => pool.idleSince !== undefined && countsWith(pool, claim, limit));
+    const [pool] = idle.toSorted((one, other) => (one.idleSince ?? 0) - (other.idleSince ?? 0));
+    return pool?.shrink();
   }
 
   /** Ends every child; what is asked later begins anew. Resolves when they are gone. */
@@ -89,15 +109,10 @@ export class Pools {
     }
     await Promise.all(this.#closing);
   }
-
-  #idlest(counts: (pool: Pool) => boolean): Pool | undefined {
-    const idle = [...this.#pools.values()].filter((pool) => pool.idleSince !== undefined && counts(pool));
-    return idle.toSorted((one, other) => (one.idleSince ?? 0) - (other.idleSince ?? 0))[0];
-  }
 }
 
 /** Whether a child of the pool has its place under the limit that is in the way of the claim. */
-function countsWith({ order }: Pool, { server, identity }: Claim, limit: Reason): boolean {
+function countsWith({ order }: Pool, { server, identity }: Wanted, limit: Reason): boolean {
   if (limit === 'limit.server') return order.server.name === server;
   if (limit === 'limit.identity') return order.share === identity;
   return true;

@@ -25,6 +25,8 @@ export interface PoolWorld {
   readonly starts: ('succeeded' | 'failed')[];
   /** No child is started for this reason. */
   refusal: CausewayError | undefined;
+  /** Whether another worker gives up a child; default never. */
+  elsewhere: (() => boolean) | undefined;
   of(server: ServerConfig, identity?: string): Pool;
 }
 
@@ -41,6 +43,7 @@ export function poolWorld(): PoolWorld {
     held: new Set<object>(),
     starts: [] as PoolWorld['starts'],
     refusal: undefined as CausewayError | undefined,
+    elsewhere: undefined as (() => boolean) | undefined,
   };
   const answer = (child: ScriptedChild): void => {
     for (const { id, method } of child.take() as readonly Message[]) {
@@ -62,6 +65,7 @@ export function poolWorld(): PoolWorld {
       failed: () => void world.starts.push('failed'),
       [Symbol.dispose]: () => undefined,
     }),
+    elsewhere: async () => world.elsewhere?.() ?? false,
     admit: async (claim) => {
       if (world.held.size >= world.limit) throw new CausewayError('limit.worker');
       const place = {};

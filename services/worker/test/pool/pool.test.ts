@@ -231,6 +231,25 @@ test('what is idle is given up before somebody is refused for want of a place', 
   await assert.rejects(world.of(one, 'c').lease(EXCLUSIVE), { reason: 'limit.worker' });
 });
 
+test('a child of another worker is given up where there is none here, once for each that needs a place', async () => {
+  const world = poolWorld();
+  const one = server();
+  (await world.of(one, 'a').lease(EXCLUSIVE)).end('sound');
+  world.limit = 1;
+  let asked = 0;
+  world.elsewhere = () => {
+    asked += 1;
+    world.limit += 1;
+    return true;
+  };
+  await world.of(one, 'b').lease(EXCLUSIVE);
+  assert.equal(asked, 0, 'there was one here');
+  await world.of(one, 'c').lease(EXCLUSIVE);
+  assert.equal(asked, 1);
+  world.elsewhere = () => false;
+  await assert.rejects(world.of(one, 'd').lease(EXCLUSIVE), { reason: 'limit.worker' });
+});
+
 test('an identity that is at its own limit costs no other its child', async () => {
   const world = poolWorld();
   const of = (whom: string): Pool => world.pools.of(server(), 'legacy', { identity: whom as Identity, share: whom as Identity });

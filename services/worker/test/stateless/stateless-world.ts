@@ -89,6 +89,7 @@ export function statelessWorld(
     eras: { modern: async () => era === 'modern', legacy: () => era === 'legacy', learn: () => undefined },
     calls: new CallLimits({ perSession: 64, perIdentity: 256 }),
     durations: new Durations(),
+    elsewhere: async () => false,
     draining: () => draining,
     mayAct: () => true,
     edges: { hold: () => undefined, release: () => undefined },
