@@ -147,4 +147,19 @@ describe('figures of requests', () => {
     await post(bridge.url('no-such-server'), toolCall(1, 'echo'));
     assert.deepEqual([await failed('request.too_large'), await failed('server.unknown')], [1, 2]);
   });
+
+  it('count the sessions that have ended, by the reason', async () => {
+    const url = bridge.url('hostile');
+    const { headers } = await hello(url);
+    await fetch(url, { method: 'DELETE', headers });
+    // What is told may still be going on.
+    const ends = (): number => bridge.logs.items.filter(({ msg }) => msg === 'session ended').length;
+    await bridge.logs.next('the end of all three', () => ends() === 3);
+    const all = await read(diagnostics);
+    const ended = Object.entries(all).filter(([name]) => name.startsWith('causeway_session_ended_total'));
+    assert.deepEqual(Object.fromEntries(ended), {
+      'causeway_session_ended_total{reason="child_exit"}': 1,
+      'causeway_session_ended_total{reason="delete"}': 2,
+    });
+  });
 });

@@ -4,6 +4,7 @@ export { bindOrFree } from './bind.ts';
 export { boundConnections, type BoundOptions } from './bound-connections.ts';
 export { Chain, type Link } from './chain.ts';
 export { createWheel, systemClock, type Clock, type Wheel, type WheelOptions } from './clock.ts';
+export { Counts } from './counts.ts';
 export { answerProbe, openDiagnostics } from './diagnostics.ts';
 export { Durations } from './durations.ts';
 export { fakeTime, type FakeTime } from './fake-time.ts';

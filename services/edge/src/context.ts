@@ -3,15 +3,14 @@
  */
 import type { Cluster } from '@causeway/cluster';
 import type { Config } from '@causeway/config';
-import type { EdgeId, Identity, SessionClaims } from '@causeway/protocol';
-import type { Clock, Durations, Log, Wheel } from '@causeway/runtime';
+import type { EdgeId, Identity, Reason, SessionClaims } from '@causeway/protocol';
+import type { Clock, Counts, Durations, Log, Wheel } from '@causeway/runtime';
 import type { Servers } from './servers.ts';
 import type { Descriptions } from './session/descriptions.ts';
 import type { Exchanges } from './session/exchanges.ts';
 import type { PendingOpens } from './session/pending-opens.ts';
 import type { Places } from './session/places.ts';
 import type { Relocation } from './session/relocate.ts';
-import type { Told } from './told.ts';
 
 /** The groups of the configuration that an edge is given. */
 export interface EdgeOptions {
@@ -43,7 +42,7 @@ export interface EdgeContext {
   /** Of what clients asked, from its coming to its answer. */
   readonly durations: Durations;
   /** The failures that clients were told. */
-  readonly told: Told;
+  readonly told: Counts<Reason>;
   readonly clock: Clock;
   readonly wheel: Wheel;
   /** Uniform in [0, 1). */

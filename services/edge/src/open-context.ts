@@ -4,7 +4,7 @@
  */
 import type { Cluster } from '@causeway/cluster';
 import type { EdgeId } from '@causeway/protocol';
-import { Durations, type Clock, type Log, type Wheel } from '@causeway/runtime';
+import { Counts, Durations, type Clock, type Log, type Wheel } from '@causeway/runtime';
 import type { EdgeContext, EdgeOptions } from './context.ts';
 import { openServers } from './servers.ts';
 import { Descriptions } from './session/descriptions.ts';
@@ -12,7 +12,6 @@ import { Exchanges } from './session/exchanges.ts';
 import { PendingOpens } from './session/pending-opens.ts';
 import { Places } from './session/places.ts';
 import { Relocation } from './session/relocate.ts';
-import { Told } from './told.ts';
 
 export interface ContextDeps {
   readonly id: EdgeId;
@@ -45,7 +44,7 @@ export async function openContext(stack: AsyncDisposableStack, deps: ContextDeps
     verified: new Map(),
     streams: new Set(),
     durations: new Durations(),
-    told: new Told(),
+    told: new Counts(),
     options,
     gate: { state: 'open' },
   };

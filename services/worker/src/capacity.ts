@@ -5,9 +5,10 @@
  * Invariants: a token is held once; while the worker shuts down nothing is taken in.
  */
 import { asCausewayError, CausewayError, type SessionToken } from '@causeway/protocol';
-import { Register, remember, rememberAs } from '@causeway/runtime';
+import { Counts, Register, remember, rememberAs } from '@causeway/runtime';
 import type { HeldSessions } from './held-sessions.ts';
 import type { Session } from './session/session.ts';
+import type { EndReason } from './session/states.ts';
 
 /** Ended sessions that are remembered. */
 const REMEMBERED = 10_000;
@@ -19,6 +20,8 @@ export class Capacity implements HeldSessions {
   leaving = false;
   /** Sessions that were ever taken in. */
   begun = 0;
+  /** Sessions that have ended here, whether or not they go on elsewhere. */
+  readonly ended = new Counts<EndReason>();
   readonly #sessions = new Register<SessionToken, Session>();
   /** Ended, but with a record that could not be removed yet. */
   readonly #unsettled = new Register<SessionToken, Session>();
@@ -51,7 +54,8 @@ export class Capacity implements HeldSessions {
     const session = build();
     this.#sessions.set(token, session);
     this.begun += 1;
-    void session.ended.then(async () => {
+    void session.ended.then(async (reason) => {
+      this.ended.count(reason);
       this.#sessions.delete(token);
       this.#unsettled.set(token, session);
       await session.aftermath.settled;

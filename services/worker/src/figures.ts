@@ -65,5 +65,11 @@ export function withFigures(capacity: Capacity, { metrics, options, held }: Show
     kind: 'total',
     read: () => [{ value: capacity.begun }],
   });
+  metrics.add({
+    name: 'causeway.session.ended',
+    text: 'Sessions that have ended at this worker, by the reason; those that were released or have moved go on at another.',
+    kind: 'total',
+    read: () => [...capacity.ended].map(([reason, value]) => ({ value, of: { reason } })),
+  });
   return capacity;
 }

@@ -1,17 +1,16 @@
 /** Calls over HTTP+SSE at the edge that has their stream, with and without a bus. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createMetrics, Durations, fakeTime, silentLog } from '@causeway/runtime';
+import { Counts, createMetrics, Durations, fakeTime, silentLog } from '@causeway/runtime';
 import type { EdgeContext } from '../../src/context.ts';
 import { StreamCalls } from '../../src/session/stream-calls.ts';
-import { Told } from '../../src/told.ts';
 
 function setting() {
   const time = fakeTime();
   const bus = { status: 'connected' };
   const told: string[] = [];
   const durations = new Durations();
-  const edge = { ...time, log: silentLog(), cluster: { bus }, durations, told: new Told() } as unknown as EdgeContext;
+  const edge = { ...time, log: silentLog(), cluster: { bus }, durations, told: new Counts() } as unknown as EdgeContext;
   const calls = new StreamCalls(edge, 'git', (error) => {
     const { id, error: what } = JSON.parse(error.toString()) as { id: unknown; error: { data: { reason: string; executed: string } } };
     told.push(`${JSON.stringify(id)} ${what.data.reason} ${what.data.executed}`);

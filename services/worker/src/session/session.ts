@@ -31,7 +31,7 @@ export class Session {
   readonly #hold: Hold;
   /** Who reads its streams; what the bus finds out about them is told there. */
   readonly readers: Readers;
-  readonly #ended = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<EndReason>();
   /** What is said of it once it has ended. */
   readonly aftermath: Aftermath;
   readonly #abandon = new AbortController();
@@ -67,7 +67,7 @@ export class Session {
   describe = (): ReturnType<typeof describeSession> => describeSession(this.#parts, this.#deps.worker, this.#state.kind);
 
   /** Resolves when nothing of the session is left here. */
-  get ended(): Promise<void> {
+  get ended(): Promise<EndReason> {
     return this.#ended.promise;
   }
 
@@ -210,7 +210,7 @@ export class Session {
     void end.gone.then(() => {
       this.#step({ kind: 'gone' });
       this.#parts.log.info(error === undefined ? { reason } : { reason, error: error.reason }, 'session ended');
-      this.#ended.resolve();
+      this.#ended.resolve(reason);
     });
   }
 
