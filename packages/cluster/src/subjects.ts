@@ -55,6 +55,8 @@ export interface Subjects {
    * workers, or one worker to edges: whoever may publish to the address may publish to each of its subjects.
    */
   bundle(subject: string): string | undefined;
+  /** Whether a message there goes to an edge. */
+  isToEdge(subject: string): boolean;
   /** Inbox of a process that only makes the buckets. */
   bootInbox(name: string): string;
 }
@@ -93,6 +95,7 @@ export function subjects(prefix = 'cw'): Subjects {
       const together = below === edges ? subject.startsWith('g.', area) : TO_WORKERS.test(subject.slice(area));
       return together ? `${subject.slice(0, area)}bundle` : undefined;
     },
+    isToEdge: (subject) => subject.startsWith(edges),
     bootInbox: (name) => `${prefix}.boot.${name}`,
   };
 }

@@ -36,6 +36,8 @@ export interface NatsBusOptions {
   readonly limits?: Partial<BusLimits>;
   /** As `Subjects.bundle`; default: every message travels alone. */
   readonly bundle?: (subject: string) => string | undefined;
+  /** As `OutboxOptions.early`; default: nothing does. */
+  readonly early?: (subject: string) => boolean;
 }
 
 export async function openNatsBus(link: Link, options: NatsBusOptions): Promise<Bus> {
@@ -80,6 +82,7 @@ class NatsBus implements Bus {
       link,
       inbox: `${options.inbox}.b`,
       bundle: this.#bundle,
+      early: options.early ?? (() => false),
       bounce: (reply, failure) => {
         if (this.#parts.settle(reply, 'undelivered') || this.#requests.fail(reply, failure)) return;
         this.#routes.deliver(undelivered(reply));

@@ -50,6 +50,7 @@ async function openParts(options: NatsClusterOptions): Promise<Cluster> {
     await openNatsBus(data, {
       inbox: `${options.inbox}.bus`,
       bundle: (subject) => names.bundle(subject),
+      early: (subject) => names.isToEdge(subject),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     }),
   );

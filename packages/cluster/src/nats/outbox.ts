@@ -13,7 +13,7 @@ import type { Link } from './link.ts';
 
 /** Bytes up to which messages share a bundle. */
 const BUNDLE_BYTES = 64 * 1024;
-/** Turns that a few messages may wait for others, and the number from which on they do not. */
+/** Turns that a few messages may wait for others, and the number from which on they do not; frames to an edge not for the end of their turn either. */
 const TURNS = 4;
 const ENOUGH = 16;
 /** Bundles after which the server is asked whether it has seen them: what it has not refused by then has arrived. */
@@ -25,6 +25,8 @@ export interface OutboxOptions {
   readonly inbox: string;
   /** As `Subjects.bundle`. */
   readonly bundle: (subject: string) => string | undefined;
+  /** Whether `ENOUGH` messages leave at once when the last of them goes there, in the middle of a turn. */
+  readonly early: (subject: string) => boolean;
   /** Told of a message that has certainly reached nobody and names a reply address. */
   readonly bounce: (reply: string, failure: BusFailure) => void;
 }
@@ -51,6 +53,8 @@ export class Outbox {
   #sent: Sent[] = [];
   #count = 0;
   #asked = false;
+  /** The end of a turn is waited for. */
+  #waiting = false;
 
   constructor(options: OutboxOptions) {
     this.#options = options;
@@ -58,7 +62,10 @@ export class Outbox {
 
   post(subject: string, payload: Uint8Array, reply: string | undefined): void {
     this.#bytes += payload.length;
-    if (this.#posts.push({ subject, payload, reply }) === 1) setImmediate(() => this.#turn(1, 0));
+    if (this.#posts.push({ subject, payload, reply }) >= ENOUGH && this.#options.early(subject)) return this.flush();
+    if (this.#waiting) return;
+    this.#waiting = true;
+    setImmediate(() => this.#turn(1, 0));
   }
 
   flush(): void {
@@ -96,8 +103,9 @@ export class Outbox {
   #turn(before: number, turns: number): void {
     const waiting = this.#posts.length;
     const few = waiting < ENOUGH && this.#bytes < BUNDLE_BYTES;
-    if (waiting > before && few && turns < TURNS) setImmediate(() => this.#turn(waiting, turns + 1));
-    else this.flush();
+    if (waiting > before && few && turns < TURNS) return void setImmediate(() => this.#turn(waiting, turns + 1));
+    this.#waiting = false;
+    this.flush();
   }
 
   #add(address: string, post: Post): void {

@@ -22,7 +22,8 @@ function world() {
   const outbox = new Outbox({
     link: link as Link,
     inbox: 'in.b',
-    bundle: (subject) => (subject.startsWith('to.') ? 'to.bundle' : undefined),
+    bundle: (subject) => (/^(?:to|edge)\./.test(subject) ? subject.replace(/\..*/, '.bundle') : undefined),
+    early: (subject) => subject.startsWith('edge.'),
     bounce: (reply, failure) => void bounced.push(`${failure} ${reply}`),
   });
   let count = 0;
@@ -67,12 +68,12 @@ describe('the outbox', () => {
   });
 
   /** Posts so many in each turn; in which turns something left, and how many messages in all there were by then. */
-  const turns = async (posts: readonly number[], bytes = 1): Promise<string[]> => {
+  const turns = async (posts: readonly number[], bytes = 1, to = 'to'): Promise<string[]> => {
     const { outbox, sent } = world();
     const left: string[] = [];
     let posted = 0;
     for (const [turn, count] of [...posts, ...Array.from({ length: 9 }, () => 0)].entries()) {
-      for (let nth = 0; nth < count; nth += 1) outbox.post(`to.${(posted += 1)}`, Buffer.alloc(bytes), undefined);
+      for (let nth = 0; nth < count; nth += 1) outbox.post(`${to}.${(posted += 1)}`, Buffer.alloc(bytes), undefined);
       const before = sent.length;
       await new Promise((resolve) => setImmediate(resolve));
       if (sent.length > before) left.push(`${turn}: ${posted}`);
@@ -92,6 +93,23 @@ describe('the outbox', () => {
     assert.deepEqual(await turns([16]), ['0: 16']);
     assert.deepEqual(await turns([8, 8, 8]), ['1: 16', '3: 24']);
     assert.deepEqual(await turns([2], 40_000), ['0: 2']);
+  });
+
+  it('sends to an edge in the middle of a turn what is enough, and the rest as if it had been all', async () => {
+    const { outbox, sent } = world();
+    const lengths: number[] = [];
+    for (let nth = 1; nth <= 40; nth += 1) {
+      outbox.post(`edge.${nth}`, Buffer.of(9), undefined);
+      if (sent.length > lengths.length) lengths.push(nth);
+    }
+    assert.deepEqual(lengths, [16, 32]);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(sent.length, 2, 'eight wait for the next turn');
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(sent.length, 3);
+    assert.deepEqual(await turns([16, 1], 1, 'edge'), ['1: 17']);
+    assert.deepEqual(await turns([17, 1], 1, 'edge'), ['0: 17', '1: 18'], 'what is left is one alone');
+    assert.deepEqual(await turns([1, 0, 1], 1, 'edge'), ['0: 1', '2: 2']);
   });
 
   it('sends what travels alone after what was published before it', () => {
