@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { hostile, openCauseway, type Causeway } from '../harness/processes.ts';
-import { hello, openStream, post, toolCall, type Answer } from '../harness/speak.ts';
-import { ask, call } from '../harness/stateless.ts';
+import { hello, openCall, openStream, post, toolCall, type Answer } from '../harness/speak.ts';
+import { ask, call, openAsk, request } from '../harness/stateless.ts';
 
 /** It ends at once. */
 const BROKEN = { command: process.execPath, args: ['-e', ''] };
@@ -20,9 +20,13 @@ async function read(diagnostics: string): Promise<Readonly<Record<string, number
 }
 
 /** How often each kind of request was counted under a name of durations, e.g. `tools/call`, `tools/call -32602`. */
-function counts(figures: Readonly<Record<string, number>>, side: 'client' | 'server'): Readonly<Record<string, number>> {
+function counts(
+  figures: Readonly<Record<string, number>>,
+  side: 'client' | 'server',
+  server = 'hostile',
+): Readonly<Record<string, number>> {
   const counted = new RegExp(
-    `^mcp_${side}_operation_duration_seconds_count\\{causeway_server="hostile",mcp_method_name="([^"]*)"(?:,error_type="([^"]*)")?\\}$`,
+    `^mcp_${side}_operation_duration_seconds_count\\{causeway_server="${server}",mcp_method_name="([^"]*)"(?:,error_type="([^"]*)")?\\}$`,
   );
   return Object.fromEntries(
     Object.entries(figures).flatMap(([name, value]) => {
@@ -90,8 +94,13 @@ describe('figures of requests', () => {
   let bridge: Causeway;
   let diagnostics: string;
   before(async () => {
-    const config = { diagnostics: { port: 0 }, http: { maxBody: 10_000 } };
-    bridge = stack.use(await openCauseway('run', { servers: { hostile: hostile({}, { requestTimeout: '500ms' }) }, config }));
+    const config = { diagnostics: { port: 0 }, http: { maxBody: 10_000 }, limits: { callsPerSession: 2 } };
+    const servers = {
+      hostile: hostile({}, { requestTimeout: '500ms' }),
+      patient: hostile(),
+      silent: hostile({ SILENT: '1' }, { startTimeout: '2500ms' }),
+    };
+    bridge = stack.use(await openCauseway('run', { servers, config }));
     diagnostics = String(bridge.logs.items.find(({ msg }) => msg === 'listening')!['diagnostics']);
   });
   after(() => stack.disposeAsync());
@@ -161,5 +170,71 @@ describe('figures of requests', () => {
       'causeway_session_ended_total{reason="child_exit"}': 1,
       'causeway_session_ended_total{reason="delete"}': 2,
     });
+  });
+
+  /** What clients of a server were counted for while this was done. */
+  const during = async (server: string, act: () => Promise<unknown>): Promise<object> => {
+    const before = counts(await read(diagnostics), 'server', server);
+    await act();
+    const after = counts(await read(diagnostics), 'server', server);
+    const grown = Object.entries(after).map(([what, count]): [string, number] => [what, count - (before[what] ?? 0)]);
+    return Object.fromEntries(grown.filter(([, count]) => count > 0));
+  };
+  const cancel = (requestId: unknown): object => ({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId } });
+
+  it('count a request of a batch that was cancelled, whether the others are answered before it or after', async () => {
+    const url = bridge.url('patient');
+    const { headers } = await hello(url, '2025-03-26');
+    for (const ms of [0, 400]) {
+      const batch = [toolCall('never', 'never'), toolCall('other', 'progress', { n: 2, ms: ms / 2 }, { progressToken: 1 })];
+      const counted = await during('patient', async () => {
+        const stream = await openCall(url, batch, headers);
+        await stream.message('its progress', ({ method }) => method === 'notifications/progress');
+        if (ms === 0) await stream.message('the answer', ({ id }) => id === 'other');
+        await post(url, cancel('never'), headers);
+        await stream.ended;
+      });
+      assert.deepEqual(counted, { 'tools/call': 1, 'tools/call cancelled': 1 });
+    }
+  });
+
+  it('count a request whose stream another connection of its client has taken over as left, not as cancelled', async () => {
+    const url = bridge.url('patient');
+    const { headers } = await hello(url);
+    const counted = await during('patient', async () => {
+      const stream = await openCall(url, toolCall('call', 'never'), headers);
+      const { id } = await stream.events.next('an event', (event) => event.id !== undefined);
+      const resumed = await openStream(url, { headers: { ...headers, 'last-event-id': id! } });
+      await stream.ended;
+      await post(url, cancel('call'), headers);
+      await resumed.ended;
+    });
+    assert.deepEqual(counted, { 'tools/call client_left': 1 });
+  });
+
+  it('count a discovery whose stream breaks off by what has failed', async () => {
+    const counted = await during('silent', async () => {
+      const stream = await openAsk(bridge.url('silent'), request('d', 'server/discover'));
+      await stream.ended;
+      assert.deepEqual(stream.messages(), []);
+    });
+    assert.deepEqual(counted, { 'server/discover server.start_timeout': 1 });
+  });
+
+  it('count a request that is refused on its way to a stream of 2024-11-05', async () => {
+    const url = bridge.url('patient').replace(/mcp$/, 'sse');
+    const stream = await openStream(url);
+    const { data } = await stream.events.next('the address', ({ event }) => event === 'endpoint');
+    const over = new URL(data, url).href;
+    const params = { protocolVersion: '2024-11-05', capabilities: {}, clientInfo: { name: 'by-hand', version: '1.0.0' } };
+    await post(over, { jsonrpc: '2.0', id: 0, method: 'initialize', params });
+    await stream.message('the answer', ({ id }) => id === 0);
+    const counted = await during('patient', async () => {
+      for (const id of [1, 2]) assert.equal((await post(over, toolCall(id, 'never'))).status, 202);
+      assert.equal((await post(over, toolCall(3, 'echo'))).status, 429);
+      for (const id of [1, 2]) await post(over, cancel(id));
+    });
+    assert.deepEqual(counted, { 'tools/call cancelled': 2, 'tools/call limit.calls': 1 });
+    await stream.drop();
   });
 });

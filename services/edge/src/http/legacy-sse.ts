@@ -8,7 +8,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorOf, type DownHead, type Place, type ServerHead } from '@causeway/cluster';
-import { CausewayError, readClientBody } from '@causeway/protocol';
+import { CausewayError, ERRORS, methodLabel, readClientBody } from '@causeway/protocol';
 import type { EdgeContext, KnownSession, OpenStream } from '../context.ts';
 import { abandon, notify, retire, tell } from '../session/call.ts';
 import { StreamCalls } from '../session/stream-calls.ts';
@@ -197,9 +197,17 @@ export function message(edge: EdgeContext, visit: Visit, req: IncomingMessage, r
     if (named === null || named === '')
       throw new CausewayError('request.session_missing', { message: 'Bad Request: the sessionId parameter is required.' });
     const session = findSession(edge, named, visit, 'sse');
+    const begun = edge.clock.monotonic();
+    const refused = (error: unknown): void => {
+      const { reason } = asRefusal(error).error;
+      // What may run is counted where its answer comes.
+      if (frame.kind === 'request' && ERRORS[reason].executed === 'no')
+        edge.durations.record(session.server, methodLabel(frame.method), reason, edge.clock.monotonic() - begun);
+      fail(error);
+    };
     notify(edge, session, { frames: [frame], batch: false }).then(() => {
       res.writeHead(202, { 'content-type': 'text/plain', 'content-length': 8, 'cache-control': 'no-store' }).end('Accepted');
-    }, fail);
+    }, refused);
   } catch (error) {
     fail(error);
   }

@@ -74,7 +74,7 @@ export class PostCall implements Listener, DeliveryOptions, Posted {
     else if (head.t === 'no') this.#reply.fail(errorOf(head));
     else if (head.t === 'end' && (head.why === 'session_ended' || head.why === 'moved'))
       this.#reply.fail(new CausewayError('session.ended'));
-    else if (head.t === 'end') this.#reply.end();
+    else if (head.t === 'end') this.#reply.end(head.why === 'cancelled' ? 'cancelled' : 'client_left');
   }
 
   undelivered(): void {

@@ -102,10 +102,13 @@ export class PostReply {
     if (nth !== undefined) this.#count(nth, head.failed);
     if (isReason(head.failed)) this.#edge.told.count(head.failed);
     if (last && !this.#events && eager !== true && requests === 1) return this.#json(head.status ?? 200, this.#alone(bytes));
-    if (head.index !== undefined && !last) (this.#answered ??= new Set()).add(head.index);
+    if (nth !== undefined && requests > 1) (this.#answered ??= new Set()).add(nth);
     const id = resumable === false ? {} : { id: formatEventId(stream, head.seq) };
     this.#stream().message(bytes, { ...id, seq: head.seq, last });
-    if (last) this.#finish();
+    if (!last) return;
+    // Of a batch, what has no answer by now was cancelled.
+    if (requests > 1) this.#countAll('cancelled');
+    this.#finish();
   }
 
   /** A last message of this edge's own. */
@@ -132,11 +135,20 @@ export class PostReply {
     this.#close();
   }
 
-  /** The stream is over without a further message: whoever asked has cancelled it. */
-  end(): void {
+  /** The stream is over without a further message: whoever asked has cancelled it, or hears no more of it here. */
+  end(failed: 'cancelled' | 'client_left'): void {
     if (this.#done) return;
-    this.#countAll('cancelled');
+    this.#countAll(failed);
     this.#close();
+  }
+
+  /** The stream breaks off: an error in it would be misunderstood. */
+  breakOff(error: CausewayError): void {
+    if (this.#done) return;
+    this.#countAll(error.reason);
+    noteRefusal(this.#edge, error, this.#res.req.socket);
+    this.#finish();
+    this.#res.destroy();
   }
 
   #close(): void {

@@ -23,7 +23,6 @@ import type { EdgeContext, OpenStream } from '../context.ts';
 import { StatelessCall, type StatelessListener, type StatelessOrder } from '../session/stateless-call.ts';
 import { idText } from './post-call.ts';
 import { PostReply, type Posted } from './post-reply.ts';
-import { noteRefusal } from './refusal.ts';
 import type { Visit } from './visit.ts';
 
 /** Methods of the eras with sessions. */
@@ -128,7 +127,7 @@ class StatelessPost implements StatelessListener, Posted {
   }
 
   ended(): void {
-    this.#reply.end();
+    this.#reply.end('client_left');
   }
 
   taken(seq: number): void {
@@ -173,7 +172,6 @@ async function discover(edge: EdgeContext, visit: Visit, res: ServerResponse, id
     const transient = ERRORS[told.reason].http >= 500;
     if (!res.headersSent) return reply.fail(transient ? told : new CausewayError('cluster.no_worker', { retryAfter: 2, ref: told.ref }));
     // An error in a stream would be taken for that of an old server; a stream that breaks off is taken for none.
-    noteRefusal(edge, told, res.req.socket);
-    res.destroy();
+    reply.breakOff(told);
   }
 }
