@@ -3,7 +3,7 @@
  * hold some, one after the other, until one has given up a child that it does not use; and is asked itself.
  *
  * Invariants: nobody is asked of whom the records say that he holds nothing there; for one claim one child is given up at
- * most; claims under one limit look in turn, and where none was to be had it is not looked again for `QUIET`, so that a
+ * most, but where an answer comes later than `ANSWER`; claims under one limit look in turn, and where none was to be had it is not looked again for `QUIET`, so that a
  * full cluster is not asked for each that it refuses; every search ends within `PATIENCE`.
  */
 import {
@@ -21,8 +21,10 @@ import {
 import type { Reason, WorkerId } from '@causeway/protocol';
 import { RecentMap, type Wheel } from '@causeway/runtime';
 
-/** Milliseconds that a search may take: each answer comes at once. */
+/** Milliseconds that a search may take. */
 const PATIENCE = 1_000;
+/** Milliseconds that a worker may take for its answer, which comes at once unless it hangs, or may not answer. */
+const ANSWER = 250;
 /** Milliseconds. */
 const QUIET = 1_000;
 /** Workers that are asked for one claim. */
@@ -89,7 +91,7 @@ export class Room {
     for (const one of [...holders.slice(from), ...holders.slice(0, from)].slice(0, MOST)) {
       const left = until - now();
       if (left <= 0) break;
-      if (await this.#ask(one.worker, { t: 'room', place, limit }, left)) return true;
+      if (await this.#ask(one.worker, { t: 'room', place, limit }, Math.min(left, ANSWER))) return true;
     }
     this.#quiet.set(scope, now() + QUIET);
     return false;
