@@ -79,7 +79,7 @@ export type BusStatus = 'connected' | 'disconnected' | 'closed';
 
 export interface Bus extends AsyncDisposable {
   readonly status: BusStatus;
-  /** Sends and forgets; throws `BusError` (`disconnected`, `too_large`, `aborted`). Flushed once per event-loop turn. */
+  /** Sends and forgets; throws `BusError` (`disconnected`, `too_large`, `aborted`). Leaves within a few turns of the event loop. */
   publish(subject: string, data: Uint8Array | Envelope, reply?: string): void;
   /** One answer from one subscriber; rejects with `BusError`. */
   request(subject: string, data: Uint8Array | Envelope, options: RequestOptions): Promise<BusMessage>;

@@ -81,6 +81,7 @@ class NatsBus implements Bus {
     this.#outbox = new Outbox({
       link,
       inbox: `${options.inbox}.b`,
+      maxBytes: this.#limits.partBytes,
       bundle: this.#bundle,
       early: options.early ?? (() => false),
       bounce: (reply, failure) => {

@@ -11,7 +11,7 @@ import type { BusFailure } from '../bus.ts';
 import { bundledBytes, writeBundle, type Post } from '../bundles.ts';
 import type { Link } from './link.ts';
 
-/** Bytes up to which messages share a bundle. */
+/** Bytes up to which messages share a bundle, where the servers take as much. */
 const BUNDLE_BYTES = 64 * 1024;
 /** Turns that a few messages may wait for others, and the number from which on they do not; frames to an edge not for the end of their turn either. */
 const TURNS = 4;
@@ -23,6 +23,8 @@ export interface OutboxOptions {
   readonly link: Link;
   /** Subject below which the server says that a bundle reached nobody. */
   readonly inbox: string;
+  /** Bytes that one message may have. */
+  readonly maxBytes: number;
   /** As `Subjects.bundle`. */
   readonly bundle: (subject: string) => string | undefined;
   /** Whether `ENOUGH` messages leave at once when the last of them goes there, in the middle of a turn. */
@@ -44,6 +46,7 @@ interface Sent {
 
 export class Outbox {
   readonly #options: OutboxOptions;
+  readonly #bundleBytes: number;
   #posts: Post[] = [];
   /** Bytes of their payloads. */
   #bytes = 0;
@@ -58,6 +61,7 @@ export class Outbox {
 
   constructor(options: OutboxOptions) {
     this.#options = options;
+    this.#bundleBytes = Math.min(BUNDLE_BYTES, options.maxBytes);
   }
 
   post(subject: string, payload: Uint8Array, reply: string | undefined): void {
@@ -73,7 +77,7 @@ export class Outbox {
     this.#posts = [];
     this.#bytes = 0;
     for (const post of posts) {
-      const address = post.payload.length > BUNDLE_BYTES ? undefined : this.#options.bundle(post.subject);
+      const address = post.payload.length > this.#bundleBytes ? undefined : this.#options.bundle(post.subject);
       if (address !== undefined) {
         this.#add(address, post);
         continue;
@@ -102,7 +106,7 @@ export class Outbox {
   /** The end of a turn: where several came, the next may bring more that goes with them. */
   #turn(before: number, turns: number): void {
     const waiting = this.#posts.length;
-    const few = waiting < ENOUGH && this.#bytes < BUNDLE_BYTES;
+    const few = waiting < ENOUGH && this.#bytes < this.#bundleBytes;
     if (waiting > before && few && turns < TURNS) return void setImmediate(() => this.#turn(waiting, turns + 1));
     this.#waiting = false;
     this.flush();
@@ -111,7 +115,7 @@ export class Outbox {
   #add(address: string, post: Post): void {
     const bytes = bundledBytes(post);
     const open = this.#open.get(address);
-    if (open !== undefined && open.bytes + bytes <= BUNDLE_BYTES) {
+    if (open !== undefined && open.bytes + bytes <= this.#bundleBytes) {
       open.posts.push(post);
       open.bytes += bytes;
       return;

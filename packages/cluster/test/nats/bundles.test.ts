@@ -23,8 +23,8 @@ describe('bundles', () => {
   let names: ReturnType<typeof subjects>;
   let [edgeId, workerId] = ['', ''] as unknown as [EdgeId, WorkerId];
 
-  const open = async (prefix: string, inbox: string): Promise<Bus> => {
-    const connections = owned.use(await connectNats({ servers: nats.urls, name: inbox, inbox, prefix, gossip: false }));
+  const open = async (prefix: string, inbox: string, servers = nats): Promise<Bus> => {
+    const connections = owned.use(await connectNats({ servers: servers.urls, name: inbox, inbox, prefix, gossip: false }));
     return owned.use(await openNatsBus(connections.data, { inbox: `${inbox}.bus`, bundle: (subject) => names.bundle(subject) }));
   };
   before(async () => {
@@ -53,6 +53,21 @@ describe('bundles', () => {
     await wire.flush();
     return seen;
   };
+
+  it('are no larger than what the servers take', async () => {
+    await using few = await startNats({ nodes: 1, config: 'max_payload: 16384\n' });
+    const [from, to] = await Promise.all([
+      open(newPrefix(), names.edgeInbox(newEdgeId()), few),
+      open(newPrefix(), names.workerInbox(newWorkerId()), few),
+    ]);
+    const heard = await hear(to, names.workerAll(workerId));
+    for (let nth = 0; nth < 40; nth += 1) from.publish(names.sessionIn(workerId, session(nth)), Buffer.alloc(3_000, nth));
+    await heard.count(40);
+    assert.deepEqual(
+      heard.messages.map(({ data }) => data[0]),
+      Array.from({ length: 40 }, (_, nth) => nth),
+    );
+  });
 
   it('carry the messages of one turn to one process as one, each as it was published', async () => {
     const heard = await hear(worker, names.workerAll(workerId));

@@ -22,6 +22,7 @@ function world() {
   const outbox = new Outbox({
     link: link as Link,
     inbox: 'in.b',
+    maxBytes: 1_000_000,
     bundle: (subject) => (/^(?:to|edge)\./.test(subject) ? subject.replace(/\..*/, '.bundle') : undefined),
     early: (subject) => subject.startsWith('edge.'),
     bounce: (reply, failure) => void bounced.push(`${failure} ${reply}`),
