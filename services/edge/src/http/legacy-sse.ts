@@ -59,7 +59,7 @@ class LegacyStream implements OpenListener, OpenStream {
 
   open(): void {
     this.#res.once('close', () => {
-      this.#calls.end();
+      this.#calls.end('client_left');
       this.#edge.streams.delete(this);
       this.#leave();
     });
@@ -164,6 +164,8 @@ class LegacyStream implements OpenListener, OpenStream {
   #end(error = new CausewayError('cluster.owner_silent')): void {
     this.#over = true;
     this.#cancelVerdict();
+    // An owner that ends it has answered them all.
+    this.#calls.end('cluster.owner_lost');
     this.#opening.exchange.end();
     if (this.#events) this.#events.end();
     else refuse(this.#res, error, { teller: this.#edge });

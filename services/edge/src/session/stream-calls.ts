@@ -55,9 +55,9 @@ export class StreamCalls {
     return !this.#over.delete(call);
   }
 
-  /** The stream is over. */
-  end(): void {
-    for (const call of [...this.#pending.keys()]) this.#forget(call, 'client_left');
+  /** The stream is over, and with it what was to come on it. */
+  end(failed: 'client_left' | 'cluster.owner_lost'): void {
+    for (const call of [...this.#pending.keys()]) this.#forget(call, failed);
   }
 
   #wait(call: number, pending: Pending, ms: number): void {
