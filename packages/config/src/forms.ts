@@ -1,4 +1,5 @@
 /** Owns the forms that settings share: durations, sizes, counts, ports, paths, each read from what a user would write. */
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { durationMs, sizeBytes } from './units.ts';
 
@@ -47,6 +48,34 @@ export const routePath = urlPath.transform((path) => path.replace(/(?<=.)\/+$/, 
 export const header = z.record(
   z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'not a header name'),
   z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'holds characters that a header cannot carry'),
+);
+
+/** What a browser says in Origin, or what it is to match. */
+const ORIGIN = /^(?:\*|null|[a-z][a-z0-9+.-]*:\/\/[^/?#\s]*)$/i;
+
+function isPattern(written: string): boolean {
+  try {
+    return /^\/.+\/$/.test(written) && new RegExp(written.slice(1, -1), 'i') instanceof RegExp;
+  } catch {
+    return false;
+  }
+}
+
+const origin = text.superRefine((written, context) => {
+  if (!ORIGIN.test(written) && !isPattern(written))
+    context.addIssue(
+      `not an origin: ${JSON.stringify(written)} (https://a.example, https://a.example:8443, * for every one, or /a regular expression/)`,
+    );
+});
+export const origins = z.array(origin);
+
+const HOST = /^(?:\*|\[[0-9a-f:.]+\]|[^:/@*[\]\s]+)(?::\d{1,5})?$/i;
+
+export const hosts = z.array(
+  text.superRefine((written, context) => {
+    if (!HOST.test(written) && isIP(written) === 0)
+      context.addIssue(`not a host: ${JSON.stringify(written)} (mcp.example.com, mcp.example.com:8443, or * for every one)`);
+  }),
 );
 
 const NATS_HOST = /^(?:[\w.-]+|\[[0-9a-f:.]+\])$/i;

@@ -5,7 +5,7 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { count, countOrNone, header, httpUrl, routePath, scalar, size, text, texts, timeSpan, urlPath } from './forms.ts';
+import { count, countOrNone, header, hosts, httpUrl, origins, routePath, scalar, size, text, texts, timeSpan, urlPath } from './forms.ts';
 import { drain, limit, limits, pool, streams, worker } from './schema-bounds.ts';
 import { admin, diagnostics, listen } from './schema-listeners.ts';
 import { nats } from './schema-nats.ts';
@@ -13,14 +13,16 @@ import { nats } from './schema-nats.ts';
 const http = z
   .strictObject({
     baseUrl: httpUrl.optional().describe('Public URL in front of this bridge, used in the addresses that it announces.'),
-    allowedHosts: texts.prefault([]).describe('Values of the Host header accepted besides the loopback names and the address listened on.'),
-    allowedOrigins: texts.prefault([]).describe('Values of the Origin header accepted besides the loopback ones.'),
+    allowedHosts: hosts.prefault([]).describe('Values of the Host header accepted besides the loopback names and the address listened on.'),
+    allowedOrigins: origins
+      .prefault([])
+      .describe('Values of the Origin header accepted besides the loopback ones: exact, `*`, or `/a regular expression/`.'),
     cors: z
       .union(
         [
           z.literal(false),
           z.strictObject({
-            origins: texts.prefault(['*']).describe('Origins that browsers may call from: exact, `*`, or `/a regular expression/`.'),
+            origins: origins.prefault(['*']).describe('Origins that browsers may call from: exact, `*`, or `/a regular expression/`.'),
             headers: texts.prefault([]).describe('Request headers allowed besides those of MCP.'),
           }),
         ],

@@ -24,6 +24,7 @@ const size = fc.oneof(fc.integer({ min: 1, max: 2 ** 40 }), fc.constant('4MiB'))
 const word = fc.oneof(fc.stringMatching(/^[a-z $"\\{}-]{1,12}$/), fc.constantFrom('${HOME}', '$${A:-b}', '$', '30'));
 const literal = word.map((text) => text.replaceAll('${', () => '$${'));
 const path = fc.stringMatching(/^\/[a-z]{1,8}\/own$/);
+const origin = fc.constantFrom('*', 'null', 'https://a.example:8443', '/^https:\\/\\/\\S+$/');
 const port = fc.oneof(fc.constant(false), fc.integer({ min: 0, max: 65_535 }));
 const token = fc.stringMatching(/^[a-z]{1,8}$/);
 
@@ -36,9 +37,9 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   'admin.host': fc.constant('127.0.0.2'),
   'admin.port': port,
   'http.baseUrl': fc.webUrl(),
-  'http.allowedHosts': fc.array(literal),
-  'http.allowedOrigins': fc.array(literal),
-  'http.cors': fc.oneof(fc.constant(false), fc.record({ origins: fc.array(literal), headers: fc.array(token) })),
+  'http.allowedHosts': fc.array(fc.constantFrom('*', 'a.example', '[::1]:80')),
+  'http.allowedOrigins': fc.array(origin),
+  'http.cors': fc.oneof(fc.constant(false), fc.record({ origins: fc.array(origin), headers: fc.array(token) })),
   'http.maxBody': size,
   'http.maxConnections': count,
   'http.headers': fc.dictionary(token, token),

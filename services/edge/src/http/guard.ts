@@ -33,9 +33,7 @@ export interface Caller {
 
 export function createGuard(http: HttpConfig, auth: AuthConfig): Guard {
   const hosts = new Set([hostname().toLowerCase(), ...http.allowedHosts.map((host) => host.toLowerCase())]);
-  const origins = new Set(
-    [...http.allowedOrigins, ...(http.cors === false ? [] : http.cors.origins)].map((origin) => origin.toLowerCase()),
-  );
+  const originAllowed = originCheck([...http.allowedOrigins, ...(http.cors === false ? [] : http.cors.origins)]);
   const keys = auth.apiKeys.map(({ id, sha256 }) => ({ identity: identityOf('api-key', id), digest: Buffer.from(sha256, 'hex') }));
   const byHeader = headerIdentity(auth);
   const byKey = (req: IncomingMessage): Identity | undefined => {
@@ -51,7 +49,7 @@ export function createGuard(http: HttpConfig, auth: AuthConfig): Guard {
       refuseRepeated(req);
       if (!allowed(req.headers.host ?? '')) throw new CausewayError('request.host');
       const { origin } = req.headers;
-      if (origin !== undefined && !originAllowed(origin, origins)) throw new CausewayError('request.origin');
+      if (origin !== undefined && !originAllowed(origin)) throw new CausewayError('request.origin');
     },
     acceptBoth: acceptCheck('application/json', 'text/event-stream'),
     acceptStream(req) {
@@ -119,16 +117,16 @@ function hostAllowed(header: string, allowed: ReadonlySet<string>): boolean {
   return isAddress(host) || allowed.has(host) || allowed.has('*') || allowed.has(header.toLowerCase());
 }
 
-function originAllowed(origin: string, allowed: ReadonlySet<string>): boolean {
-  const lower = origin.toLowerCase();
-  if (allowed.has('*') || allowed.has(lower)) return true;
-  for (const pattern of allowed) {
-    if (pattern.length > 2 && pattern.startsWith('/') && pattern.endsWith('/') && new RegExp(pattern.slice(1, -1), 'i').test(origin))
-      return true;
-  }
-  if (!URL.canParse(lower)) return false;
-  const { protocol, hostname: host } = new URL(lower);
-  return /^https?:$/.test(protocol) && ['localhost', '127.0.0.1', '[::1]'].includes(host);
+/** `/…/` is a regular expression; whatever is said, pages of this machine are let in. */
+function originCheck(said: readonly string[]): (origin: string) => boolean {
+  const patterns = said.filter((one) => one.startsWith('/')).map((one) => new RegExp(one.slice(1, -1), 'i'));
+  const exact = new Set(said.map((one) => one.toLowerCase()));
+  return (origin) => {
+    const lower = origin.toLowerCase();
+    if (exact.has('*') || exact.has(lower) || patterns.some((pattern) => pattern.test(origin))) return true;
+    const url = URL.parse(lower);
+    return url !== null && /^https?:$/.test(url.protocol) && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
+  };
 }
 
 /** What a page embeds, such as an image, is asked for without an origin, and would begin a session. */

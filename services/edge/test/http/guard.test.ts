@@ -67,6 +67,13 @@ test('origins: absent, loopback and the listed ones pass', () => {
   }
 });
 
+test('an expression among the origins is taken as it is written', () => {
+  const cors = { origins: [String.raw`/^https:\/\/app-\S+\.example$/`], headers: [] };
+  const matching = createGuard({ ...http, cors }, open);
+  matching.origin(request({ host: 'localhost', origin: 'https://app-1.Example' }));
+  assert.throws(() => matching.origin(request({ host: 'localhost', origin: 'https://app-.example' })), { reason: 'request.origin' });
+});
+
 test('a stream is begun for no page of another site that has a browser ask without an origin, as for an image', () => {
   const image = { host: 'localhost', accept: 'image/webp,*/*;q=0.8' };
   assert.throws(() => guard.acceptStream(request({ ...image, 'sec-fetch-site': 'cross-site' })), { reason: 'request.origin' });
