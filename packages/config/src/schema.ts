@@ -13,7 +13,11 @@ import { nats } from './schema-nats.ts';
 const http = z
   .strictObject({
     baseUrl: httpUrl.optional().describe('Public URL in front of this bridge, used in the addresses that it announces.'),
-    allowedHosts: hosts.prefault([]).describe('Values of the Host header accepted besides the loopback names and the address listened on.'),
+    allowedHosts: hosts
+      .prefault([])
+      .describe(
+        'Values of the Host header accepted besides addresses, loopback names, the name of the machine, and those of `listen.host` and `baseUrl`; `*` for all.',
+      ),
     allowedOrigins: origins
       .prefault([])
       .describe('Values of the Origin header accepted besides the loopback ones: exact, `*`, or `/a regular expression/`.'),

@@ -44,7 +44,7 @@ export interface AdminConfig {
 export interface HttpConfig {
   /** Public URL in front of this bridge, for the addresses that it announces. */
   readonly baseUrl?: string;
-  /** Host names accepted besides the loopback ones and the address listened on. */
+  /** Host names accepted besides those that the bridge has anyway; `*` for all. */
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   readonly cors: false | CorsConfig;

@@ -31,8 +31,10 @@ export interface Caller {
   readonly share?: Identity;
 }
 
-export function createGuard(http: HttpConfig, auth: AuthConfig): Guard {
-  const hosts = new Set([hostname().toLowerCase(), ...http.allowedHosts.map((host) => host.toLowerCase())]);
+/** `listening`: the name or address that is listened on. */
+export function createGuard(http: HttpConfig, auth: AuthConfig, listening?: string): Guard {
+  const announced = [hostname(), listening ?? [], http.baseUrl === undefined ? [] : new URL(http.baseUrl).hostname].flat();
+  const hosts = new Set([...announced, ...http.allowedHosts].map((host) => host.toLowerCase()));
   const originAllowed = originCheck([...http.allowedOrigins, ...(http.cors === false ? [] : http.cors.origins)]);
   const keys = auth.apiKeys.map(({ id, sha256 }) => ({ identity: identityOf('api-key', id), digest: Buffer.from(sha256, 'hex') }));
   const byHeader = headerIdentity(auth);

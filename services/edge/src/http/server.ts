@@ -60,8 +60,8 @@ export interface HttpServer extends AsyncDisposable {
 
 /** The server, not listening yet. */
 export function createServer(edge: EdgeContext, health: Health, times = TIMES): HttpServer {
-  const { http, auth } = edge.options;
-  const guard = createGuard(http, auth);
+  const { http, auth, listen } = edge.options;
+  const guard = createGuard(http, auth, listen.host);
   const cors = createCors(http.cors);
   const extraHeaders = Object.entries(http.headers);
   const { log } = edge;

@@ -51,6 +51,12 @@ test('hosts: loopback, addresses and the listed ones pass, every other name is r
   }
 });
 
+test('hosts: those that the bridge announces itself pass', () => {
+  const announced = createGuard({ ...http, baseUrl: 'https://Public.Example:8443/mcp' }, open, 'box.lan');
+  for (const host of ['public.example:8443', 'public.example', 'box.lan:8000']) announced.origin(request({ host }));
+  assert.throws(() => announced.origin(request({ host: 'other.example' })), { reason: 'request.host' });
+});
+
 test('origins: absent, loopback and the listed ones pass', () => {
   for (const origin of ['http://localhost:5173', 'https://127.0.0.1', 'http://[::1]:1', 'https://app.example'])
     guard.origin(request({ host: 'localhost', origin }));
