@@ -7,12 +7,10 @@ import { pathText, type Fault, type Path } from './faults.ts';
 import type { ParsedSettings } from './schema.ts';
 import type { ServerConfig } from './types.ts';
 
-/** What the bridge answers, on this listener or on the one for probes. */
-const OURS: ReadonlySet<string> = new Set([
-  ...['/', '/livez', '/readyz', '/startupz', '/healthz', '/metrics'],
-  ...['/mcp', '/sse', '/message', '/messages'],
-]);
 const ENDPOINTS = ['mcp', 'sse', 'message', 'messages'] as const;
+const ROOTS: ReadonlySet<string> = new Set(ENDPOINTS.map((endpoint) => `/${endpoint}`));
+/** What the bridge answers, on this listener or on the one for probes. */
+const OURS: ReadonlySet<string> = new Set(['/', '/livez', '/readyz', '/startupz', '/healthz', '/metrics', ...ROOTS]);
 
 export interface PathsInput {
   /** Absent: its faults are told already. */
@@ -39,14 +37,16 @@ export function pathFaults(input: PathsInput): Fault[] {
     const origin = origins.get(setting) ?? 'settings';
     const document = main !== undefined && origin.startsWith(main.file) ? main : undefined;
     const at = document?.place(path);
+    const other = set.get(value);
+    if (other?.by === setting) return;
+    const problem = problemOf(setting, value, other);
+    if (problem !== undefined)
+      faults.push(document === undefined ? { where: origin, path: pathText(path), text: problem } : faultAt(document, path, problem));
     set.set(value, {
       by: setting,
       where: document !== undefined && at !== undefined ? `${document.file}:${at.line}:${at.column}` : origin,
       toDefault: setting.startsWith('http.paths.'),
     });
-    if (!isBelowServers(value)) return;
-    const text = belowServers(value);
-    faults.push(document === undefined ? { where: origin, path: pathText(path), text } : faultAt(document, path, text));
   };
   for (const [index, path] of (http?.healthPaths ?? []).entries()) claim('http.healthPaths', ['http', 'healthPaths', index], path);
   for (const [endpoint, path] of Object.entries(http?.paths ?? {}))
@@ -66,16 +66,36 @@ function serverFaults({ servers, written }: PathsInput, set: ReadonlyMap<string,
       ];
     };
     if (isBelowServers(path)) return fault(belowServers(path));
-    if (OURS.has(path)) return fault(`${path} is answered by the bridge itself`);
+    if (OURS.has(path)) return fault(answeredByUs(path));
     for (const taken of [path, ...ENDPOINTS.map((endpoint) => `${path}/${endpoint}`)]) {
       const other = set.get(taken);
-      if (other !== undefined && !(other.toDefault && server.default)) return fault(`${taken} is taken by ${other.by} (${other.where})`);
+      if (other !== undefined && !(other.toDefault && server.default)) return fault(takenBy(taken, other));
     }
     const twin = first.get(path);
     if (twin !== undefined) return fault(`${path} is taken by servers.${twin} (${placeOf(written(twin))})`);
     first.set(path, name);
     return [];
   });
+}
+
+function problemOf(setting: string, path: string, other: Claim | undefined): string | undefined {
+  if (isBelowServers(path)) return belowServers(path);
+  if (isElse(setting, path)) return answeredByUs(path);
+  return other === undefined ? undefined : takenBy(path, other);
+}
+
+/** Whether the bridge answers it otherwise than `setting` says: not what peers write for what there is anyway. */
+function isElse(setting: string, path: string): boolean {
+  const endpoint = /^http\.paths\.(.+)$/.exec(setting)?.[1];
+  return endpoint === undefined ? ROOTS.has(path) : OURS.has(path) && path !== `/${endpoint}` && path !== `/${endpoint}s`;
+}
+
+function answeredByUs(path: string): string {
+  return `${path} is answered by the bridge itself`;
+}
+
+function takenBy(path: string, { by, where }: Claim): string {
+  return `${path} is taken by ${by} (${where})`;
 }
 
 function isBelowServers(path: string): boolean {

@@ -47,6 +47,25 @@ servers:
   ]);
 });
 
+test('a further path is neither one that the bridge answers with something else, nor another further one', (context) => {
+  const cwd = folder(context, {
+    'causeway.yaml': `http:
+  healthPaths: [/mcp, /, /healthz, /up, /up]
+  paths: { mcp: /up, sse: /readyz, message: /mcp/ }
+`,
+    'twice.yaml': 'http: { paths: { mcp: /a, sse: /a, message: /message } }\n',
+  });
+  assert.deepEqual(faultsOf({ cwd }), [
+    'causeway.yaml:2:17  http.healthPaths[0]: /mcp is answered by the bridge itself',
+    'causeway.yaml:3:17  http.paths.mcp: /up is taken by http.healthPaths (causeway.yaml:2:36)',
+    'causeway.yaml:3:27  http.paths.sse: /readyz is answered by the bridge itself',
+    'causeway.yaml:3:45  http.paths.message: /mcp is answered by the bridge itself',
+  ]);
+  assert.deepEqual(faultsOf({ cwd, file: 'twice.yaml' }), [
+    'twice.yaml:1:32  http.paths.sse: /a is taken by http.paths.mcp (twice.yaml:1:23)',
+  ]);
+});
+
 test('what flags and options set is held against it too; what peers write for what there is anyway passes', (context) => {
   const cwd = folder(context, { 'causeway.yaml': 'servers: { a: { command: x, path: /a }, b: { command: x } }\n' });
   const flag = { path: 'http.healthPaths', value: ['/a'], origin: '--healthEndpoint' };

@@ -23,7 +23,7 @@ const count = fc.integer({ min: 1, max: 1_000_000 });
 const size = fc.oneof(fc.integer({ min: 1, max: 2 ** 40 }), fc.constant('4MiB'));
 const word = fc.oneof(fc.stringMatching(/^[a-z $"\\{}-]{1,12}$/), fc.constantFrom('${HOME}', '$${A:-b}', '$', '30'));
 const literal = word.map((text) => text.replaceAll('${', () => '$${'));
-const path = fc.stringMatching(/^\/[a-z]{1,8}\/own$/);
+const path = (end: string): fc.Arbitrary<string> => fc.stringMatching(/^\/[a-z]{1,8}$/).map((start) => `${start}/${end}`);
 const origin = fc.constantFrom('*', 'null', 'https://a.example:8443', '/^https:\\/\\/\\S+$/');
 const port = fc.oneof(fc.constant(false), fc.integer({ min: 0, max: 65_535 }));
 const token = fc.stringMatching(/^[a-z]{1,8}$/);
@@ -43,10 +43,10 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   'http.maxBody': size,
   'http.maxConnections': count,
   'http.headers': fc.dictionary(token, token),
-  'http.healthPaths': fc.array(path),
-  'http.paths.mcp': path,
-  'http.paths.sse': path,
-  'http.paths.message': path,
+  'http.healthPaths': fc.array(path('health')),
+  'http.paths.mcp': path('m'),
+  'http.paths.sse': path('s'),
+  'http.paths.message': path('posts'),
   'auth.identityHeader': token,
   'auth.identityProxies': fc.array(fc.constantFrom('10.0.0.0/8', '::1')),
   'nats.servers': fc.array(fc.constantFrom('nats://a:4222', 'tls://b'), { minLength: 1 }),
@@ -84,7 +84,7 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   'servers.*.idle': time,
   'servers.*.age': time,
   'servers.*.limits.sessions': count,
-  'servers.*.path': path.map((text) => `/of${text}`),
+  'servers.*.path': path('own').map((text) => `/of${text}`),
   'servers.*.warm': fc.nat(9),
   'servers.*.pool.max': fc.integer({ min: 2, max: 99 }),
   'servers.*.pool.idle': timeOr0,
