@@ -45,8 +45,13 @@ export const scalar = z.union([z.string(), z.number(), z.boolean()], 'text').tra
 export const urlPath = text.regex(/^\/[^?#\s]*$/, 'must be a path that begins with "/"');
 /** A slash at its end says nothing. */
 export const routePath = urlPath.transform((path) => path.replace(/(?<=.)\/+$/, ''));
+/** What a request can carry as a key. */
+export const key = text.regex(/^[\x21-\x7e]+$/, 'must be visible ASCII without blanks');
+export const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'not a header name');
+/** They say where an answer ends. */
+const FRAMING = /^(?:content-length|transfer-encoding)$/i;
 export const header = z.record(
-  z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, 'not a header name'),
+  headerName.refine((name) => !FRAMING.test(name), 'is set by the bridge itself'),
   z.string().regex(/^[\t\x20-\x7e\x80-\xff]*$/, 'holds characters that a header cannot carry'),
 );
 

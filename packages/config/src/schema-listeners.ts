@@ -1,6 +1,6 @@
 /** Owns what may be written of the addresses that are listened on: for clients, for probes, for operators. */
 import { z } from 'zod';
-import { port, text } from './forms.ts';
+import { key, port, text } from './forms.ts';
 
 export const listen = z
   .strictObject({
@@ -40,8 +40,7 @@ export const admin = z
       .union([z.literal(false), port], 'a port (0 to 65535) or false')
       .prefault(8001)
       .describe('Port of the admin API; `false` for none. If it is taken, a free one is used and logged.'),
-    token: text
-      .regex(/^[\x21-\x7e]+$/, 'must be visible ASCII without blanks')
+    token: key
       .optional()
       .describe(
         'What an operator must show; use `${file:/run/secrets/…}`. Default: a new one at every start, which `causeway sessions` and the like find on the same machine as the same user.',

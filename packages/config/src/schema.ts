@@ -5,7 +5,23 @@
  */
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { count, countOrNone, header, hosts, httpUrl, origins, routePath, scalar, size, text, texts, timeSpan, urlPath } from './forms.ts';
+import {
+  count,
+  countOrNone,
+  header,
+  headerName,
+  hosts,
+  httpUrl,
+  key,
+  origins,
+  routePath,
+  scalar,
+  size,
+  text,
+  texts,
+  timeSpan,
+  urlPath,
+} from './forms.ts';
 import { drain, limit, limits, pool, streams, worker } from './schema-bounds.ts';
 import { admin, diagnostics, listen } from './schema-listeners.ts';
 import { nats } from './schema-nats.ts';
@@ -62,7 +78,7 @@ const apiKey = z.union(
   [
     z.strictObject({
       id: text.describe('Name of the holder; stands in logs.'),
-      key: text.describe('The key itself; use `${file:/run/secrets/…}`.'),
+      key: key.describe('The key itself; use `${file:/run/secrets/…}`.'),
     }),
     z.strictObject({
       id: text,
@@ -84,7 +100,7 @@ function isNetwork(written: string): boolean {
 
 const auth = z
   .strictObject({
-    identityHeader: text
+    identityHeader: headerName
       .optional()
       .describe(
         'Header in which a proxy in front tells who the client is, e.g. `X-Forwarded-User`. Believed from `identityProxies` only; without it a request needs an API key.',
