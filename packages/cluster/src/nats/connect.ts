@@ -5,7 +5,10 @@
  * Invariant: what is returned speaks to a server of 2.11 or newer with JetStream; an older one would ignore
  * message TTL without a word, and no lease would ever end.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CausewayError } from '@causeway/protocol';
 import { jetstreamManager, type JetStreamManager } from '@nats-io/jetstream';
@@ -29,6 +32,8 @@ const RETRY = 250;
 const HANDSHAKE = 5_000;
 /** Milliseconds for one management request: a stream that has no leader yet answers nothing at all. */
 const ATTEMPT = 1_000;
+/** Where Node tells of each socket that is made to connect. */
+const DIALLED = 'net.client.socket';
 
 export interface NatsConnections extends AsyncDisposable {
   readonly control: Link;
@@ -152,10 +157,28 @@ export async function dial(connection: NodeConnectionOptions, options: NatsClust
  * so goes round a cluster that refuses it for ever, without a word: the first time it must not listen to that.
  */
 async function attempt(connection: NodeConnectionOptions): Promise<NatsConnection> {
-  const nc = await connect({ ...connection, ignoreClusterUpdates: true });
+  const nc = await greeted({ ...connection, ignoreClusterUpdates: true });
   if (connection.ignoreClusterUpdates === true) return nc;
   await nc.close();
-  return connect(connection);
+  return greeted(connection);
+}
+
+/** The client gives up who does not greet it, and leaves the socket open: it would keep a process that has nothing else to do. */
+async function greeted(connection: NodeConnectionOptions): Promise<NatsConnection> {
+  const dialled = new Set<Socket>();
+  const here = new AsyncLocalStorage<true>();
+  const note = (message: unknown): void => {
+    if (here.getStore() === true) dialled.add((message as { readonly socket: Socket }).socket);
+  };
+  subscribe(DIALLED, note);
+  try {
+    return await here.run(true, () => connect(connection));
+  } catch (error) {
+    for (const socket of dialled) socket.destroy();
+    throw error;
+  } finally {
+    unsubscribe(DIALLED, note);
+  }
 }
 
 function unreachable(cause: unknown, options: NatsClusterOptions): CausewayError {

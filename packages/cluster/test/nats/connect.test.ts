@@ -53,6 +53,18 @@ describe('connecting to NATS', () => {
     assert.ok(performance.now() - started < 2_000);
   });
 
+  it('leaves nothing open at what takes a connection and says nothing', async () => {
+    const sockets: Socket[] = [];
+    const server = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await assert.rejects(open([address]), says(/No NATS server answered at .* \(timeout\)/));
+    assert.ok(sockets.length > 0);
+    const signal = AbortSignal.timeout(5_000);
+    for (const socket of sockets) if (!socket.resume().closed) await once(socket, 'close', { signal });
+    server.close();
+  });
+
   it('refuses a server that would ignore message TTL', async () => {
     await using old = await impostor({ version: '2.10.27', jetstream: true });
     await assert.rejects(
