@@ -95,7 +95,7 @@ export interface Nats extends AsyncDisposable {
 export async function startNats(options: NatsOptions): Promise<Nats> {
   const binary = options.binary ?? (await findNatsServer()).path;
   await using stack = new AsyncDisposableStack();
-  const temporary = await mkdtemp(join(tmpdir(), 'causeway-nats-'));
+  const temporary = await mkdtemp(join(tmpdir(), 'causeway-nats-')).catch(nowhere);
   stack.defer(() => rm(temporary, { recursive: true, force: true }));
   const ports = await freePorts(options.nodes * 2);
   const routes = ports.slice(options.nodes);
@@ -130,6 +130,11 @@ export async function startNats(options: NatsOptions): Promise<Nats> {
   await Promise.all(nodes.map((node) => node.restart()));
   const owned = stack.move();
   return { urls: nodes.map((node) => `nats://${node.address}`), nodes, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function nowhere(cause: NodeJS.ErrnoException): never {
+  const message = `A nats-server of our own finds no place for its data in ${tmpdir()} (${cause.code}). TMPDIR names another directory.`;
+  throw new CausewayError('cluster.unavailable', { message, cause });
 }
 
 class Node implements NatsNode {

@@ -54,6 +54,16 @@ describe('a nats-server of our own', () => {
     assert.ok(!existsSync(`/proc/${pid}`) || process.platform !== 'linux');
   });
 
+  it('says that there is no place for its data, and how to name another', async (t) => {
+    const before = process.env['TMPDIR'];
+    t.after(() => (before === undefined ? delete process.env['TMPDIR'] : (process.env['TMPDIR'] = before)));
+    process.env['TMPDIR'] = '/nonexistent/temporary';
+    await assert.rejects(startNats({ nodes: 1 }), {
+      reason: 'cluster.unavailable',
+      message: 'A nats-server of our own finds no place for its data in /nonexistent/temporary (ENOENT). TMPDIR names another directory.',
+    });
+  });
+
   it('says why it does not start', async () => {
     await assert.rejects(startNats({ nodes: 1, config: 'no_such_setting: {' }), /nats-server n1 ended at its start: .+/);
     await assert.rejects(startNats({ nodes: 1, binary: '/nonexistent/nats-server' }), /nats-server n1 ended at its start/);
