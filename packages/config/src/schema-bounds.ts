@@ -59,11 +59,11 @@ export const streams = z
     creditFrames: count
       .refine((frames) => frames >= 32, 'at least 32')
       .prefault(128)
-      .describe('Messages on their way to a client that has not taken them.'),
+      .describe('Messages on their way to a client that has not taken them; at least 32.'),
     creditBytes: size
       .refine((bytes) => bytes >= 512 * 1024, 'at least 512KiB')
       .prefault('1MiB')
-      .describe('Bytes on their way to a client that has not taken them.'),
+      .describe('Bytes on their way to a client that has not taken them; at least 512KiB.'),
     retry: duration.prefault('1s').describe('When a client should come back after a stream ended: the `retry` field.'),
     maxMessage: size
       .prefault('32MiB')

@@ -136,7 +136,9 @@ export const serverSchema = z.strictObject({
   env: z
     .record(z.string().regex(/^[^=\0]+$/, 'not a variable name'), scalar)
     .prefault({})
-    .describe('Variables set for it. A child sees only these and PATH, HOME, LANG, TMPDIR, USER, SHELL.'),
+    .describe(
+      'Variables set for it. A child sees only these and PATH, HOME, USER, LOGNAME, SHELL, TERM, LANG, TMPDIR, and our mark CAUSEWAY_CHILD.',
+    ),
   envFile: text.optional().describe('File of `NAME=value` lines, for the same; `env` wins.'),
   passEnvironment: z
     .union([z.boolean(), texts], 'true, false or a list of names')

@@ -25,6 +25,15 @@ test('by default only the base list is passed on, without shell functions', () =
   );
 });
 
+test('the reference names every variable that a child may see by itself', () => {
+  const all = { ...source, LOGNAME: 'a', SHELL: '/bin/sh', TERM: 'dumb', TMPDIR: '/tmp' };
+  const row = configReference()
+    .flatMap(({ rows }) => rows)
+    .find(({ path }) => path === 'servers.NAME.env');
+  const named = row!.text.match(/\b[A-Z_]{4,}\b/g)!;
+  assert.deepEqual(named.toSorted(), Object.keys(childEnvironment({ source: all, configured: {}, mark })).toSorted());
+});
+
 test('all is passed on when asked for, except our own variables and shell functions', () => {
   const all = childEnvironment({ source, pass: true, configured: {}, mark });
   assert.deepEqual(Object.keys(all).toSorted(), ['CAUSEWAY_CHILD', 'HOME', 'LANG', 'PATH', 'SECRET', 'TOKEN', 'USER']);
