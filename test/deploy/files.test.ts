@@ -42,6 +42,10 @@ describe('the files of the stack', () => {
     assert.deepEqual(JSON.parse(body!), { jsonrpc: '2.0', id: null, error: { ...errorObject(error), data } });
   });
 
+  it('the balancer passes each message of a stream on at once: by default it waits for more, up to 200 ms', async () => {
+    assert.match(await text('deploy/compose/haproxy.cfg'), /^defaults\n(?:.+\n)* {2}option http-no-delay$/m);
+  });
+
   it('alerts are on figures that are documented', async () => {
     const [rules, documented] = await Promise.all([text('deploy/compose/rules.yml'), text('docs/operations.md')]);
     const named = new Set(
