@@ -33,6 +33,7 @@ describe('odd answers', () => {
   for (const [what, line] of [
     ['is too deep', `{"jsonrpc":"2.0","id":$ID,"result":${deep}}`],
     ['has a member twice', '{"jsonrpc":"2.0","id":$ID,"result":{},"result":{}}'],
+    ['has neither result nor error', '{"jsonrpc":"2.0","id":$ID}'],
     ['has no jsonrpc', '{"id":$ID,"result":{}}'],
     ['begins with a byte order mark', '\ufeff{"jsonrpc":"2.0","id":$ID,"result":{}}'],
     ['is in an array', ' [{"jsonrpc":"2.0","id":$ID,"result":{}}]'],

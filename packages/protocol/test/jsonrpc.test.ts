@@ -225,6 +225,7 @@ test('a refused line tells the request that it was meant to answer, and a line o
     '{"id":7,"result":{}}',
     '\ufeff{"jsonrpc":"2.0","id":7,"result":{}}',
     '{"jsonrpc":"2.0","id":7,"result":{"cut',
+    '{"jsonrpc":"2.0","id":7}',
   ]) {
     assert.equal(found(line), '7', line.slice(0, 60));
   }
@@ -232,7 +233,9 @@ test('a refused line tells the request that it was meant to answer, and a line o
   for (const line of [
     '{"level":30,"id":7,"msg":"working"}',
     '{"level":50,"id":7,"error":"it failed"}',
-    '{"jsonrpc":"2.0","id":7}',
+    '{"jsonrpc":"2.0","id":7',
+    '{"jsonrpc":"2.0","id":7,"note":"working"}',
+    '{"id":7}',
     '{"jsonrpc":"2.0","id":7,"method":5,"result":{}}',
     '[{"jsonrpc":"2.0","id":7,"result":{}}]',
     'id 7 done',
