@@ -178,6 +178,8 @@ async function greeted(connection: NodeConnectionOptions): Promise<NatsConnectio
     throw error;
   } finally {
     unsubscribe(DIALLED, note);
+    // Before Node 24 every promise would be followed from here on.
+    here.disable();
   }
 }
 
