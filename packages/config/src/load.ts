@@ -13,7 +13,7 @@ import { ConfigError, pathText, type Fault, type Path } from './faults.ts';
 import { findings } from './issues.ts';
 import { pathFaults } from './own-paths.ts';
 import { settingsSchema, type ParsedSettings } from './schema.ts';
-import { checkOverride, environmentOverrides, members, setIn, settingPaths, type Override } from './settings.ts';
+import { checkOverride, environmentOverrides, members, setIn, settingPaths, variablesOf, type Override } from './settings.ts';
 import type { Config } from './types.ts';
 import { isLoopback } from './units.ts';
 
@@ -120,8 +120,14 @@ function checkSettings(
   const result = settingsSchema.safeParse(raw);
   if (result.success) return result.data;
   for (const found of findings(result.error.issues, { input: raw, root: [], known: keysAt })) {
-    const origin = origins.get(found.path.slice(0, 2).join('.'));
+    const setting = found.path.slice(0, 2).join('.');
+    const origin = origins.get(setting);
     const elsewhere = origin !== undefined && origin !== 'default' && !origin.startsWith(`${main?.file}`);
+    const asked = origin === 'default' && !present(raw, found.path) ? askedBy(setting, main, origins) : undefined;
+    if (asked !== undefined) {
+      faults.push({ where: asked, path: pathText(found.path), text: `${found.text}; ${variablesOf(setting)[0]} sets it` });
+      continue;
+    }
     faults.push(
       main === undefined || elsewhere
         ? { where: elsewhere ? origin : 'settings', path: pathText(found.path), text: found.text }
@@ -129,6 +135,13 @@ function checkSettings(
     );
   }
   return undefined;
+}
+
+/** What makes `setting` necessary, where its group is set by variables and flags alone. */
+function askedBy(setting: string, main: Document | undefined, origins: ReadonlyMap<string, string>): string | undefined {
+  const group = setting.slice(0, setting.indexOf('.') + 1);
+  const said = [...origins].flatMap(([path, origin]) => (path.startsWith(group) && origin !== 'default' ? [origin] : []));
+  return main !== undefined && said.some((origin) => origin.startsWith(main.file)) ? undefined : said[0];
 }
 
 /** In the order in which they stand in a file; those of different files, or of none, as they were found. */
@@ -206,7 +219,7 @@ function hashed({ auth }: ParsedSettings): Config['auth'] {
   };
 }
 
-function present(value: unknown, path: readonly string[]): boolean {
+function present(value: unknown, path: Path): boolean {
   let at = value;
   for (const key of path) {
     if (typeof at !== 'object' || at === null || !Object.hasOwn(at, key)) return false;

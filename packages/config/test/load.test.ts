@@ -222,7 +222,9 @@ test('a mistake in a variable or a flag names it', () => {
     faultsOf({ env: { CAUSEWAY_PORT: 'http' }, overrides: [{ path: 'http.maxBody', value: 'big', origin: '--max-body' }] }),
     ['CAUSEWAY_PORT  not a port: "http" (0 to 65535; 0 is any free port)', '--max-body  not a size: "big" (4MiB, 64kB, or bytes)'],
   );
-  assert.deepEqual(faultsOf({ cwd: tmpdir(), env: { CAUSEWAY_NATS_USER: 'u' } }), ['settings  nats.servers: is required (an array)']);
+  assert.deepEqual(faultsOf({ cwd: tmpdir(), env: { CAUSEWAY_NATS_USER: 'u' } }), [
+    'CAUSEWAY_NATS_USER  nats.servers: is required (an array); CAUSEWAY_NATS_URL sets it',
+  ]);
 });
 
 test('a file alone does not open the bridge to others', (context) => {

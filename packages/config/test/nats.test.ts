@@ -60,3 +60,13 @@ test('auto is a server that a process starts for itself: alone, with nothing to 
   for (const more of [{ nats: { url: 'auto', token: 'a' } }, { nats: { url: 'auto', replicas: 3 } }])
     assert.match(faultsOf({ cwd, value: more })[0]!, /with auto there is nothing to log in with, and one copy of everything/);
 });
+
+test('where only a variable asks for NATS, it is named as what lacks the servers', (context) => {
+  const text = 'nats.servers: is required (an array)';
+  const told = `CAUSEWAY_NATS_NKEY_FILE  ${text}; CAUSEWAY_NATS_URL sets it`;
+  const env = { CAUSEWAY_NATS_NKEY_FILE: '/keys/edge/nkey' };
+  assert.deepEqual(faultsOf({ value: {}, env }), [told]);
+  const cwd = folder(context, { 'causeway.yaml': 'log: { level: info }\n', 'nats.yaml': 'log: {}\nnats: { prefix: a }\n' });
+  assert.deepEqual(faultsOf({ cwd, env }), [told]);
+  assert.deepEqual(faultsOf({ cwd, env, file: 'nats.yaml' }), [`nats.yaml:2:7  ${text}`]);
+});
