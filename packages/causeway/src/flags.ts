@@ -16,6 +16,8 @@ export interface Flag {
   /** The variable that sets the same. */
   readonly env?: string;
   readonly text: string;
+  /** In its place for an edge and a worker. */
+  readonly clustered?: string;
   readonly group: 'server' | 'listen' | 'access' | 'cluster' | 'limits' | 'output';
   /** Only in `--help --all`. */
   readonly rare?: true;
@@ -131,6 +133,7 @@ export const FLAGS: readonly Flag[] = [
   }),
 
   flag('cluster', '--nats URL', 'message bus; default in memory; auto: a nats-server of its own', {
+    clustered: 'where the others of the bridge are; commas between several servers',
     path: 'nats.servers',
     env: 'CAUSEWAY_NATS_URL',
     many: true,

@@ -79,7 +79,7 @@ export function helpText(verb: Verb | undefined, all: boolean): string {
   const parts = [`${verb === undefined ? `${EXAMPLES}\n\n` : ''}Usage: ${USAGE[role]}`];
   if (verb === undefined) parts.push(VERBS_TEXT);
   for (const [group, title] of Object.entries(TITLES)) {
-    const lines = flags.filter((flag) => flag.group === group).map((flag) => lineOf(flag, all));
+    const lines = flags.filter((flag) => flag.group === group).map((flag) => lineOf(flag, role, all));
     if (lines.length > 0) parts.push(all ? `${title}:\n${lines.join('\n')}` : lines.join('\n'));
   }
   if (all) parts.push(allText());
@@ -93,10 +93,11 @@ function joinShort(parts: readonly string[], top: boolean): string {
   return `${parts.slice(0, head).join('\n')}\nOptions:\n${parts.slice(head).join('\n')}`;
 }
 
-function lineOf(flag: Flag, all: boolean): string {
+function lineOf(flag: Flag, role: Verb, all: boolean): string {
   const names = `${flag.short === undefined ? '    ' : `${flag.short}, `}${flag.name}${flag.arg === undefined ? '' : ` ${flag.arg}`}`;
   const env = flag.env === undefined ? '' : ` (${all ? `env ${flag.env}` : `$${flag.env}`})`;
-  return `  ${names.padEnd(28)} ${flag.text}${env}`;
+  const text = (role === 'edge' || role === 'worker' ? flag.clustered : undefined) ?? flag.text;
+  return `  ${names.padEnd(28)} ${text}${env}`;
 }
 
 function allText(): string {

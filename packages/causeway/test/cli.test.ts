@@ -298,6 +298,10 @@ test('help fits on a screen, examples first; every option is in --all with its v
       assert(variablesOf(flag.path).includes(flag.env), `${flag.name}: ${flag.env} sets nothing`);
   }
   assert.match((await causeway(['edge', '--help'])).out, /causeway edge --nats URL/);
+  for (const verb of ['edge', 'worker'] as const) {
+    assert.match(helpText(verb, false), /--nats URL +where the others of the bridge are; commas between several servers/);
+    assert.doesNotMatch(helpText(verb, false), /in memory|auto:/, 'neither is for them');
+  }
   for (const argv of [
     ['-p', '0', '--cors', '--help'],
     ['--port', '0', '-h', '--', 'x'],
