@@ -44,6 +44,8 @@ With a command on the command line no file is looked for; a named one is read. A
 - A duration is \`30s\`, \`5m\`, \`1h30m\`, \`250ms\`, or a bare number of seconds. A size is \`4MiB\`, \`64kB\`, or a bare number of bytes.
 - \`\${NAME}\`, \`\${NAME:-default}\`, \`\${env:NAME}\`, \`\${file:/run/secrets/x}\`, \`\${input:id}\` (from \`CAUSEWAY_INPUT_ID\`), \`\${workspaceFolder}\`
   and \`\${userHome}\` are expanded, once; \`$\${\` is a literal \`\${\`. A variable that is not set is an error at the start.
+- Relative names in a file (\`import\`, \`cwd\`, \`envFile\`, \`credsFile\`, \`nkeyFile\`, \`\${file:…}\`) start at its directory, those of flags and variables where
+  Causeway is started.
 - Unknown keys of ours are errors; unknown keys in a client's file are named in one warning.
 - An address that others can reach must be said by \`--host\` or \`CAUSEWAY_HOST\`; a file alone does not open it.
 - In a list from a variable commas separate; an API key is taken whole.

@@ -51,6 +51,14 @@ function scopeOf(absolute: string, env: Scope['env']): Scope {
   return { env, folder: workspaceFolder(absolute), home: env['HOME'] ?? homedir(), read: (file) => readBeside(dirname(absolute), file) };
 }
 
+/** Files to log in with are named as everything else is: from the directory of the file that says so. */
+function fromDirectory(nats: unknown, directory: string): void {
+  if (typeof nats !== 'object' || nats === null) return;
+  const named = nats as Record<string, unknown>;
+  for (const key of ['credsFile', 'nkeyFile'])
+    if (typeof named[key] === 'string' && named[key] !== '') named[key] = resolve(directory, named[key]);
+}
+
 class Collection {
   readonly #input: CollectInput;
   readonly faults: Fault[] = [];
@@ -96,6 +104,7 @@ class Collection {
       else if (value !== null && value !== undefined)
         settings[name] = longForm(name, this.#literal() ? structuredClone(value) : interpolateTree(value, [name], scope, fault), fault);
     }
+    if (!this.#literal()) fromDirectory(settings['nats'], dirname(absolute));
     return settings;
   }
 

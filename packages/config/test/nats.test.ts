@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { masked } from '../src/index.ts';
 import { faultsOf, folder, load } from './loading.ts';
@@ -69,4 +70,15 @@ test('where only a variable asks for NATS, it is named as what lacks the servers
   const cwd = folder(context, { 'causeway.yaml': 'log: { level: info }\n', 'nats.yaml': 'log: {}\nnats: { prefix: a }\n' });
   assert.deepEqual(faultsOf({ cwd, env }), [told]);
   assert.deepEqual(faultsOf({ cwd, env, file: 'nats.yaml' }), [`nats.yaml:2:7  ${text}`]);
+});
+
+test('files to log in with, named in a file, are found from its directory; named by a variable, from where it is started', (context) => {
+  const cwd = folder(context, {
+    'etc/a.yaml': 'nats: { url: h, nkeyFile: keys/nkey }\n',
+    'etc/b.yaml': 'nats: { url: h, credsFile: /run/creds }\n',
+  });
+  assert.equal(load({ cwd, file: 'etc/a.yaml' }).config.nats!.nkeyFile, join(cwd, 'etc/keys/nkey'));
+  assert.equal(load({ cwd, file: 'etc/b.yaml' }).config.nats!.credsFile, '/run/creds');
+  const env = { CAUSEWAY_NATS_NKEY_FILE: 'keys/nkey' };
+  assert.equal(load({ cwd, file: 'etc/a.yaml', env }).config.nats!.nkeyFile, 'keys/nkey');
 });
