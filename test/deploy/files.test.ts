@@ -46,6 +46,10 @@ describe('the files of the stack', () => {
     assert.match(await text('deploy/compose/haproxy.cfg'), /^defaults\n(?:.+\n)* {2}option http-no-delay$/m);
   });
 
+  it('the balancer passes on at once that a client has gone: by default an edge hears nothing of it', async () => {
+    assert.match(await text('deploy/compose/haproxy.cfg'), /^defaults\n(?:.+\n)* {2}option abortonclose$/m);
+  });
+
   it('alerts are on figures that are documented', async () => {
     const [rules, documented] = await Promise.all([text('deploy/compose/rules.yml'), text('docs/operations.md')]);
     const named = new Set(
