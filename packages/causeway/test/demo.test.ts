@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DemoClient, outcomeOf, type Outcome } from '../src/demo/client.ts';
+import { Loss } from '../src/demo/loss.ts';
 import { percentile, play, type Play } from '../src/demo/play.ts';
 import { EXIT, Failure } from '../src/failure.ts';
 
@@ -75,6 +76,39 @@ it('a key goes with every request; where one is asked for, that is what is said'
     server.closeAllConnections();
     server.close();
   }
+});
+
+describe('a part that is killed and started again', () => {
+  const part = { id: '1', name: 'worker-1' };
+  const world = (pick: () => Promise<typeof part | undefined>) => {
+    const done: string[] = [];
+    const note =
+      (what: string) =>
+      async ({ name }: { readonly name: string }): Promise<void> => {
+        await sleep(1);
+        done.push(`${name} ${what}`);
+      };
+    return { done, loss: new Loss({ pick, kill: note('killed'), start: note('started') }) };
+  };
+
+  it('is started once it is dead, also where it takes longer to find out which it is than until it is to come back', async () => {
+    const found = Promise.withResolvers<typeof part>();
+    const { done, loss } = world(() => found.promise);
+    const events = [loss.begin(), loss.end()];
+    await sleep(5);
+    assert.deepEqual(done, []);
+    found.resolve(part);
+    await Promise.all(events);
+    assert.deepEqual(done, ['worker-1 killed', 'worker-1 started']);
+  });
+
+  it('is nothing where there is none, and says why it could not be found out', async () => {
+    const { done, loss } = world(async () => undefined);
+    await Promise.all([loss.begin(), loss.end()]);
+    assert.deepEqual(done, []);
+    const failing = world(() => Promise.reject(new Error('no docker'))).loss;
+    for (const outcome of await Promise.allSettled([failing.begin(), failing.end()])) assert.equal(outcome.status, 'rejected');
+  });
 });
 
 describe('the calls of a demo', () => {

@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import { tokenOf } from '@causeway/protocol';
 import { DemoClient, type Attempt } from '../demo/client.ts';
+import { Loss } from '../demo/loss.ts';
 import { percentile, play, type Score } from '../demo/play.ts';
 import { containersOf, kill, ownerOf, start, type Container } from '../demo/stack.ts';
 import { EXIT, Failure } from '../failure.ts';
@@ -57,19 +58,13 @@ interface Scene {
 function eventsOf({ calls, kill: killed }: Wanted, { client, edges, workers, story }: Scene): ReadonlyMap<number, () => Promise<void>> {
   const events = new Map<number, () => Promise<void>>();
   const lose = (call: number, pick: () => Promise<Container | undefined>): void => {
-    const dead = Promise.withResolvers<Container | undefined>();
     const back = Math.min(calls, call + Math.ceil(calls / 6));
+    const loss = new Loss({ pick, kill, start });
     events.set(call, async () => {
-      dead.resolve(pick());
-      const container = await dead.promise;
-      if (container === undefined) return;
-      await kill(container);
-      story.push(`${container.name} killed at call ${call}, started again at call ${back}`);
+      const dead = await loss.begin();
+      if (dead !== undefined) story.push(`${dead.name} killed at call ${call}, started again at call ${back}`);
     });
-    events.set(back, async () => {
-      const container = await dead.promise;
-      if (container !== undefined) await start(container);
-    });
+    events.set(back, () => loss.end());
   };
   if (killed.edge) lose(Math.max(1, Math.floor(calls / 3)), async () => edges.at(-1));
   if (killed.worker)
