@@ -24,11 +24,18 @@ const OTHER: readonly (readonly [string, Fields])[] = [
 /** A line of hostile.mjs with an error of the 2025 revisions. */
 const failing = (error: Fields) => call(1, 'line', { line: `{"jsonrpc":"2.0","id":$ID,"error":${JSON.stringify(error)}}` });
 
+/** Its answers are no JSON-RPC, for want of a version. */
+const WORDLESS = {
+  command: process.execPath,
+  args: ['-e', 'process.stdin.on("data", () => console.log(JSON.stringify({ id: 1, result: {} })))'],
+};
+
 describe('results of 2026-07-28', () => {
   const stack = new AsyncDisposableStack();
   let bridge: Causeway;
   before(async () => {
-    const servers = { legacy: stdio2025(), modern: stdio2026(), hostile: hostile(), 'hostile-modern': hostile({ ERA: 'modern' }) };
+    const hostiles = { hostile: hostile(), 'hostile-modern': hostile({ ERA: 'modern' }) };
+    const servers = { legacy: stdio2025(), modern: stdio2026(), ...hostiles, wordless: WORDLESS };
     bridge = stack.use(await openCauseway('run', { servers }));
   });
   after(() => stack.disposeAsync());
@@ -44,6 +51,16 @@ describe('results of 2026-07-28', () => {
       assert.match(JSON.stringify(result), /still here/);
     });
   }
+
+  it('a server whose answers are none is told as one that does not start, to whoever discovers it', async () => {
+    const { status, headers, messages } = await ask(bridge.url('wordless'), request('d', 'server/discover'));
+    assert.deepEqual([status, messages[0]?.error?.data?.['reason']], [503, 'server.start_failed']);
+    assert.match(headers.get('retry-after') ?? '', /^[1-9]\d*$/);
+    assert.deepEqual(
+      bridge.logs.items.filter(({ level }) => level === 'error'),
+      [],
+    );
+  });
 
   it('what a server with a handshake asks for comes to its client as it was written', async () => {
     const params =

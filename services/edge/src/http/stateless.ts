@@ -169,9 +169,18 @@ async function discover(edge: EdgeContext, visit: Visit, res: ServerResponse, id
   } catch (error) {
     const told = asCausewayError(error);
     if (told.reason === 'internal') edge.log.error({ err: error, ref: told.ref }, 'discover failed');
-    const transient = ERRORS[told.reason].http >= 500;
-    if (!res.headersSent) return reply.fail(transient ? told : new CausewayError('cluster.no_worker', { retryAfter: 2, ref: told.ref }));
+    if (!res.headersSent) return reply.fail(asPassing(told));
     // An error in a stream would be taken for that of an old server; a stream that breaks off is taken for none.
     reply.breakOff(told);
   }
+}
+
+/** In the words of a trouble that passes: a client that is refused for good would take this bridge for an old one. */
+function asPassing(error: CausewayError): CausewayError {
+  const { reason, ref } = error;
+  const { http } = ERRORS[reason];
+  if (http >= 500) return error;
+  // Its process was there, and did not come to say what it is.
+  const ofServer = http === 200 && reason.startsWith('server.');
+  return new CausewayError(ofServer ? 'server.start_failed' : 'cluster.no_worker', { retryAfter: 2, ref });
 }

@@ -5,7 +5,7 @@
  * Invariants: a server is asked by one request at a time; what it said is told for a while after nobody can be asked;
  * it is asked again when the workers that serve it are other ones.
  */
-import { membersAt, MODERN_REVISION, ownMeta, readClientBody, slice, type CausewayError, type Identity } from '@causeway/protocol';
+import { CausewayError, isReason, membersAt, MODERN_REVISION, ownMeta, readClientBody, slice, type Identity } from '@causeway/protocol';
 import { rememberAs } from '@causeway/runtime';
 import type { EdgeContext } from '../context.ts';
 import { StatelessCall } from './stateless-call.ts';
@@ -79,10 +79,10 @@ function ask(edge: EdgeContext, asker: Asker): Promise<string> {
     edge,
     { ...asker, frame, params: body.frame.params, meta: body.frame.claim, deadline },
     {
-      message: (_head, bytes) => {
+      message: ({ failed }, bytes) => {
         const result = membersAt(bytes)?.of.get('result');
         if (result) resolve(Buffer.from(slice(bytes, result)).toString());
-        else reject(new Error('server/discover was answered by an error'));
+        else reject(isReason(failed) ? new CausewayError(failed) : new Error('server/discover was answered by an error'));
       },
       admitted: () => undefined,
       failed: (error: CausewayError) => reject(error),
