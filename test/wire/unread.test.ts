@@ -44,6 +44,13 @@ class Unread implements Disposable {
     this.#socket.resume();
   }
 
+  /** Reads its priming event: from here on what is said has a reader, and is not bounded as what nobody asks for. */
+  async begun(): Promise<void> {
+    this.read();
+    await this.events.next('the beginning of the stream', () => true);
+    this.#socket.pause();
+  }
+
   /** Reads until a message contains `text`, and no further; resolves once everything on the way is full. */
   async readTo(text: string): Promise<void> {
     this.read();
@@ -99,6 +106,7 @@ describe('a stream that is not read', () => {
       const { headers } = await hello(url);
       const logged = bridge.logs.items.length;
       using stream = new Unread(bridge.port, 'GET', path, headers);
+      await stream.begun();
       const scheduled = await post(url, toolCall(1, 'floodLater', { n, bytes, tag: 'f' }), headers);
       await stream.readTo('fff');
       const brought = [...scheduled.messages, ...(await echoes(headers, 5))];
