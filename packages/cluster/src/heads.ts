@@ -111,7 +111,7 @@ export interface RoomHead {
   readonly t: 'room';
   readonly place?: { readonly server: string; readonly identity?: Identity };
   readonly limit?: Reason;
-  /** The child is gone. */
+  /** A child is given up: its place is free in a moment. */
   readonly given?: boolean;
 }
 

@@ -12,7 +12,7 @@ import type { Figure, HistogramReading } from './metrics.ts';
 const BOUNDARIES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300];
 
 /** What an operation was; `error`: the reason, or the code of JSON-RPC, of one that failed. */
-export interface Operation {
+interface Operation {
   readonly server: string;
   readonly method: string;
   readonly error: string | undefined;

@@ -51,8 +51,9 @@ export class StreamCalls {
   passes({ call, failed }: ServerHead): boolean {
     if (call === undefined) return true;
     this.#forget(call, failed);
+    if (this.#over.delete(call)) return false;
     if (isReason(failed)) this.#edge.told.count(failed);
-    return !this.#over.delete(call);
+    return true;
   }
 
   /** The stream is over, and with it what was to come on it. */

@@ -65,7 +65,7 @@ test('how long each took, and how it failed, is counted once', async () => {
   calls.hear({ t: 'pending', call: 3 });
   bus.status = 'disconnected';
   time.advance(60_000);
-  calls.passes({ t: 'server', seq: 3, call: 4 });
+  calls.passes({ t: 'server', seq: 3, call: 4, failed: 'server.deadline' });
   calls.end('client_left');
   const metrics = createMetrics();
   metrics.add(edge.durations.figure('x', ''));

@@ -3,8 +3,9 @@
  * hold some, one after the other, until one has given up a child that it does not use; and is asked itself.
  *
  * Invariants: nobody is asked of whom the records say that he holds nothing there; for one claim one child is given up at
- * most, but where an answer comes later than `ANSWER`; claims under one limit look in turn, and where none was to be had it is not looked again for `QUIET`, so that a
- * full cluster is not asked for each that it refuses; every search ends within `PATIENCE`.
+ * most, but where an answer comes later than `ANSWER`; claims under one limit look in turn, and where none was to be had it
+ * is not looked again for `QUIET`, so that a full cluster is not asked for each that it refuses; every search ends within
+ * `PATIENCE`.
  */
 import {
   Envelope,
