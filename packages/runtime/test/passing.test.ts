@@ -72,3 +72,20 @@ test('what is shown here: a map keeps nearly all', () => {
   };
   assert(kept({ enter }) > EACH / 2, 'V8 lets go of a map that was outgrown: Chain and Register are not needed any more');
 });
+
+test('what is shown here: a function is kept that was written where a property is set, though it is cleared, and none that was made before', () => {
+  const cleared = (box: { heard: (() => object) | undefined }) => (): void => void (box.heard = undefined);
+  const written: Passage['enter'] = (load) => {
+    const box: Parameters<typeof cleared>[0] = { heard: undefined };
+    box.heard = () => load;
+    return cleared(box);
+  };
+  const made: Passage['enter'] = (load) => {
+    const box: Parameters<typeof cleared>[0] = { heard: undefined };
+    const heard = (): object => load;
+    box.heard = heard;
+    return cleared(box);
+  };
+  assert(kept({ enter: written }) > EACH / 2, 'V8 lets go of it: functions may be written where they are assigned');
+  assert(kept({ enter: made }) < EACH / 4);
+});

@@ -8,6 +8,7 @@
  *  4. `broken` is told at most once, and never after `end` or `close`.
  */
 import type { Writable } from 'node:stream';
+import { hear } from './pipe.ts';
 
 export interface InputLimits {
   readonly bytes: number;
@@ -39,6 +40,7 @@ class StdinQueue implements Input {
   readonly #stdin: Writable;
   readonly #limits: InputLimits;
   readonly #broken: (why: 'stdin_stalled' | 'stdin_closed') => void;
+  readonly #deafen: () => void;
   #waiting: Uint8Array[] = [];
   /** Counts what waits and what is being written. */
   #bytes = 0;
@@ -54,8 +56,7 @@ class StdinQueue implements Input {
     this.#stdin = stdin;
     this.#limits = limits;
     this.#broken = broken;
-    // Without a listener a child that closes its stdin would take the whole worker down.
-    stdin.on('error', () => this.#failed());
+    this.#deafen = hear(stdin, { error: () => this.#failed() });
   }
 
   write(frame: Uint8Array): boolean {
@@ -88,6 +89,7 @@ class StdinQueue implements Input {
     clearTimeout(this.#grace);
     clearImmediate(this.#scheduled);
     this.#waiting = [];
+    this.#deafen();
     this.#stdin.destroy();
   }
 

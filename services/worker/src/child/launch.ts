@@ -44,9 +44,9 @@ export async function resolveLaunch(command: ChildCommand, variables: Variables)
   return { file: program.value, args: shell === true ? ['-c', [command.command, ...args].join(' ')] : args, cwd };
 }
 
+/** The dot is found in a directory only, and only by who may enter it: one question in place of two. */
 async function enter(directory: string): Promise<void> {
-  const [stats, open] = await Promise.all([stat(directory).catch(() => undefined), mayExecute(directory)]);
-  if (!open || stats?.isDirectory() !== true) throw startFailed('bad_cwd');
+  if (!(await mayExecute(`${directory}/.`))) throw startFailed('bad_cwd');
 }
 
 async function programOf({ command, shell }: ChildCommand, cwd: string, path: string | undefined): Promise<string> {

@@ -16,6 +16,7 @@ import { createFraming, type Framing } from './framing.ts';
 import { openInput, type Input } from './input.ts';
 import { descend, within } from './ladder.ts';
 import { createNoise, type Noise } from './noise.ts';
+import { hear } from './pipe.ts';
 import { readStat } from './proc.ts';
 import { processGroup, type ProcessGroup } from './process-group.ts';
 import type { Scrub } from './secrets.ts';
@@ -59,6 +60,8 @@ class LiveChild implements Child {
   readonly #framing: Framing;
   readonly #stderr: Stderr;
   readonly #noise: Noise;
+  /** Ends the listening to stdout. */
+  readonly #deafen: () => void;
   readonly #leader = Promise.withResolvers<void>();
   readonly #hasten = Promise.withResolvers<void>();
   readonly #told = Promise.withResolvers<ChildExit>();
@@ -86,9 +89,7 @@ class LiveChild implements Child {
     });
     this.#stderr = openStderr(stderr, { log: deps.log, pid, scrub });
     this.#noise = createNoise({ perSecond: limits.noisePerSecond, total: limits.noiseTotal }, { log: deps.log, pid, scrub });
-    stdout.on('data', (chunk: Buffer) => this.#read(chunk));
-    stdout.on('error', () => {});
-    stdout.once('end', () => this.#muted());
+    this.#deafen = hear(stdout, { data: (chunk: Buffer) => this.#read(chunk), end: () => this.#muted() });
     spawned.process.once('exit', (code, signal) => void this.#end(code, signal));
     // Read while the process cannot have been collected yet: the number is certainly the child's.
     deps.warden?.watch(pid, readStat(pid)?.started ?? '');
@@ -201,6 +202,7 @@ class LiveChild implements Child {
     const closed = [stdout, stderr].filter((stream) => !stream.closed).map((stream) => once(stream, 'close'));
     await within(Promise.allSettled(closed), DRAIN);
     if (stdout.readableEnded) this.#framing.end();
+    this.#deafen();
     stdout.destroy();
     stderr.destroy();
     this.#stderr.close();

@@ -10,6 +10,7 @@
  */
 import type { Readable } from 'node:stream';
 import type { ChildLog } from './child.ts';
+import { hear } from './pipe.ts';
 import type { Scrub } from './secrets.ts';
 
 export interface StderrLimits {
@@ -29,7 +30,7 @@ export interface StderrDeps {
 export interface Stderr {
   /** The last lines in the order they came, at most `lines` of them and `bytes` in all. */
   tail(lines: number, bytes: number): readonly string[];
-  /** Logs what is outstanding. */
+  /** Logs what is outstanding; nothing is read any more. */
   close(): void;
 }
 
@@ -44,6 +45,7 @@ class StderrDrain implements Stderr {
   readonly #pid: number;
   readonly #scrub: Scrub;
   readonly #limits: StderrLimits;
+  readonly #deafen: () => void;
   #kept: Buffer = Buffer.alloc(0);
   #keptLength = 0;
   /** The line that is being assembled, cut at the limit. */
@@ -57,8 +59,7 @@ class StderrDrain implements Stderr {
     this.#pid = pid;
     this.#scrub = scrub;
     this.#limits = limits;
-    stream.on('data', (chunk: Buffer) => this.#take(chunk));
-    stream.on('error', () => {});
+    this.#deafen = hear(stream, { data: (chunk: Buffer) => this.#take(chunk) });
   }
 
   tail(lines: number, bytes: number): readonly string[] {
@@ -80,6 +81,7 @@ class StderrDrain implements Stderr {
   }
 
   close(): void {
+    this.#deafen();
     if (this.#partial.length > 0) this.#record(this.#partial);
     this.#partial = Buffer.alloc(0);
     clearTimeout(this.#second);

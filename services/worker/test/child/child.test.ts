@@ -2,9 +2,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { CHILD_LIMITS } from '../../src/child/child.ts';
 import { launchPrefixes } from '../../src/child/launch.ts';
-import { groupMembers, start } from './support.ts';
+import { startChild } from '../../src/child/start.ts';
+import { groupMembers, MemoryLog, start } from './support.ts';
 
 test('frames come back as lines, whole and in order', async (t) => {
   const witness = await start(t, ['echo']);
@@ -163,4 +166,32 @@ test('a live child holds three descriptors', async (t) => {
   second.child.write(Buffer.from('{}'));
   await second.untilLine('{}');
   assert.equal(count() - before, 3);
+});
+
+test('what is told of a child that has ended is freed by the next collection of the young', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as (options?: { type: 'minor' }) => void;
+  const log = new MemoryLog();
+  const pass = async (nth: number): Promise<void> => {
+    const load = Array.from({ length: 125_000 }, () => nth);
+    const listeners = { line: () => load, broken: () => load, exit: () => load };
+    const child = await startChild(
+      { log, mark: 'CAUSEWAY_TEST=passing' },
+      { command: 'cat', args: [], env: {}, passEnvironment: ['PATH'] },
+      listeners,
+    );
+    child.write(Buffer.from('{}'));
+    await child.stop();
+  };
+  const passMany = async (count: number): Promise<void> => {
+    for (let nth = 0; nth < count; nth += 1) await pass(nth);
+  };
+  await passMany(10);
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  await passMany(20);
+  collect({ type: 'minor' });
+  collect({ type: 'minor' });
+  const kept = (process.memoryUsage().heapUsed - before) / 20;
+  assert(kept < 250_000, `${kept} of 1 000 000 bytes are kept for each`);
 });

@@ -32,6 +32,7 @@ const ROUNDS = 8;
 /** Milliseconds before a server is called again that has asked for nothing. */
 const PACE = 250;
 const META: ReadonlySet<string> = new Set(['_meta']);
+const nothing = (): void => undefined;
 const SUBSCRIPTION: ReadonlySet<string> = new Set([SUBSCRIPTION_ID_KEY]);
 
 export class FromServer {
@@ -146,7 +147,7 @@ export class FromServer {
     if (!call.made) throw new Error('a call that asks was kept');
     const id = mint();
     const { bytes, message } = call.made;
-    call.withdraw = () => undefined;
+    call.withdraw = nothing;
     if (!send(envelope.wrap(bytes, message, { id, more, logLevel: declared.logging ? level : undefined })))
       return this.#fail(call, 'The server does not read its input.');
     calls.again(call, id);
