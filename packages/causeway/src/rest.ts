@@ -10,25 +10,27 @@ import { runInNewContext } from 'node:vm';
 
 /** Milliseconds between looks: a process that had nothing to do for so long is at rest. */
 const LOOK = 10_000;
-/** Share of the time in which its event loop has something to do at rest. */
-const RESTING = 0.02;
+/** Share of the time in which its event loop has something to do at rest: some timers, on a machine that sleeps in between. */
+const RESTING = 0.05;
 const MIB = 2 ** 20;
 /** Bytes that are worth a collection, which takes as long as a few hundred calls. */
 const WORTH = 8 * MIB;
-/** Bytes of which a collection takes some 100 ms: above that the next call would notice. */
+/** Bytes of objects of which a collection takes some 100 ms: above that the next call would notice. Buffers cost it nothing. */
 const LARGE = 64 * MIB;
 
 export interface Look {
   /** Share of the time since the last look in which the event loop had something to do. */
   readonly busy: number;
-  /** Bytes now, and after the last collection that was asked for here; 0 before the first. */
+  /** Bytes of V8's own heap. */
+  readonly heap: number;
+  /** Bytes with what hangs on it, now and after the last collection that was asked for here; 0 before the first. */
   readonly used: number;
   readonly left: number;
 }
 
 /** Whether to collect now. */
-export function isWorthwhile({ busy, used, left }: Look): boolean {
-  return busy < RESTING && used < LARGE && used - left >= WORTH;
+export function isWorthwhile({ busy, heap, used, left }: Look): boolean {
+  return busy < RESTING && heap < LARGE && used - left >= WORTH;
 }
 
 /** For a process of our own; a library leaves its host alone. Keeps no process alive. */
@@ -40,11 +42,11 @@ export function giveBackAtRest(): void {
     const now = performance.eventLoopUtilization();
     const { utilization: busy } = performance.eventLoopUtilization(now, since);
     since = now;
-    if (!isWorthwhile({ busy, used: bytesUsed(), left })) return;
+    if (!isWorthwhile({ busy, ...bytes(), left })) return;
     // The thorough one: it also gives back the pages that the young generation grew to.
     collect ??= collector();
     collect({ type: 'major', execution: 'sync', flavor: 'last-resort' });
-    left = bytesUsed();
+    left = bytes().used;
   };
   setInterval(look, LOOK).unref();
 }
@@ -57,7 +59,7 @@ function collector(): Collect {
   return runInNewContext('gc') as Collect;
 }
 
-function bytesUsed(): number {
+function bytes(): Pick<Look, 'heap' | 'used'> {
   const { used_heap_size: heap, external_memory: outside } = getHeapStatistics();
-  return heap + outside;
+  return { heap, used: heap + outside };
 }

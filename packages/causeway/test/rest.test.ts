@@ -6,10 +6,13 @@ import { giveBackAtRest, isWorthwhile } from '../src/rest.ts';
 const MIB = 2 ** 20;
 
 test('what has gathered is collected at rest, and neither little nor while there is work nor where it takes long', () => {
-  assert.equal(isWorthwhile({ busy: 0.005, used: 60 * MIB, left: 0 }), true);
-  assert.equal(isWorthwhile({ busy: 0.005, used: 40 * MIB, left: 36 * MIB }), false);
-  assert.equal(isWorthwhile({ busy: 0.3, used: 60 * MIB, left: 0 }), false);
-  assert.equal(isWorthwhile({ busy: 0.005, used: 400 * MIB, left: 0 }), false);
+  const look = { busy: 0.005, heap: 30 * MIB, used: 60 * MIB, left: 0 };
+  assert.equal(isWorthwhile(look), true);
+  assert.equal(isWorthwhile({ ...look, busy: 0.04 }), true, 'a machine that sleeps between its timers');
+  assert.equal(isWorthwhile({ ...look, used: 700 * MIB }), true, 'buffers of large messages, which nobody has any more');
+  assert.equal(isWorthwhile({ ...look, used: 40 * MIB, left: 36 * MIB }), false);
+  assert.equal(isWorthwhile({ ...look, busy: 0.3 }), false);
+  assert.equal(isWorthwhile({ ...look, heap: 400 * MIB, used: 400 * MIB }), false);
 });
 
 test('it looks by itself, and a collection frees what nobody holds', async (t) => {
