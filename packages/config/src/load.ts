@@ -11,6 +11,7 @@ import { PER_SERVER, ServerTable, type CommandServer } from './server-table.ts';
 import { faultAt, type Document } from './document.ts';
 import { ConfigError, pathText, type Fault, type Path } from './faults.ts';
 import { findings } from './issues.ts';
+import { mistypedVariables } from './mistyped.ts';
 import { pathFaults } from './own-paths.ts';
 import { settingsSchema, type ParsedSettings } from './schema.ts';
 import { checkOverride, environmentOverrides, members, setIn, settingPaths, variablesOf, type Override } from './settings.ts';
@@ -84,7 +85,7 @@ export function loadConfig(input: LoadInput): Loaded {
   if (faults.length > 0 || settings === undefined) throw new ConfigError(faults.toSorted(byPlace));
   return {
     config: freeze({ ...settings, auth: hashed(settings), servers }) as Config,
-    warnings,
+    warnings: [...warnings, ...mistypedVariables(input.env)],
     origins,
     serverOrigins: all.origins,
     file: main?.file,

@@ -69,13 +69,13 @@ export function settingPaths(schema: AnySchema = settingsSchema, base: readonly 
 /** The variables that set `path`, the foremost first; none for those that only a file sets. */
 export function variablesOf(path: string): readonly string[] {
   if (Object.hasOwn(NAMES, path)) return NAMES[path]!;
-  if (path.startsWith('servers.')) return [];
-  return [
-    `CAUSEWAY_${path
-      .replaceAll('.', '_')
-      .replaceAll(/[A-Z]/g, (letter) => `_${letter}`)
-      .toUpperCase()}`,
-  ];
+  return path.startsWith('servers.') ? [] : [ruledName(path)];
+}
+
+/** The name that the rule alone would give. */
+export function ruledName(path: string): string {
+  const words = path.replaceAll('.', '_').replaceAll(/[A-Z]/g, (letter) => `_${letter}`);
+  return `CAUSEWAY_${words.toUpperCase()}`;
 }
 
 /** `LOG_LEVEL` and the like are meant for every program that is started with them. */
@@ -96,9 +96,14 @@ export function isOwnVariable(name: string): boolean {
 
 const PER_SERVER = Object.keys(NAMES).filter((path) => path.startsWith('servers.'));
 
+/** Of all settings, those that a variable sets for every server included. */
+export function allPaths(): string[] {
+  return [...settingPaths(), ...PER_SERVER];
+}
+
 /** What the environment sets. Lists are written with commas; an API key is one key. */
 export function environmentOverrides(env: Readonly<Record<string, string | undefined>>): Override[] {
-  return [...settingPaths(), ...PER_SERVER].flatMap((path) => {
+  return allPaths().flatMap((path) => {
     const name = variablesOf(path).find((variable) => env[variable] !== undefined && env[variable] !== '');
     return name === undefined ? [] : [{ path, value: env[name]!, origin: name }];
   });

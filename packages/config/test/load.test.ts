@@ -227,6 +227,37 @@ test('a mistake in a variable or a flag names it', () => {
   ]);
 });
 
+test("a variable that was meant for us and misses is told; what is near to none is somebody else's", () => {
+  const warned = (env: Record<string, string>): readonly string[] => load({ cwd: tmpdir(), env }).warnings;
+  assert.deepEqual(warned({ CAUSEWAY_PROT: '1', CAUSEWAY_LOG_LEVLE: 'debug' }), [
+    'CAUSEWAY_PROT sets nothing; did you mean CAUSEWAY_PORT?',
+    'CAUSEWAY_LOG_LEVLE sets nothing; did you mean CAUSEWAY_LOG_LEVEL?',
+  ]);
+  assert.deepEqual(warned({ CAUSEWAY_LISTEN_PORT: '1', CAUSEWAY_AUTH_API_KEYS: 'k', CAUSEWAY_NATS_SERVERS: 'n' }), [
+    'CAUSEWAY_LISTEN_PORT sets nothing; did you mean CAUSEWAY_PORT?',
+    'CAUSEWAY_AUTH_API_KEYS sets nothing; did you mean CAUSEWAY_API_KEY?',
+    'CAUSEWAY_NATS_SERVERS sets nothing; did you mean CAUSEWAY_NATS_URL?',
+  ]);
+  assert.deepEqual(warned({ CAUSEWAY_HTTP_HEADERS: 'x' }), ['CAUSEWAY_HTTP_HEADERS sets nothing: http.headers can only be set in a file']);
+  const others = {
+    CAUSEWAY_SERVICE_HOST: '10.0.0.1',
+    CAUSEWAY_PORT_8000_TCP: 'tcp://10.0.0.1:8000',
+    CAUSEWAY_KEY: 'k',
+    CAUSEWAY_INPUT_TOKEN: 't',
+  };
+  const ours = {
+    CAUSEWAY_CONFIG: '',
+    CAUSEWAY_CHILD: 'c',
+    CAUSEWAY_NATS_SERVER: '/bin/nats-server',
+    CAUSEWAY_PORT: '1',
+    CAUSEWAY_IDLE: '1s',
+  };
+  assert.deepEqual(
+    warned({ ...others, ...ours, CAUSEWAY_PROT: '', CAUSEWAY_BIND: 'b', CAUSEWAY_IMAGE: 'i', CAUSEWAY_PROMETHEUS_PORT: '9' }),
+    [],
+  );
+});
+
 test('a file alone does not open the bridge to others', (context) => {
   const cwd = folder(context, {
     'causeway.yaml': 'listen: 0.0.0.0:8000\nservers: { a: { command: x } }\n',

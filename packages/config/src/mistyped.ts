@@ -1,0 +1,28 @@
+/**
+ * Owns the question which variables were meant for Causeway and miss it: a mistyped one sets nothing, and nothing says so.
+ * Keeps: a name that is near to none of ours is somebody else's (Kubernetes sets `CAUSEWAY_SERVICE_HOST` and the like for
+ * a service of that name) and passed over.
+ */
+import { allPaths, ruledName, variablesOf } from './settings.ts';
+import { nearest } from './suggest.ts';
+
+const PREFIX = 'CAUSEWAY_';
+/** Ours, but no settings: where the file is, the mark of a child, which nats-server to start. */
+const OTHERS = ['CAUSEWAY_CONFIG', 'CAUSEWAY_CHILD', 'CAUSEWAY_NATS_SERVER'];
+
+/** One line each, for people. */
+export function mistypedVariables(env: Readonly<Record<string, string | undefined>>): string[] {
+  const paths = allPaths();
+  const known = [...OTHERS, ...paths.flatMap(variablesOf)].filter((name) => name.startsWith(PREFIX));
+  const others = Object.keys(env).filter((name) => name.startsWith(PREFIX) && !known.includes(name) && env[name] !== '');
+  return others.flatMap((name) => {
+    const ruled = paths.find((path) => ruledName(path) === name);
+    const near = nearest(
+      name.slice(PREFIX.length),
+      known.map((one) => one.slice(PREFIX.length)),
+    );
+    if (ruled !== undefined && variablesOf(ruled).length === 0) return [`${name} sets nothing: ${ruled} can only be set in a file`];
+    const meant = ruled === undefined ? near && `${PREFIX}${near}` : variablesOf(ruled)[0];
+    return meant === undefined ? [] : [`${name} sets nothing; did you mean ${meant}?`];
+  });
+}
