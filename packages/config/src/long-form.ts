@@ -15,9 +15,15 @@ export function isOff(text: string): boolean {
   return /^(?:false|off|none|no)$/i.test(text.trim());
 }
 
+/** Whether a value means `true`, likewise. */
+function isOn(value: unknown): boolean {
+  return value === true || (typeof value === 'string' && /^(?:true|on|yes)$/i.test(value.trim()));
+}
+
 function address(group: string, value: unknown): unknown {
   const off = (one: unknown): boolean => group !== 'listen' && (one === false || (typeof one === 'string' && isOff(one)));
   if (off(value)) return { port: false };
+  if (group !== 'listen' && isOn(value)) return {};
   if (isFields(value)) return off(value['port']) ? { ...value, port: false } : value;
   if (typeof value === 'number') return { port: value };
   return typeof value === 'string' ? (parseAddress(value) ?? badPort(value.trim()) ?? value) : value;
@@ -42,7 +48,7 @@ function natsGroup(value: unknown, fault: (path: Path, text: string) => void): u
 }
 
 function cors(value: unknown): unknown {
-  if (value === true) return {};
+  if (isOn(value)) return {};
   if (typeof value === 'string') return isOff(value) ? false : { origins: [value] };
   return Array.isArray(value) ? { origins: value } : value;
 }

@@ -18,6 +18,15 @@ test('off, no, none and false switch a listener off, wherever they are written',
   }
 });
 
+test('on, yes and true are what a listener is without a word', (context) => {
+  const silent = load({ cwd: folder(context, { 'causeway.yaml': 'http: { cors: true }\n' }) }).config;
+  for (const word of ['on', 'Yes', 'true', '"true"']) {
+    const cwd = folder(context, { 'causeway.yaml': `admin: ${word}\ndiagnostics: ${word}\nhttp: { cors: ${word} }\n` });
+    const { admin, diagnostics, http } = load({ cwd }).config;
+    assert.deepEqual([admin, diagnostics, http.cors], [silent.admin, silent.diagnostics, silent.http.cors], word);
+  }
+});
+
 test('a number that is no port is told as one', (context) => {
   for (const [text, fault] of [
     ['listen: 70000', '1:9  listen.port: not a port: 70000 (0 to 65535; 0 is any free port)'],
