@@ -62,18 +62,26 @@ describe('streams that go on at another edge', () => {
   });
 
   it('a burst that the client left in the middle of is replayed whole elsewhere', async () => {
+    let broken = 0;
     for (let round = 0; round < 10; round++) {
       const { headers } = await hello(at(round));
       const first = await openCall(at(round), toolCall('burst', 'progress', { n: 150 }, { progressToken: 1 }), headers);
       await first.events.next('the first events', () => steps(first.messages()).length > round * 3);
       await first.drop();
       const before = steps(first.messages());
+      // A client that gets no turn for a while finds all of it there, and has nothing to come back for.
+      if (first.messages().some(({ id }) => id === 'burst')) {
+        assert.deepEqual(before, count(150));
+        continue;
+      }
+      broken += 1;
       await using rest = await resume(round + 1, headers, lastId(first));
       await rest.ended;
       assert.deepEqual([...before, ...steps(rest.messages())], count(150));
       const answers = [...first.messages(), ...rest.messages()].filter(({ id }) => id === 'burst');
       assert.equal(answers.length, 1);
     }
+    assert.ok(broken > 0);
   });
 
   it('a question asked while the stream of its call is broken comes with the rest of the call', async () => {

@@ -15,10 +15,11 @@ export interface FinishedLimits extends StreamLimits {
 
 /**
  * Finished streams that are remembered although they were sent to their end, for the answers that were on their way when
- * a client's connection broke: as many as its session ever had calls running at once, within these bounds. Few enough to be
- * gone before the collector has to move them.
+ * a client's connection broke: so many of a session that has one call at a time, and so many more for each call that ran beside
+ * it at its busiest, for those go on while a connection is made anew. Few enough to be gone before the collector
+ * has to move them.
  */
-const SENT = { least: 4, most: 32 };
+const SENT = { alone: 4, beside: 14, most: 32 };
 
 export class FinishedStreams {
   readonly #limits: FinishedLimits;
@@ -34,14 +35,14 @@ export class FinishedStreams {
     this.#given = given;
   }
 
-  /** Remembers the stream, as long as there is room. `width`: how many calls have run at once. */
+  /** Remembers the stream, as long as there is room. `width`: how many calls have run at once, at most. */
   add(stream: Stream, now: number, width: number): void {
     this.forget(stream);
     const { frames, bytes } = stream;
     stream.finished = this.#kept.add({ stream, at: now, frames, bytes });
     this.#frames += frames;
     this.#bytes += bytes;
-    const most = Math.min(Math.max(width, SENT.least), SENT.most);
+    const most = Math.min(SENT.alone + SENT.beside * Math.max(0, width - 1), SENT.most);
     const aged = now - this.#limits.age;
     this.#giveUpWhile(({ at }) => at < aged);
     // What was sent to the end is most likely not asked for again; what its reader left before the end is.
