@@ -72,6 +72,7 @@ describe('streams that go on at another edge', () => {
       // A client that gets no turn for a while finds all of it there, and has nothing to come back for.
       if (first.messages().some(({ id }) => id === 'burst')) {
         assert.deepEqual(before, count(150));
+        assert.equal(first.messages().filter(({ id }) => id === 'burst').length, 1);
         continue;
       }
       broken += 1;

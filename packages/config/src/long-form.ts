@@ -10,9 +10,9 @@ export function longForm(group: string, value: unknown, fault: (path: Path, text
   return value;
 }
 
-/** Whether a text means `false`: YAML 1.2 knows no `off`. */
-export function isOff(text: string): boolean {
-  return /^(?:false|off|none|no)$/i.test(text.trim());
+/** Whether a value means `false`: YAML 1.2 knows no `off`. */
+export function isOff(value: unknown): boolean {
+  return value === false || (typeof value === 'string' && /^(?:false|off|none|no)$/i.test(value.trim()));
 }
 
 /** Whether a value means `true`, likewise. */
@@ -21,10 +21,10 @@ function isOn(value: unknown): boolean {
 }
 
 function address(group: string, value: unknown): unknown {
-  const off = (one: unknown): boolean => group !== 'listen' && (one === false || (typeof one === 'string' && isOff(one)));
-  if (off(value)) return { port: false };
-  if (group !== 'listen' && isOn(value)) return {};
-  if (isFields(value)) return off(value['port']) ? { ...value, port: false } : value;
+  const switched = group !== 'listen';
+  if (switched && isOff(value)) return { port: false };
+  if (switched && isOn(value)) return {};
+  if (isFields(value)) return switched && isOff(value['port']) ? { ...value, port: false } : value;
   if (typeof value === 'number') return { port: value };
   return typeof value === 'string' ? (parseAddress(value) ?? badPort(value.trim()) ?? value) : value;
 }
@@ -49,7 +49,8 @@ function natsGroup(value: unknown, fault: (path: Path, text: string) => void): u
 
 function cors(value: unknown): unknown {
   if (isOn(value)) return {};
-  if (typeof value === 'string') return isOff(value) ? false : { origins: [value] };
+  if (isOff(value)) return false;
+  if (typeof value === 'string') return { origins: [value] };
   return Array.isArray(value) ? { origins: value } : value;
 }
 

@@ -15,14 +15,15 @@ export function mistypedVariables(env: Readonly<Record<string, string | undefine
   const paths = allPaths();
   const known = [...OTHERS, ...paths.flatMap(variablesOf)].filter((name) => name.startsWith(PREFIX));
   const others = Object.keys(env).filter((name) => name.startsWith(PREFIX) && !known.includes(name) && env[name] !== '');
+  const words = known.map((name) => name.slice(PREFIX.length));
   return others.flatMap((name) => {
-    const ruled = paths.find((path) => ruledName(path) === name);
-    const near = nearest(
-      name.slice(PREFIX.length),
-      known.map((one) => one.slice(PREFIX.length)),
-    );
-    if (ruled !== undefined && variablesOf(ruled).length === 0) return [`${name} sets nothing: ${ruled} can only be set in a file`];
-    const meant = ruled === undefined ? near && `${PREFIX}${near}` : variablesOf(ruled)[0];
-    return meant === undefined ? [] : [`${name} sets nothing; did you mean ${meant}?`];
+    const path = paths.find((one) => ruledName(one) === name);
+    if (path !== undefined) return [told(name, variablesOf(path)[0], path)];
+    const near = nearest(name.slice(PREFIX.length), words);
+    return near === undefined ? [] : [told(name, `${PREFIX}${near}`)];
   });
+}
+
+function told(name: string, meant: string | undefined, path?: string): string {
+  return meant === undefined ? `${name} sets nothing: ${path} can only be set in a file` : `${name} sets nothing; did you mean ${meant}?`;
 }

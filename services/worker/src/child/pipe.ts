@@ -8,7 +8,7 @@
 import type { EventEmitter } from 'node:events';
 
 /** By the name of the event. */
-export type Hearing = Readonly<Record<string, (...told: never[]) => void>>;
+type Hearing = Readonly<Record<string, (...told: never[]) => void>>;
 
 const ignore = (): void => undefined;
 

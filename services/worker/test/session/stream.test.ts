@@ -263,6 +263,9 @@ test('of the answers that were sent a few are kept, and more where calls ran bes
   for (const stream of [broken!, ...others]) answer(stream);
   for (let call = 0; call < 28; call++) answer(streams.call(`meanwhile ${call}`, 'e', 1));
   assert.equal(streams.resume(broken!.name, 'x', 0).name, broken!.name);
+  const crowd = Array.from({ length: 12 }, (_, call) => streams.call(`all at once ${call}`, 'e', 1));
+  for (const stream of crowd) answer(stream);
+  for (const { name } of crowd) assert.equal(streams.resume(name, 'x', 0).name, name);
   for (const stream of Array.from({ length: 100 }, (_, call) => streams.call(`too many ${call}`, 'e', 1))) answer(stream);
   assert.equal(kept(), 32);
 });

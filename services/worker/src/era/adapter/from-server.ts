@@ -32,8 +32,8 @@ const ROUNDS = 8;
 /** Milliseconds before a server is called again that has asked for nothing. */
 const PACE = 250;
 const META: ReadonlySet<string> = new Set(['_meta']);
-const nothing = (): void => undefined;
 const SUBSCRIPTION: ReadonlySet<string> = new Set([SUBSCRIPTION_ID_KEY]);
+const nothing = (): void => undefined;
 
 export class FromServer {
   readonly #parts: AdapterParts;
