@@ -33,6 +33,8 @@ export class SimulatedChild implements Child {
   readonly #deps: ChildDeps;
   readonly #gone = Promise.withResolvers<ChildExit>();
   #paused = false;
+  /** What its worker has taken for it. */
+  readonly #waiting: Uint8Array[] = [];
   /** What it has printed and nobody has read. */
   readonly #printed: Buffer[] = [];
 
@@ -43,14 +45,29 @@ export class SimulatedChild implements Child {
     this.#deps = deps;
   }
 
+  /** As with a real one, a frame leaves its worker a moment after it was taken, if the child may be touched then. */
   write(frame: Uint8Array): boolean {
     if (this.state !== 'running') return false;
+    this.#waiting.push(frame);
+    const { onTaken } = this.worker;
+    this.worker.onTaken = undefined;
+    onTaken?.();
+    this.worker.member.time.after(1, () => this.flush());
+    return true;
+  }
+
+  flush(): void {
+    if (this.#waiting.length === 0 || this.state !== 'running' || this.#deps.listeners.mayTouch?.() === false) return;
+    for (const frame of this.#waiting.splice(0)) this.#take(frame);
+  }
+
+  #take(frame: Uint8Array): void {
     const { judge, time } = this.#deps;
     const { id, method, params } = JSON.parse(Buffer.from(frame).toString()) as Message;
     judge.touched(this, method ?? 'an answer');
     const nonce = params?.arguments?.nonce;
     if (nonce !== undefined) judge.ran(nonce, this);
-    if (id === undefined || method === undefined) return true;
+    if (id === undefined || method === undefined) return;
     // Some calls take long enough for anything to happen meanwhile.
     const ms = method === 'initialize' || time.random() < 0.8 ? time.between(1, 300) : time.between(1_000, 12_000);
     const capabilities = { logging: {}, tools: { listChanged: true } };
@@ -65,7 +82,6 @@ export class SimulatedChild implements Child {
         ? { protocolVersion: params?.protocolVersion, capabilities, serverInfo: { name: 's', version: '1' } }
         : { nonce, epoch: this.epoch, said };
     time.after(ms, () => this.print({ jsonrpc: '2.0', id, result }));
-    return true;
   }
 
   /** Says something. */

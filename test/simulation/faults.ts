@@ -39,9 +39,7 @@ function disturbWorker(stage: Stage, kind: number, worker: SimulatedWorker): voi
     connection.sever();
     time.after(time.between(100, 40_000), () => connection.mend());
   } else if (kind < 0.52) {
-    stage.say('stop', member.id);
-    member.stop();
-    time.after(time.between(100, 40_000), () => member.go());
+    stop(stage, worker);
   } else if (kind < 0.62) {
     stage.say('leave', member.id);
     worker.leave(time.between(1_000, 10_000));
@@ -52,6 +50,19 @@ function disturbWorker(stage: Stage, kind: number, worker: SimulatedWorker): voi
     member.data.reset(ms);
     if (time.random() < 0.5) member.control.reset(ms);
   }
+}
+
+/** At once, or as it has taken something that its child has not got yet. */
+function stop(stage: Stage, worker: SimulatedWorker): void {
+  const { time } = stage.world;
+  const { member } = worker;
+  const now = (): void => {
+    stage.say('stop', member.id);
+    member.stop();
+    time.after(time.between(100, 40_000), () => member.go());
+  };
+  if (time.random() < 0.5) now();
+  else worker.onTaken = () => void time.after(0, () => stage.calm || now());
 }
 
 function disturbEdge(stage: Stage, kind: number, edge: SimulatedEdge): void {

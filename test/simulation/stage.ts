@@ -96,9 +96,10 @@ export class Stage {
     this.say('calm');
     this.world.loss = 0;
     this.world.elect(0);
-    for (const { member } of this.workers) {
-      member.go();
-      member.heal();
+    for (const worker of this.workers) {
+      worker.onTaken = undefined;
+      worker.member.go();
+      worker.member.heal();
     }
     for (const edge of this.edges) {
       edge.go();

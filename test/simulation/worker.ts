@@ -23,6 +23,8 @@ export class SimulatedWorker {
   readonly #world: World;
   readonly #judge: Judge;
   #worker: Worker | undefined;
+  /** Called once, when it has taken something for a child and not written it yet. */
+  onTaken: (() => void) | undefined;
   /** It shuts down. */
   leaving = false;
 

@@ -45,7 +45,7 @@ export async function startSpare(deps: SpareDeps, server: ServerConfig, signal: 
   let child: Child | undefined;
   let cancel = (): void => undefined;
   const listeners: ChildListeners = {
-    reading: () => taker?.reading?.(),
+    mayTouch: () => taker?.mayTouch?.() ?? true,
     line: (bytes) => taker?.line(bytes),
     broken: (why) => (taker ? taker.broken(why) : void child?.stop({ gentle: false })),
     exit: (exit) => {

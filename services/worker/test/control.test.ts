@@ -60,7 +60,7 @@ test('an ended session is gone, child and all, when that is said', async (t) => 
 
 test('a worker that is about to leave is not ready and is placed nothing on; what comes all the same is still taken in', async (t) => {
   const health = createHealth();
-  const here = await setting(t, undefined, health);
+  const here = await setting(t, { health });
   const { ledger } = here.cluster;
   const told = new Promise<void>(
     (resolve) => void ledger.onChange(() => ledger.workers().get(here.worker.id)?.draining === true && resolve()),

@@ -13,7 +13,7 @@ async function clusterWhere(ages: Readonly<Record<number, number>>): Promise<Clu
 }
 
 test('a request that was held up on its way is refused and not begun, and nothing else is', async (t) => {
-  const here = await setting(t, await clusterWhere({ 1: 60_000, 2: 5_000 }));
+  const here = await setting(t, { cluster: await clusterWhere({ 1: 60_000, 2: 5_000 }) });
   const { cluster, worker } = here;
   const token = await open(here, 'git', 'late');
   const to = cluster.subjects.stream(newEdgeId(), 'g1');

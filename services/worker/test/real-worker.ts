@@ -2,8 +2,9 @@
 import type { TestContext } from 'node:test';
 import { decode, encode, errorOf, openMemoryCluster, type AskHead, type Cluster, type DownHead, type VerdictHead } from '@causeway/cluster';
 import { loadConfig, type ServerConfig } from '@causeway/config';
-import { ANONYMOUS, CausewayError, newEdgeId, type SessionToken } from '@causeway/protocol';
-import { silentLog, type Health } from '@causeway/runtime';
+import { ANONYMOUS, CausewayError, newEdgeId, newWorkerId, type SessionToken } from '@causeway/protocol';
+import { silentLog, type Clock, type Health } from '@causeway/runtime';
+import { openMachine } from '../src/machine.ts';
 import { openWorker, type Worker, type WorkerOptions } from '../src/index.ts';
 
 const SCRIPT = `
@@ -12,7 +13,7 @@ const SCRIPT = `
     if (params?.clientInfo?.name === 'poison') process.exit(1);
     const result = { protocolVersion: '2025-06-18', capabilities: {}, serverInfo: { name: 's', version: '1' } };
     if (method === 'initialize') console.log(JSON.stringify({ jsonrpc: '2.0', id, result }));
-    if (method === 'ping' && id !== undefined) console.log(JSON.stringify({ jsonrpc: '2.0', id, result: {} }));
+    if (method === 'ping' && id !== undefined) console.log(JSON.stringify({ jsonrpc: '2.0', id, result: { at: Date.now() } }));
   });`;
 
 const server = (name: string, recovery: ServerConfig['recovery'] = 'end'): ServerConfig => ({
@@ -57,14 +58,21 @@ export interface Setting {
   readonly worker: Worker;
 }
 
-export async function setting(t: TestContext, given?: Cluster, health?: Health): Promise<Setting> {
+interface Given {
+  readonly cluster?: Cluster;
+  readonly health?: Health;
+  /** By default the machine's. */
+  readonly clock?: Clock;
+}
+
+export async function setting(t: TestContext, given: Given = {}): Promise<Setting> {
   const stack = new AsyncDisposableStack();
   t.after(() => stack.disposeAsync());
-  const cluster = stack.use(given ?? (await openMemoryCluster()));
-  return {
-    cluster,
-    worker: stack.use(await openWorker({ cluster, log: silentLog(), ...(health === undefined ? {} : { health }) }, options)),
-  };
+  const cluster = stack.use(given.cluster ?? (await openMemoryCluster()));
+  const [id, log] = [newWorkerId(), silentLog()];
+  const machine = stack.use(await openMachine({ worker: id, log }, options.worker));
+  const deps = { cluster, id, log, machine: { ...machine, clock: given.clock ?? machine.clock } };
+  return { cluster, worker: stack.use(await openWorker({ ...deps, ...(given.health && { health: given.health }) }, options)) };
 }
 
 /** What an operator asks. Rejects with what the worker refuses. */

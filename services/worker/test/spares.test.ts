@@ -14,7 +14,7 @@ const { signal } = new AbortController();
 function taker() {
   const heard: string[] = [];
   const listeners: ChildListeners = {
-    reading: () => void heard.push('reading'),
+    mayTouch: () => heard.push('touched') > 0,
     line: (bytes) => void heard.push(bytes.toString()),
     broken: (why) => void heard.push(why),
     exit: () => void heard.push('exit'),
@@ -70,11 +70,11 @@ test('so many wait, unread and unspoken to; one that is taken is replaced, and h
   assert.equal(await take(listeners), first, 'the oldest');
   assert.equal(first.paused, false);
   await nth(3);
-  first.listeners.reading?.();
+  first.listeners.mayTouch?.();
   first.say('hello');
   first.listeners.broken('noise');
   first.exit();
-  assert.deepEqual(heard, ['reading', 'hello', 'noise', 'exit']);
+  assert.deepEqual(heard, ['touched', 'hello', 'noise', 'exit']);
   assert.deepEqual([...marks], named.slice(1), 'a mark names its child as long as that lives');
   time.advance(1_000);
   await settled();

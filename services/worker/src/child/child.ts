@@ -58,8 +58,11 @@ export interface ChildExit {
 export type Breach = 'line_too_long' | 'stdin_stalled' | 'stdin_closed' | 'stdout_closed' | 'noise' | 'partial_line' | 'line_failed';
 
 export interface ChildListeners {
-  /** Something has come that was not looked at yet; where this pauses the child it is kept for later. */
-  reading?(): void;
+  /**
+   * Asked before what the child said is looked at, and before what waits for it is written: whether it may be touched. What
+   * it said is kept for later where this pauses the child; what waits is kept until `flush`, and with its end dropped.
+   */
+  mayTouch?(): boolean;
   /**
    * One complete line without its line feed; may be called many times in a turn, and still after `pause`. The bytes belong
    * to the listener. `call`: the id of the request that it belongs to, where that is known otherwise than by its own words.
@@ -81,6 +84,8 @@ export interface Child extends AsyncDisposable {
   /** Stops reading stdout, so that the child waits. What it wrote before it ended is read all the same. Idempotent. */
   pause(): void;
   resume(): void;
+  /** It may be touched again: what was kept is written. */
+  flush(): void;
   /**
    * Ends stdin, then TERM, then KILL for the whole group; `gentle: false` sends TERM at once, also when a gentle
    * stop is under way. Idempotent. Resolves when the group is gone, in 6 s at most.

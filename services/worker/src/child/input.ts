@@ -5,7 +5,8 @@
  *  1. Frames reach the child whole and in order, each followed by a line feed.
  *  2. At most `bytes` and `frames` wait (a single frame larger than `bytes` is let in when nothing else waits).
  *  3. Frames of one turn of the event loop leave in one write, and one write is under way at a time.
- *  4. `broken` is told at most once, and never after `end` or `close`.
+ *  4. Nothing is written before `mayWrite` has said yes in the same turn: how long a frame waited does not matter.
+ *  5. `broken` is told at most once, and never after `end` or `close`.
  */
 import type { Writable } from 'node:stream';
 import { hear } from './pipe.ts';
@@ -20,26 +21,33 @@ export interface InputLimits {
 export interface Input {
   /** False: full or closed; nothing was taken. The bytes belong to the input until they are written. */
   write(frame: Uint8Array): boolean;
+  /** Asks again whether what waits may be written. */
+  flush(): void;
   /** A child that may not write its output cannot be blamed for not reading: the stall clock stands still while held. */
   hold(held: boolean): void;
-  /** What waits is still written, then the child sees the end of its stdin. */
+  /** What waits is still written, if it may be, then the child sees the end of its stdin. */
   end(): void;
   /** The child is gone: nothing is written or told any more. */
   close(): void;
+}
+
+export interface InputListeners {
+  mayWrite(): boolean;
+  broken(why: 'stdin_stalled' | 'stdin_closed'): void;
 }
 
 /** How long a failed write waits for the news that the child has ended, which explains it better. */
 const GRACE = 100;
 const LINE_FEED = 0x0a;
 
-export function openInput(stdin: Writable, limits: InputLimits, broken: (why: 'stdin_stalled' | 'stdin_closed') => void): Input {
-  return new StdinQueue(stdin, limits, broken);
+export function openInput(stdin: Writable, limits: InputLimits, listeners: InputListeners): Input {
+  return new StdinQueue(stdin, limits, listeners);
 }
 
 class StdinQueue implements Input {
   readonly #stdin: Writable;
   readonly #limits: InputLimits;
-  readonly #broken: (why: 'stdin_stalled' | 'stdin_closed') => void;
+  readonly #listeners: InputListeners;
   readonly #deafen: () => void;
   #waiting: Uint8Array[] = [];
   /** Counts what waits and what is being written. */
@@ -52,10 +60,10 @@ class StdinQueue implements Input {
   #held = false;
   #state: 'open' | 'ending' | 'failed' | 'closed' = 'open';
 
-  constructor(stdin: Writable, limits: InputLimits, broken: (why: 'stdin_stalled' | 'stdin_closed') => void) {
+  constructor(stdin: Writable, limits: InputLimits, listeners: InputListeners) {
     this.#stdin = stdin;
     this.#limits = limits;
-    this.#broken = broken;
+    this.#listeners = listeners;
     this.#deafen = hear(stdin, { error: () => this.#failed() });
   }
 
@@ -67,8 +75,12 @@ class StdinQueue implements Input {
     this.#waiting.push(frame);
     this.#bytes += bytes;
     this.#frames += 1;
-    if (!this.#writing) this.#scheduled ??= setImmediate(() => this.#flush());
+    if (!this.#writing) this.#scheduled ??= setImmediate(() => this.#next());
     return true;
+  }
+
+  flush(): void {
+    if (!this.#writing && this.#state === 'open') this.#next();
   }
 
   hold(held: boolean): void {
@@ -80,7 +92,7 @@ class StdinQueue implements Input {
     if (this.#state !== 'open') return;
     this.#state = 'ending';
     this.#watch();
-    if (!this.#writing) this.#flush();
+    if (!this.#writing) this.#next();
   }
 
   close(): void {
@@ -93,9 +105,13 @@ class StdinQueue implements Input {
     this.#stdin.destroy();
   }
 
-  #flush(): void {
+  #next(): void {
     clearImmediate(this.#scheduled);
     this.#scheduled = undefined;
+    if (this.#waiting.length > 0 && !this.#listeners.mayWrite()) {
+      if (this.#state !== 'ending') return;
+      this.#waiting = [];
+    }
     if (this.#waiting.length === 0) {
       if (this.#state === 'ending') this.#stdin.end();
       return;
@@ -116,7 +132,7 @@ class StdinQueue implements Input {
       this.#failed();
     } else if (this.#state === 'open' || this.#state === 'ending') {
       this.#watch();
-      this.#flush();
+      this.#next();
     }
   }
 
@@ -137,7 +153,7 @@ class StdinQueue implements Input {
     if (this.#state !== 'open') return;
     this.#state = 'failed';
     clearTimeout(this.#stall);
-    this.#broken(why);
+    this.#listeners.broken(why);
   }
 }
 

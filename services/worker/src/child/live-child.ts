@@ -81,7 +81,11 @@ class LiveChild implements Child {
     this.#ladder = ladder;
     this.#group = processGroup(pid);
     const { stdinBytes: bytes, stdinFrames: frames, stdinStall: stall } = limits;
-    this.#input = openInput(stdin, { bytes, frames, stall }, (why) => this.#breach(why));
+    this.#input = openInput(
+      stdin,
+      { bytes, frames, stall },
+      { mayWrite: () => this.#listeners.mayTouch?.() ?? true, broken: (why) => this.#breach(why) },
+    );
     this.#framing = createFraming(limits.lineBytes, {
       line: (line) => this.#line(line),
       blank: () => this.noise(NOTHING),
@@ -115,6 +119,10 @@ class LiveChild implements Child {
     this.#flow(false);
   }
 
+  flush(): void {
+    this.#input.flush();
+  }
+
   stop({ gentle = true }: { readonly gentle?: boolean } = {}): Promise<ChildExit> {
     if (!gentle) this.#hasten.resolve();
     this.#stopped ??= this.#stop();
@@ -138,7 +146,7 @@ class LiveChild implements Child {
   }
 
   #read(chunk: Buffer): void {
-    if (!this.#ended) this.#listeners.reading?.();
+    if (!this.#ended) this.#listeners.mayTouch?.();
     if (this.#paused && !this.#ended) return this.#spawned.stdout.unshift(chunk);
     this.#framing.push(chunk);
     this.#watch();

@@ -71,7 +71,7 @@ export class LegacyOverModern implements Child {
   get hearing(): ChildListeners {
     const { listeners } = this.#parts;
     return {
-      reading: () => listeners.reading?.(),
+      mayTouch: () => listeners.mayTouch?.() ?? true,
       line: (line) => this.#fromServer.line(line),
       broken: (why) => listeners.broken(why),
       exit: (exit) => {
@@ -109,6 +109,10 @@ export class LegacyOverModern implements Child {
 
   resume(): void {
     this.#real.resume();
+  }
+
+  flush(): void {
+    this.#real.flush();
   }
 
   stop(options?: { readonly gentle?: boolean }): Promise<ChildExit> {

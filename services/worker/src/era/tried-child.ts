@@ -107,6 +107,10 @@ export class TriedChild implements Child {
     this.#now.resume();
   }
 
+  flush(): void {
+    this.#now.flush();
+  }
+
   async stop(options?: { readonly gentle?: boolean }): Promise<ChildExit> {
     if (!this.#ended.signal.aborted) this.#ended.abort(new CausewayError('session.ended'));
     const stopped = this.#now.stop(options);
@@ -135,7 +139,7 @@ export class TriedChild implements Child {
       else if (this.#phase.told.length < WAITING) this.#phase.told.push(what);
     };
     return {
-      reading: () => listeners.reading?.(),
+      mayTouch: () => listeners.mayTouch?.() ?? true,
       line: (bytes, call) => {
         if (this.#phase.kind === 'settled' && life === this.#life) listeners.line(bytes, call);
         else tell(() => this.#line(bytes, call));

@@ -12,7 +12,7 @@ import type { SessionDeps } from '../session/deps.ts';
 import { greet } from './greet.ts';
 import { PooledProcess, type Era, type Hearing } from './pooled-process.ts';
 
-export interface ProcessDeps extends Pick<SessionDeps, 'admit' | 'limitsOf' | 'attempt' | 'startChild' | 'mayAct'> {
+export interface ProcessDeps extends Pick<SessionDeps, 'admit' | 'limitsOf' | 'attempt' | 'startChild' | 'mayAct' | 'awake'> {
   readonly wheel: Wheel;
   readonly log: Log;
   /** The marks of these children: as long as one is among them, nobody takes its child for one that was left behind. */
@@ -74,7 +74,14 @@ async function launch(deps: ProcessDeps, order: ProcessOrder, permit: Permit): P
     process.end(new CausewayError('server.broken', { facts: { why } }));
     lose();
   };
+  /** It is ended without being told anything more. */
+  let cut = false;
   const listeners = {
+    // Without a lease every pool is discarded, by the very word that this process stood still.
+    mayTouch: () => {
+      deps.awake();
+      return !cut;
+    },
     // Whatever one child prints, it must not end what others run.
     line: (line: Buffer) => {
       try {
@@ -97,6 +104,7 @@ async function launch(deps: ProcessDeps, order: ProcessOrder, permit: Permit): P
   };
   let gone: Promise<void> | undefined;
   const stop = (error?: CausewayError): Promise<void> => {
+    cut ||= error !== undefined;
     process.end(error ?? new CausewayError('session.ended'));
     gone ??= leave(error === undefined);
     return gone;

@@ -52,6 +52,11 @@ export class Hold {
     return this.#reasons.has(reason);
   }
 
+  /** Whether the child may be touched: the worker's lease is there, and not in doubt. */
+  get touchable(): boolean {
+    return !this.has('lease') && !this.has('doubt');
+  }
+
   begin(reason: HoldReason): void {
     this.#reasons.add(reason);
   }

@@ -46,10 +46,11 @@ export class Readers {
     this.sync();
   }
 
-  /** The child is not to be read, or may be again. */
+  /** The child is not to be touched, or may be again. */
   suspend(on: boolean): void {
     this.#suspended = on;
     this.balance();
+    if (!on) this.#session.child()?.flush();
   }
 
   /** Whether what it asks for is there, or to be begun. */

@@ -7,14 +7,12 @@
  */
 import { verdictOf, type ClientHead, type ControlHead, type OpenHead, type Place, type StoredSession } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
-import type { ChildExit, ChildListeners } from '../child/child.ts';
 import { Aftermath } from './aftermath.ts';
 import { beginAgain, beginByPost, beginByStream, beginFailed, type Beginning } from './begin.ts';
 import { describeSession } from './description.ts';
-import { receive } from './downstream.ts';
 import { endSession } from './end.ts';
+import { hearChild } from './hearing.ts';
 import { Hold, type HoldReason } from './hold.ts';
-import { exitFacts } from './outcome.ts';
 import type { Ownership } from './ownership.ts';
 import { buildParts, type SessionParts } from './parts.ts';
 import { Readers } from './readers.ts';
@@ -74,6 +72,7 @@ export class Session {
   get closing(): boolean {
     return 'reason' in this.#state;
   }
+
   /** Resolves once the session is open, with `true`, or has failed to. */
   get begun(): Promise<boolean> {
     return this.#start;
@@ -101,14 +100,11 @@ export class Session {
   }
 
   async #begin(reply: string | undefined, begin: (one: Beginning) => Promise<void>): Promise<boolean> {
-    const listeners: ChildListeners = {
-      reading: this.#deps.awake,
-      line: (line, call) => this.#line(line, call),
-      broken: (why) => this.close('child_broken', new CausewayError('server.broken', { facts: { why } })),
-      exit: (exit) => this.#childExit(exit),
-    };
+    const { readers } = this;
+    const [parts, deps, held, hold] = [this.#parts, this.#deps, this.#held, this.#hold];
+    const listeners = hearChild({ parts, deps, held, hold, readers, closing: () => this.closing });
     const opened = (): boolean => this.#step({ kind: 'opened' });
-    const one = { parts: this.#parts, deps: this.#deps, held: this.#held, listeners, abandon: this.#abandon.signal, opened };
+    const one = { parts, deps, held, listeners, abandon: this.#abandon.signal, opened };
     try {
       await begin(one);
       return true;
@@ -166,7 +162,7 @@ export class Session {
 
   resume(why: 'lease' | 'doubt'): void {
     this.#hold.end(why);
-    this.readers.suspend(this.#hold.has('lease') || this.#hold.has('doubt'));
+    this.readers.suspend(!this.#hold.touchable);
   }
 
   /** The lease that it was held under is lost. */
@@ -231,20 +227,5 @@ export class Session {
     if (this.closing) this.aftermath.refuse(reply);
     else this.#deps.reply(reply, verdictOf(new CausewayError('request.session_unknown')));
     return true;
-  }
-
-  #line(line: Buffer, call: number | undefined): void {
-    if (this.closing) return;
-    // Over HTTP+SSE nothing tells a good start but that the child speaks.
-    if (this.#opening.transport === 'sse') this.#held.attempt?.succeeded();
-    receive(this.#parts, line, call);
-    this.readers.balance();
-  }
-
-  #childExit(exit: ChildExit): void {
-    const detail = { facts: exitFacts(exit) };
-    this.#held.attempt?.failed();
-    if (this.#parts.starting()) this.close('start_failed', new CausewayError('server.start_failed', detail));
-    else this.close('child_exit', new CausewayError('server.exited', detail));
   }
 }

@@ -6,6 +6,9 @@ import { openInput } from '../../src/child/input.ts';
 const limits = { bytes: 100, frames: 4, stall: 30_000 };
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
+/** May always write, and is never broken. */
+const free = { mayWrite: () => true, broken: () => assert.fail() };
+
 /** A pipe that shows each write and completes it when told. */
 function pipe() {
   const writes: string[] = [];
@@ -25,7 +28,7 @@ function pipe() {
 
 test('frames of one turn leave in one write, and those that come meanwhile in the next', async () => {
   const { stream, writes, complete } = pipe();
-  const input = openInput(stream, limits, () => assert.fail());
+  const input = openInput(stream, limits, free);
   assert(input.write(Buffer.from('a')) && input.write(Buffer.from('b')));
   assert.deepEqual(writes, []);
   await turn();
@@ -43,7 +46,7 @@ test('frames of one turn leave in one write, and those that come meanwhile in th
 
 test('what is being written counts as waiting until it is written', async () => {
   const { stream, complete } = pipe();
-  const input = openInput(stream, limits, () => assert.fail());
+  const input = openInput(stream, limits, free);
   for (let n = 0; n < 4; n += 1) assert(input.write(Buffer.from('x')));
   await turn();
   assert.equal(input.write(Buffer.from('x')), false);
@@ -56,7 +59,7 @@ test('what is being written counts as waiting until it is written', async () => 
 
 test('at the end what waits is written first, and nothing is taken any more', async () => {
   const { stream, writes, complete } = pipe();
-  const input = openInput(stream, limits, () => assert.fail());
+  const input = openInput(stream, limits, free);
   input.write(Buffer.from('a'));
   await turn();
   input.write(Buffer.from('b'));
@@ -73,9 +76,9 @@ test('at the end what waits is written first, and nothing is taken any more', as
 test('a failed write is told once, unless the news of the exit comes first', async () => {
   const told = Promise.withResolvers<string>();
   const first = pipe();
-  const lost = openInput(first.stream, limits, told.resolve);
+  const lost = openInput(first.stream, limits, { ...free, broken: told.resolve });
   const second = pipe();
-  const exited = openInput(second.stream, limits, () => assert.fail());
+  const exited = openInput(second.stream, limits, free);
   for (const input of [lost, exited]) input.write(Buffer.from('a'));
   await turn();
   second.complete(new Error('EPIPE'));
@@ -85,4 +88,29 @@ test('a failed write is told once, unless the news of the exit comes first', asy
   assert.equal(await told.promise, 'stdin_closed');
   assert.equal(lost.write(Buffer.from('b')), false);
   lost.close();
+});
+
+test('what may not be written waits until it may, in its order; whether it may is asked in the turn in which it is written', async () => {
+  const { stream, writes, complete } = pipe();
+  let may = true;
+  const input = openInput(stream, limits, { ...free, mayWrite: () => may });
+  input.write(Buffer.from('a'));
+  may = false;
+  await turn();
+  input.write(Buffer.from('b'));
+  await turn();
+  assert.deepEqual(writes, []);
+  may = true;
+  input.flush();
+  assert.deepEqual(writes, ['a\nb\n']);
+  input.write(Buffer.from('c'));
+  may = false;
+  complete();
+  await turn();
+  input.flush();
+  assert.deepEqual(writes, ['a\nb\n'], 'also what waited for the pipe');
+  input.end();
+  await turn();
+  assert.deepEqual(writes, ['a\nb\n', 'end'], 'there are no last words');
+  input.close();
 });

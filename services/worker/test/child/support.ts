@@ -56,6 +56,8 @@ export class Witness extends EventEmitter<Heard> {
   /** Set by `start`. */
   child!: Child;
   keepLines = true;
+  /** What it answers where it is asked. */
+  mayTouch = true;
 
   constructor(log: MemoryLog) {
     super();
@@ -95,7 +97,10 @@ export async function start(t: TestContext, args: readonly string[], { command, 
     { log, mark, ...deps },
     { command: process.execPath, args: [FIXTURE, ...args], env: {}, ...command },
     {
-      reading: () => witness.emit('reading'),
+      mayTouch: () => {
+        witness.emit('reading');
+        return witness.mayTouch;
+      },
       line: (bytes) => {
         if (witness.keepLines) witness.lines.push(bytes.toString());
         witness.emit('line', bytes);

@@ -63,6 +63,8 @@ export class ScriptedChild implements Child {
     this.paused = false;
   }
 
+  flush(): void {}
+
   stop(): Promise<ChildExit> {
     this.stops += 1;
     if (this.stops === 1) this.exit();

@@ -23,6 +23,8 @@ export interface PoolWorld {
   greets: boolean;
   /** How starts went that have an outcome. */
   readonly starts: ('succeeded' | 'failed')[];
+  /** Called whenever a child is about to be touched. */
+  woken: () => void;
   /** No child is started for this reason. */
   refusal: CausewayError | undefined;
   /** Whether another worker gives up a child; default never. */
@@ -42,6 +44,8 @@ export function poolWorld(): PoolWorld {
     greets: true,
     held: new Set<object>(),
     starts: [] as PoolWorld['starts'],
+    /** Called whenever a child is about to be touched. */
+    woken: (): void => undefined,
     refusal: undefined as CausewayError | undefined,
     elsewhere: undefined as (() => boolean) | undefined,
   };
@@ -59,6 +63,7 @@ export function poolWorld(): PoolWorld {
     log: { error: () => undefined, info: () => undefined } as unknown as PoolsDeps['log'],
     marks: new Set(),
     mayAct: () => true,
+    awake: () => world.woken(),
     limitsOf: () => ({}),
     attempt: () => ({
       succeeded: () => void world.starts.push('succeeded'),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CausewayError } from '@causeway/protocol';
-import { poolWorld, server } from './pool-world.ts';
+import { poolWorld, server, settle } from './pool-world.ts';
 
 test('for want of a turn, or of a worker that goes on, nothing is said of the server', async () => {
   const world = poolWorld();
@@ -15,4 +15,21 @@ test('for want of a turn, or of a worker that goes on, nothing is said of the se
   await assert.rejects(pool.lease({ exclusive: true }), { reason: 'server.start_failed' });
   assert.deepEqual(world.starts, ['failed']);
   assert.equal(world.held.size, 0);
+});
+
+test('who finds on the way to a child that its pool is discarded tells it nothing more; one that is given back hears its last words', async () => {
+  const world = poolWorld();
+  const pool = world.of(server());
+  await pool.lease({ exclusive: true });
+  const { listeners } = world.children[0]!;
+  assert.equal(listeners.mayTouch?.(), true);
+  world.woken = () => void pool.close(new CausewayError('cluster.owner_lost'));
+  assert.equal(listeners.mayTouch?.(), false);
+  const other = poolWorld();
+  const spared = other.of(server());
+  (await spared.lease({ exclusive: true })).end('sound');
+  other.time.advance(server().pool.idle + 1_000);
+  await settle();
+  assert.equal(other.children[0]!.stops, 1);
+  assert.equal(other.children[0]!.listeners.mayTouch?.(), true);
 });

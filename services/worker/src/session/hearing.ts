@@ -1,0 +1,48 @@
+/**
+ * Owns what a session makes of its child: whether it may be touched, what it says, and its end.
+ *
+ * Invariants: nothing is heard once the session ends; whoever is about to touch the child asks the lease first, for this
+ * process may have stood still since it was asked last.
+ */
+import { CausewayError } from '@causeway/protocol';
+import type { ChildListeners } from '../child/child.ts';
+import type { SessionDeps, SessionHeld } from './deps.ts';
+import { receive } from './downstream.ts';
+import type { Hold } from './hold.ts';
+import { exitFacts } from './outcome.ts';
+import type { SessionParts } from './parts.ts';
+import type { Readers } from './readers.ts';
+
+export interface Hearing {
+  readonly parts: SessionParts;
+  readonly deps: Pick<SessionDeps, 'awake'>;
+  readonly held: SessionHeld;
+  readonly hold: Hold;
+  readonly readers: Readers;
+  /** The session ends, or has ended. */
+  readonly closing: () => boolean;
+}
+
+/** What the child of the session is started with. */
+export function hearChild({ parts, deps, held, hold, readers, closing }: Hearing): ChildListeners {
+  return {
+    mayTouch: () => {
+      deps.awake();
+      return hold.touchable;
+    },
+    line: (line, call) => {
+      if (closing()) return;
+      // Over HTTP+SSE nothing tells a good start but that the child speaks.
+      if (parts.transport === 'sse') held.attempt?.succeeded();
+      receive(parts, line, call);
+      readers.balance();
+    },
+    broken: (why) => parts.close('child_broken', new CausewayError('server.broken', { facts: { why } })),
+    exit: (exit) => {
+      const detail = { facts: exitFacts(exit) };
+      held.attempt?.failed();
+      if (parts.starting()) parts.close('start_failed', new CausewayError('server.start_failed', detail));
+      else parts.close('child_exit', new CausewayError('server.exited', detail));
+    },
+  };
+}

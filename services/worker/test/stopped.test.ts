@@ -1,0 +1,55 @@
+/** A worker that is stopped between taking a call and writing it to its child, and goes on: a real worker with a real child. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { decode, encode, openMemoryCluster, type Cluster, type DownHead } from '@causeway/cluster';
+import { ANONYMOUS, newEdgeId } from '@causeway/protocol';
+import { systemClock } from '@causeway/runtime';
+import { open, setting } from './real-worker.ts';
+
+/** A cluster whose store says nothing of leases before `answer`; `taken` is called with every message that a worker takes. */
+async function clusterWhere(taken: () => void) {
+  const cluster: Cluster = await openMemoryCluster();
+  const { ledger } = cluster;
+  const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+  const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+  const lease = ledger.lease.bind(ledger);
+  ledger.lease = async (record) => {
+    const granted = await lease(record);
+    const confirm = granted.confirm.bind(granted);
+    granted.confirm = async () => {
+      ask();
+      await answered;
+      return confirm();
+    };
+    return granted;
+  };
+  ledger.age = () => {
+    taken();
+    return 0;
+  };
+  return { cluster, asked, answer };
+}
+
+test('a call that was taken before the worker was stopped reaches its child only with the word of the store', async (t) => {
+  let still = 0;
+  // The time of day knows of it, and the turn in which the call was taken is not over yet.
+  const { cluster, asked, answer } = await clusterWhere(() => queueMicrotask(() => (still += 25_000)));
+  const here = await setting(t, { cluster, clock: { monotonic: systemClock.monotonic, now: () => systemClock.now() + still } });
+  const token = await open(here, 'git', 'stopped');
+  const said = Promise.withResolvers<number>();
+  const to = cluster.subjects.stream(newEdgeId(), 'g2');
+  await cluster.bus.subscribe(to, ({ data }) => {
+    const { head, body } = decode<DownHead>(data)!;
+    if (head.t === 'server') said.resolve((JSON.parse(body.toString()) as { result: { at: number } }).result.at);
+  });
+  const frame = { kind: 'request', method: 'ping', id: { start: 22, end: 23 } } as const;
+  const head = { t: 'client', identity: ANONYMOUS, stamp: 1, frame, stream: 'g2' } as const;
+  const where = cluster.subjects.sessionIn(here.worker.id, { token, epoch: 1 });
+  cluster.bus.publish(where, encode(head, Buffer.from('{"jsonrpc":"2.0","id":1,"method":"ping"}')), to);
+  await asked;
+  await sleep(100);
+  const confirmed = Date.now();
+  answer();
+  assert.ok((await said.promise) >= confirmed);
+});
