@@ -16,7 +16,7 @@ export function isOff(value: unknown): boolean {
 }
 
 /** Whether a value means `true`, likewise. */
-function isOn(value: unknown): boolean {
+export function isOn(value: unknown): boolean {
   return value === true || (typeof value === 'string' && /^(?:true|on|yes)$/i.test(value.trim()));
 }
 

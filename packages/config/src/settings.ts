@@ -4,7 +4,7 @@
  * Keeps: a value from here passes the same schema as one from a file; later layers replace earlier ones whole.
  */
 import { z } from 'zod';
-import { isOff } from './long-form.ts';
+import { isOff, isOn } from './long-form.ts';
 import { serverSchema, settingsSchema } from './schema.ts';
 import type { Fault, Path } from './faults.ts';
 import { findings } from './issues.ts';
@@ -114,7 +114,7 @@ function formed(path: string, value: unknown): unknown {
   // A key is taken whole, commas and equals signs included: a key misread is a door left open.
   if (path === 'auth.apiKeys') return [value].flat().map((key, index) => ({ id: `key-${index + 1}`, key }));
   if (typeof value !== 'string') return value;
-  if (path === 'http.cors') return isOff(value) ? false : { origins: value === 'true' ? ['*'] : list(value) };
+  if (path === 'http.cors') return isOff(value) ? false : { origins: isOn(value) ? ['*'] : list(value) };
   if (['http.allowedHosts', 'http.allowedOrigins', 'http.healthPaths', 'nats.servers', 'auth.identityProxies'].includes(path))
     return list(value);
   if ((path === 'diagnostics.port' || path === 'admin.port') && isOff(value)) return false;

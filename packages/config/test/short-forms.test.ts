@@ -24,6 +24,8 @@ test('on, yes and true are what a listener is without a word', (context) => {
     const cwd = folder(context, { 'causeway.yaml': `admin: ${word}\ndiagnostics: ${word}\nhttp: { cors: ${word} }\n` });
     const { admin, diagnostics, http } = load({ cwd }).config;
     assert.deepEqual([admin, diagnostics, http.cors], [silent.admin, silent.diagnostics, silent.http.cors], word);
+    const env = { CAUSEWAY_CORS: word.replaceAll('"', '') };
+    assert.deepEqual(load({ env, value: {} }).config.http.cors, silent.http.cors, `CAUSEWAY_CORS=${word}`);
   }
 });
 
