@@ -96,7 +96,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
       takeover,
       stateless: door,
       room,
-      awake: () => tenure.awake(),
+      heard: () => tenure.heard(),
       waited: (stamp) => standstill.mayHaveWaited(stamp),
       log,
       reply,

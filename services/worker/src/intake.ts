@@ -48,7 +48,7 @@ export interface IntakeDeps {
   /** What operators ask of this worker. */
   readonly control: (message: BusMessage) => void;
   /** Told of every message before it is handled. */
-  readonly awake: () => void;
+  readonly heard: () => void;
   /** Milliseconds for which a message with this stamp may have lain here unread. */
   readonly waited: (stamp: number) => number;
   /** A new session for this opening, not started yet. Throws CausewayError. */
@@ -63,7 +63,7 @@ export async function openIntake(deps: IntakeDeps): Promise<Disposable> {
   const all = deps.cluster.subjects.workerAll(deps.worker);
   const subscription = await deps.cluster.bus.subscribe(all, (message) => {
     try {
-      deps.awake();
+      deps.heard();
       if (message.kind === 'too_large') return deps.reply(message.reply, verdictOf(tooLarge()));
       receive(deps, tail(message.subject, all), message);
     } catch (error) {

@@ -2,16 +2,17 @@
  * Owns this worker's right to act: the lease in the ledger, and what becomes of its sessions while it is in doubt,
  * lost, and had again.
  *
- * Invariants: a session is touched only while the lease is good; after a moment without the bus, one in which this
- * process or its machine stood still, or one in which others may have found nobody here (`Lease.doubtful`), it is good
- * again only when the store has acknowledged it, for meanwhile it may have been taken away; without a lease no session is
- * taken in; those that were held are kept untouched for `grace` and end after it, and a lease that was had again in time keeps
- * only what nobody has taken over; until one is granted or the worker ends it is asked for, never
- * twice at a time, and at once when the bus is back.
+ * Invariants: a session is touched only while the lease is good; after a moment in which nothing came from the bus before
+ * it was lost, one in which this process or its machine stood still, or one in which others may have found nobody here
+ * (`Lease.doubtful`), it is good again only when the store has acknowledged it, for meanwhile it may have been taken away;
+ * without a lease no session is taken in; those that were held are kept untouched for `grace` and end after it, and a lease
+ * that was had again in time keeps only what nobody has taken over; until one is granted or the worker ends it is asked
+ * for, never twice at a time, and at once when the bus is back.
  */
 import type { AdmitOptions, Claim, Ledger, Lease, LeaseLoss, NewRecord, Permit, RecordChange } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
 import { Retries, type Log, type Wheel } from '@causeway/runtime';
+import { Contact } from './contact.ts';
 import type { HeldSessions } from './held-sessions.ts';
 import type { Standstill } from './standstill.ts';
 
@@ -31,7 +32,9 @@ export interface Tenure extends AsyncDisposable {
   leave(): Promise<void>;
   /** The bus is lost, or back. */
   connected(is: boolean): void;
-  /** Something has come in: the lease may have run out, or, if this process stood still before, have been taken away. */
+  /** Something has come from the bus. */
+  heard(): void;
+  /** Something is about to be done: the lease may have run out, or, if this process stood still before, have been taken away. */
   awake(): void;
 }
 
@@ -68,11 +71,11 @@ class WorkerTenure implements Tenure {
   readonly #deps: TenureDeps;
   #record: NewRecord;
   #lease: Lease | undefined;
-  #cutAt: number | undefined;
   /** The latest doubt whether the lease is good. */
   #doubted: object | undefined;
   #cancelPulse: () => void = () => undefined;
   #closed = false;
+  readonly #contact: Contact;
   readonly #retries: Retries;
   #cancelReadmit: () => void = () => undefined;
   #cancelGrace: () => void = () => undefined;
@@ -82,6 +85,7 @@ class WorkerTenure implements Tenure {
   constructor(deps: TenureDeps, record: NewRecord) {
     this.#deps = deps;
     this.#record = record;
+    this.#contact = new Contact(deps.now);
     this.#retries = new Retries(deps.wheel, AGAIN);
   }
 
@@ -95,7 +99,7 @@ class WorkerTenure implements Tenure {
   }
 
   get certain(): boolean {
-    return this.held && this.#doubted === undefined && this.#cutAt === undefined;
+    return this.held && this.#doubted === undefined && !this.#contact.away;
   }
 
   update(change: RecordChange): void {
@@ -123,16 +127,15 @@ class WorkerTenure implements Tenure {
   }
 
   connected(is: boolean): void {
-    const now = this.#deps.now();
-    if (!is) {
-      this.#cutAt ??= now;
-      return;
-    }
-    const gone = this.#cutAt === undefined ? 0 : now - this.#cutAt;
-    this.#cutAt = undefined;
-    const lease = this.#lease;
-    if (lease === undefined) this.#retries.hasten();
-    else if (gone >= UNNOTICED) this.#doubt(lease);
+    if (!is) return this.#contact.lost();
+    const gone = this.#contact.back();
+    if (this.#lease === undefined) this.#retries.hasten();
+    else if (gone >= UNNOTICED) this.#doubt(this.#lease);
+  }
+
+  heard(): void {
+    this.#contact.heard();
+    this.awake();
   }
 
   awake(): void {
@@ -187,10 +190,8 @@ class WorkerTenure implements Tenure {
     const { log, sessions } = this.#deps;
     const why = lease.lost.reason as LeaseLoss;
     const grace = why === 'deposed' ? Math.max(this.#deps.grace, DEPOSED_GRACE) : this.#deps.grace;
-    log.error(
-      { reason: 'lease_lost', why, grace },
-      grace > 0 ? 'lease lost, sessions wait for another' : 'lease lost, ending every session',
-    );
+    const next = grace > 0 ? 'sessions wait for another' : 'ending every session';
+    log.error({ reason: 'lease_lost', why, grace }, `lease lost, ${next}`);
     sessions.suspend('lease');
     // What the store would have said of that lease does not matter any more.
     if (this.#doubted !== undefined) sessions.resume();

@@ -205,6 +205,8 @@ test('a lease that was taken away puts sessions in doubt, not to an end, whateve
 
 test('after a moment without the bus sessions wait for the word of the store; after a short one they do not', async () => {
   const { granted, done, time, tenure } = await setting(0);
+  time.advance(20_000);
+  tenure.heard();
   tenure.connected(false);
   time.advance(900);
   tenure.connected(true);
@@ -216,6 +218,25 @@ test('after a moment without the bus sessions wait for the word of the store; af
   granted[0]!.confirm();
   await turn();
   assert.deepEqual(done, ['suspend', 'resume']);
+  await tenure[Symbol.asyncDispose]();
+});
+
+test('a bus that was silent for a while before it was given up: how soon it is back does not matter', async () => {
+  const { granted, done, time, tenure } = await setting(0);
+  tenure.heard();
+  time.advance(12_000);
+  tenure.connected(false);
+  time.advance(100);
+  assert.ok(!tenure.certain);
+  tenure.connected(true);
+  assert.deepEqual(done, ['suspend']);
+  granted[0]!.confirm();
+  await turn();
+  assert.deepEqual(done, ['suspend', 'resume']);
+  tenure.connected(false);
+  time.advance(100);
+  tenure.connected(true);
+  assert.deepEqual(done, ['suspend', 'resume'], 'it was there a moment ago');
   await tenure[Symbol.asyncDispose]();
 });
 
