@@ -24,6 +24,7 @@ import {
 } from '@causeway/cluster';
 import { asCausewayError, CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
 import type { Log } from '@causeway/runtime';
+import { STALE } from './child/child.ts';
 import type { Capacity } from './capacity.ts';
 import type { EdgeWatch } from './edges.ts';
 import type { Room } from './pool/room.ts';
@@ -54,9 +55,6 @@ export interface IntakeDeps {
   /** A new session for this opening, not started yet. Throws CausewayError. */
   readonly build: (head: OpenHead) => Session;
 }
-
-/** Milliseconds on its way, but for a heartbeat, after which a request is not begun any more: fewer than its sender waits. */
-const STALE = 10_000;
 
 /** Subscribes; from here on the worker answers. The subscription ends with the returned disposable. */
 export async function openIntake(deps: IntakeDeps): Promise<Disposable> {

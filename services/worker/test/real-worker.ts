@@ -2,9 +2,8 @@
 import type { TestContext } from 'node:test';
 import { decode, encode, errorOf, openMemoryCluster, type AskHead, type Cluster, type DownHead, type VerdictHead } from '@causeway/cluster';
 import { loadConfig, type ServerConfig } from '@causeway/config';
-import { ANONYMOUS, CausewayError, newEdgeId, newWorkerId, type SessionToken } from '@causeway/protocol';
-import { silentLog, type Clock, type Health } from '@causeway/runtime';
-import { openMachine } from '../src/machine.ts';
+import { ANONYMOUS, CausewayError, newEdgeId, type SessionToken } from '@causeway/protocol';
+import { silentLog, type Health } from '@causeway/runtime';
 import { openWorker, type Worker, type WorkerOptions } from '../src/index.ts';
 
 const SCRIPT = `
@@ -61,18 +60,14 @@ export interface Setting {
 interface Given {
   readonly cluster?: Cluster;
   readonly health?: Health;
-  /** By default the machine's. */
-  readonly clock?: Clock;
 }
 
 export async function setting(t: TestContext, given: Given = {}): Promise<Setting> {
   const stack = new AsyncDisposableStack();
   t.after(() => stack.disposeAsync());
   const cluster = stack.use(given.cluster ?? (await openMemoryCluster()));
-  const [id, log] = [newWorkerId(), silentLog()];
-  const machine = stack.use(await openMachine({ worker: id, log }, options.worker));
-  const deps = { cluster, id, log, machine: { ...machine, clock: given.clock ?? machine.clock } };
-  return { cluster, worker: stack.use(await openWorker({ ...deps, ...(given.health && { health: given.health }) }, options)) };
+  const deps = { cluster, log: silentLog(), ...(given.health && { health: given.health }) };
+  return { cluster, worker: stack.use(await openWorker(deps, options)) };
 }
 
 /** What an operator asks. Rejects with what the worker refuses. */

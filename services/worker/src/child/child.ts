@@ -18,6 +18,9 @@ export interface ChildLimits {
   readonly noiseTotal: number;
 }
 
+/** Milliseconds after which what a client has asked for is not begun any more: fewer than it waits. */
+export const STALE = 10_000;
+
 export const CHILD_LIMITS: ChildLimits = {
   lineBytes: 16 * 1024 * 1024,
   stdinBytes: 1024 * 1024,
@@ -84,8 +87,8 @@ export interface Child extends AsyncDisposable {
   /** Stops reading stdout, so that the child waits. What it wrote before it ended is read all the same. Idempotent. */
   pause(): void;
   resume(): void;
-  /** It may be touched again: what was kept is written. */
-  flush(): void;
+  /** It may be touched again: what was kept is written. `false`: it was kept for `STALE` or longer, and is dropped. */
+  flush(): boolean;
   /**
    * Ends stdin, then TERM, then KILL for the whole group; `gentle: false` sends TERM at once, also when a gentle
    * stop is under way. Idempotent. Resolves when the group is gone, in 6 s at most.

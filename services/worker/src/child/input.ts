@@ -5,10 +5,11 @@
  *  1. Frames reach the child whole and in order, each followed by a line feed.
  *  2. At most `bytes` and `frames` wait (a single frame larger than `bytes` is let in when nothing else waits).
  *  3. Frames of one turn of the event loop leave in one write, and one write is under way at a time.
- *  4. Nothing is written before `mayWrite` has said yes in the same turn: how long a frame waited does not matter.
+ *  4. Nothing is written before `mayWrite` has said yes in the same turn, and nothing that waited long for that yes.
  *  5. `broken` is told at most once, and never after `end` or `close`.
  */
 import type { Writable } from 'node:stream';
+import { STALE } from './child.ts';
 import { hear } from './pipe.ts';
 
 export interface InputLimits {
@@ -21,8 +22,8 @@ export interface InputLimits {
 export interface Input {
   /** False: full or closed; nothing was taken. The bytes belong to the input until they are written. */
   write(frame: Uint8Array): boolean;
-  /** Asks again whether what waits may be written. */
-  flush(): void;
+  /** As `Child.flush`. */
+  flush(): boolean;
   /** A child that may not write its output cannot be blamed for not reading: the stall clock stands still while held. */
   hold(held: boolean): void;
   /** What waits is still written, if it may be, then the child sees the end of its stdin. */
@@ -50,6 +51,8 @@ class StdinQueue implements Input {
   readonly #listeners: InputListeners;
   readonly #deafen: () => void;
   #waiting: Uint8Array[] = [];
+  /** When the oldest of these was taken; by the day, which goes on while a machine is paused. */
+  #taken = 0;
   /** Counts what waits and what is being written. */
   #bytes = 0;
   #frames = 0;
@@ -72,6 +75,7 @@ class StdinQueue implements Input {
     const bytes = frame.length + 1;
     const full = this.#frames >= this.#limits.frames || this.#bytes + bytes > this.#limits.bytes;
     if (full && this.#frames > 0) return false;
+    if (this.#waiting.length === 0) this.#taken = Date.now();
     this.#waiting.push(frame);
     this.#bytes += bytes;
     this.#frames += 1;
@@ -79,8 +83,13 @@ class StdinQueue implements Input {
     return true;
   }
 
-  flush(): void {
+  flush(): boolean {
+    if (this.#waiting.length > 0 && Date.now() - this.#taken >= STALE) {
+      this.#waiting = [];
+      return false;
+    }
     if (!this.#writing && this.#state === 'open') this.#next();
+    return true;
   }
 
   hold(held: boolean): void {

@@ -119,8 +119,8 @@ class LiveChild implements Child {
     this.#flow(false);
   }
 
-  flush(): void {
-    this.#input.flush();
+  flush(): boolean {
+    return this.#input.flush();
   }
 
   stop({ gentle = true }: { readonly gentle?: boolean } = {}): Promise<ChildExit> {

@@ -111,8 +111,8 @@ export class LegacyOverModern implements Child {
     this.#real.resume();
   }
 
-  flush(): void {
-    this.#real.flush();
+  flush(): boolean {
+    return this.#real.flush();
   }
 
   stop(options?: { readonly gentle?: boolean }): Promise<ChildExit> {

@@ -107,8 +107,8 @@ export class TriedChild implements Child {
     this.#now.resume();
   }
 
-  flush(): void {
-    this.#now.flush();
+  flush(): boolean {
+    return this.#now.flush();
   }
 
   async stop(options?: { readonly gentle?: boolean }): Promise<ChildExit> {

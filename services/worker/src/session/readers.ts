@@ -50,7 +50,8 @@ export class Readers {
   suspend(on: boolean): void {
     this.#suspended = on;
     this.balance();
-    if (!on) this.#session.child()?.flush();
+    // What came too late must not run, and without it the child has not heard everything.
+    if (!on && this.#session.child()?.flush() === false) this.#session.close('lease_lost', new CausewayError('cluster.owner_lost'));
   }
 
   /** Whether what it asks for is there, or to be begun. */

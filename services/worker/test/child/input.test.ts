@@ -114,3 +114,22 @@ test('what may not be written waits until it may, in its order; whether it may i
   assert.deepEqual(writes, ['a\nb\n', 'end'], 'there are no last words');
   input.close();
 });
+
+test('what was kept for long is not written any more, whatever is said then, and whoever asks for it is told', async (t) => {
+  t.mock.timers.enable({ apis: ['Date'], now: 0 });
+  const { stream, writes } = pipe();
+  let may = false;
+  const input = openInput(stream, limits, { ...free, mayWrite: () => may });
+  input.write(Buffer.from('a'));
+  t.mock.timers.setTime(9_000);
+  input.write(Buffer.from('b'));
+  await turn();
+  assert.equal(input.flush(), true, 'it may not be written yet, and waits');
+  t.mock.timers.setTime(10_000);
+  may = true;
+  assert.equal(input.flush(), false);
+  input.end();
+  await turn();
+  assert.deepEqual(writes, ['end']);
+  input.close();
+});

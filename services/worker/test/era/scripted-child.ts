@@ -63,7 +63,9 @@ export class ScriptedChild implements Child {
     this.paused = false;
   }
 
-  flush(): void {}
+  flush(): boolean {
+    return true;
+  }
 
   stop(): Promise<ChildExit> {
     this.stops += 1;
