@@ -22,8 +22,6 @@ export interface ChildDeps {
   readonly listeners: ChildListeners;
 }
 
-/** As `STALE` of the real one. */
-const STALE = 10_000;
 const EXIT: ChildExit = { code: 0, signal: null, stderr: [] };
 
 export class SimulatedChild implements Child {
@@ -37,7 +35,7 @@ export class SimulatedChild implements Child {
   #paused = false;
   /** What its worker has taken for it. */
   readonly #waiting: Uint8Array[] = [];
-  #taken = 0;
+  #stops = 0;
   /** What it has printed and nobody has read. */
   readonly #printed: Buffer[] = [];
 
@@ -51,24 +49,22 @@ export class SimulatedChild implements Child {
   /** As with a real one, a frame leaves its worker a moment after it was taken, if the child may be touched then. */
   write(frame: Uint8Array): boolean {
     if (this.state !== 'running') return false;
-    if (this.#waiting.length === 0) this.#taken = this.#deps.time.now();
+    if (this.#waiting.length === 0) this.#stops = this.#deps.listeners.right!.stops();
     this.#waiting.push(frame);
     const { onTaken } = this.worker;
     this.worker.onTaken = undefined;
     onTaken?.();
-    this.worker.member.time.after(1, () => this.#next());
+    this.worker.member.time.after(1, () => this.flush());
     return true;
   }
 
-  flush(): boolean {
-    const late = this.#waiting.length > 0 && this.#deps.time.now() - this.#taken >= STALE;
-    if (late) this.#waiting.length = 0;
-    else this.#next();
-    return !late;
-  }
-
-  #next(): void {
-    if (this.#waiting.length === 0 || this.state !== 'running' || this.#deps.listeners.mayTouch?.() === false) return;
+  flush(): void {
+    const { right } = this.#deps.listeners;
+    if (this.#waiting.length === 0 || this.state !== 'running' || !right!.mayTouch()) return;
+    if (this.#stops !== right!.stops()) {
+      this.#waiting.length = 0;
+      return right!.late();
+    }
     for (const frame of this.#waiting.splice(0)) this.#take(frame);
   }
 

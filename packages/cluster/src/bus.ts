@@ -77,6 +77,9 @@ export interface RequestOptions {
 
 export type BusStatus = 'connected' | 'disconnected' | 'closed';
 
+/** `silent`: the connection was given up because nothing was heard on it, and may have carried nothing for long. */
+export type StatusListener = (status: BusStatus, silent?: boolean) => void;
+
 export interface Bus extends AsyncDisposable {
   readonly status: BusStatus;
   /** Sends and forgets; throws `BusError` (`disconnected`, `too_large`, `aborted`). Leaves within a few turns of the event loop. */
@@ -92,7 +95,7 @@ export interface Bus extends AsyncDisposable {
    */
   subscribe(subject: string, listener: (message: BusMessage) => void): Promise<Subscription>;
   /** Calls back on every change of `status`; returns the way to stop. */
-  onStatus(listener: (status: BusStatus) => void): () => void;
+  onStatus(listener: StatusListener): () => void;
 }
 
 export interface BusLimits {

@@ -73,7 +73,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   stack.use(await machine.sweep((mark) => isHeld(capacity, marks, mark)));
   const reply = replyBy(cluster);
   const { bus } = cluster;
-  const given = { cluster, id, options, first, generation, capacity, tenure, machine, key, marks, reply, metrics, log };
+  const given = { cluster, id, options, first, generation, capacity, tenure, standstill, machine, key, marks, reply, metrics, log };
   const { door, build, edges, room, spares } = openServing(stack, given);
   const takeover = new Takeover({
     cluster,
@@ -96,7 +96,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
       takeover,
       stateless: door,
       room,
-      heard: () => tenure.heard(),
+      awake: () => tenure.awake(),
       waited: (stamp) => standstill.mayHaveWaited(stamp),
       log,
       reply,
@@ -135,8 +135,8 @@ function followBus(
   { capacity, door }: Pick<Draining, 'capacity' | 'door'>,
 ): Disposable & { readonly losses: number } {
   const link = { losses: 0, [Symbol.dispose]: () => stop() };
-  const stop = bus.onStatus((status) => {
-    tenure.connected(status === 'connected');
+  const stop = bus.onStatus((status, silent) => {
+    tenure.connected(status === 'connected', silent);
     if (status !== 'connected') return void (link.losses += 1);
     for (const session of capacity.sessions) session.readers.resume();
     door.resume();

@@ -31,6 +31,7 @@ export class Capacity implements HeldSessions {
   readonly #over = new Set<SessionToken>();
   readonly #lost = new Set<() => void>();
   #draining = false;
+  #suspensions = 0;
 
   /** Calls back whenever the lease is lost under which everything here is held. */
   onLost(listener: () => void): void {
@@ -95,12 +96,18 @@ export class Capacity implements HeldSessions {
   }
 
   suspend(why: 'lease' | 'doubt'): void {
+    this.#suspensions += 1;
     for (const session of this.sessions) session.suspend(why);
     if (why === 'lease') for (const lost of this.#lost) lost();
   }
 
   resume(): void {
-    for (const session of this.sessions) session.resume('doubt');
+    const before = this.#suspensions;
+    for (const session of this.sessions) {
+      session.resume('doubt');
+      // What it had waiting has shown a new doubt, which is that of all.
+      if (this.#suspensions !== before) return;
+    }
   }
 
   async readmit(): Promise<boolean> {

@@ -24,11 +24,11 @@ import {
 } from '@causeway/cluster';
 import { asCausewayError, CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
 import type { Log } from '@causeway/runtime';
-import { STALE } from './child/child.ts';
 import type { Capacity } from './capacity.ts';
 import type { EdgeWatch } from './edges.ts';
 import type { Room } from './pool/room.ts';
 import type { Session } from './session/session.ts';
+import { STALE } from './standstill.ts';
 import type { StatelessDoor } from './stateless-door.ts';
 import type { Takeover } from './takeover.ts';
 
@@ -49,7 +49,7 @@ export interface IntakeDeps {
   /** What operators ask of this worker. */
   readonly control: (message: BusMessage) => void;
   /** Told of every message before it is handled. */
-  readonly heard: () => void;
+  readonly awake: () => void;
   /** Milliseconds for which a message with this stamp may have lain here unread. */
   readonly waited: (stamp: number) => number;
   /** A new session for this opening, not started yet. Throws CausewayError. */
@@ -61,7 +61,7 @@ export async function openIntake(deps: IntakeDeps): Promise<Disposable> {
   const all = deps.cluster.subjects.workerAll(deps.worker);
   const subscription = await deps.cluster.bus.subscribe(all, (message) => {
     try {
-      deps.heard();
+      deps.awake();
       if (message.kind === 'too_large') return deps.reply(message.reply, verdictOf(tooLarge()));
       receive(deps, tail(message.subject, all), message);
     } catch (error) {

@@ -18,6 +18,7 @@ import { Session } from './session/session.ts';
 import { depsOfSessions } from './session-ports.ts';
 import { Spares } from './spares.ts';
 import { startProbed, type StartProbed } from './start-probed.ts';
+import type { Standstill } from './standstill.ts';
 import { StatelessDoor } from './stateless-door.ts';
 import type { Tenure } from './tenure.ts';
 import { Vigil } from './vigil.ts';
@@ -32,6 +33,7 @@ export interface ServingDeps {
   readonly generation: Generation;
   readonly capacity: Capacity;
   readonly tenure: Tenure;
+  readonly standstill: Pick<Standstill, 'stops'>;
   readonly machine: Machine;
   /** Of the whole cluster. */
   readonly key: Uint8Array;
@@ -83,6 +85,7 @@ export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Ser
     edges,
     capacity,
     tenure,
+    standstill: deps.standstill,
     vigil,
     reply,
     breaker,

@@ -15,6 +15,7 @@ import { JournalBudget } from './session/budget.ts';
 import { CallLimits } from './session/call-limits.ts';
 import type { SessionDeps } from './session/deps.ts';
 import type { StartChild } from './starts.ts';
+import type { Standstill } from './standstill.ts';
 import type { Tenure } from './tenure.ts';
 import type { Vigil } from './vigil.ts';
 
@@ -32,6 +33,7 @@ export interface SessionDoors {
   readonly edges: EdgeWatch;
   readonly capacity: Capacity;
   readonly tenure: Tenure;
+  readonly standstill: Pick<Standstill, 'stops'>;
   readonly vigil: Vigil;
   readonly reply: SessionDeps['reply'];
   /** Of servers that keep failing to start. */
@@ -45,7 +47,8 @@ export interface SessionDoors {
 }
 
 export function depsOfSessions(doors: SessionDoors): SessionDeps {
-  const { cluster, id, options, edges, capacity, tenure, vigil, reply, breaker, eras, durations, log, wheel, startChild } = doors;
+  const { cluster, id, options, edges, capacity, tenure, standstill, vigil, reply, breaker, eras, durations, log, wheel, startChild } =
+    doors;
   const { bus, subjects } = cluster;
   const { streams, limits } = options;
   const budget = new JournalBudget(streams.workerJournalBytes);
@@ -54,7 +57,11 @@ export function depsOfSessions(doors: SessionDoors): SessionDeps {
     worker: id,
     edges,
     draining: () => capacity.draining,
-    mayAct: () => tenure.held,
+    mayAct: () => {
+      tenure.awake();
+      return tenure.held;
+    },
+    stops: () => standstill.stops,
     awake: () => tenure.awake(),
     // In memory there is no other worker that could take anything over.
     recoverable: ({ recovery }) => cluster.kind === 'nats' && recovery === 'restart',

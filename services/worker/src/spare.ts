@@ -45,7 +45,11 @@ export async function startSpare(deps: SpareDeps, server: ServerConfig, signal: 
   let child: Child | undefined;
   let cancel = (): void => undefined;
   const listeners: ChildListeners = {
-    mayTouch: () => taker?.mayTouch?.() ?? true,
+    right: {
+      mayTouch: () => taker?.right?.mayTouch() ?? true,
+      stops: () => taker?.right?.stops() ?? 0,
+      late: () => taker?.right?.late(),
+    },
     line: (bytes) => taker?.line(bytes),
     broken: (why) => (taker ? taker.broken(why) : void child?.stop({ gentle: false })),
     exit: (exit) => {

@@ -7,12 +7,17 @@
  */
 import type { Clock } from '@causeway/runtime';
 
+/** Milliseconds after which what a client has asked for is not begun any more: fewer than it waits. */
+export const STALE = 10_000;
+
 /** Milliseconds that are worth remembering. */
 const NOTABLE = 1_000;
 
 export class Standstill {
   readonly #clock: Clock;
   readonly #stamp: () => number | undefined;
+  /** How often it was `STALE` or longer, as far as was asked: what was taken before is not begun any more. */
+  stops = 0;
   #monotonic: number;
   #day: number;
   /** The latest notable one, and where our own record stood then. */
@@ -33,6 +38,7 @@ export class Standstill {
     const still = Math.max(monotonic - this.#monotonic, day - this.#day);
     this.#monotonic = monotonic;
     this.#day = day;
+    if (still >= STALE) this.stops += 1;
     if (still >= NOTABLE) this.#remember(still);
     return still;
   }

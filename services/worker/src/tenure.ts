@@ -2,8 +2,8 @@
  * Owns this worker's right to act: the lease in the ledger, and what becomes of its sessions while it is in doubt,
  * lost, and had again.
  *
- * Invariants: a session is touched only while the lease is good; after a moment in which nothing came from the bus before
- * it was lost, one in which this process or its machine stood still, or one in which others may have found nobody here
+ * Invariants: a session is touched only while the lease is good; after a moment without the bus, or on a bus that was
+ * silent, one in which this process or its machine stood still, or one in which others may have found nobody here
  * (`Lease.doubtful`), it is good again only when the store has acknowledged it, for meanwhile it may have been taken away;
  * without a lease no session is taken in; those that were held are kept untouched for `grace` and end after it, and a lease
  * that was had again in time keeps only what nobody has taken over; until one is granted or the worker ends it is asked
@@ -12,7 +12,6 @@
 import type { AdmitOptions, Claim, Ledger, Lease, LeaseLoss, NewRecord, Permit, RecordChange } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
 import { Retries, type Log, type Wheel } from '@causeway/runtime';
-import { Contact } from './contact.ts';
 import type { HeldSessions } from './held-sessions.ts';
 import type { Standstill } from './standstill.ts';
 
@@ -30,10 +29,8 @@ export interface Tenure extends AsyncDisposable {
    * more, or when nobody can be told; never rejects.
    */
   leave(): Promise<void>;
-  /** The bus is lost, or back. */
-  connected(is: boolean): void;
-  /** Something has come from the bus. */
-  heard(): void;
+  /** The bus is lost, or back; `silent`: as `StatusListener`. */
+  connected(is: boolean, silent?: boolean): void;
   /** Something is about to be done: the lease may have run out, or, if this process stood still before, have been taken away. */
   awake(): void;
 }
@@ -71,11 +68,12 @@ class WorkerTenure implements Tenure {
   readonly #deps: TenureDeps;
   #record: NewRecord;
   #lease: Lease | undefined;
+  /** When the bus was lost: long ago, if nobody knows. */
+  #cutAt: number | undefined;
   /** The latest doubt whether the lease is good. */
   #doubted: object | undefined;
   #cancelPulse: () => void = () => undefined;
   #closed = false;
-  readonly #contact: Contact;
   readonly #retries: Retries;
   #cancelReadmit: () => void = () => undefined;
   #cancelGrace: () => void = () => undefined;
@@ -85,7 +83,6 @@ class WorkerTenure implements Tenure {
   constructor(deps: TenureDeps, record: NewRecord) {
     this.#deps = deps;
     this.#record = record;
-    this.#contact = new Contact(deps.now);
     this.#retries = new Retries(deps.wheel, AGAIN);
   }
 
@@ -99,7 +96,7 @@ class WorkerTenure implements Tenure {
   }
 
   get certain(): boolean {
-    return this.held && this.#doubted === undefined && !this.#contact.away;
+    return this.held && this.#doubted === undefined && this.#cutAt === undefined;
   }
 
   update(change: RecordChange): void {
@@ -126,16 +123,17 @@ class WorkerTenure implements Tenure {
     if (heard === true && ledger.spread > 0) await new Promise<void>((done) => wheel.after(ledger.spread, done));
   }
 
-  connected(is: boolean): void {
-    if (!is) return this.#contact.lost();
-    const gone = this.#contact.back();
-    if (this.#lease === undefined) this.#retries.hasten();
-    else if (gone >= UNNOTICED) this.#doubt(this.#lease);
-  }
-
-  heard(): void {
-    this.#contact.heard();
-    this.awake();
+  connected(is: boolean, silent = false): void {
+    const now = this.#deps.now();
+    if (!is) {
+      this.#cutAt ??= silent ? -Infinity : now;
+      return;
+    }
+    const gone = this.#cutAt === undefined ? 0 : now - this.#cutAt;
+    this.#cutAt = undefined;
+    const lease = this.#lease;
+    if (lease === undefined) this.#retries.hasten();
+    else if (gone >= UNNOTICED) this.#doubt(lease);
   }
 
   awake(): void {
@@ -157,6 +155,8 @@ class WorkerTenure implements Tenure {
     this.#doubted = doubt;
     sessions.suspend('doubt');
     const confirmed = (): void => {
+      // Nobody may have asked since this process stood still once more.
+      this.awake();
       if (this.#lease !== lease || this.#doubted !== doubt) return;
       this.#doubted = undefined;
       sessions.resume();

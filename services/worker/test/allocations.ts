@@ -45,7 +45,7 @@ export const operations = [
         },
       });
       const { stdinBytes: bytes, stdinFrames: frames, stdinStall: stall } = CHILD_LIMITS;
-      const input = openInput(stdin, { bytes, frames, stall }, { mayWrite: () => true, broken: () => assert.fail() });
+      const input = openInput(stdin, { bytes, frames, stall }, { right: undefined, broken: () => assert.fail() });
       return (done: () => void) => {
         written = done;
         assert(input.write(LINE));

@@ -14,7 +14,7 @@ const { signal } = new AbortController();
 function taker() {
   const heard: string[] = [];
   const listeners: ChildListeners = {
-    mayTouch: () => heard.push('touched') > 0,
+    right: { mayTouch: () => heard.push('touched') > 0, stops: () => 0, late: () => undefined },
     line: (bytes) => void heard.push(bytes.toString()),
     broken: (why) => void heard.push(why),
     exit: () => void heard.push('exit'),
@@ -70,7 +70,7 @@ test('so many wait, unread and unspoken to; one that is taken is replaced, and h
   assert.equal(await take(listeners), first, 'the oldest');
   assert.equal(first.paused, false);
   await nth(3);
-  first.listeners.mayTouch?.();
+  first.listeners.right?.mayTouch();
   first.say('hello');
   first.listeners.broken('noise');
   first.exit();

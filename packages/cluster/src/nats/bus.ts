@@ -11,6 +11,7 @@ import {
   type BusLimits,
   type BusMessage,
   type BusStatus,
+  type StatusListener,
   type RequestOptions,
   type Subscription,
 } from '../bus.ts';
@@ -56,7 +57,7 @@ class NatsBus implements Bus {
   readonly #parts: PartSender;
   readonly #budget: Budget;
   readonly #receivers = new Set<PartReceiver>();
-  readonly #watchers = new Set<(status: BusStatus) => void>();
+  readonly #watchers = new Set<StatusListener>();
   readonly #bundle: (subject: string) => string | undefined;
   readonly #outbox: Outbox;
   #told: BusStatus = 'connected';
@@ -145,7 +146,7 @@ class NatsBus implements Bus {
     };
   }
 
-  onStatus(listener: (status: BusStatus) => void): () => void {
+  onStatus(listener: StatusListener): () => void {
     this.#watchers.add(listener);
     return () => void this.#watchers.delete(listener);
   }
@@ -216,7 +217,7 @@ class NatsBus implements Bus {
     const { status } = this;
     if (status === this.#told) return;
     this.#told = status;
-    for (const watcher of [...this.#watchers]) watcher(status);
+    for (const watcher of [...this.#watchers]) watcher(status, this.#link.silent);
   }
 }
 

@@ -15,6 +15,7 @@ export class Link {
   /** What the server said last, and what follows from it. */
   #info: ServerInfo | undefined;
   #minority = false;
+  #silent = false;
   /** Addresses of servers that were known at once, at most. */
   #most = 0;
 
@@ -42,6 +43,11 @@ export class Link {
     this.#most = Math.max(this.#most, known);
     this.#minority = known > 0 && 2 * known <= this.#most;
     return this.#minority;
+  }
+
+  /** The connection was given up last time because no ping was answered: it may have carried nothing for long before. */
+  get silent(): boolean {
+    return this.#silent;
   }
 
   /** For good. */
@@ -84,9 +90,11 @@ export class Link {
   async #follow(warn: ((message: string) => void) | undefined): Promise<void> {
     for await (const status of this.nc.status()) {
       const { type } = status;
+      if (type === 'staleConnection') this.#silent = true;
       if (type === 'error') warn?.(status.error.message);
       if (type !== 'disconnect' && type !== 'reconnect' && type !== 'close') continue;
       for (const listener of [...this.#listeners]) listener();
+      if (type === 'reconnect') this.#silent = false;
     }
   }
 }

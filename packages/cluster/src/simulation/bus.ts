@@ -3,7 +3,15 @@
  * sends to different subjects, arrives in any order; what is under way when a connection fails is lost; whoever is
  * silent without the servers' knowledge is sent to in vain.
  */
-import { BusError, type Bus, type BusMessage, type BusStatus, type RequestOptions, type Subscription } from '../bus.ts';
+import {
+  BusError,
+  type Bus,
+  type BusMessage,
+  type BusStatus,
+  type RequestOptions,
+  type StatusListener,
+  type Subscription,
+} from '../bus.ts';
 import { onWire, type Envelope } from '../envelope.ts';
 import { Requests } from '../requests.ts';
 import { call, matcher, undelivered, type Listener } from '../routes.ts';
@@ -48,7 +56,7 @@ export class SimulatedBus implements Bus {
   readonly #inbox: string;
   readonly #requests: Requests;
   readonly #heard = new Set<Heard>();
-  readonly #watchers = new Set<(status: BusStatus) => void>();
+  readonly #watchers = new Set<StatusListener>();
   #closed = false;
 
   constructor(member: Member, net: Net) {
@@ -83,7 +91,7 @@ export class SimulatedBus implements Bus {
     return { unsubscribe: () => void this.#heard.delete(heard) };
   }
 
-  onStatus(listener: (status: BusStatus) => void): () => void {
+  onStatus(listener: StatusListener): () => void {
     this.#watchers.add(listener);
     return () => void this.#watchers.delete(listener);
   }
@@ -102,7 +110,7 @@ export class SimulatedBus implements Bus {
 
   /** The connection is lost, or back. */
   changed(): void {
-    for (const watcher of [...this.#watchers]) watcher(this.status);
+    for (const watcher of [...this.#watchers]) watcher(this.status, this.member.data.silent);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

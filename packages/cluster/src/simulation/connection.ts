@@ -24,6 +24,8 @@ export class Connection {
   live = true;
   /** The servers have closed it: nobody is found there. */
   dropped = false;
+  /** The process gave it up last time because it heard nothing. */
+  silent = false;
   readonly #time: VirtualTime;
   readonly #act: Act;
   readonly #events: ConnectionEvents;
@@ -68,7 +70,7 @@ export class Connection {
     const cut = (this.#cuts += 1);
     const still = (): boolean => this.#severed && cut === this.#cuts;
     this.#time.after(this.#time.between(NOTICED.low, NOTICED.high), () => still() && this.#drop());
-    this.#time.after(this.#time.between(NOTICED.low, NOTICED.high), () => this.#act(() => still() && this.#lose(), 'timer'));
+    this.#time.after(this.#time.between(NOTICED.low, NOTICED.high), () => this.#act(() => still() && this.#lose(true), 'timer'));
   }
 
   mend(): void {
@@ -109,8 +111,9 @@ export class Connection {
     this.dropped = true;
   }
 
-  #lose(): void {
+  #lose(silent = false): void {
     if (!this.live) return;
+    this.silent = silent;
     this.live = false;
     this.#link += 1;
     this.#late = [];

@@ -49,4 +49,19 @@ describe('a link', () => {
     assert.ok(!link.minority);
     assert.ok(!forget({}));
   });
+
+  it('says whether it was given up because nothing was heard, from its loss until it is back', async () => {
+    const types = ['staleConnection', 'disconnect', 'reconnect', 'disconnect', 'reconnect'];
+    const status = async function* (): AsyncGenerator<{ readonly type: string }> {
+      for (const type of types) yield { type };
+    };
+    const link = new Link({ info: undefined, status } as unknown as NatsConnection);
+    const seen: boolean[] = [];
+    const { promise, resolve } = Promise.withResolvers<void>();
+    link.onChange(() => {
+      if (seen.push(link.silent) === 4) resolve();
+    });
+    await promise;
+    assert.deepEqual(seen, [true, true, false, false]);
+  });
 });

@@ -18,9 +18,6 @@ export interface ChildLimits {
   readonly noiseTotal: number;
 }
 
-/** Milliseconds after which what a client has asked for is not begun any more: fewer than it waits. */
-export const STALE = 10_000;
-
 export const CHILD_LIMITS: ChildLimits = {
   lineBytes: 16 * 1024 * 1024,
   stdinBytes: 1024 * 1024,
@@ -60,12 +57,22 @@ export interface ChildExit {
 
 export type Breach = 'line_too_long' | 'stdin_stalled' | 'stdin_closed' | 'stdout_closed' | 'noise' | 'partial_line' | 'line_failed';
 
-export interface ChildListeners {
+/** What the owner of a child may do with it at a moment. */
+export interface ChildRight {
   /**
    * Asked before what the child said is looked at, and before what waits for it is written: whether it may be touched. What
    * it said is kept for later where this pauses the child; what waits is kept until `flush`, and with its end dropped.
    */
-  mayTouch?(): boolean;
+  mayTouch(): boolean;
+  /** How often this process stood still for so long that nothing is written which was taken before. */
+  stops(): number;
+  /** Told of that once: the child has not heard everything, and is to be stopped. */
+  late(): void;
+}
+
+export interface ChildListeners {
+  /** Absent: it may always be touched. */
+  readonly right?: ChildRight;
   /**
    * One complete line without its line feed; may be called many times in a turn, and still after `pause`. The bytes belong
    * to the listener. `call`: the id of the request that it belongs to, where that is known otherwise than by its own words.
@@ -87,8 +94,8 @@ export interface Child extends AsyncDisposable {
   /** Stops reading stdout, so that the child waits. What it wrote before it ended is read all the same. Idempotent. */
   pause(): void;
   resume(): void;
-  /** It may be touched again: what was kept is written. `false`: it was kept for `STALE` or longer, and is dropped. */
-  flush(): boolean;
+  /** It may be touched again: what was kept is written. */
+  flush(): void;
   /**
    * Ends stdin, then TERM, then KILL for the whole group; `gentle: false` sends TERM at once, also when a gentle
    * stop is under way. Idempotent. Resolves when the group is gone, in 6 s at most.

@@ -5,11 +5,11 @@
  *  1. Frames reach the child whole and in order, each followed by a line feed.
  *  2. At most `bytes` and `frames` wait (a single frame larger than `bytes` is let in when nothing else waits).
  *  3. Frames of one turn of the event loop leave in one write, and one write is under way at a time.
- *  4. Nothing is written before `mayWrite` has said yes in the same turn, and nothing that waited long for that yes.
+ *  4. Nothing is written but in the turn in which the child may be touched, and nothing that was taken before a long stop.
  *  5. `broken` is told at most once, and never after `end` or `close`.
  */
 import type { Writable } from 'node:stream';
-import { STALE } from './child.ts';
+import type { ChildRight } from './child.ts';
 import { hear } from './pipe.ts';
 
 export interface InputLimits {
@@ -23,7 +23,7 @@ export interface Input {
   /** False: full or closed; nothing was taken. The bytes belong to the input until they are written. */
   write(frame: Uint8Array): boolean;
   /** As `Child.flush`. */
-  flush(): boolean;
+  flush(): void;
   /** A child that may not write its output cannot be blamed for not reading: the stall clock stands still while held. */
   hold(held: boolean): void;
   /** What waits is still written, if it may be, then the child sees the end of its stdin. */
@@ -33,10 +33,12 @@ export interface Input {
 }
 
 export interface InputListeners {
-  mayWrite(): boolean;
+  /** As `ChildListeners.right`. */
+  readonly right: ChildRight | undefined;
   broken(why: 'stdin_stalled' | 'stdin_closed'): void;
 }
 
+const FREE: ChildRight = { mayTouch: () => true, stops: () => 0, late: () => undefined };
 /** How long a failed write waits for the news that the child has ended, which explains it better. */
 const GRACE = 100;
 const LINE_FEED = 0x0a;
@@ -48,11 +50,12 @@ export function openInput(stdin: Writable, limits: InputLimits, listeners: Input
 class StdinQueue implements Input {
   readonly #stdin: Writable;
   readonly #limits: InputLimits;
+  readonly #right: ChildRight;
   readonly #listeners: InputListeners;
   readonly #deafen: () => void;
   #waiting: Uint8Array[] = [];
-  /** When the oldest of these was taken; by the day, which goes on while a machine is paused. */
-  #taken = 0;
+  /** `ChildRight.stops` when the oldest of these was taken. */
+  #stops = 0;
   /** Counts what waits and what is being written. */
   #bytes = 0;
   #frames = 0;
@@ -66,6 +69,7 @@ class StdinQueue implements Input {
   constructor(stdin: Writable, limits: InputLimits, listeners: InputListeners) {
     this.#stdin = stdin;
     this.#limits = limits;
+    this.#right = listeners.right ?? FREE;
     this.#listeners = listeners;
     this.#deafen = hear(stdin, { error: () => this.#failed() });
   }
@@ -75,7 +79,7 @@ class StdinQueue implements Input {
     const bytes = frame.length + 1;
     const full = this.#frames >= this.#limits.frames || this.#bytes + bytes > this.#limits.bytes;
     if (full && this.#frames > 0) return false;
-    if (this.#waiting.length === 0) this.#taken = Date.now();
+    if (this.#waiting.length === 0) this.#stops = this.#right.stops();
     this.#waiting.push(frame);
     this.#bytes += bytes;
     this.#frames += 1;
@@ -83,13 +87,8 @@ class StdinQueue implements Input {
     return true;
   }
 
-  flush(): boolean {
-    if (this.#waiting.length > 0 && Date.now() - this.#taken >= STALE) {
-      this.#waiting = [];
-      return false;
-    }
+  flush(): void {
     if (!this.#writing && this.#state === 'open') this.#next();
-    return true;
   }
 
   hold(held: boolean): void {
@@ -117,7 +116,7 @@ class StdinQueue implements Input {
   #next(): void {
     clearImmediate(this.#scheduled);
     this.#scheduled = undefined;
-    if (this.#waiting.length > 0 && !this.#listeners.mayWrite()) {
+    if (this.#waiting.length > 0 && !this.#mayWrite()) {
       if (this.#state !== 'ending') return;
       this.#waiting = [];
     }
@@ -131,6 +130,14 @@ class StdinQueue implements Input {
     this.#writing = true;
     this.#stdin.write(asLines(frames, bytes), (error) => this.#written(frames.length, bytes, error));
     this.#watch();
+  }
+
+  #mayWrite(): boolean {
+    if (!this.#right.mayTouch()) return false;
+    if (this.#stops === this.#right.stops()) return true;
+    this.#waiting = [];
+    if (this.#state === 'open') this.#right.late();
+    return false;
   }
 
   #written(frames: number, bytes: number, error: Error | null | undefined): void {

@@ -81,11 +81,8 @@ class LiveChild implements Child {
     this.#ladder = ladder;
     this.#group = processGroup(pid);
     const { stdinBytes: bytes, stdinFrames: frames, stdinStall: stall } = limits;
-    this.#input = openInput(
-      stdin,
-      { bytes, frames, stall },
-      { mayWrite: () => this.#listeners.mayTouch?.() ?? true, broken: (why) => this.#breach(why) },
-    );
+    const { right } = listeners;
+    this.#input = openInput(stdin, { bytes, frames, stall }, { right, broken: (why) => this.#breach(why) });
     this.#framing = createFraming(limits.lineBytes, {
       line: (line) => this.#line(line),
       blank: () => this.noise(NOTHING),
@@ -119,8 +116,8 @@ class LiveChild implements Child {
     this.#flow(false);
   }
 
-  flush(): boolean {
-    return this.#input.flush();
+  flush(): void {
+    this.#input.flush();
   }
 
   stop({ gentle = true }: { readonly gentle?: boolean } = {}): Promise<ChildExit> {
@@ -146,7 +143,7 @@ class LiveChild implements Child {
   }
 
   #read(chunk: Buffer): void {
-    if (!this.#ended) this.#listeners.mayTouch?.();
+    if (!this.#ended) this.#listeners.right?.mayTouch();
     if (this.#paused && !this.#ended) return this.#spawned.stdout.unshift(chunk);
     this.#framing.push(chunk);
     this.#watch();

@@ -71,7 +71,7 @@ export class LegacyOverModern implements Child {
   get hearing(): ChildListeners {
     const { listeners } = this.#parts;
     return {
-      mayTouch: () => listeners.mayTouch?.() ?? true,
+      ...(listeners.right && { right: listeners.right }),
       line: (line) => this.#fromServer.line(line),
       broken: (why) => listeners.broken(why),
       exit: (exit) => {
@@ -111,8 +111,8 @@ export class LegacyOverModern implements Child {
     this.#real.resume();
   }
 
-  flush(): boolean {
-    return this.#real.flush();
+  flush(): void {
+    this.#real.flush();
   }
 
   stop(options?: { readonly gentle?: boolean }): Promise<ChildExit> {

@@ -107,8 +107,8 @@ export class TriedChild implements Child {
     this.#now.resume();
   }
 
-  flush(): boolean {
-    return this.#now.flush();
+  flush(): void {
+    this.#now.flush();
   }
 
   async stop(options?: { readonly gentle?: boolean }): Promise<ChildExit> {
@@ -139,7 +139,7 @@ export class TriedChild implements Child {
       else if (this.#phase.told.length < WAITING) this.#phase.told.push(what);
     };
     return {
-      mayTouch: () => listeners.mayTouch?.() ?? true,
+      ...(listeners.right && { right: listeners.right }),
       line: (bytes, call) => {
         if (this.#phase.kind === 'settled' && life === this.#life) listeners.line(bytes, call);
         else tell(() => this.#line(bytes, call));

@@ -7,12 +7,12 @@ import type { Permit } from '@causeway/cluster';
 import type { ServerConfig } from '@causeway/config';
 import { asCausewayError, CausewayError, type Identity, type SessionToken } from '@causeway/protocol';
 import type { Log, Wheel } from '@causeway/runtime';
-import type { Child } from '../child/child.ts';
+import type { Child, ChildRight } from '../child/child.ts';
 import type { SessionDeps } from '../session/deps.ts';
 import { greet } from './greet.ts';
 import { PooledProcess, type Era, type Hearing } from './pooled-process.ts';
 
-export interface ProcessDeps extends Pick<SessionDeps, 'admit' | 'limitsOf' | 'attempt' | 'startChild' | 'mayAct' | 'awake'> {
+export interface ProcessDeps extends Pick<SessionDeps, 'admit' | 'limitsOf' | 'attempt' | 'startChild' | 'mayAct' | 'awake' | 'stops'> {
   readonly wheel: Wheel;
   readonly log: Log;
   /** The marks of these children: as long as one is among them, nobody takes its child for one that was left behind. */
@@ -77,11 +77,7 @@ async function launch(deps: ProcessDeps, order: ProcessOrder, permit: Permit): P
   /** It is ended without being told anything more. */
   let cut = false;
   const listeners = {
-    // Without a lease every pool is discarded, by the very word that this process stood still.
-    mayTouch: () => {
-      deps.awake();
-      return !cut;
-    },
+    right: rightOver(deps, () => !cut, broken),
     // Whatever one child prints, it must not end what others run.
     line: (line: Buffer) => {
       try {
@@ -124,6 +120,18 @@ async function launch(deps: ProcessDeps, order: ProcessOrder, permit: Permit): P
   } finally {
     cancel();
   }
+}
+
+/** Where the lease is over every pool is discarded by that; a doubt is none of its business. */
+function rightOver({ awake, stops }: ProcessDeps, lives: () => boolean, broken: (why: string) => void): ChildRight {
+  return {
+    mayTouch: () => {
+      awake();
+      return lives();
+    },
+    stops,
+    late: () => broken('late'),
+  };
 }
 
 /** Nobody's request was on it yet: whatever ended it, nothing was executed. */

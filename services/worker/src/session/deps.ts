@@ -25,8 +25,10 @@ export interface SessionDeps {
   readonly draining: () => boolean;
   /** This worker's lease is good at this moment: it may touch its children. */
   readonly mayAct: () => boolean;
-  /** Something has come from a child: finds out whether this worker may still act, and suspends its sessions if not. */
+  /** A child is about to be touched: finds out whether this worker may still act, and suspends its sessions if not. */
   readonly awake: () => void;
+  /** As `Standstill.stops`. */
+  readonly stops: () => number;
   /** Whether a session of the server may go on at another owner. */
   recoverable(server: ServerConfig): boolean;
   /** The limits of the whole cluster that concern a session of the server. */

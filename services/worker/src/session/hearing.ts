@@ -13,9 +13,9 @@ import { exitFacts } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
 import type { Readers } from './readers.ts';
 
-export interface Hearing {
+export interface HearingDeps {
   readonly parts: SessionParts;
-  readonly deps: Pick<SessionDeps, 'awake'>;
+  readonly deps: Pick<SessionDeps, 'awake' | 'stops'>;
   readonly held: SessionHeld;
   readonly hold: Hold;
   readonly readers: Readers;
@@ -24,11 +24,16 @@ export interface Hearing {
 }
 
 /** What the child of the session is started with. */
-export function hearChild({ parts, deps, held, hold, readers, closing }: Hearing): ChildListeners {
+export function hearChild({ parts, deps, held, hold, readers, closing }: HearingDeps): ChildListeners {
   return {
-    mayTouch: () => {
-      deps.awake();
-      return hold.touchable;
+    right: {
+      mayTouch: () => {
+        deps.awake();
+        return hold.touchable;
+      },
+      stops: deps.stops,
+      // Its edge has told its client by now that nothing is known of the call.
+      late: () => parts.close('lease_lost', new CausewayError('cluster.owner_lost')),
     },
     line: (line, call) => {
       if (closing()) return;

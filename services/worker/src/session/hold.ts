@@ -27,19 +27,31 @@ export type Refuse = (reply: string | undefined, late?: CausewayError) => void;
 const MOST = 256;
 const MOST_BYTES = 16 * 1024 * 1024;
 
+export interface HoldDeps {
+  readonly wheel: Wheel;
+  /** Milliseconds that a message may wait. */
+  readonly patience: number;
+  readonly refuse: Refuse;
+  /** As `Standstill.stops`. */
+  readonly stops: () => number;
+}
+
+const ownerSilent = (): CausewayError => new CausewayError('cluster.owner_silent', { retryAfter: 2 });
+
 export class Hold {
   readonly #wheel: Wheel;
   readonly #patience: number;
   readonly #refuse: Refuse;
+  readonly #stops: () => number;
   readonly #reasons = new Set<HoldReason>();
-  readonly #waiting = new Map<Held, () => void>();
+  readonly #waiting = new Map<Held, { readonly cancel: () => void; readonly stops: number }>();
   #bytes = 0;
 
-  /** `patience`: milliseconds that a message may wait. */
-  constructor(wheel: Wheel, patience: number, refuse: Refuse) {
+  constructor({ wheel, patience, refuse, stops }: HoldDeps) {
     this.#wheel = wheel;
     this.#patience = patience;
     this.#refuse = refuse;
+    this.#stops = stops;
   }
 
   /** Whether a message of this kind need not wait. While calls are finished, what finishes them gets through. */
@@ -61,10 +73,23 @@ export class Hold {
     this.#reasons.add(reason);
   }
 
-  /** Lets everything through once no reason is left. */
+  /** One reason fewer; what waits is let through by `pass`. */
+  lift(reason: HoldReason): void {
+    this.#reasons.delete(reason);
+  }
+
+  /** Lets everything through, if no reason is left; what came before a long stop is refused. */
+  pass(): void {
+    if (this.#reasons.size > 0) return;
+    for (const { message, stops } of this.#take()) {
+      if (stops === this.#stops()) message.pass();
+      else this.#refuse(message.reply, ownerSilent());
+    }
+  }
+
   end(reason: HoldReason): void {
-    if (!this.#reasons.delete(reason) || this.#reasons.size > 0) return;
-    for (const { pass } of this.#take()) pass();
+    this.lift(reason);
+    this.pass();
   }
 
   /** The message waits, or is refused at once. */
@@ -74,24 +99,24 @@ export class Hold {
     this.#bytes += message.bytes;
     const late = (): void => {
       this.#drop(message);
-      this.#refuse(message.reply, new CausewayError('cluster.owner_silent', { retryAfter: 2 }));
+      this.#refuse(message.reply, ownerSilent());
     };
-    this.#waiting.set(message, this.#wheel.after(this.#patience, late));
+    this.#waiting.set(message, { cancel: this.#wheel.after(this.#patience, late), stops: this.#stops() });
   }
 
   /** Nothing is let through any more. */
   refuse(): void {
-    for (const { reply } of this.#take()) this.#refuse(reply);
+    for (const { message } of this.#take()) this.#refuse(message.reply);
   }
 
-  #take(): readonly Held[] {
-    const waiting = [...this.#waiting.keys()];
-    for (const message of waiting) this.#drop(message);
+  #take(): readonly { readonly message: Held; readonly stops: number }[] {
+    const waiting = [...this.#waiting].map(([message, { stops }]) => ({ message, stops }));
+    for (const { message } of waiting) this.#drop(message);
     return waiting;
   }
 
   #drop(message: Held): void {
-    this.#waiting.get(message)?.();
+    this.#waiting.get(message)?.cancel();
     this.#waiting.delete(message);
     this.#bytes -= message.bytes;
   }

@@ -50,8 +50,7 @@ export class Readers {
   suspend(on: boolean): void {
     this.#suspended = on;
     this.balance();
-    // What came too late must not run, and without it the child has not heard everything.
-    if (!on && this.#session.child()?.flush() === false) this.#session.close('lease_lost', new CausewayError('cluster.owner_lost'));
+    if (!on) this.#session.child()?.flush();
   }
 
   /** Whether what it asks for is there, or to be begun. */

@@ -12,7 +12,7 @@ import { beginAgain, beginByPost, beginByStream, beginFailed, type Beginning } f
 import { describeSession } from './description.ts';
 import { endSession } from './end.ts';
 import { hearChild } from './hearing.ts';
-import { Hold, type HoldReason } from './hold.ts';
+import { Hold, type HoldReason, type Refuse } from './hold.ts';
 import type { Ownership } from './ownership.ts';
 import { buildParts, type SessionParts } from './parts.ts';
 import { Readers } from './readers.ts';
@@ -48,9 +48,9 @@ export class Session {
       close: (reason, error) => this.close(reason, error),
     });
     this.readers = new Readers(this.#parts, deps.edges);
-    this.#hold = new Hold(opening.wheel, opening.server.requestTimeout, (reply, late) =>
-      late ? deps.reply(reply, verdictOf(late)) : this.aftermath.refuse(reply),
-    );
+    const { wheel, server } = opening;
+    const refuse: Refuse = (reply, late) => (late ? deps.reply(reply, verdictOf(late)) : this.aftermath.refuse(reply));
+    this.#hold = new Hold({ wheel, patience: server.requestTimeout, refuse, stops: deps.stops });
   }
 
   get place(): Place {
@@ -161,8 +161,10 @@ export class Session {
   }
 
   resume(why: 'lease' | 'doubt'): void {
-    this.#hold.end(why);
+    this.#hold.lift(why);
+    // Should this end the session, what is held goes to the next owner.
     this.readers.suspend(!this.#hold.touchable);
+    this.#hold.pass();
   }
 
   /** The lease that it was held under is lost. */

@@ -97,9 +97,13 @@ export async function start(t: TestContext, args: readonly string[], { command, 
     { log, mark, ...deps },
     { command: process.execPath, args: [FIXTURE, ...args], env: {}, ...command },
     {
-      mayTouch: () => {
-        witness.emit('reading');
-        return witness.mayTouch;
+      right: {
+        mayTouch: () => {
+          witness.emit('reading');
+          return witness.mayTouch;
+        },
+        stops: () => 0,
+        late: () => undefined,
       },
       line: (bytes) => {
         if (witness.keepLines) witness.lines.push(bytes.toString());

@@ -63,9 +63,7 @@ export class ScriptedChild implements Child {
     this.paused = false;
   }
 
-  flush(): boolean {
-    return true;
-  }
+  flush(): void {}
 
   stop(): Promise<ChildExit> {
     this.stops += 1;

@@ -64,6 +64,7 @@ export function poolWorld(): PoolWorld {
     marks: new Set(),
     mayAct: () => true,
     awake: () => world.woken(),
+    stops: () => 0,
     limitsOf: () => ({}),
     attempt: () => ({
       succeeded: () => void world.starts.push('succeeded'),

@@ -22,14 +22,14 @@ test('who finds on the way to a child that its pool is discarded tells it nothin
   const pool = world.of(server());
   await pool.lease({ exclusive: true });
   const { listeners } = world.children[0]!;
-  assert.equal(listeners.mayTouch?.(), true);
+  assert.equal(listeners.right!.mayTouch(), true);
   world.woken = () => void pool.close(new CausewayError('cluster.owner_lost'));
-  assert.equal(listeners.mayTouch?.(), false);
+  assert.equal(listeners.right!.mayTouch(), false);
   const other = poolWorld();
   const spared = other.of(server());
   (await spared.lease({ exclusive: true })).end('sound');
   other.time.advance(server().pool.idle + 1_000);
   await settle();
   assert.equal(other.children[0]!.stops, 1);
-  assert.equal(other.children[0]!.listeners.mayTouch?.(), true);
+  assert.equal(other.children[0]!.listeners.right!.mayTouch(), true);
 });

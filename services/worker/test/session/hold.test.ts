@@ -16,7 +16,10 @@ function wheel() {
 test('a message that has waited as long as its sender would is refused, once, and is not let through later', () => {
   const { wheel: timers, due, fire } = wheel();
   const told: string[] = [];
-  const hold = new Hold(timers, 1_000, (reply, late) => told.push(`${reply} ${late?.reason ?? 'ended'}`));
+  const hold = new Hold({
+    ...{ wheel: timers, patience: 1_000, stops: () => 0 },
+    refuse: (reply, late) => told.push(`${reply} ${late?.reason ?? 'ended'}`),
+  });
   hold.begin('taking_over');
   hold.keep({ bytes: 1, reply: 'there', pass: () => told.push('passed') });
   fire();
@@ -28,11 +31,27 @@ test('a message that has waited as long as its sender would is refused, once, an
 
 test('messages are let through in their order, and leave no timer', () => {
   const { wheel: timers, due } = wheel();
-  const hold = new Hold(timers, 1_000, () => assert.fail('refused'));
+  const hold = new Hold({ wheel: timers, patience: 1_000, stops: () => 0, refuse: () => assert.fail('refused') });
   const told: number[] = [];
   hold.begin('lease');
   for (const one of [1, 2, 3]) hold.keep({ bytes: 1, reply: undefined, pass: () => told.push(one) });
   hold.end('lease');
   assert.deepEqual(told, [1, 2, 3]);
   assert.equal(due.size, 0);
+});
+
+test('what came before a long stop is refused when it could be let through, and what came after it passes', () => {
+  const { wheel: timers } = wheel();
+  let stops = 0;
+  const told: string[] = [];
+  const hold = new Hold({
+    ...{ wheel: timers, patience: 1_000, stops: () => stops },
+    refuse: (reply, late) => told.push(`${reply} ${late?.reason ?? 'ended'}`),
+  });
+  hold.begin('doubt');
+  hold.keep({ bytes: 1, reply: 'before', pass: () => told.push('passed before') });
+  stops = 1;
+  hold.keep({ bytes: 1, reply: 'after', pass: () => told.push('passed after') });
+  hold.end('doubt');
+  assert.deepEqual(told, ['before cluster.owner_silent', 'passed after']);
 });

@@ -30,7 +30,7 @@ function session(transport: 'streamable' | 'sse' = 'streamable') {
     wheel: time.wheel,
     clock: time.clock,
     log: { warn: (facts: object) => log.push(JSON.stringify(facts)) },
-    child: () => ({ pause: () => log.push('pause'), resume: () => log.push('resume'), flush: () => log.push('flush') > 0 }),
+    child: () => ({ pause: () => log.push('pause'), resume: () => log.push('resume'), flush: () => log.push('flush') }),
     revision: () => '2025-11-25',
     reply: (_to: string, head: DownHead) => said.push(head) && log.push(head.t),
     close: (reason: string) => log.push(reason),
