@@ -57,6 +57,7 @@ export function depsOfSessions(doors: SessionDoors): SessionDeps {
     worker: id,
     edges,
     draining: () => capacity.draining,
+    // Also for timers: after a stop they may be the first to run.
     mayAct: () => {
       tenure.awake();
       return tenure.held;

@@ -11,6 +11,7 @@ import {
   type BusMessage,
   type BusStatus,
   type RequestOptions,
+  type StatusListener,
   type Subscription,
 } from '../bus.ts';
 import { Envelope, onWire } from '../envelope.ts';
@@ -45,7 +46,7 @@ export class MemoryBus implements Bus {
   readonly #limits: BusLimits;
   readonly #routes = new Routes();
   readonly #requests: Requests;
-  readonly #watchers = new Set<(status: BusStatus) => void>();
+  readonly #watchers = new Set<StatusListener>();
   readonly #member: HubMember;
   #status: BusStatus = 'connected';
 
@@ -86,7 +87,7 @@ export class MemoryBus implements Bus {
     return this.#routes.add(subject, listener);
   }
 
-  onStatus(listener: (status: BusStatus) => void): () => void {
+  onStatus(listener: StatusListener): () => void {
     this.#watchers.add(listener);
     return () => void this.#watchers.delete(listener);
   }

@@ -11,8 +11,8 @@ import {
   type BusLimits,
   type BusMessage,
   type BusStatus,
-  type StatusListener,
   type RequestOptions,
+  type StatusListener,
   type Subscription,
 } from '../bus.ts';
 import { readBundle } from '../bundles.ts';

@@ -27,6 +27,13 @@ export type Refuse = (reply: string | undefined, late?: CausewayError) => void;
 const MOST = 256;
 const MOST_BYTES = 16 * 1024 * 1024;
 
+interface Wait {
+  /** Ends its patience. */
+  readonly cancel: () => void;
+  /** `HoldDeps.stops` when it came. */
+  readonly stops: number;
+}
+
 export interface HoldDeps {
   readonly wheel: Wheel;
   /** Milliseconds that a message may wait. */
@@ -44,7 +51,7 @@ export class Hold {
   readonly #refuse: Refuse;
   readonly #stops: () => number;
   readonly #reasons = new Set<HoldReason>();
-  readonly #waiting = new Map<Held, { readonly cancel: () => void; readonly stops: number }>();
+  readonly #waiting = new Map<Held, Wait>();
   #bytes = 0;
 
   constructor({ wheel, patience, refuse, stops }: HoldDeps) {
@@ -81,7 +88,7 @@ export class Hold {
   /** Lets everything through, if no reason is left; what came before a long stop is refused. */
   pass(): void {
     if (this.#reasons.size > 0) return;
-    for (const { message, stops } of this.#take()) {
+    for (const [message, { stops }] of this.#take()) {
       if (stops === this.#stops()) message.pass();
       else this.#refuse(message.reply, ownerSilent());
     }
@@ -106,12 +113,12 @@ export class Hold {
 
   /** Nothing is let through any more. */
   refuse(): void {
-    for (const { message } of this.#take()) this.#refuse(message.reply);
+    for (const [message] of this.#take()) this.#refuse(message.reply);
   }
 
-  #take(): readonly { readonly message: Held; readonly stops: number }[] {
-    const waiting = [...this.#waiting].map(([message, { stops }]) => ({ message, stops }));
-    for (const { message } of waiting) this.#drop(message);
+  #take(): readonly (readonly [Held, Wait])[] {
+    const waiting = [...this.#waiting];
+    for (const [message] of waiting) this.#drop(message);
     return waiting;
   }
 

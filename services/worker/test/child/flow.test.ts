@@ -140,3 +140,19 @@ test('what has come when its owner may not listen any more is kept until it may 
   await witness.untilLine('three');
   assert.deepEqual(witness.lines, ['one', 'two', 'three']);
 });
+
+test('what is said to a child while it may not be touched comes when it may be again, in its order', async (t) => {
+  const witness = await start(t, ['echo']);
+  const say = (text: string): boolean => witness.child.write(Buffer.from(text));
+  say('one');
+  await witness.untilLine('one');
+  witness.mayTouch = false;
+  say('two');
+  await new Promise((resolve) => witness.once('reading', () => resolve(undefined)));
+  say('three');
+  assert.deepEqual(witness.lines, ['one']);
+  witness.mayTouch = true;
+  witness.child.flush();
+  await witness.untilLine('three');
+  assert.deepEqual(witness.lines, ['one', 'two', 'three']);
+});
