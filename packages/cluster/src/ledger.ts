@@ -126,6 +126,8 @@ export interface Ledger extends AsyncDisposable {
   workers(): ReadonlyMap<WorkerId, WorkerRecord>;
   /** Milliseconds within which, as a rule, every member has seen what was written; 0 within one process. */
   readonly spread: number;
+  /** How far the log of the records was seen: another number as soon as somebody has written and it was seen here. */
+  readonly position: number;
   /** Nobody who lives is missing among `workers()`; for a while after all records were lost that is not certain. */
   readonly whole: boolean;
   /**

@@ -94,6 +94,10 @@ export class LogLedger implements Ledger {
     return this.#deps.spread;
   }
 
+  get position(): number {
+    return this.#deps.view.last;
+  }
+
   get whole(): boolean {
     // What nothing new is heard of, since the server here is cut off, is not followed from the first moment on.
     return this.#deps.view.whole && !this.#deps.minority();

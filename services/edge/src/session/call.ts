@@ -5,15 +5,15 @@
  * whoever owns the session then (`delivery.ts`), or refused; every exchange begun here ends with its answer, its
  * refusal, its deadline or the loss of the owner.
  */
-import { errorOf, type ClientHead, type DownHead, type FrameHead, type Place } from '@causeway/cluster';
+import { errorOf, LEASE_TIMES, type ClientHead, type DownHead, type FrameHead, type Place } from '@causeway/cluster';
 import { asCausewayError, CausewayError, type Frame } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
 import { Delivery } from './delivery.ts';
 import type { Exchange, Followed } from './exchange.ts';
 import { busFailure } from './failures.ts';
 
-/** Milliseconds that an owner may take to accept a message that has no answer of its own. */
-const VERDICT = 10_000;
+/** Milliseconds that an owner may take to accept a message that has no answer of its own: longer than its lease can be in doubt. */
+const VERDICT = LEASE_TIMES.fence + 1_000;
 /** Milliseconds until a session is closed, or its record is known to stay: whoever owns it may have to be found out first. */
 const CLOSED = 30_000;
 

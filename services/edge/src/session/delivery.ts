@@ -120,7 +120,7 @@ export class Delivery {
     const { edge, late } = this.#options;
     this.#cancelLate = edge.wheel.after(after, () => {
       const { cluster, clock, exchanges } = edge;
-      const settled = cluster.bus.status === 'connected' && clock.monotonic() - exchanges.reconnected >= SETTLED;
+      const settled = cluster.bus.status === 'connected' && clock.monotonic() - exchanges.owners.backSince >= SETTLED;
       if (settled) late?.fn();
       else this.#awaitWord(SETTLED);
     });

@@ -49,14 +49,12 @@ export class Exchanges implements Disposable {
   /** Called whenever an exchange with a deadline is over. */
   readonly #settled = new Set<() => void>();
   readonly #stops: readonly (() => void)[];
-  readonly #clock: Clock;
   readonly #ports: ExchangePorts = {
     bind: (exchange, owner) => this.#bind(exchange, owner),
     later: (exchange, fn) => this.#later(exchange, fn),
     publish: (exchange, worker, subject, head, body) => this.#publish(exchange, worker, subject, head, body),
     remove: ({ name }) => void this.#remove(name),
   };
-  #reconnected = -Infinity;
   #subscription: Subscription | undefined;
   #next = 0;
   /** How many of them somebody waits for an answer of. */
@@ -75,7 +73,6 @@ export class Exchanges implements Disposable {
     };
     this.owners = new OwnerWatch(watch);
     this.#edge = edge;
-    this.#clock = clock;
     this.#wheel = wheel;
     this.#log = log;
     this.#stops = [
@@ -102,11 +99,6 @@ export class Exchanges implements Disposable {
         this.#log.error({ err: error }, 'answer of a worker not handled');
       }
     });
-  }
-
-  /** The moment at which the bus came back last, in the clock's monotonic milliseconds. */
-  get reconnected(): number {
-    return this.#reconnected;
   }
 
   /** Begins to wait; without `deadline` (milliseconds) for as long as the worker lives. */
@@ -197,7 +189,7 @@ export class Exchanges implements Disposable {
 
   /** The bus is back: what was sent meanwhile reached nobody here. */
   #takeUp(): void {
-    this.#reconnected = this.#clock.monotonic();
+    this.owners.reconnect();
     this.words.resume();
     this.#askAgain(this.#waiting.keys());
   }

@@ -93,14 +93,14 @@ export class Listening {
     const exchange = exchanges.begin(this.#listener(place, from), undefined);
     const stream = from?.stream ?? exchange.name;
     this.#at = { exchange, place, stream };
-    this.#cancel = wheel.after(VERDICT, () => this.#refuse(new CausewayError('cluster.owner_silent')));
+    this.#cancel = wheel.after(VERDICT, () => this.#failed(new CausewayError('cluster.owner_silent'), place, 'unreached', from));
     const head: ControlHead = { t: 'attach', identity, stream, ...(from ? { after: from.seq } : {}) };
     exchange.follow(followed(this.#edge, this.#session, place, stream, from?.seq));
     try {
       exchange.send(place.owner, controlOf(this.#edge, this.#session, place), head);
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
-      this.#refuse(busFailure(error));
+      this.#failed(error, place, 'unreached', from);
     }
   }
 
@@ -126,7 +126,7 @@ export class Listening {
         // The stream that the client had was a former owner's: what it missed is gone with that one.
         if (head.reason === 'request.event_id' && from && (place.epoch > 1 || this.#begun) && isListening(from.stream))
           return this.#afresh(place);
-        return this.#refuse(errorOf(head));
+        return this.#failed(errorOf(head), place, 'unreached', from);
       case 'server':
         this.#begin(undefined, from);
         if (this.#heard) this.#heard = { ...this.#heard, seq: head.seq };
@@ -161,25 +161,29 @@ export class Listening {
     if (this.#retiring) return this.#giveUp();
     if (this.#over) return;
     this.#detach();
-    const { clock, random, wheel } = this.#edge;
-    this.#missingSince ??= clock.monotonic();
+    this.#missingSince ??= this.#edge.clock.monotonic();
     this.#find(place, missing).then(
       (found) => {
         if (this.#over) return;
         if (found) this.#resume(found, place, missing, from);
         else this.#end();
       },
-      (error: unknown) => {
-        if (this.#over) return;
-        const refusal = busFailure(error);
-        const waited = clock.monotonic() - (this.#missingSince ?? 0);
-        if (!this.#begun || !ERRORS[refusal.reason].retryable || waited > PATIENCE) return this.#refuse(refusal);
-        this.#cancel = wheel.after(1_000 * (refusal.retryAfter ?? 1) * (0.5 + random()), () =>
-          // It may only have seemed to be gone: whoever asks it finds out.
-          this.#resume(this.#edge.places.of(this.#session), place, missing, from),
-        );
-      },
+      (error: unknown) => this.#failed(error, place, missing, from),
     );
+  }
+
+  /** A client that has a stream already waits for what may yet come back; any other is refused. */
+  #failed(error: unknown, place: Place, missing: Missing, from: EventId | undefined): void {
+    if (this.#over) return;
+    const { clock, places, random, wheel } = this.#edge;
+    const refusal = busFailure(error);
+    this.#missingSince ??= clock.monotonic();
+    const waited = clock.monotonic() - this.#missingSince;
+    if (!this.#begun || !ERRORS[refusal.reason].retryable || waited > PATIENCE) return this.#refuse(refusal);
+    this.#detach();
+    const pause = 1_000 * (refusal.retryAfter ?? 1) * (0.5 + random());
+    // It may only have seemed to be gone: whoever asks it finds out.
+    this.#cancel = wheel.after(pause, () => this.#resume(places.of(this.#session), place, missing, from));
   }
 
   /** The same owner still has what was on its way when it seemed to be gone. */

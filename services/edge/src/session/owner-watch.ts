@@ -5,9 +5,9 @@
  * Invariants: questions cost by the number of workers, never of calls; while nothing waits there are none, but to a
  * worker that is silent; a worker is lost when the bus has found nobody there for `NOBODY`, which is told from half of
  * that time on, or when it was silent for `SILENT`, and is then known as silent until it says something; what it sent while its own connection was lost is asked
- * for again; without a bus nothing is known and nobody is lost.
+ * for again; without a bus nothing is known and nobody is lost, nor by one that is back and knows nobody yet.
  */
-import { BusError, Envelope, envelopeOf, type AliveAnswer, type Cluster } from '@causeway/cluster';
+import { BusError, Envelope, envelopeOf, LEASE_TIMES, type AliveAnswer, type Cluster } from '@causeway/cluster';
 import type { WorkerId } from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
 
@@ -23,6 +23,8 @@ export const NOBODY = 2_000;
 const LIKELY = 1_000;
 /** Milliseconds of silence after which a worker is lost that the bus still finds: more than a pause of 3 s. */
 const SILENT = 3_300;
+/** Milliseconds after which a worker that was not heard by anybody has lost its lease. */
+const APART = LEASE_TIMES.ttl;
 
 /**
  * `silent`: the bus finds somebody who says nothing, as one that is stopped: what is sent there is taken late, or never.
@@ -58,6 +60,9 @@ export class OwnerWatch implements Disposable {
   readonly #watched = new Map<WorkerId, Watched>();
   /** How often each living worker was known to have lost its connection. */
   readonly #losses = new Map<WorkerId, number>();
+  #backSince = -Infinity;
+  /** How far the log was seen when the bus came back; `undefined`: it was seen further since. */
+  #seen: number | undefined;
 
   constructor(deps: OwnerWatchDeps) {
     this.#deps = deps;
@@ -90,6 +95,17 @@ export class OwnerWatch implements Disposable {
     if (record?.left) return 'gone';
     if (this.#watched.get(worker)?.silent !== true) return 'there';
     return record === undefined ? 'gone' : 'silent';
+  }
+
+  /** The bus is back: the server here may not have found the others yet. */
+  reconnect(): void {
+    this.#backSince = this.#deps.now();
+    this.#seen = this.#deps.cluster.ledger.position;
+  }
+
+  /** The moment at which the bus came back last, in milliseconds of `now`. */
+  get backSince(): number {
+    return this.#backSince;
   }
 
   /** What waits for this worker. */
@@ -154,6 +170,7 @@ export class OwnerWatch implements Disposable {
     if (error.failure === 'disconnected' || error.failure === 'aborted') return this.#heard(worker, watched);
     const now = this.#deps.now();
     const nobody = error.failure === 'no_responders';
+    if (nobody && this.#alone(now)) return this.#heard(worker, watched);
     watched.missing = nobody ? (watched.missing ?? now) : undefined;
     const missed = now - (watched.missing ?? now);
     const gone = missed >= NOBODY;
@@ -164,5 +181,14 @@ export class OwnerWatch implements Disposable {
     else if (missed >= LIKELY) for (const name of [...watched.names]) this.#deps.missing(name);
     // A question that ran to its deadline took its time already.
     return nobody || watched.silent ? INTERVAL : 0;
+  }
+
+  /**
+   * Whether the server here may be the one that nobody finds: since the bus is back nothing new was seen of the log, of which
+   * most servers must agree. A cluster that was started anew finds itself within seconds, its clients sooner.
+   */
+  #alone(now: number): boolean {
+    if (this.#seen !== this.#deps.cluster.ledger.position || now - this.#backSince >= APART) this.#seen = undefined;
+    return this.#seen !== undefined;
   }
 }

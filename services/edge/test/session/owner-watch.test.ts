@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
-import { encode, openMemoryCluster, type Cluster } from '@causeway/cluster';
+import { encode, openMemoryCluster, type Cluster, type NewRecord } from '@causeway/cluster';
 import { newWorkerId, type WorkerId } from '@causeway/protocol';
 import { fakeTime } from '@causeway/runtime';
 import { OwnerWatch } from '../../src/session/owner-watch.ts';
+
+const record = (worker: WorkerId): NewRecord => ({ v: 1, worker, host: 'h', version: '0', capacity: 1, draining: false, servers: {} });
 
 function watchOf(cluster: Cluster, worker: WorkerId) {
   const time = fakeTime();
@@ -61,10 +63,37 @@ test('where the bus finds nobody for two seconds the worker is lost, not before:
   watch[Symbol.dispose]();
 });
 
+test('since the bus is back nobody is lost whom it does not find, before the log of the records is seen further: servers that were started anew find each other later than their clients find them', async () => {
+  await using cluster = await openMemoryCluster();
+  const worker = newWorkerId();
+  const { watch, lost, missing, pass } = watchOf(cluster, worker);
+  watch.reconnect();
+  await pass(10_000);
+  assert.deepEqual([lost, missing], [[], []]);
+  await using _lease = await cluster.ledger.lease(record(newWorkerId()));
+  await pass(1_900);
+  assert.deepEqual(lost, [], 'it counts from there');
+  await pass(1_200);
+  assert.deepEqual(lost, ['call']);
+  watch[Symbol.dispose]();
+});
+
+test('where nothing is seen of the log at all, nobody is waited for longer than a lease lasts', async () => {
+  await using cluster = await openMemoryCluster();
+  const worker = newWorkerId();
+  const { watch, lost, pass } = watchOf(cluster, worker);
+  watch.reconnect();
+  await pass(20_000);
+  assert.deepEqual(lost, []);
+  await pass(3_000);
+  assert.deepEqual(lost, ['call']);
+  watch[Symbol.dispose]();
+});
+
 test('one that is found and says nothing is lost, and known as silent until it says something; without a record it is gone', async () => {
   await using cluster = await openMemoryCluster();
   const worker = newWorkerId();
-  await using lease = await cluster.ledger.lease({ v: 1, worker, host: 'h', version: '0', capacity: 1, draining: false, servers: {} });
+  await using lease = await cluster.ledger.lease(record(worker));
   let stopped = true;
   await cluster.bus.subscribe(cluster.subjects.alive(worker), ({ reply }) => {
     if (!stopped && reply !== undefined) cluster.bus.publish(reply, encode({ t: 'living', losses: 0 }));

@@ -7,7 +7,8 @@
  * session waits whose own reader keeps up: then the ones that lag hold it for `PATIENCE` at most and are overtaken,
  * and what comes for them meanwhile is bounded (lag.ts); a reader that does not move for `STALL`, or for which more
  * than the bound waits, is let go, and its stream is kept for a replay; a 2024-11-05 session ends with
- * its stream, after a moment's grace where the stream was lost by an edge and not left by its client.
+ * its stream, after a moment's grace where the stream was lost by an edge and not left by its client, which begins when the
+ * worker's lease is certain: before that nobody else can be where he is looked for either.
  */
 import { edgeOf, verdictOf, type ControlHead } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
@@ -49,6 +50,7 @@ export class Readers {
   /** The child is not to be touched, or may be again. */
   suspend(on: boolean): void {
     this.#suspended = on;
+    if (this.#endGrace) this.#beginGrace();
     this.balance();
     if (!on) this.#session.child()?.flush();
   }
@@ -188,6 +190,7 @@ export class Readers {
   close(): void {
     this.#flowing();
     this.#endGrace?.();
+    this.#endGrace = undefined;
     for (const hold of this.#watched.values()) this.#edges.release(hold);
     this.#watched.clear();
   }
@@ -216,7 +219,7 @@ export class Readers {
    * watched, since a quiet stream would not tell that nobody is there any more.
    */
   sync(): void {
-    const { streams, idle, transport, wheel } = this.#session;
+    const { streams, idle, transport } = this.#session;
     const addresses = new Set<string>();
     for (const stream of streams.all()) {
       if (stream.kind !== 'call' && stream.to !== undefined) addresses.add(stream.to);
@@ -227,6 +230,13 @@ export class Readers {
     for (const to of addresses) if (!this.#watched.has(to)) this.#watched.set(to, this.#edges.hold(to, this));
     this.#endGrace?.();
     this.#endGrace = undefined;
-    if (transport === 'sse' && addresses.size === 0) this.#endGrace = wheel.after(GRACE, () => this.#session.close('client_gone'));
+    if (transport === 'sse' && addresses.size === 0) this.#beginGrace();
+  }
+
+  /** Nobody reads the one stream: the session ends, unless somebody does in time. While it is suspended no time runs. */
+  #beginGrace(): void {
+    this.#endGrace?.();
+    const end = (): void => this.#session.close('client_gone');
+    this.#endGrace = this.#suspended ? () => undefined : this.#session.wheel.after(GRACE, end);
   }
 }

@@ -153,6 +153,26 @@ test('a 2024-11-05 session ends with its stream: at once when its client leaves,
   assert.ok(lost.log.includes('client_gone'));
 });
 
+test('while the lease is in doubt nobody can be where a 2024-11-05 stream is looked for: the grace begins when it is certain again', () => {
+  const { time, log, watch, readers, attach } = session('sse');
+  readers.openSse('s', 'cw.e.A.g.s');
+  watch.lost('A', 1);
+  time.advance(GRACE - 1);
+  readers.suspend(true);
+  time.advance(3 * GRACE);
+  readers.suspend(false);
+  time.advance(GRACE - 1);
+  assert.ok(!log.includes('client_gone'));
+  attach('s', 'cw.e.A.g.s', 0);
+  readers.suspend(true);
+  watch.lost('A', 99);
+  time.advance(GRACE);
+  assert.ok(!log.includes('client_gone'), 'nor does it begin in doubt');
+  readers.suspend(false);
+  time.advance(GRACE);
+  assert.ok(log.includes('client_gone'));
+});
+
 test('what a call over HTTP+SSE brings comes on the stream that is open by then, not on the one at its start', () => {
   const { attach, readers, streams } = session('sse');
   const early = streams.standalone;

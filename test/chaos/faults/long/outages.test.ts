@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { describe, it } from 'node:test';
 import { until } from '../../../harness/within.ts';
-import { aside, assertNoneFailed, assertRefusedAtOnce, untilReady } from '../../expect.ts';
+import { aside, assertNoneFailed, assertOnlyInFlightFailed, assertRefusedAtOnce, UNKNOWN, untilReady } from '../../expect.ts';
 import { describeCall } from '../../records.ts';
 import { openFaults } from '../../stage.ts';
 
@@ -14,6 +14,8 @@ import { openFaults } from '../../stage.ts';
 const DISK = 64;
 /** Milliseconds that live calls must stand without the ledger: less than the fence. */
 const WITHOUT_LEDGER = 10_000;
+/** Milliseconds in which servers that were started do not know each other: more than an edge waits for a worker that nobody finds. */
+const APART = 5_000;
 /** Milliseconds by which an edge lets a worker be late, and a second. */
 const LATE = 6_000;
 
@@ -42,6 +44,23 @@ describe('outages of NATS', () => {
         .calls()
         .filter((call) => streams.has(call.session) && call.retried === 0 && call.ended - call.began > run.stage.deadline + LATE);
       assert.deepEqual(late.map(describeCall), []);
+    }),
+  );
+
+  it(
+    'F06 (apart) all NATS servers are killed, and are back for some seconds before they find each other: the same sessions go on',
+    faults.fault(async (run) => {
+      const { world } = run.stage;
+      run.strike();
+      for (const node of world.nats.nodes) world.nats.split(node, 'reset');
+      await Promise.all(world.nats.nodes.map((node) => world.killNode(node)));
+      await run.lasts(2_000);
+      await Promise.all(world.nats.nodes.map((node) => world.startNode(node)));
+      await run.lasts(APART);
+      await world.heal();
+      await run.recovered(40_000);
+      assertOnlyInFlightFailed(run, UNKNOWN);
+      assert.deepEqual(run.lostSessions(), []);
     }),
   );
 
