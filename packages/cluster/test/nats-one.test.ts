@@ -87,6 +87,18 @@ describe('one nats-server', () => {
     await lease[Symbol.asyncDispose]();
   });
 
+  it('a store that is full is told in its own words, and takes records again once there is room', async () => {
+    const operator = await connect({ servers: [...nats.urls] });
+    const { streams } = await jetstreamManager(operator);
+    const { config } = await streams.info('KV_cw_sessions');
+    await streams.update('KV_cw_sessions', { ...config, max_bytes: 1 });
+    const refused = { reason: 'cluster.unavailable', message: 'The store of NATS refuses: maximum bytes exceeded.' };
+    await assert.rejects(a.sessions.create(token, session), refused);
+    await streams.update('KV_cw_sessions', { ...config, max_bytes: -1 });
+    assert.ok((await a.sessions.create(token, session)) !== undefined);
+    await operator.close();
+  });
+
   it('a signing key that was lost is put back by whoever knows it, and whoever comes meanwhile waits for that', async () => {
     const key = await a.sessions.signingKey();
     const operator = await connect({ servers: [...nats.urls] });

@@ -84,7 +84,7 @@ export const ERRORS = {
   'server.reply_invalid': row(200, -31502, 'unknown', false, 'The MCP server answered with a line that is no valid JSON-RPC message.'),
   'session.ended': row(200, -31502, 'unknown', true, 'The session was ended while the call was running.'),
   'cluster.no_worker': row(503, -31503, 'no', true, 'No worker serves this server at the moment.'),
-  'cluster.unavailable': row(503, -31503, 'no', true, 'The message bus is not connected.'),
+  'cluster.unavailable': row(503, -31503, 'no', true, 'The message bus, or its store, is not available.'),
   'cluster.owner_silent': row(503, -31503, 'no', true, 'The owner of this session did not answer.'),
   'cluster.owner_unheard': row(
     504,

@@ -48,8 +48,10 @@ export async function patiently<T>(deadline: number, attempt: (unsure: boolean) 
   }
 }
 
-/** Any failure of NATS as the error that services know. */
+/** Any failure of NATS as the error that services know; what the store itself refuses, as when it is full, in its words. */
 export function unavailable(cause: unknown, message?: string): CausewayError {
   if (cause instanceof CausewayError) return cause;
-  return new CausewayError('cluster.unavailable', message === undefined ? { cause } : { message, cause });
+  const refused = cause instanceof JetStreamApiError && !isPassing(cause) ? `The store of NATS refuses: ${cause.message}.` : undefined;
+  const told = message ?? refused;
+  return new CausewayError('cluster.unavailable', told === undefined ? { cause } : { message: told, cause });
 }
