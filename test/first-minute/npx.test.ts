@@ -5,8 +5,10 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { livingWith, noneWith, openLifeline } from '../harness/children.ts';
 import { MARK } from '../harness/processes.ts';
@@ -17,20 +19,23 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const HOSTILE = fileURLToPath(new URL('../fixtures/hostile.mjs', import.meta.url));
 
 type Npx = ChildProcessByStdio<null, Readable, null>;
+/** Puts the last command of `-c` in its own place, as dash does not. */
+const BASH = '/bin/bash';
 
 /** In a group of its own, as a shell starts it. */
 function npxOf(mark: string, env: Readonly<Record<string, string>>): Npx {
-  const words = ['--no-install', 'causeway', 'run', '--port', '0', '--admin-port', 'off', '--diagnostics-port', 'off'];
-  const given = Object.entries(env).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
-  return spawn('npx', [...words, ...given, '--', process.execPath, HOSTILE], {
-    cwd: ROOT,
-    detached: true,
-    env: { ...process.env, [MARK]: mark },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  return spawn('npx', wordsOf(env), { ...start(mark), stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
-async function listening(npx: Npx): Promise<string> {
+function wordsOf(env: Readonly<Record<string, string>>): readonly string[] {
+  const words = ['--no-install', 'causeway', 'run', '--port', '0', '--admin-port', 'off', '--diagnostics-port', 'off'];
+  const given = Object.entries(env).flatMap(([name, value]) => ['-e', `${name}=${value}`]);
+  return [...words, ...given, '--', process.execPath, HOSTILE];
+}
+
+const start = (mark: string) => ({ cwd: ROOT, detached: true, env: { ...process.env, [MARK]: mark } });
+
+async function listening(npx: { readonly stdout: Readable }): Promise<string> {
   let said = '';
   const url = new Promise<string>((resolve) =>
     npx.stdout.setEncoding('utf8').on('data', (part: string) => {
@@ -61,6 +66,26 @@ describe('npx', () => {
       }
     });
   }
+
+  it('whoever started npx may go: a shell, a step of a CI', { skip: existsSync(BASH) ? false : 'there is no bash here' }, async () => {
+    const mark = `npx-left-${process.pid}`;
+    const { env, ...how } = start(mark);
+    const starter = spawn(BASH, ['-c', '"$@" & read', 'bash', 'npx', ...wordsOf({})], {
+      ...how,
+      env: { ...env, npm_config_script_shell: BASH },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    try {
+      const url = await listening(starter);
+      starter.stdin.end();
+      await once(starter, 'exit');
+      // It looks twice a second whether anybody above it has gone.
+      await sleep(1_200);
+      await hello(`${url}/mcp`);
+    } finally {
+      for (const { pid } of await livingWith(MARK, mark)) process.kill(pid, 'SIGKILL');
+    }
+  });
 
   it('SIGTERM of npx and all that it started is one signal: a running call is answered', async () => {
     const mark = `npx-group-${process.pid}`;

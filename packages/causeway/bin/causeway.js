@@ -44,14 +44,17 @@ if (enough(process.versions.node)) {
 
 /**
  * `npx` runs a program below a shell, which hands on no signal: when npx is told to stop, or is killed, we would stay,
- * with our port and our children. The system tells nobody that a parent is gone, so shell and npx are looked at. Whoever
+ * with our port and our children. The system tells nobody that a parent is gone, so shell and npx are looked at, and npx alone where
+ * the shell (bash as `sh`) has put us in its own place: whoever started npx may go. Whoever
  * was told to stop together with them (a terminal, `timeout`, systemd) hears of it as `parentGone`: it is no second signal.
  */
 function followNpx() {
   if (process.env.npm_command !== 'exec') return;
-  const before = [process.ppid, parentOf(process.ppid)].join();
+  const inShell = isShell(process.ppid);
+  const above = () => [process.ppid, inShell && parentOf(process.ppid)].join();
+  const before = above();
   const look = setInterval(() => {
-    if ([process.ppid, parentOf(process.ppid)].join() === before) return;
+    if (above() === before) return;
     clearInterval(look);
     if (!process.emit('parentGone')) process.kill(process.pid, 'SIGTERM');
   }, 500);
@@ -65,6 +68,15 @@ function parentOf(pid) {
     return stat.slice(stat.lastIndexOf(')') + 4).split(' ')[0];
   } catch {
     return '';
+  }
+}
+
+/** Whether it runs one command for somebody: `sh -c COMMAND`. */
+function isShell(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[1] === '-c';
+  } catch {
+    return false;
   }
 }
 

@@ -6,7 +6,7 @@
  * to nor believed; the file goes with its process, and what a killed process left is cleared away by whoever comes next.
  */
 import { chmodSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import type { Edge } from '@causeway/edge';
 import { atExit, type Log } from '@causeway/runtime';
@@ -27,6 +27,9 @@ export interface FoundBridge {
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
+
+/** This user, who need not have an entry in the system's list, as in a container that is started as any number. */
+const ME = process.getuid?.();
 
 /** Tells where the admin listener is until it is disposed of, or the process ends. Where that cannot be, it is logged. */
 export function announce({ admin, url: serves }: Edge, configured: boolean, log: Log): Disposable {
@@ -67,7 +70,7 @@ export function findBridges(env: Env = process.env): FoundBridge[] {
 /** Where such a directory may be, the best place first. */
 function folders(env: Env): string[] {
   const runtime = env['XDG_RUNTIME_DIR'];
-  const shared = join(tmpdir(), `causeway-${userInfo().uid}`);
+  const shared = join(tmpdir(), `causeway-${ME}`);
   return runtime !== undefined && isAbsolute(runtime) ? [join(runtime, 'causeway'), shared] : [shared];
 }
 
@@ -75,7 +78,7 @@ function folders(env: Env): string[] {
 function modeOf(folder: string): number | undefined {
   try {
     const found = lstatSync(folder);
-    return found.isDirectory() && found.uid === userInfo().uid ? found.mode & 0o777 : undefined;
+    return found.isDirectory() && found.uid === ME ? found.mode & 0o777 : undefined;
   } catch {
     return undefined;
   }
@@ -109,7 +112,7 @@ function read(file: string): FoundBridge | undefined {
   try {
     // The directory may have been open to others before.
     const found = lstatSync(file);
-    if (!found.isFile() || found.uid !== userInfo().uid) return undefined;
+    if (!found.isFile() || found.uid !== ME) return undefined;
     const bridge = JSON.parse(readFileSync(file, 'utf8')) as FoundBridge;
     if (typeof bridge.url !== 'string' || typeof bridge.pid !== 'number') return undefined;
     if (isAlive(bridge.pid)) return bridge;

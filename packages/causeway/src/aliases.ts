@@ -161,15 +161,20 @@ class Rewriting {
     for (let at = 1; at < words.length; at += 1) {
       if (!this.#isTail(words.slice(at))) continue;
       const tail = words.slice(at);
+      // What they take may be a secret.
+      const named = tail
+        .filter((word) => word.startsWith('-'))
+        .map((word) => word.split('=')[0])
+        .join(', ');
       const outer = words.slice(0, at);
       this.#left.splice(0, words.length, ...tail);
       while (this.#left.length > 0) this.#option(this.#left.shift()!);
       const host = this.#out.findLast((word) => word.startsWith('--host='));
       if (host !== undefined && tail.some((word) => /^--(?:sse-)?host/.test(word)) && !/^--host=(?:127\.|localhost$|::1$)/.test(host))
         this.#refusals.push(
-          `${tail.join(' ')}: behind the command this may be meant for it; put causeway's --host before the command, or "--" before the command to give it all`,
+          `${named}: behind the command this may be meant for it; put causeway's --host before the command, or "--" before the command to give it all`,
         );
-      this.#notes.push(`"${tail.join(' ')}" taken as causeway's own; write "--" before the command to give it to the command`);
+      this.#notes.push(`${named} taken as causeway's own; write "--" before the command to give it to the command`);
       return outer;
     }
     return words;

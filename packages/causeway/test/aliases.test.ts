@@ -163,7 +163,8 @@ test('words behind "--" and the child\'s own options are the child\'s', () => {
   assert.deepEqual(meant('-- x --port 9 -e A B --stateless').servers['x']!.args, ['--port', '9', '-e', 'A', 'B', '--stateless']);
   assert.deepEqual(meant('npx -y thing --port 9 --other').servers['thing']!.args, ['-y', 'thing', '--port', '9', '--other']);
   assert.equal(meant('npx -y thing --port 9').listen.port, 9);
-  assert.match(rewrite(['x', '--port', '9']).notes[0]!, /"--port 9" taken as causeway's own/);
+  assert.match(rewrite(['x', '--port', '9']).notes[0]!, /^--port taken as causeway's own/);
+  assert.match(rewrite(['x', '--port', '9', '-e', 'KEY=sk-secret']).notes[0]!, /^--port, -e taken/, 'what they take may be a secret');
 });
 
 test('a bare number of ten thousand or more is asked for its unit; a number in milliseconds says so', () => {

@@ -122,7 +122,7 @@ describe('the calls of a demo', () => {
       return { right: true, by: call % 2 === 0 ? 'edge-1' : 'edge-2', ...script(call, attempts.get(call)!) };
     };
   let attempts = new Map<number, number>();
-  const run = (script: Parameters<typeof question>[0], events: Play['events'] = new Map()) => {
+  const run = (script: Parameters<typeof question>[0], events: Play['events'] = []) => {
     attempts = new Map();
     return play(nobody, { calls: 6, together: 2, gap: 1, question: question(script), events });
   };
@@ -146,11 +146,11 @@ describe('the calls of a demo', () => {
 
   it('have events on their way, once each, and end with what an event rejects with', async () => {
     const seen: number[] = [];
-    const at = (call: number) => [call, async () => void seen.push(call)] as const;
-    await run(() => answered, new Map([at(2), at(6)]));
-    assert.deepEqual(seen, [2, 6]);
+    const at = (call: number) => ({ at: call, happen: async () => void seen.push(call) });
+    await run(() => answered, [at(2), at(6), at(6)]);
+    assert.deepEqual(seen, [2, 6, 6]);
     await assert.rejects(
-      run(() => answered, new Map([[1, () => Promise.reject(new Error('no engine'))]])),
+      run(() => answered, [{ at: 1, happen: () => Promise.reject(new Error('no engine')) }]),
       /no engine/,
     );
     assert.equal(attempts.size, 6);

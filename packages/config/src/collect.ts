@@ -48,7 +48,16 @@ export function collect(input: CollectInput): Collected {
 
 /** What `${…}` and relative names mean in the file at `absolute`. */
 function scopeOf(absolute: string, env: Scope['env']): Scope {
-  return { env, folder: workspaceFolder(absolute), home: env['HOME'] ?? homedir(), read: (file) => readBeside(dirname(absolute), file) };
+  return { env, folder: workspaceFolder(absolute), home: homeOf(env), read: (file) => readBeside(dirname(absolute), file) };
+}
+
+/** A user whom the system has no entry for, as in a container that is started as any number, has a home only where he says so. */
+function homeOf(env: Scope['env']): string | undefined {
+  try {
+    return env['HOME'] ?? homedir();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Files to log in with are named as everything else is: from the directory of the file that says so. */
@@ -98,7 +107,8 @@ class Collection {
     for (const [name, value] of Object.entries(main.value)) {
       if (name === '$schema') continue;
       if (name === 'servers') this.#takeOwn(main, value, absolute);
-      else if (name === 'import') this.#takeImports(main, value, dirname(absolute));
+      else if (name === 'import')
+        this.#takeImports(main, this.#literal() ? value : interpolateTree(value, [name], scope, fault), dirname(absolute));
       else if (!Object.hasOwn(settingsSchema.shape, name))
         this.#fault(main, [name], unknownKey(name, Object.keys(fileSchema.shape)), 'key');
       else if (value !== null && value !== undefined)

@@ -91,6 +91,14 @@ function isNatsServer(written: string): boolean {
   return NATS_HOST.test(url.hostname) && ['', '/'].includes(url.pathname) && url.search === '' && url.hash === '';
 }
 
+function isDecodable(text: string): boolean {
+  try {
+    return decodeURIComponent(text) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 /** In the place of a secret. */
 export const MASK = '********';
 
@@ -103,7 +111,9 @@ export function masked(url: string): string {
 export const OWN_NATS = 'auto';
 
 export const natsServer = text.superRefine((written, context) => {
-  if (written !== OWN_NATS && !isNatsServer(written))
+  if (isNatsServer(written) && !isDecodable(/^(?:[a-z]+:\/\/)?(.*)@/is.exec(written)?.[1] ?? ''))
+    context.addIssue('what stands before the @ of a NATS server is written as in a URL: a "%" of its own is "%25"');
+  else if (written !== OWN_NATS && !isNatsServer(written))
     context.addIssue(`not a NATS server: ${JSON.stringify(masked(written))} (nats://host:4222, tls://host:4222, host:4222, or auto)`);
 });
 

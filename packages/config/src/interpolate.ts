@@ -12,7 +12,8 @@ export interface Scope {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Absolute directory that `${workspaceFolder}` stands for. */
   readonly folder: string;
-  readonly home: string;
+  /** `undefined`: nobody knows it. */
+  readonly home: string | undefined;
   /** Text of a file named in `${file:…}`, resolved against the config file; throws when it cannot be read. */
   readonly read: (file: string) => string;
 }
@@ -51,8 +52,9 @@ export function interpolate(text: string, scope: Scope, fault: (text: string) =>
 type Expansion = { readonly text: string } | { readonly problem: string };
 
 function expand(inner: string, scope: Scope): Expansion {
-  const fixed = FIXED[inner];
-  if (fixed !== undefined) return { text: fixed(scope) };
+  const fixed = FIXED[inner]?.(scope);
+  if (fixed !== undefined) return { text: fixed };
+  if (inner === 'userHome') return { problem: `\${${inner}} is not known: this user has none, and HOME is not set` };
   if (inner.startsWith('file:')) {
     try {
       return { text: scope.read(inner.slice(5)).replace(/\r?\n$/, '') };
@@ -74,7 +76,7 @@ function expand(inner: string, scope: Scope): Expansion {
     : { text: value };
 }
 
-const FIXED: Readonly<Record<string, (scope: Scope) => string>> = Object.assign(Object.create(null) as object, {
+const FIXED: Readonly<Record<string, (scope: Scope) => string | undefined>> = Object.assign(Object.create(null) as object, {
   workspaceFolder: (scope: Scope) => scope.folder,
   workspaceFolderBasename: (scope: Scope) => basename(scope.folder),
   userHome: (scope: Scope) => scope.home,

@@ -1,7 +1,8 @@
 /**
  * Owns turning a schema's verdict into faults that a person can act on: the place of each, what was
  * expected, what stands there, and the key that was probably meant. Pure.
- * Keeps: of what may be a secret only the kind is told (secrets.ts).
+ * Keeps: of what may be a secret only the kind is told: where one belongs (secrets.ts), and where `${…}` stands, which keeps
+ * it out of the file.
  */
 import type { z } from 'zod';
 import type { Path } from './faults.ts';
@@ -24,6 +25,8 @@ export interface Checked {
   readonly root: Path;
   /** The keys allowed at a path below `root`, for "did you mean". */
   readonly known: (path: Path) => readonly string[];
+  /** `input` before it was expanded, if it was. */
+  readonly written?: unknown;
 }
 
 /** What the schema found. */
@@ -32,9 +35,9 @@ export function findings(issues: readonly Issue[], checked: Checked): Finding[] 
 }
 
 function describe(issue: Issue, base: Path, checked: Checked): Finding[] {
-  const { input, known, root } = checked;
+  const { input, known, root, written } = checked;
   const path: Path = [...base, ...(issue.path as (string | number)[])];
-  const secret = isSecret([...root, ...path]);
+  const secret = isSecret([...root, ...path]) || isExpanded(at(written, path));
   if (issue.code === 'unrecognized_keys') {
     const keys = known(path);
     return issue.keys.map((key) => ({ path: [...path, key], part: 'key', text: unknownKey(key, keys) }));
@@ -103,6 +106,10 @@ function at(input: unknown, path: Path): unknown {
     value = (value as Record<string | number, unknown>)[part];
   }
   return value;
+}
+
+function isExpanded(written: unknown): boolean {
+  return typeof written === 'string' && written.includes('${');
 }
 
 /** Values are shown short, and what may be a secret not at all beyond its kind. */

@@ -16,11 +16,11 @@ import type { Override } from './settings.ts';
 import type { ServerConfig } from './types.ts';
 
 const FILE_BYTES = 1024 * 1024;
-/** Reads a small text file named in a config; relative names start at `folder`. */
+/** Reads a small text file named in a config, without the mark that some editors put before it; relative names start at `folder`. */
 export function readBeside(folder: string, file: string): string {
   const path = resolve(folder, file);
   if (statSync(path).size > FILE_BYTES) throw new Error('larger than 1 MiB');
-  return readFileSync(path, 'utf8');
+  return readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
 }
 
 export interface ServerSource extends RawServer {
@@ -56,7 +56,8 @@ export function resolveServer(source: ServerSource, said: Readonly<Record<string
     input['env'] = { ...expanded['env'], ...overrides['env'] };
   const result = serverSchema.safeParse(input);
   if (!result.success) {
-    const checked = { input, root: ['servers', name], known: () => Object.keys(serverSchema.shape) };
+    const known = (): readonly string[] => Object.keys(serverSchema.shape);
+    const checked = { input, root: ['servers', name], known, written: scope === undefined ? undefined : source.value };
     for (const found of findings(result.error.issues, checked)) fault([...path, ...found.path], found.text, found.part);
     return { config: undefined, faults };
   }

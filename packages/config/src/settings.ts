@@ -120,7 +120,7 @@ function formed(path: string, value: unknown): unknown {
   if ((path === 'diagnostics.port' || path === 'admin.port') && isOff(value)) return false;
   if (path === 'log.level') return LEVELS[value.toLowerCase()] ?? value.toLowerCase();
   if (path === 'servers.*.passEnvironment')
-    return value === 'true' || value === '1' ? true : value === 'false' || value === '0' ? false : list(value);
+    return value === '1' || isOn(value) ? true : value === '0' || isOff(value) ? false : list(value);
   return value;
 }
 

@@ -43,6 +43,16 @@ test('every form expands', () => {
   for (const [text, result] of table) assert.deepEqual(expand(text, env), { text: result, faults: [] }, text);
 });
 
+test('where nobody knows a home directory, only what asks for it is a fault', () => {
+  const faults: string[] = [];
+  const homeless = { ...scope({ A: 'a' }), home: undefined };
+  assert.equal(
+    interpolate('${A} ${userHome}', homeless, (fault) => faults.push(fault)),
+    'a ${userHome}',
+  );
+  assert.deepEqual(faults, ['${userHome} is not known: this user has none, and HOME is not set']);
+});
+
 test('what cannot be expanded is a fault, never silently left', () => {
   for (const [text, fault] of [
     ['${NOPE}', /variable NOPE is not set/],

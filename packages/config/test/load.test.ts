@@ -420,3 +420,38 @@ test("what a flag says of the child goes to the command's child only, when there
   const alone = load({ file: 'inspector.json', overrides }).config.servers;
   assert.deepEqual({ ...alone['default-server']!.env }, { hello: 'Hello MCP!', X: '1' });
 });
+
+test('files of an editor that marks them as UTF-8 are read without the mark', (context) => {
+  const cwd = folder(context, {
+    'causeway.yaml': 'servers: { a: { command: x, envFile: v.env, env: { TOKEN: "${file:token}" } } }\n',
+    'v.env': '\uFEFFAPI_KEY=k\nOTHER=o\n',
+    token: '\uFEFFsk-token\r\n',
+  });
+  assert.deepEqual({ ...load({ cwd }).config.servers['a']!.env }, { API_KEY: 'k', OTHER: 'o', TOKEN: 'sk-token' });
+});
+
+test('names of files to import are expanded as every other value', (context) => {
+  const cwd = folder(context, {
+    'causeway.yaml': 'import: ["${userHome}/mcp.json", "${DIR}/mcp.json"]\n',
+    'home/mcp.json': '{"mcpServers":{"a":{"command":"x"}}}',
+    'dir/mcp.json': '{"mcpServers":{"b":{"command":"x"}}}',
+  });
+  const env = { HOME: join(cwd, 'home'), DIR: 'dir' };
+  assert.deepEqual(Object.keys(load({ cwd, env }).config.servers), ['a', 'b']);
+  assert.deepEqual(faultsOf({ cwd, env: { HOME: join(cwd, 'home') } }), [
+    'causeway.yaml:1:34  import[1]: the variable DIR is not set (${DIR:-default} gives it a default)',
+    '${DIR}/mcp.json  no such file',
+  ]);
+});
+
+test('the environment is passed on, or not, in every spelling of yes and no', () => {
+  const passed = (word: string): unknown =>
+    load({
+      cwd: tmpdir(),
+      commands: [{ name: 'x', command: 'x', args: [], origin: 'command line' }],
+      env: { HOME: '/home/u', CAUSEWAY_PASS_ENVIRONMENT: word },
+    }).config.servers['x']!.passEnvironment;
+  for (const word of ['true', 'on', 'YES', '1']) assert.equal(passed(word), true, word);
+  for (const word of ['false', 'off', 'No', '0']) assert.equal(passed(word), false, word);
+  assert.deepEqual(passed('HOME,LANG'), ['HOME', 'LANG']);
+});

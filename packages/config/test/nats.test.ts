@@ -18,6 +18,13 @@ test('a NATS server is nats://, tls://, or a host', () => {
     ]);
 });
 
+test('a password with a per cent sign of its own is told how it is written', () => {
+  const told = 'what stands before the @ of a NATS server is written as in a URL: a "%" of its own is "%25"';
+  for (const written of ['nats://u:50%zz@h', 'u:50%@h:4222', 'nats://%E0%A4%A@h'])
+    assert.deepEqual(faultsOf({ value: { nats: written } }), [`options  nats.servers[0]: ${told}`]);
+  assert.deepEqual(servers('nats://u:50%25@h'), ['nats://u:50%25@h']);
+});
+
 test('a mistake in a NATS server is told at once, where it was made, and without its password', (context) => {
   const cwd = folder(context, {
     'causeway.yaml': 'nats: { url: foo://x }\n',

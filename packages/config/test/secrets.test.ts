@@ -67,3 +67,13 @@ test('what the YAML parser quotes of a broken file is left out', (context) => {
     assert.match(faultsOf({ cwd: broken, file: 'y.yaml' })[0]!, /^y\.yaml:\d:\d+ {2}not valid YAML: (?!.*CANA)[A-Z].{8}/, value);
   }
 });
+
+test('what an expression brings is shown by its kind: it was kept out of the file', (context) => {
+  const cwd = folder(context, {
+    'causeway.yaml': 'servers: { a: { command: x, args: "--token ${TOK}" }, b: { command: x, args: "--token x" } }\n',
+  });
+  assert.deepEqual(faultsOf({ cwd, env: { TOK: 'CANARY' } }), [
+    'causeway.yaml:1:35  servers.a.args: expected an array, got a string of 14 characters',
+    'causeway.yaml:1:78  servers.b.args: expected an array, got "--token x"',
+  ]);
+});

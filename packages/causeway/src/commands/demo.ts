@@ -1,12 +1,14 @@
 /**
  * Owns `causeway demo`: one session, its calls through a balancer over every edge, an edge and the session's own worker
- * killed on the way, and what the client saw of it. Exit 0 only if every call was answered, rightly.
+ * killed on the way, and what the client saw of it. Exit 0 only if every call was answered, rightly. Keeps: what was killed is
+ * started again, also where the demo ends early.
  */
+import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { tokenOf } from '@causeway/protocol';
 import { DemoClient, type Attempt } from '../demo/client.ts';
 import { Loss } from '../demo/loss.ts';
-import { percentile, play, type Score } from '../demo/play.ts';
+import { percentile, play, type Event, type Score } from '../demo/play.ts';
 import { containersOf, kill, ownerOf, start, type Container } from '../demo/stack.ts';
 import { EXIT, Failure } from '../failure.ts';
 import { meantOption } from '../meant.ts';
@@ -36,9 +38,9 @@ export async function demo(argv: readonly string[]): Promise<number> {
   const owner = known ? await ownerOf(client.session) : undefined;
   if (!wanted.json)
     print([`session ${(tokenOf(client.session) ?? client.session).slice(0, 8)}${owner === undefined ? '' : ` on worker ${owner.worker}`}`]);
-  const events = eventsOf(wanted, { client, edges, workers, story });
   const question = await questionOf(client, wanted.tool);
-  const score = await play(client, { ...wanted, question, events });
+  const { events, losses } = eventsOf(wanted, { client, edges, workers, story });
+  const score = await restoring(losses, () => play(client, { ...wanted, question, events }));
   const after = wanted.kill.worker && score.lost.length === 0 ? await ownerOf(client.session) : undefined;
   if (after !== undefined && after.worker !== owner?.worker) story.push(`the session went on at worker ${after.worker}`);
   await client.close();
@@ -54,25 +56,44 @@ interface Scene {
   readonly story: string[];
 }
 
+/** Whatever ends it, Ctrl-C too, what was lost is there again. */
+async function restoring<T>(losses: readonly Loss[], work: () => Promise<T>): Promise<T> {
+  const restore = (): Promise<unknown> => Promise.allSettled(losses.map((loss) => loss.end()));
+  const leave = (signal: NodeJS.Signals): void => void restore().then(() => process.exit(128 + constants.signals[signal]));
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  for (const signal of signals) process.once(signal, leave);
+  try {
+    return await work();
+  } finally {
+    await restore();
+    for (const signal of signals) process.off(signal, leave);
+  }
+}
+
 /** The edge dies after a third of the calls, the owner after two; each is started again a sixth later. */
-function eventsOf({ calls, kill: killed }: Wanted, { client, edges, workers, story }: Scene): ReadonlyMap<number, () => Promise<void>> {
-  const events = new Map<number, () => Promise<void>>();
+function eventsOf(
+  { calls, kill: killed }: Wanted,
+  { client, edges, workers, story }: Scene,
+): { readonly events: readonly Event[]; readonly losses: readonly Loss[] } {
+  const events: Event[] = [];
+  const losses: Loss[] = [];
   const lose = (call: number, pick: () => Promise<Container | undefined>): void => {
     const back = Math.min(calls, call + Math.ceil(calls / 6));
     const loss = new Loss({ pick, kill, start });
-    events.set(call, async () => {
+    losses.push(loss);
+    const begin = async (): Promise<void> => {
       const dead = await loss.begin();
       if (dead !== undefined) story.push(`${dead.name} killed at call ${call}, started again at call ${back}`);
-    });
-    events.set(back, () => loss.end());
+    };
+    events.push({ at: call, happen: begin }, { at: back, happen: () => loss.end() });
   };
   if (killed.edge) lose(Math.max(1, Math.floor(calls / 3)), async () => edges.at(-1));
   if (killed.worker)
-    lose(Math.max(2, Math.floor((calls * 2) / 3)), async () => {
+    lose(Math.max(Math.min(2, calls), Math.floor((calls * 2) / 3)), async () => {
       const { host } = await ownerOf(client.session);
       return workers.find(({ id }) => host !== '' && id.startsWith(host));
     });
-  return events;
+  return { events, losses };
 }
 
 /** `echo` with a text of its own where the server has the tool; else a ping, to which every server answers. */

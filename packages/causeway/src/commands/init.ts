@@ -1,6 +1,7 @@
 /**
  * Owns `causeway init`: a first causeway.yaml, and with `--cluster` the whole stack of docker compose around it. Keeps:
- * what exists is never overwritten, and when a file is in the way none is written.
+ * what exists is never overwritten, and when a file is in the way none is written; what is written from a file that nobody else
+ * may read is closed to others, too.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -17,11 +18,13 @@ const USAGE = ['causeway init [--cluster] [--import FILE] [--] [COMMAND…]'];
 interface NewFile {
   readonly path: string;
   readonly text: string;
+  /** For its owner alone. */
+  readonly closed?: boolean;
 }
 
 export async function init(argv: readonly string[]): Promise<number> {
   const { cluster, from, words } = await options(argv);
-  const serves = servedBy(words, from);
+  const serves = servedBy(words, from, cluster);
   if (!cluster) {
     write([serves]);
     say(`wrote ${FILE}; start it with:  causeway`);
@@ -59,12 +62,14 @@ async function options(argv: readonly string[]): Promise<{
   }
 }
 
-function servedBy(words: readonly string[], from: string | undefined): NewFile {
+function servedBy(words: readonly string[], from: string | undefined, cluster: boolean): NewFile {
   if (from !== undefined) {
     if (words.length > 0) throw new Failure(EXIT.usage, `there are two: the servers of ${from}, and "${words.join(' ')}"`, USAGE);
-    const { yaml, warnings } = importedYaml(from, process.cwd());
+    const { yaml, warnings, closed } = importedYaml(from, process.cwd());
     for (const text of warnings) warn(text);
-    return { path: FILE, text: yaml };
+    // The containers of the stack read it as a user of their own.
+    if (closed && cluster) warn(`${FILE} is readable by others, as the stack needs it; ${from} is not`);
+    return { path: FILE, text: yaml, closed: closed && !cluster };
   }
   const [command = 'npx', ...args] = words.length === 0 ? ['npx', '-y', '@modelcontextprotocol/server-everything'] : words;
   return { path: FILE, text: scaffold({ name: serverNameOf(command, args), command, args }) };
@@ -85,10 +90,10 @@ function write(files: readonly NewFile[]): void {
         : `${present.join(', ')} exist already and are left as they are`,
       files.length === 1 ? [] : ['nothing was written'],
     );
-  for (const { path, text } of files) {
+  for (const { path, text, closed } of files) {
     try {
       mkdirSync(dirname(path), { recursive: true });
-      writeFileSync(path, text, { flag: 'wx' });
+      writeFileSync(path, text, { flag: 'wx', mode: closed === true ? 0o600 : 0o666 });
     } catch (error) {
       throw new Failure(EXIT.unexpected, `${path} cannot be written: ${(error as NodeJS.ErrnoException).code}`);
     }

@@ -1,6 +1,7 @@
 /**
  * Owns a part that a demo kills at one moment and starts again at another.
- * Invariants: it is started only once it is dead, however long it took to find out which part it is; nothing is started that was not killed.
+ * Invariants: it is started only once it is dead, however long it took to find out which part it is, and once; nothing is started
+ * that was not killed.
  */
 import type { Container } from './stack.ts';
 
@@ -13,20 +14,25 @@ export interface LossPorts {
 
 export class Loss {
   readonly #ports: LossPorts;
-  readonly #dead = Promise.withResolvers<Container | undefined>();
+  #dead: Promise<Container | undefined> | undefined;
+  #back: Promise<void> | undefined;
 
   constructor(ports: LossPorts) {
     this.#ports = ports;
   }
 
   /** Resolves with what was killed. */
-  async begin(): Promise<Container | undefined> {
-    this.#dead.resolve(this.#kill());
-    return this.#dead.promise;
+  begin(): Promise<Container | undefined> {
+    return (this.#dead ??= this.#kill());
   }
 
+  /** Resolves when it has been started again; at once where nothing was begun. */
   async end(): Promise<void> {
-    const container = await this.#dead.promise;
+    if (this.#dead !== undefined) await (this.#back ??= this.#start(this.#dead));
+  }
+
+  async #start(dead: Promise<Container | undefined>): Promise<void> {
+    const container = await dead;
     if (container !== undefined) await this.#ports.start(container);
   }
 

@@ -28,8 +28,13 @@ export interface Play {
   readonly gap: number;
   /** Asks the server something, and tells whether the answer is the right one. */
   readonly question: (client: DemoClient, call: number) => Promise<Attempt & { readonly right: boolean }>;
-  /** What happens when so many calls have been begun. */
-  readonly events: ReadonlyMap<number, () => Promise<void>>;
+  readonly events: readonly Event[];
+}
+
+/** What happens when so many calls have been begun. */
+export interface Event {
+  readonly at: number;
+  readonly happen: () => Promise<void>;
 }
 
 /** Rejects with what an event rejects with; calls end first. */
@@ -41,8 +46,7 @@ export async function play(client: DemoClient, { calls, together, gap, question,
   const caller = async (): Promise<void> => {
     while (begun < calls) {
       const call = (begun += 1);
-      const event = events.get(call);
-      if (event !== undefined) happening.push(event().catch((error: unknown) => void failures.push(error)));
+      for (const { at, happen } of events) if (at === call) happening.push(happen().catch((error: unknown) => void failures.push(error)));
       await answer(client, call, question, score);
       await sleep(gap);
     }
