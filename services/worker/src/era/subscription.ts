@@ -85,7 +85,9 @@ export class Subscription {
     const added = new Set(uris).difference(this.#uris);
     if (added.size > 0 && this.#uris.size + added.size > (this.#ports.most ?? MOST_RESOURCES)) return false;
     for (const uri of added) this.#uris.add(uri);
-    const had = this.#current?.uris;
+    // What is being opened without a resource is about to count.
+    const [now, next] = [this.#current?.uris, this.#opening?.uris];
+    const had = now && next ? now.intersection(next) : now;
     const asked = uris.filter((uri) => !had?.has(uri));
     for (const uri of asked) this.#waiting.set(uri, [...(this.#waiting.get(uri) ?? []), (agreed) => told(uri, agreed)]);
     if (asked.length > 0) this.#attempts = 0;
@@ -206,9 +208,9 @@ export class Subscription {
     this.#opening = undefined;
     const had = this.#current?.uris ?? new Set();
     for (const uri of opening.uris) {
-      if (had.has(uri) || !this.#waiting.has(uri)) continue;
-      this.#uris.delete(uri);
-      this.#tell(uri, false);
+      if (!this.#waiting.has(uri)) continue;
+      if (!had.has(uri)) this.#uris.delete(uri);
+      this.#tell(uri, had.has(uri));
     }
     this.#refused = this.#current === undefined;
     this.#lapsed ||= this.#refused;

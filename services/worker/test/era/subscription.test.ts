@@ -71,6 +71,38 @@ test('what is wanted while one is being opened becomes one more, which replaces 
   assert.deepEqual([stage.told.pop(), stage.opened.length], [['a', true], 2], 'it is had already');
 });
 
+test('what is taken back and wanted again before the server has heard the first is asked for again', () => {
+  const stage = new Stage();
+  stage.one.begin(['tools']);
+  stage.agree();
+  stage.add('a');
+  stage.agree();
+  stage.one.delete('a');
+  stage.told.length = 0;
+  stage.add('a');
+  assert.deepEqual(stage.told, [], 'the one that is being opened goes without it');
+  stage.agree();
+  assert.deepEqual([stage.last.filter.resourceSubscriptions, stage.told], [['a'], []]);
+  stage.agree();
+  assert.deepEqual(stage.told, [['a', true]]);
+});
+
+test('what the one before has, and the next does not come to be, is had', () => {
+  const stage = new Stage();
+  stage.one.begin(['tools']);
+  stage.add('a');
+  stage.agree();
+  stage.agree();
+  stage.one.delete('a');
+  stage.add('a');
+  stage.one.ended(stage.last.id);
+  stage.time.advance(250);
+  assert.deepEqual(stage.last.filter.resourceSubscriptions, ['a']);
+  stage.told.length = 0;
+  stage.one.ended(stage.last.id);
+  assert.deepEqual(stage.told, [['a', true]]);
+});
+
 test('nothing is opened where nothing is wanted, and the last is closed when nothing is', () => {
   const stage = new Stage();
   stage.one.begin([]);

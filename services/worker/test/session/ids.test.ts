@@ -40,7 +40,7 @@ test('calls with equal ids get different ids at the child and each its own back'
 test('answers to ids that were never given out are nobody’s', () => {
   const calls = new Calls();
   begin(calls, '{"jsonrpc":"2.0","id":1,"method":"a"}');
-  for (const id of ['2', '"2"', '"01"', '1.0', '01x', '-1', 'null', '1e0', '"__proto__"', '999999999999999999999']) {
+  for (const id of ['2', '"2"', '"01"', '1.5', '2.0', '01x', '-1', 'null', '1e0', '"__proto__"', '999999999999999999999']) {
     try {
       assert.equal(calls.answered(line(`{"jsonrpc":"2.0","id":${id},"result":{}}`)), undefined, id);
     } catch (error) {
@@ -48,6 +48,12 @@ test('answers to ids that were never given out are nobody’s', () => {
     }
   }
   assert.equal(calls.size, 1);
+});
+
+test('an answer finds its call also where every number of its server is a float', () => {
+  const calls = new Calls();
+  const { call } = begin(calls, '{"jsonrpc":"2.0","id":5,"method":"a"}');
+  assert.equal(calls.answered(line('{"jsonrpc":"2.0","id":1.0,"result":{}}')), call);
 });
 
 test('an answer finds its call also where its server, or client, gives every id back as text', () => {
@@ -72,7 +78,9 @@ test('progress finds the call by the token that the child was given, and not aft
     line(`{"jsonrpc":"2.0","method":"notifications/progress","params":{"progressToken":${token},"progress":1}}`);
   // Servers whose tokens are all text give the number back as such.
   assert.equal(calls.byProgress(bearing('"1"')), call);
-  for (const token of ['2', '"2"', '"01"', '1.0', '"tok"', 'null', '"1 "'])
+  // Where every number is a float, this is one.
+  assert.equal(calls.byProgress(bearing('1.0')), call);
+  for (const token of ['2', '"2"', '"01"', '1.5', '"tok"', 'null', '"1 "'])
     assert.equal(calls.byProgress(bearing(token)), undefined, token);
   calls.end(call);
   assert.equal(calls.byProgress(progress), undefined);
