@@ -52,9 +52,10 @@ export function offer(send: () => void): boolean {
 export interface BusMessage {
   /**
    * `undelivered`: the bus's own word that the message which named this reply address reached nobody; `too_large`: one to this
-   * subject was above what is taken in here. Both without data.
+   * subject was above what is taken in here; `crowded`: there was no room for it beside others. All without data; the sender of
+   * the last two has the bus's word that nobody took it.
    */
-  readonly kind: 'data' | 'undelivered' | 'too_large';
+  readonly kind: 'data' | 'undelivered' | 'too_large' | 'crowded';
   readonly subject: string;
   /** Where an answer may be published; `undefined` if none is wanted. */
   readonly reply: string | undefined;

@@ -11,6 +11,13 @@ import type { Time } from './time.ts';
 /** Heartbeats within which a log that lives shows something. */
 const HEARD_BEATS = 2.5;
 
+/** Of late, since `since`, and for as long before that: the log's clock may be set back, or be another server's. */
+interface Ahead {
+  readonly since: number;
+  readonly late: number;
+  readonly before: number;
+}
+
 export class Following {
   readonly #time: Time;
   /** Milliseconds after which a log that shows nothing is silent. */
@@ -19,7 +26,7 @@ export class Following {
   #since: number | undefined;
   #lastSeen = 0;
   /** By how much the log's clock is ahead of ours, as what came fastest tells. */
-  #ahead: number | undefined;
+  #ahead: Ahead | undefined;
   #wipedSince: number | undefined;
   /** Until then records may be missing that were over here while nothing was seen: by then all who live have renewed theirs. */
   #blindUntil = -Infinity;
@@ -55,7 +62,8 @@ export class Following {
   isRecent(stored: number): boolean {
     const now = this.#time.now();
     if (this.#since === undefined || this.#ahead === undefined || now < this.#blindUntil) return false;
-    return now + this.#ahead - stored < this.#silence;
+    const { late, before } = this.#ahead;
+    return now + Math.max(late, before) - stored < this.#silence;
   }
 
   /** Everything there is was seen at once, with or without the log's first mark; says whether nothing was seen before. */
@@ -84,12 +92,18 @@ export class Following {
       this.#blindUntil = now + this.#silence;
     }
     this.#lastSeen = now;
-    this.#ahead = Math.max(this.#ahead ?? -Infinity, stored - now);
+    this.#ahead = this.#measured(stored - now, now);
     // What stood between may have been wiped. Who does not rely on the log by then waits no longer for that.
     if (this.#whole && this.#wipedSince !== undefined && sequence > this.#last + 1) [this.#whole, this.#wipedSince] = [false, now];
     this.#last = Math.max(this.#last, sequence);
     if (mark !== undefined) this.#wipedSince = mark === 'went' ? now : undefined;
     if (mark === 'came') this.#whole = true;
+  }
+
+  #measured(ahead: number, now: number): Ahead {
+    const known = this.#ahead ?? { since: now, late: -Infinity, before: -Infinity };
+    if (now - known.since > this.#silence) return { since: now, late: ahead, before: known.late };
+    return { ...known, late: Math.max(known.late, ahead) };
   }
 
   /** A write that expected `last` stands at `sequence`: nothing lies between. */

@@ -215,7 +215,7 @@ export interface PingHead {
 /** Worker to edge: the answer to `alive`. */
 export interface AliveAnswer {
   readonly t: 'living';
-  /** How often this worker's connection was lost: what it sent at such a moment may be lost too. */
+  /** How often something that this worker sent may have been lost: with its connection, or where an edge was not found. */
   readonly losses: number;
 }
 

@@ -4,7 +4,7 @@
  * Invariants: a message is delivered complete or not at all; what is being put together is bounded by the
  * size of one message and by a budget that all subscriptions of a bus share; a transfer whose next part
  * does not come in time is dropped and refused, upon which its sender says `undelivered`; one that is larger than what
- * is taken in here is refused as well, and told to whoever it was for.
+ * is taken in here, or for which there is no room at the moment, is refused as well, and told to whoever it was for.
  */
 import { MARK, readPart, TRANSFER_SILENCE, type Part } from './chunks.ts';
 import type { BusMessage } from './bus.ts';
@@ -53,7 +53,10 @@ export class PartReceiver {
     if (payload[0] === MARK.probe) return this.#answerProbe(address);
     const part = readPart(payload);
     if (part === undefined) return;
-    if (part.index === 0 && part.total > this.#options.maxMessageBytes) return this.#tooLarge(subject, address, part.reply);
+    if (part.index === 0 && part.total > this.#options.maxMessageBytes) return this.#turnAway('too_large', subject, address, part.reply);
+    const known = this.#assemblies.has(address);
+    if (part.index === 0 && !known && part.total > this.#options.budget.left)
+      return this.#turnAway('crowded', subject, address, part.reply);
     const assembly = part.index === 0 ? this.#begin(address, part) : this.#assemblies.get(address);
     if (assembly === undefined || part.index !== assembly.next || assembly.filled + part.data.length > assembly.bytes.length) {
       this.#refuse(address);
@@ -81,7 +84,7 @@ export class PartReceiver {
 
   #begin(address: string, part: Part): Assembly | undefined {
     const { budget } = this.#options;
-    if (part.total > budget.left || this.#assemblies.has(address)) return undefined;
+    if (this.#assemblies.has(address)) return undefined;
     budget.left -= part.total;
     const assembly: Assembly = {
       bytes: Buffer.allocUnsafeSlow(part.total),
@@ -94,9 +97,9 @@ export class PartReceiver {
     return assembly;
   }
 
-  /** Its sender has another limit. The word comes before the refusal, which sounds as if nobody were here. */
-  #tooLarge(subject: string, address: string, reply: string | undefined): void {
-    this.#options.deliver({ kind: 'too_large', subject, reply, data: Buffer.alloc(0) });
+  /** Its sender has another limit, or others were faster. The word comes before the refusal, which sounds as if nobody were here. */
+  #turnAway(kind: 'too_large' | 'crowded', subject: string, address: string, reply: string | undefined): void {
+    this.#options.deliver({ kind, subject, reply, data: Buffer.alloc(0) });
     this.#refuse(address);
   }
 

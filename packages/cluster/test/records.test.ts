@@ -67,4 +67,24 @@ describe('the view of the records', () => {
     clock.now += 1_500;
     assert.deepEqual([view.recentlyHeard(a), view.recentlyHeard(b)], [false, true]);
   });
+
+  it('whoever keeps the clock of the log may set it back, or be replaced by one whose clock is behind', () => {
+    const { clock, view, record } = setting();
+    const a = ['a'] as readonly string[] as readonly [WorkerId];
+    let sequence = 3;
+    const renew = (times: number, behind: number): void => {
+      for (let at = 0; at < times; at++) {
+        clock.now += 2_000;
+        view.change(record(a[0], sequence++, clock.now - behind));
+      }
+    };
+    renew(30, 0);
+    assert.equal(view.recentlyHeard(a[0]), true);
+    renew(1, 8_000);
+    assert.equal(view.recentlyHeard(a[0]), false, 'it cannot be told from one that had waited');
+    renew(8, 8_000);
+    assert.equal(view.recentlyHeard(a[0]), true);
+    clock.now += 6_000;
+    assert.equal(view.recentlyHeard(a[0]), false);
+  });
 });

@@ -101,7 +101,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
       log,
       reply,
       build: (head) => build({ ...head, epoch: 1, created: clock.now() }),
-      losses: () => link.losses,
+      link,
       control: createControl({ bus, capacity, log, draining: (draining) => tenure.update({ draining }) }),
     }),
   );
@@ -133,7 +133,7 @@ function followBus(
   bus: Cluster['bus'],
   tenure: Tenure,
   { capacity, door }: Pick<Draining, 'capacity' | 'door'>,
-): Disposable & { readonly losses: number } {
+): Disposable & { losses: number } {
   const link = { losses: 0, [Symbol.dispose]: () => stop() };
   const stop = bus.onStatus((status, silent) => {
     tenure.connected(status === 'connected', silent);

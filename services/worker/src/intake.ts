@@ -44,8 +44,8 @@ export interface IntakeDeps {
   readonly log: Log;
   /** Answers an edge, where it asked for an answer. */
   readonly reply: (to: string | undefined, head: DownHead) => void;
-  /** How often the connection was lost. */
-  readonly losses: () => number;
+  /** How often something that was sent may have been lost: with the connection, or where an edge was not found, counted here. */
+  readonly link: { losses: number };
   /** What operators ask of this worker. */
   readonly control: (message: BusMessage) => void;
   /** Told of every message before it is handled. */
@@ -62,6 +62,7 @@ export async function openIntake(deps: IntakeDeps): Promise<Disposable> {
   const subscription = await deps.cluster.bus.subscribe(all, (message) => {
     try {
       deps.awake();
+      if (message.kind === 'crowded') return;
       if (message.kind === 'too_large') return deps.reply(message.reply, verdictOf(tooLarge()));
       receive(deps, tail(message.subject, all), message);
     } catch (error) {
@@ -75,8 +76,12 @@ export async function openIntake(deps: IntakeDeps): Promise<Disposable> {
 const tooLarge = (): CausewayError =>
   new CausewayError('request.too_large', { message: 'The request is larger than its worker takes in (streams.maxMessage).' });
 
+/** Areas to which comes back what was sent to an edge. */
+const TO_EDGES: ReadonlySet<string> = new Set(['s', 'c', 'edge']);
+
 function receive(deps: IntakeDeps, where: readonly string[], message: BusMessage): void {
   const [area, token, epoch, door, stream, attachment, seq] = where;
+  if (message.kind === 'undelivered' && TO_EDGES.has(area ?? '')) deps.link.losses += 1;
   if (area === 's' && token !== undefined) {
     const found = deps.capacity.find(token as SessionToken);
     const session = found?.place.epoch === Number(epoch) ? found : undefined;
@@ -128,7 +133,7 @@ const refusal = (): DownHead => verdictOf(new CausewayError('cluster.owner_silen
 
 /** Whoever asks quietly hears from the bus alone. */
 function alive(deps: IntakeDeps, message: BusMessage): void {
-  if (envelopeOf<AliveHead>(message)?.head.quiet !== true) deps.reply(message.reply, { t: 'living', losses: deps.losses() });
+  if (envelopeOf<AliveHead>(message)?.head.quiet !== true) deps.reply(message.reply, { t: 'living', losses: deps.link.losses });
 }
 
 function dispatch(deps: IntakeDeps, session: Session, message: BusMessage): void {

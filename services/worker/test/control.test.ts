@@ -100,6 +100,14 @@ test('whether a worker is there is answered, with how often it may have lost som
   const { cluster, worker } = await setting(t);
   const { data } = await cluster.bus.request(cluster.subjects.alive(worker.id), encode({ t: 'alive' }), { deadline: 5_000 });
   assert.deepEqual(decode<DownHead>(data)?.head, { t: 'living', losses: 0 });
+  // What comes back from an edge may have been lost on its way, and not with its edge.
+  cluster.bus.publish('nobody.is.there', encode({ t: 'ping' }), cluster.subjects.callLost(worker.id, 'g1', 1, 1));
+  const losses = async (): Promise<number> => {
+    const again = await cluster.bus.request(cluster.subjects.alive(worker.id), encode({ t: 'alive' }), { deadline: 5_000 });
+    const head = decode<DownHead>(again.data)?.head;
+    return head?.t === 'living' ? head.losses : -1;
+  };
+  assert.equal(await losses(), 1);
   // Who asks quietly hears only from the bus, and only when nobody is there.
   const quiet = cluster.bus.request(cluster.subjects.alive(worker.id), encode({ t: 'alive', quiet: true }), { deadline: 50 });
   await assert.rejects(quiet, { failure: 'timeout' });

@@ -5,7 +5,7 @@
  */
 import type { WorkerId } from '@causeway/protocol';
 import { JetStreamApiError, jetstream, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
-import { LEASE_TIMES, type Ledger, type LeaseTimes } from '../ledger.ts';
+import { LEASE_TIMES, LEFT_BEATS, type Ledger, type LeaseTimes } from '../ledger.ts';
 import { LogLedger } from '../log-ledger.ts';
 import { RecordsView, type SeenRecord } from '../records.ts';
 import { MARKER_TTL, WriteConflict, type Expectation, type RecordStore } from '../store.ts';
@@ -43,7 +43,10 @@ export async function openNatsLedger(options: NatsLedgerOptions): Promise<Ledger
     bucket,
     inbox,
     snapshot: (entries, last) => view.snapshot(entries.map(seen), last),
-    change: (entry) => view.change(seen(entry)),
+    change: (entry) => {
+      view.change(seen(entry));
+      for (const link of [control, data]) link.goesOn(entry.stored, LEFT_BEATS * times.heartbeat);
+    },
   });
   const store = new NatsStore(options, watch);
   const minority = (): boolean => control.minority || data.minority;

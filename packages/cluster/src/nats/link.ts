@@ -18,6 +18,8 @@ export class Link {
   #silent = false;
   /** Addresses of servers that were known at once, at most. */
   #most = 0;
+  /** Since when the log goes on in a minority, by its clock and by ours. */
+  #goesOn: { readonly stored: number; readonly at: number } | undefined;
 
   /** `warn` is told of errors that NATS reports of the connection. */
   constructor(nc: NatsConnection, warn?: (message: string) => void) {
@@ -39,10 +41,23 @@ export class Link {
     const { info } = this.nc;
     if (info === this.#info || info === undefined) return this.#minority;
     this.#info = info;
+    this.#goesOn = undefined;
     const known = info.connect_urls?.length ?? 0;
     this.#most = Math.max(this.#most, known);
     this.#minority = known > 0 && 2 * known <= this.#most;
     return this.#minority;
+  }
+
+  /**
+   * Something new of a log was seen, `stored` by its clock: most servers agree on that. When it has gone on for `settled` milliseconds
+   * while the server knows of so few, these are all that there are: others were taken away, or told more addresses each.
+   */
+  goesOn(stored: number, settled: number, now = performance.now()): void {
+    if (!this.minority) return;
+    this.#goesOn ??= { stored, at: now };
+    if (stored - this.#goesOn.stored < settled || now - this.#goesOn.at < settled) return;
+    this.#most = this.#info?.connect_urls?.length ?? 0;
+    this.#minority = false;
   }
 
   /** The connection was given up last time because no ping was answered: it may have carried nothing for long before. */

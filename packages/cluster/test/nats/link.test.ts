@@ -50,6 +50,26 @@ describe('a link', () => {
     assert.ok(!forget({}));
   });
 
+  it('is in none any more once a log has gone on there, by its clock and by ours: those are all that there are', () => {
+    const { link, say } = linkTo('a', 'a6', 'a7', 'a8', 'b', 'c');
+    assert.ok(!link.minority);
+    assert.ok(say('b', 'c'), 'the server that has told four addresses is gone');
+    link.goesOn(1_000_000, 3_000, 0);
+    link.goesOn(1_009_000, 3_000, 2_999);
+    assert.ok(link.minority, 'what had gathered comes all at once');
+    link.goesOn(1_002_999, 3_000, 9_000);
+    assert.ok(link.minority, 'nothing was stored for so long');
+    assert.ok(say('c'));
+    link.goesOn(1_009_000, 3_000, 9_000);
+    assert.ok(link.minority, 'counted from the last word of the server');
+    say('b', 'c');
+    link.goesOn(1_010_000, 3_000, 10_000);
+    link.goesOn(1_013_000, 3_000, 13_000);
+    assert.ok(!link.minority);
+    assert.ok(say('b'), 'from now on two are all');
+    assert.ok(!say('b', 'c', 'd'));
+  });
+
   it('says whether it was given up because nothing was heard, from its loss until it is back', async () => {
     const types = ['staleConnection', 'disconnect', 'reconnect', 'disconnect', 'reconnect'];
     const status = async function* (): AsyncGenerator<{ readonly type: string }> {

@@ -146,7 +146,7 @@ export function tell(edge: EdgeContext, session: KnownSession, place: Place, abo
 /** The client of a call was told that its outcome is not known: nobody comes back for what it has not heard. */
 export function forsake(edge: EdgeContext, session: KnownSession, place: Place, exchange: Exchange): void {
   const { name: stream, to, heard } = exchange;
-  edge.exchanges.words.insist(controlOf(edge, session, place), { t: 'detach', identity: session.identity, stream, to, heard });
+  edge.exchanges.words.tell(controlOf(edge, session, place), { t: 'detach', identity: session.identity, stream, to, heard });
 }
 
 /** The stream's name, and the address that it is being sent to. */

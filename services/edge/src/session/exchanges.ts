@@ -92,6 +92,8 @@ export class Exchanges implements Disposable {
       try {
         if (message.kind === 'undelivered') return this.#undelivered(exchange);
         if (message.kind === 'too_large') return this.#tooLarge(exchange);
+        // Its worker keeps it, and believes that nobody is here.
+        if (message.kind === 'crowded') return this.#later(exchange, () => this.#askAgain([name]));
         const envelope = envelopeOf<DownHead>(message);
         if (envelope) this.#receive(exchange, envelope.head, envelope.body);
         else this.#log.warn({ reason: 'request.malformed' }, 'message without an envelope dropped');

@@ -2,7 +2,8 @@
  * Owns one stream to a client that no call asked for: attaching to the session's owner, fresh or where the client
  * left off, passing on what comes, and going on at another owner when the session has moved.
  *
- * Invariants: the client is answered with a stream or with one refusal; when it leaves, the owner is told; a stream
+ * Invariants: the client is answered with a stream or with one refusal; when it leaves, the owner is told, also one that was
+ * silent or could not be found, and may still send it; a stream
  * that goes on at another owner has another name there, so that no event id means two things.
  */
 import { BusError, errorOf, type ControlHead, type DownHead, type Place } from '@causeway/cluster';
@@ -31,6 +32,8 @@ export class Listening {
   readonly #ports: ListenPorts;
   readonly #endsWithOwner: boolean;
   #at: Attachment | undefined;
+  /** The last that there was. */
+  #last: Attachment | undefined;
   #cancel: () => void = () => undefined;
   /** The client has a stream. */
   #begun: boolean;
@@ -67,7 +70,7 @@ export class Listening {
   /** The client left, or is sent away. */
   leave(): void {
     if (this.#over) return;
-    const at = this.#at;
+    const at = this.#at ?? this.#last;
     if (this.#endsWithOwner) abandon(this.#edge, this.#session);
     else if (at) tell(this.#edge, this.#session, at.place, { t: 'detach', stream: at.stream, to: at.exchange.to });
     this.#finish();
@@ -228,6 +231,7 @@ export class Listening {
   #detach(): void {
     this.#cancel();
     this.#at?.exchange.end();
+    this.#last = this.#at ?? this.#last;
     this.#at = undefined;
   }
 }

@@ -4,8 +4,8 @@
  *
  * Invariants: questions cost by the number of workers, never of calls; while nothing waits there are none, but to a
  * worker that is silent; a worker is lost when the bus has found nobody there for `NOBODY`, which is told from half of
- * that time on, or when it was silent for `SILENT`, and is then known as silent until it says something; what it sent while its own connection was lost is asked
- * for again; without a bus nothing is known and nobody is lost, nor by one that is back and knows nobody yet.
+ * that time on, or when it was silent for `SILENT`, and is then known as silent until it says something; what it sent while its own connection was lost, or while
+ * nobody was found at it or here, is asked for again; without a bus nothing is known and nobody is lost, nor by one that is back and knows nobody yet.
  */
 import { BusError, Envelope, envelopeOf, LEASE_TIMES, type AliveAnswer, type Cluster } from '@causeway/cluster';
 import type { WorkerId } from '@causeway/protocol';
@@ -40,7 +40,7 @@ export interface OwnerWatchDeps {
   readonly missing: (name: string) => void;
   /** What waits under this name will not be answered. */
   readonly lost: (name: string) => void;
-  /** The worker's connection was lost meanwhile. */
+  /** What it sent, or was sent, meanwhile may have been lost. */
   readonly lossy: (worker: WorkerId) => void;
 }
 
@@ -142,7 +142,7 @@ export class OwnerWatch implements Disposable {
     const pause = await cluster.bus.request(cluster.subjects.alive(worker), new Envelope({ t: 'alive' }), { deadline: ANSWER }).then(
       (message) => {
         const answer = envelopeOf<AliveAnswer>(message)?.head;
-        if (answer !== undefined) this.#compare(worker, answer.losses);
+        if (this.#lost(worker, answer?.losses) || watched.missing !== undefined) this.#deps.lossy(worker);
         return this.#heard(worker, watched);
       },
       (error: unknown) => this.#unanswered(worker, watched, error),
@@ -150,10 +150,11 @@ export class OwnerWatch implements Disposable {
     if (this.#watched.get(worker) === watched) this.#later(worker, watched, pause);
   }
 
-  /** One that was never asked before may have lost its connection since whatever waits was sent. */
-  #compare(worker: WorkerId, losses: number): void {
-    if (losses !== (this.#losses.get(worker) ?? 0)) this.#deps.lossy(worker);
-    this.#losses.set(worker, losses);
+  /** Whether something was lost on its side; one that was never asked before may have lost something since whatever waits was sent. */
+  #lost(worker: WorkerId, losses: number | undefined): boolean {
+    const known = this.#losses.get(worker) ?? 0;
+    if (losses !== undefined) this.#losses.set(worker, losses);
+    return losses !== undefined && losses !== known;
   }
 
   /** Milliseconds until the next question, as of the others below. */
@@ -170,8 +171,9 @@ export class OwnerWatch implements Disposable {
     if (error.failure === 'disconnected' || error.failure === 'aborted') return this.#heard(worker, watched);
     const now = this.#deps.now();
     const nobody = error.failure === 'no_responders';
-    if (nobody && this.#alone(now)) return this.#heard(worker, watched);
-    watched.missing = nobody ? (watched.missing ?? now) : undefined;
+    const alone = nobody && this.#alone(now);
+    if (alone) watched.heard = now;
+    watched.missing = alone ? now : nobody ? (watched.missing ?? now) : undefined;
     const missed = now - (watched.missing ?? now);
     const gone = missed >= NOBODY;
     watched.silent ||= !gone && now - watched.heard >= SILENT;

@@ -121,6 +121,8 @@ export class StatelessCall implements Listener {
   }
 
   lost(why: 'deadline' | 'owner'): void {
+    // One that only stood still would go on for nobody.
+    this.#tell({ t: 'detach' });
     this.#listener.failed(new CausewayError(why === 'owner' ? 'cluster.owner_lost' : 'server.deadline'));
   }
 

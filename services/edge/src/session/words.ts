@@ -1,9 +1,9 @@
 /**
  * Owns telling workers what needs no answer: what a client has read, that it has left, that a call was given up here.
  *
- * Invariants: that a client has left is told once the bus is back, if it could not be told before; that a call was given
- * up is told once more after a connection that may have been lost before it was told; what waits for that is bounded, and
- * what is lost is found out otherwise.
+ * Invariants: that a client has left, or that a call was given up, is told once the bus is back, if it could not be told before,
+ * and once more after a connection that may have been lost before it was told: nothing else tells of a quiet stream that nobody
+ * reads it any more; what waits for that is bounded.
  */
 import { Envelope, offer, type Bus, type ControlHead } from '@causeway/cluster';
 
@@ -16,7 +16,7 @@ export class Words {
   readonly #now: () => number;
   #late: (() => void)[] = [];
   /** What is told again, and until when; the oldest first. */
-  #insisted: { readonly until: number; readonly tell: () => void }[] = [];
+  #insisted: { readonly until: number; readonly tell: () => boolean }[] = [];
 
   constructor(bus: Bus, now: () => number) {
     this.#bus = bus;
@@ -24,15 +24,12 @@ export class Words {
   }
 
   tell(subject: string, head: ControlHead): void {
-    if (offer(() => this.#bus.publish(subject, new Envelope(head)))) return;
-    if (head.t === 'detach') this.later(() => this.tell(subject, head));
-  }
-
-  /** Tells it, and again should the connection turn out to have been lost by then. */
-  insist(subject: string, head: ControlHead): void {
-    this.tell(subject, head);
+    const tell = (): boolean => offer(() => this.#bus.publish(subject, new Envelope(head)));
+    const told = tell();
+    if (head.t !== 'detach') return;
+    if (!told) return this.later(() => this.tell(subject, head));
     this.#forget();
-    if (this.#insisted.length < MOST) this.#insisted.push({ until: this.#now() + UNNOTICED, tell: () => this.tell(subject, head) });
+    if (this.#insisted.length < MOST) this.#insisted.push({ until: this.#now() + UNNOTICED, tell });
   }
 
   /** Does it when the bus is back. */
@@ -45,8 +42,8 @@ export class Words {
     const late = this.#late;
     this.#late = [];
     this.#forget();
-    for (const tell of late) tell();
     for (const { tell } of this.#insisted) tell();
+    for (const tell of late) tell();
   }
 
   #forget(): void {

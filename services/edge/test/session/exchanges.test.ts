@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { encode, openMemoryCluster, type DownHead } from '@causeway/cluster';
+import { decode, encode, openMemoryCluster, type ControlHead, type DownHead } from '@causeway/cluster';
 import { ANONYMOUS, newEdgeId, newWorkerId } from '@causeway/protocol';
 import { fakeTime, silentLog } from '@causeway/runtime';
 import { Exchanges } from '../../src/session/exchanges.ts';
@@ -85,6 +85,33 @@ test('what was held for an exchange that has ended is freed by the next collecti
   collect({ type: 'minor' });
   const kept = (process.memoryUsage().heapUsed - before) / 1_000;
   assert(kept < 2_000, `${kept} of 8 000 bytes are kept for each`);
+});
+
+test('what finds no room here beside other large answers is asked for again a moment later, from where it was', async () => {
+  await using cluster = await openMemoryCluster();
+  const { clock, wheel, advance } = fakeTime();
+  let deliver: Parameters<typeof cluster.bus.subscribe>[1] = () => undefined;
+  const { subscribe } = cluster.bus;
+  cluster.bus.subscribe = (subject, listener) => {
+    deliver = listener;
+    return subscribe.call(cluster.bus, subject, listener);
+  };
+  using exchanges = new Exchanges({ cluster, edge: newEdgeId(), clock, wheel, log: silentLog() });
+  await exchanges.open();
+  cluster.bus.subscribe = subscribe;
+  const asked: unknown[] = [];
+  await cluster.bus.subscribe('cw.door', ({ data }) => asked.push(decode<ControlHead>(data)?.head));
+  const exchange = exchanges.begin({ receive: () => undefined, undelivered: () => undefined, lost: () => undefined }, 60_000);
+  const stream = exchange.name;
+  exchange.follow({ owner: newWorkerId(), control: 'cw.door', identity: ANONYMOUS, stream, after: 4 });
+  deliver({ kind: 'crowded', subject: exchange.to, reply: 'back', data: Buffer.alloc(0) });
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  await turn();
+  assert.deepEqual(asked, []);
+  advance(500);
+  for (let nth = 0; nth < 5; nth += 1) await turn();
+  assert.deepEqual(asked, [{ t: 'attach', identity: ANONYMOUS, stream, after: 4 }]);
+  exchange.end();
 });
 
 test('an owner that was asked for a call several times is believed once when it says that it never heard of it', async () => {

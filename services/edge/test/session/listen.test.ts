@@ -23,6 +23,7 @@ function begun(world: World) {
   const time = fakeTime();
   const sent: ControlHead[] = [];
   const told: string[] = [];
+  const words: string[] = [];
   let listener: Listener | undefined;
   const session = { token: 't' as SessionToken, owner: newWorkerId(), identity: ANONYMOUS, server: 'git' } as KnownSession;
   const at = { owner: session.owner, epoch: 1 };
@@ -35,7 +36,7 @@ function begun(world: World) {
       };
       return { name: 'E-1', to: 'e', heard: 0, follow: () => undefined, send, end: () => undefined };
     },
-    words: { tell: () => undefined },
+    words: { tell: (_subject: unknown, head: ControlHead) => void words.push(head.t) },
   };
   const relocation = { find: async () => (world.store ? Promise.reject(world.store) : at) };
   const cluster = { subjects: subjects() };
@@ -58,7 +59,7 @@ function begun(world: World) {
     }
     await turn();
   };
-  return { listening, sent, told, pass, hear: (head: DownHead) => listener?.receive(head, Buffer.alloc(0)) };
+  return { listening, sent, told, words, pass, hear: (head: DownHead) => listener?.receive(head, Buffer.alloc(0)) };
 }
 
 const attach = { t: 'attach', identity: ANONYMOUS, stream: 'E-0', after: 3 };
@@ -104,4 +105,13 @@ test('a client that leaves meanwhile is waited for no longer', async () => {
   world.bus = undefined;
   await pass(5_000);
   assert.deepEqual([sent, told], [[], []]);
+});
+
+test('a client that leaves while its owner is not found has left it all the same: it may still be there, and send', async () => {
+  const { listening, words, hear, pass } = begun({});
+  await pass(500);
+  hear({ t: 'ok' });
+  hear({ t: 'no', reason: 'cluster.owner_silent', retryAfter: 1 });
+  listening.leave();
+  assert.deepEqual(words, ['detach']);
 });

@@ -12,6 +12,7 @@ function watchOf(cluster: Cluster, worker: WorkerId) {
   const time = fakeTime();
   const lost: string[] = [];
   const missing: number[] = [];
+  const lossy: number[] = [];
   const deps = {
     cluster,
     wheel: time.wheel,
@@ -21,7 +22,7 @@ function watchOf(cluster: Cluster, worker: WorkerId) {
       watch.release(worker, name);
     },
     missing: () => missing.push(time.clock.monotonic()),
-    lossy: () => undefined,
+    lossy: () => lossy.push(time.clock.monotonic()),
   };
   const watch = new OwnerWatch(deps);
   watch.hold(worker, 'call');
@@ -32,7 +33,7 @@ function watchOf(cluster: Cluster, worker: WorkerId) {
       await turn();
     }
   };
-  return { watch, lost, missing, pass };
+  return { watch, lost, missing, lossy, pass };
 }
 
 test('a record that is gone is no proof: whoever the bus still finds may have answered already', async () => {
@@ -60,6 +61,32 @@ test('where the bus finds nobody for two seconds the worker is lost, not before:
   assert.ok(missing.length > 0, 'it is told halfway');
   await pass(1_000);
   assert.deepEqual(lost, ['call']);
+  watch[Symbol.dispose]();
+});
+
+test('one that was not found for a moment is asked again for what it had sent: what comes back to it on such a way it gives up', async () => {
+  await using cluster = await openMemoryCluster();
+  const worker = newWorkerId();
+  let losses = 0;
+  const open = () =>
+    cluster.bus.subscribe(cluster.subjects.alive(worker), ({ reply }) => {
+      if (reply !== undefined) cluster.bus.publish(reply, encode({ t: 'living', losses }));
+    });
+  const first = await open();
+  const { watch, lost, lossy, pass } = watchOf(cluster, worker);
+  await pass(1_100);
+  assert.deepEqual([lost, lossy], [[], []]);
+  first.unsubscribe();
+  await pass(600);
+  await open();
+  await pass(600);
+  assert.deepEqual([lost, lossy.length], [[], 1]);
+  await pass(2_000);
+  assert.equal(lossy.length, 1, 'once');
+  losses = 1;
+  await pass(600);
+  assert.equal(lossy.length, 2, 'and once for what it has lost itself');
+  watch.reconnect();
   watch[Symbol.dispose]();
 });
 
