@@ -1,13 +1,14 @@
 /**
- * Clients that leave one of their streams unread: the other calls of the session are answered all the same, each
- * stream keeps its order, no answer is lost, and what is unread is bounded.
+ * Clients that leave one of their streams unread: the other calls of the session, or of those who share the process
+ * without one, are answered all the same, each stream keeps its order, no answer is lost, and what is unread is bounded.
  */
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { SseParser, type SseEvent } from '../harness/event-stream.ts';
 import { hostile, openCauseway, type Causeway } from '../harness/processes.ts';
-import { hello, post, textOf, toolCall, type Headers, type Message } from '../harness/speak.ts';
+import { hello, post, textOf, toolCall, type Answer, type Headers, type Message } from '../harness/speak.ts';
+import { ask, call, headersOf } from '../harness/stateless.ts';
 import { Inbox, timed } from '../harness/within.ts';
 
 /** A stream that is asked for and read only when that is said. */
@@ -81,16 +82,16 @@ describe('a stream that is not read', () => {
   const path = '/servers/hostile/mcp';
 
   before(async () => {
-    bridge = stack.use(await openCauseway('run', { servers: { hostile: hostile() } }));
+    bridge = stack.use(await openCauseway('run', { servers: { hostile: hostile(), modern: hostile({ ERA: 'modern' }) } }));
     url = bridge.url('hostile');
   });
   after(() => stack.disposeAsync());
 
   /** Calls one after the other; each answered in less than a second. Everything that their streams brought. */
-  async function echoes(headers: Headers, count: number): Promise<Message[]> {
+  async function echoes(count: number, echo: (id: string) => Promise<Answer>): Promise<Message[]> {
     const brought: Message[] = [];
     for (let at = 0; at < count; at++) {
-      const { ms, value } = await timed(() => post(url, toolCall(`e${at}`, 'echo', { text: 'on' }), headers, 40_000));
+      const { ms, value } = await timed(() => echo(`e${at}`));
       assert.equal(textOf(value.messages.at(-1)), 'on');
       assert.ok(ms < 1_000, `call ${at} took ${ms} ms`);
       brought.push(...value.messages);
@@ -109,7 +110,7 @@ describe('a stream that is not read', () => {
       await stream.begun();
       const scheduled = await post(url, toolCall(1, 'floodLater', { n, bytes, tag: 'f' }), headers);
       await stream.readTo('fff');
-      const brought = [...scheduled.messages, ...(await echoes(headers, 5))];
+      const brought = [...scheduled.messages, ...(await echoes(5, echo(headers)))];
       stream.read();
       const rest = brought.some((message) => flooded([message])[0] === n);
       if (!rest) await stream.events.next('the last of the flood', ({ data }) => data.includes(`f ${n} `));
@@ -122,16 +123,12 @@ describe('a stream that is not read', () => {
     });
   }
 
-  it('POST with progress: calls are answered, progress is coalesced, its own answer comes last', async () => {
-    const { headers } = await hello(url);
-    const n = 8_000;
-    const call = toolCall('unread', 'progress', { n, tag: 'x'.repeat(2_000) }, { progressToken: 'mine' });
-    using stream = new Unread(bridge.port, 'POST', path, headers, JSON.stringify(call));
-    await stream.readTo('"progress":1,');
-    // For as long as this one waits the child is read on, and comes to its end.
-    const long = post(url, toolCall('long', 'sleep', { ms: 2_000 }), headers);
-    await echoes(headers, 5);
-    assert.equal(textOf((await long).messages.at(-1)), 'slept');
+  const echo = (headers: Headers) => (id: string) => post(url, toolCall(id, 'echo', { text: 'on' }), headers, 40_000);
+  const n = 8_000;
+  const args = { n, tag: 'x'.repeat(2_000) };
+
+  /** Reads what there is: progress in its order, up to the latest, though not all of it, and the answer. */
+  async function readOn(stream: Unread): Promise<void> {
     stream.read();
     await stream.events.next('the answer', ({ data }) => data.includes('"unread"'));
     const messages = stream.messages();
@@ -140,5 +137,31 @@ describe('a stream that is not read', () => {
     assert.ok(ascending(progress));
     assert.equal(progress.at(-1), n, 'the latest is there');
     assert.ok(progress.length < n, 'and not every one before it');
+  }
+
+  it('POST with progress: calls are answered, progress is coalesced, its own answer comes last', async () => {
+    const { headers } = await hello(url);
+    const unread = toolCall('unread', 'progress', args, { progressToken: 'mine' });
+    using stream = new Unread(bridge.port, 'POST', path, headers, JSON.stringify(unread));
+    await stream.readTo('"progress":1,');
+    // For as long as this one waits the child is read on, and comes to its end.
+    const long = post(url, toolCall('long', 'sleep', { ms: 2_000 }), headers);
+    await echoes(5, echo(headers));
+    assert.equal(textOf((await long).messages.at(-1)), 'slept');
+    await readOn(stream);
+  });
+
+  it('POST without a session: calls of others at the same process are answered, and else it is the same', async () => {
+    const shared = bridge.url('modern');
+    const pidOf = async (id: string): Promise<string | undefined> => textOf((await ask(shared, call(id, 'pid'))).messages.at(-1));
+    const pid = await pidOf('before');
+    const unread = call('unread', 'progress', args, { progressToken: 'mine' });
+    using stream = new Unread(bridge.port, 'POST', '/servers/modern/mcp', headersOf(unread), JSON.stringify(unread));
+    await stream.readTo('"progress":1,');
+    const long = ask(shared, call('long', 'sleep', { ms: 2_000 }));
+    await echoes(5, (id) => ask(shared, call(id, 'echo', { text: 'on' })));
+    assert.equal(await pidOf('meanwhile'), pid);
+    assert.equal(textOf((await long).messages.at(-1)), 'slept');
+    await readOn(stream);
   });
 });

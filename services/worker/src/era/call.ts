@@ -2,8 +2,8 @@
  * Owns what a call of the stateless era has in common in front of either kind of server: its use of a child, its
  * deadline, its reader, and its end.
  *
- * Invariants: it ends once, and says how its use of the child went; a reader that leaves cancels it at the server; while
- * its reader lags the child is not read.
+ * Invariants: it ends once, and says how its use of the child went; a reader that leaves cancels it at the server; one that
+ * lags holds up the child as long as the call runs, and not those that share it (pool/pooled-process.ts).
  */
 import { CausewayError, methodLabel, type Identity } from '@causeway/protocol';
 import type { Lease, Outcome } from '../pool/lease.ts';
@@ -62,9 +62,8 @@ export class CallInUse implements ResponseEvents {
     this.#call?.left();
   }
 
-  lags(yes: boolean, response: Response): void {
-    if (yes) this.process.pause(response);
-    else this.process.resume(response);
+  lagChanged(): void {
+    this.process.balance();
   }
 
   /** No time runs while it waits for its client. */

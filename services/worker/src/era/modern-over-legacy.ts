@@ -31,6 +31,7 @@ import { answerAlone } from '../pool/answer-alone.ts';
 import type { Lease } from '../pool/lease.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Asking, Holder } from '../pool/pooled-process.ts';
+import type { Reader } from '../session/patience.ts';
 import { audienceOf, forLegacy, type StatelessRequest } from '../stateless/request.ts';
 import type { ParkedCall } from '../stateless/parked-calls.ts';
 import { CallInUse, type LeftCall } from './call.ts';
@@ -70,6 +71,10 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
 
   get request(): StatelessRequest {
     return this.#request;
+  }
+
+  get reader(): Reader {
+    return this.#request.response.reader;
   }
 
   /** Sends the request to the server. */

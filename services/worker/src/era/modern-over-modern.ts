@@ -46,6 +46,7 @@ export function callModern(deps: EraDeps, lease: Lease, request: StatelessReques
     response.fail(error);
   };
   const id = process.begin({
+    reader: response.reader,
     answered: (frame) => {
       const failed = failureOf(frame, request.method);
       use.end('sound', failed);

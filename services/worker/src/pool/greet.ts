@@ -43,7 +43,7 @@ function listening(child: PooledProcess, { wheel, lapsed }: GreetDeps): Changes 
   return new Changes({
     ...{ wheel, lapsed },
     open: (notifications, over) => {
-      const id = child.begin({ answered: over, failed: () => undefined });
+      const id = child.begin({ waits: false, answered: over, failed: () => undefined });
       const params = `{"notifications":${notifications},"_meta":${ownMeta(MODERN_REVISION)}}`;
       try {
         child.write(Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":"subscriptions/listen","params":${params}}`));

@@ -17,7 +17,6 @@ import { startProcess, type ProcessDeps } from './start-process.ts';
 import { Waiting } from './waiting.ts';
 
 export interface PoolDeps extends ProcessDeps {
-  readonly now: () => number;
   /** Something was said that names no request. */
   readonly heard: Hearing;
   /** It has no children any more and nobody waits. */

@@ -4,13 +4,14 @@
  *
  * Invariants: an id is used once in the life of a child, so no caller ever hears another's answer; whoever waits is
  * told once, by the answer or by the child's end; what names no request goes to the one that holds the child alone, or
- * to nobody; reasons not to read it are a set.
+ * to nobody; it is not read while somebody who waits for it lags, but for the others who do (session/patience.ts).
  */
 import { CausewayError, refusedAnswer, echoedAt, type Frame, type Span } from '@causeway/protocol';
 import { Register } from '@causeway/runtime';
 import type { Child, ChildExit } from '../child/child.ts';
 import { frameOf } from '../child/frame-of.ts';
 import { exitFacts } from '../session/outcome.ts';
+import { Patience, type PatienceDeps, type Reader } from '../session/patience.ts';
 import { answerAlone } from './answer-alone.ts';
 import type { Changes } from './changes.ts';
 
@@ -18,6 +19,10 @@ export type Era = 'legacy' | 'modern';
 
 /** Whoever waits for the answer to one request. */
 export interface Asking {
+  /** Who is given what the child says; none of the bridge's own. */
+  readonly reader?: Reader;
+  /** `false`: nobody needs the child for it. */
+  readonly waits?: false;
   answered(frame: Frame): void;
   /** Progress under its id, or undefined where it wants none. */
   progress?(frame: Frame): void;
@@ -30,6 +35,10 @@ export type Hearing = (frame: Frame, process: PooledProcess) => void;
 /** Holds a child alone, and hears the same while it does. No function: V8 lets one go that stood here only with the whole heap. */
 export interface Holder {
   heard(frame: Frame): void;
+}
+
+export interface ProcessPorts extends Omit<PatienceDeps, 'over'> {
+  readonly hears: Hearing;
 }
 
 export class PooledProcess {
@@ -46,31 +55,35 @@ export class PooledProcess {
   askedRoots = false;
   readonly #child: () => Child | undefined;
   readonly #asking = new Register<number, Asking>();
-  readonly #unread = new Set<object>();
   /** The pool hears everything that names no request. */
   readonly #pool: Hearing;
   /** Who holds it alone. */
   holder: Holder | undefined;
+  readonly #patience: Patience;
+  /** Somebody who waits for it lags. */
+  #lagging = false;
   #next = 1;
   #over: CausewayError | undefined;
 
-  constructor(id: string, era: Era, child: () => Child | undefined, pool: Hearing) {
+  constructor(id: string, era: Era, child: () => Child | undefined, { hears, now, wheel }: ProcessPorts) {
     this.id = id;
     this.era = era;
     this.#child = child;
-    this.#pool = pool;
+    this.#pool = hears;
+    this.#patience = new Patience({ now, wheel, over: () => this.balance() });
   }
 
   /** Registers who waits; its id is to be used for the request, and for its progress. */
   begin(asking: Asking): number {
     const id = this.#next++;
     this.#asking.set(id, asking);
+    if (this.#lagging) this.balance();
     return id;
   }
 
   /** Nobody waits for that answer any more. */
   forget(id: number): void {
-    this.#asking.delete(id);
+    if (this.#asking.delete(id) && this.#lagging) this.balance();
   }
 
   /** Throws `server.busy` where it does not read, or how it ended. */
@@ -89,9 +102,9 @@ export class PooledProcess {
   }
 
   /** A request of the bridge's own; `params` is raw JSON text. Resolves with any answer. Rejects with CausewayError. */
-  ask(method: string, params: string): Promise<Frame> {
+  ask(method: string, params: string, more: Pick<Asking, 'waits'> = {}): Promise<Frame> {
     const { promise, resolve, reject } = Promise.withResolvers<Frame>();
-    const id = this.begin({ answered: resolve, failed: reject });
+    const id = this.begin({ ...more, answered: resolve, failed: reject });
     try {
       this.write(Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`));
     } catch (error) {
@@ -106,14 +119,18 @@ export class PooledProcess {
     this.say({ method: 'notifications/cancelled', params: { requestId: id, reason } });
   }
 
-  /** It is not read while anybody wants that. */
-  pause(why: object): void {
-    this.#unread.add(why);
-    this.#child()?.pause();
-  }
-
-  resume(why: object): void {
-    if (this.#unread.delete(why) && this.#unread.size === 0) this.#child()?.resume();
+  /** Reads it, or does not, as those keep up who wait for it. */
+  balance(): void {
+    const lagging: Reader[] = [];
+    let needed = false;
+    for (const { reader, waits } of this.#asking.values()) {
+      if (reader?.blocked) lagging.push(reader);
+      else if (waits !== false) needed = true;
+    }
+    this.#lagging = lagging.length > 0;
+    if (!this.#lagging) this.#patience.rest();
+    if (!this.#lagging || this.#patience.ends(lagging, needed)) this.#child()?.resume();
+    else this.#child()?.pause();
   }
 
   /** One line of its stdout. */

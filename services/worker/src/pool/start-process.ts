@@ -14,6 +14,8 @@ import { PooledProcess, type Era, type Hearing } from './pooled-process.ts';
 
 export interface ProcessDeps extends Pick<SessionDeps, 'admit' | 'limitsOf' | 'attempt' | 'startChild' | 'mayAct' | 'awake' | 'stops'> {
   readonly wheel: Wheel;
+  /** Monotonic milliseconds. */
+  readonly now: () => number;
   readonly log: Log;
   /** The marks of these children: as long as one is among them, nobody takes its child for one that was left behind. */
   readonly marks: Set<string>;
@@ -64,7 +66,7 @@ async function launch(deps: ProcessDeps, order: ProcessOrder, permit: Permit): P
   // Until it has succeeded nobody's words but our own greeting are said to it.
   using attempt = deps.attempt(server.name);
   let child: Child | undefined;
-  const process = new PooledProcess(id, era, () => child, order.hears);
+  const process = new PooledProcess(id, era, () => child, { hears: order.hears, now: deps.now, wheel: deps.wheel });
   const lose = (): void => {
     attempt.failed();
     order.lost(process);

@@ -4,9 +4,11 @@
  *
  * Invariants: the child is asked for a resource as long as somebody wants it, counted by who wants it; one with a
  * handshake is held alone, so that nothing else speaks of resources; it does not keep calls from the last children;
- * whoever listens is told what the server refuses, before it is agreed to or, at the latest, when that is known.
+ * whoever listens waits for what the child says, like a call (pooled-process.ts), and is told what the server refuses, before
+ * it is agreed to or, at the latest, when that is known.
  */
 import { CausewayError } from '@causeway/protocol';
+import type { Reader } from '../session/patience.ts';
 import type { Changes, ChangesEvents } from './changes.ts';
 import type { Pool } from './pool.ts';
 import type { PooledProcess } from './pooled-process.ts';
@@ -22,6 +24,7 @@ export interface Wanted {
 }
 
 export interface Watcher {
+  readonly reader: Reader;
   /** The server does not tell of all that any more. */
   refused(): void;
 }
@@ -46,15 +49,34 @@ export async function openWatch(pool: Pool, lost: () => void): Promise<Watch> {
     throw new CausewayError('limit.listens', { retryAfter: 5 });
   }
   const wanted = new Wishes<Watcher>();
+  /** Under which number each of them waits. */
+  const waiting = new Map<Watcher, number>();
+  const leave = (who: Watcher): void => {
+    const number = waiting.get(who);
+    if (number !== undefined) process.forget(number);
+    waiting.delete(who);
+  };
   const { changes } = process;
   /** Not answered before its end. */
-  const alive = process.begin({ answered: () => undefined, failed: () => lost() });
+  const alive = process.begin({ waits: false, answered: nothing, failed: () => lost() });
   const resources = changes ? byChanges(changes, wanted) : byRequests(process, wanted);
   const watch: Watch = {
     ...{ pool, process },
-    add: (who, what) => resources.add(who, what),
-    delete: (who) => resources.drop(wanted.delete(who)),
+    async add(who, what) {
+      waiting.set(who, process.begin({ reader: who.reader, answered: nothing, failed: nothing }));
+      try {
+        return await resources.add(who, what);
+      } catch (error) {
+        watch.delete(who);
+        throw error;
+      }
+    },
+    delete(who) {
+      leave(who);
+      resources.drop(wanted.delete(who));
+    },
     close() {
+      for (const who of waiting.keys()) leave(who);
       // Another watch may have begun at this child.
       if (changes?.events === hears) changes.events = undefined;
       resources.drop(wanted.clear());
@@ -66,6 +88,8 @@ export async function openWatch(pool: Pool, lost: () => void): Promise<Watch> {
   if (changes) changes.events = hears;
   return watch;
 }
+
+const nothing = (): void => undefined;
 
 /** How a server is told which resources are wanted. */
 interface Resources {
@@ -83,7 +107,7 @@ function byRequests(process: PooledProcess, wanted: Wishes<Watcher>): Resources 
       const [method, uri] = waiting[0]!.pop()!;
       if (waiting[0]!.length === 0) waiting.shift();
       void process
-        .ask(method, JSON.stringify({ uri }))
+        .ask(method, JSON.stringify({ uri }), { waits: false })
         .catch(() => undefined)
         .finally(() => {
           running -= 1;

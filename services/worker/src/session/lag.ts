@@ -1,6 +1,6 @@
 /**
- * Owns what becomes of messages for a reader that is not waited for: it lags, another call of its session needs the
- * child, and the child is therefore read on (readers.ts). Pure.
+ * Owns what becomes of messages for a reader that is not waited for: it lags, somebody else needs the
+ * child, and the child is therefore read on (patience.ts). Pure.
  *
  * Invariants: what is not sent of such a stream may fill a journal, and until then nothing is lost; beyond that a log
  * message is dropped, progress takes the place of the unsent progress of its call before it, and everything else is

@@ -3,9 +3,8 @@
  * child.
  *
  * Invariants: an attachment is changed only by whoever holds it, so a late word of an edge that was
- * taken over changes nothing; the child is not read while an attached reader lags behind, unless another call of the
- * session waits whose own reader keeps up: then the ones that lag hold it for `PATIENCE` at most and are overtaken,
- * and what comes for them meanwhile is bounded (lag.ts); a reader that does not move for `STALL`, or for which more
+ * taken over changes nothing; the child is not read while an attached reader lags behind, but for another call of the
+ * session whose own reader keeps up (patience.ts); a reader that does not move for `STALL`, or for which more
  * than the bound waits, is let go, and its stream is kept for a replay; a 2024-11-05 session ends with
  * its stream, after a moment's grace where the stream was lost by an edge and not left by its client, which begins when the
  * worker's lease is certain: before that nobody else can be where he is looked for either.
@@ -14,13 +13,12 @@ import { edgeOf, verdictOf, type ControlHead } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
 import type { EdgeHold, EdgeWatch } from '../edges.ts';
 import type { SessionParts } from './parts.ts';
+import { Patience, tellMissed } from './patience.ts';
 import type { Stream } from './stream.ts';
 
 /** Milliseconds that a reader may stand still, and between two looks at those that lag. */
 export const STALL = 30_000;
 const LOOK = 5_000;
-/** Milliseconds for which a reader that lags may hold up a call that others wait for: one that reads needs fewer. */
-export const PATIENCE = 250;
 /** Milliseconds in which an edge that lost its connection may take up a 2024-11-05 stream again. */
 export const GRACE = 7_000;
 
@@ -32,13 +30,14 @@ export class Readers {
   /** What was seen of each stream that lags, and when it had last moved. */
   #seen = new WeakMap<Stream, { readonly moved: number; readonly at: number }>();
   #look: (() => void) | undefined;
-  /** The moment at which the readers that lag are overtaken. */
-  #overtake: (() => void) | undefined;
+  readonly #patience: Patience;
   #suspended = false;
 
   constructor(session: SessionParts, edges: EdgeWatch) {
     this.#session = session;
     this.#edges = edges;
+    const { clock, wheel } = session;
+    this.#patience = new Patience({ wheel, now: () => clock.monotonic(), over: () => this.balance() });
   }
 
   /** The one stream of a 2024-11-05 session. */
@@ -83,7 +82,7 @@ export class Readers {
     const stream = this.#held(head);
     if (stream && head.seq !== undefined) {
       stream.credit(head.seq);
-      if (stream.lag?.overtaken === false) this.#tellMissed(stream);
+      if (stream.lag?.overtaken === false) tellMissed(stream, this.#session.log);
     }
     this.balance();
   }
@@ -140,25 +139,8 @@ export class Readers {
     const overfull = lagging.find((stream) => stream.overfull);
     if (overfull) return this.#stalled(overfull);
     this.#look ??= wheel.after(LOOK, () => this.#lookAgain());
-    if (this.#mayOvertake(lagging)) this.#session.child()?.resume();
+    if (this.#patience.ends(lagging, streams.needed)) this.#session.child()?.resume();
     else this.#session.child()?.pause();
-  }
-
-  /** Whether the child is read although these lag: another call needs it, and they had their time. */
-  #mayOvertake(lagging: readonly Stream[]): boolean {
-    const { streams, clock, wheel } = this.#session;
-    const now = clock.monotonic();
-    const wait = Math.max(...lagging.map((stream) => stream.lags(now) + PATIENCE - now));
-    if (!streams.needed) return false;
-    if (wait > 0) {
-      this.#overtake ??= wheel.after(wait, () => {
-        this.#overtake = undefined;
-        this.balance();
-      });
-      return false;
-    }
-    for (const stream of lagging) stream.lag?.overtake();
-    return true;
   }
 
   /** Lets go of the readers that have not moved for `STALL`; the others are tried again. */
@@ -177,13 +159,8 @@ export class Readers {
 
   #stalled(stream: Stream): void {
     stream.release('stalled');
-    this.#tellMissed(stream);
+    tellMissed(stream, this.#session.log);
     this.#letGo(stream);
-  }
-
-  #tellMissed(stream: Stream): void {
-    const missed = stream.lag?.takeMissed() ?? 0;
-    if (missed > 0) this.#session.log.warn({ missed }, 'messages that may be missed were not kept for a reader that lags');
   }
 
   /** Nobody reads any more: the session is over. */
@@ -198,8 +175,7 @@ export class Readers {
   #flowing(): void {
     this.#look?.();
     this.#look = undefined;
-    this.#overtake?.();
-    this.#overtake = undefined;
+    this.#patience.rest();
   }
 
   #held(head: ControlHead): Stream | undefined {

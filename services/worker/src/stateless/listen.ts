@@ -86,7 +86,7 @@ export class Listens {
     const wanted = LISTS.filter((list) => filter[`${list}ListChanged`] === true && announced[`${list}ListChanged`] === true);
     const named = tellsOfResources(greeting) ? filter.resourceSubscriptions : [];
     const one: Subscription = {
-      ...{ server: server.name, response, watch, lists: new Set(), resources: new Set() },
+      ...{ server: server.name, response, reader: response.reader, watch, lists: new Set(), resources: new Set() },
       refused: () => {
         if (this.#open.has(one)) finish(response);
         this.#end(one);
@@ -102,8 +102,7 @@ export class Listens {
     one.lists = new Set(lists);
     one.resources = new Set(agreed.resources);
     this.#open.add(one);
-    const lag = (yes: boolean): void => (yes ? watch.process.pause(response) : watch.process.resume(response));
-    response.follow({ left: () => this.#end(one), lags: lag });
+    response.follow({ left: () => this.#end(one), lagChanged: () => watch.process.balance() });
     return true;
   }
 

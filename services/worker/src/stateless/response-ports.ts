@@ -6,7 +6,6 @@ import type { LogLevel } from '@causeway/protocol';
 import type { Log, Wheel } from '@causeway/runtime';
 import type { EdgeWatch } from '../edges.ts';
 import type { StreamLimits, StreamPorts } from '../session/stream-ports.ts';
-import type { Response } from './response.ts';
 
 export interface ResponseDeps {
   readonly streamPorts: StreamPorts;
@@ -31,6 +30,6 @@ export interface Asked {
 export interface ResponseEvents {
   /** Its reader is gone, or does not read: nobody waits for the answer any more. */
   left(): void;
-  /** The reader of that response lags, or has caught up. */
-  lags(yes: boolean, response: Response): void;
+  /** Its reader lags from now on, or does not any more. */
+  lagChanged(): void;
 }

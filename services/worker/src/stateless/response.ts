@@ -3,11 +3,13 @@
  * client's own id and token, and whether its reader keeps up.
  *
  * Invariants: it is answered exactly once, and nothing is said after that; an error that means "not executed" is told as
- * a refusal while nothing was sent, so that the edge can choose the status; a reader that does not move is let go.
+ * a refusal while nothing was sent, so that the edge can choose the status; a reader that does not move for `STALL`, or
+ * that was overtaken (session/patience.ts) and for which more than the bound waits, is let go: it has left.
  */
 import { edgeOf, verdictOf, type ControlHead } from '@causeway/cluster';
 import { CausewayError, ERRORS, errorResponse, isLoud, oneLine, slice, splice, type Frame, type LogLevel } from '@causeway/protocol';
 import type { EdgeHold, EdgeHolder } from '../edges.ts';
+import { tellMissed, type Reader } from '../session/patience.ts';
 import { STALL } from '../session/readers.ts';
 import { Stream } from '../session/stream.ts';
 import type { FrameFacts } from '../session/journal.ts';
@@ -50,6 +52,10 @@ export class Response implements EdgeHolder {
     return this.#id;
   }
 
+  get reader(): Reader {
+    return this.#stream;
+  }
+
   /** Nothing was sent yet: the status can still be chosen. */
   get untouched(): boolean {
     return this.#stream.newest === 0;
@@ -87,7 +93,8 @@ export class Response implements EdgeHolder {
   notify(bytes: Buffer, facts?: FrameFacts): void {
     if (this.#answered || bytes.length > this.#deps.maxMessage) return;
     this.#stream.append(oneLine(bytes), false, facts);
-    this.#balance();
+    if (this.#stream.overfull) this.#stalled();
+    else this.#balance();
   }
 
   /** The one answer; `bytes` carry the client's id already. */
@@ -186,18 +193,23 @@ export class Response implements EdgeHolder {
     const { blocked } = this.#stream;
     if (blocked === this.#lagging) return;
     this.#lagging = blocked;
-    this.#events?.lags(blocked, this);
+    this.#events?.lagChanged();
     this.#cancelStall();
     if (blocked) this.#watch();
+    else tellMissed(this.#stream, this.#deps.log);
   }
 
   #watch(): void {
     this.#seen = this.#stream.moved;
     this.#cancelStall = this.#deps.wheel.after(STALL, () => {
-      if (this.#stream.moved !== this.#seen) return this.#watch();
-      this.#stream.release('stalled');
-      this.#left();
+      if (this.#stream.moved !== this.#seen) this.#watch();
+      else this.#stalled();
     });
+  }
+
+  #stalled(): void {
+    this.#stream.release('stalled');
+    this.#left();
   }
 
   /** Kept until its last frame was sent. */
@@ -210,8 +222,7 @@ export class Response implements EdgeHolder {
     if (this.#over) return;
     this.#over = true;
     this.#letGo();
-    this.#cancelStall();
-    if (this.#lagging) this.#events?.lags(false, this);
+    this.#balance();
     this.#stream.discard();
     this.#ended();
     this.#gone?.resolve();

@@ -7,7 +7,8 @@ import { EdgeWatch } from '../../src/edges.ts';
 import { Idle } from '../../src/session/idle.ts';
 import { HARD } from '../../src/session/lag.ts';
 import type { SessionParts } from '../../src/session/parts.ts';
-import { GRACE, PATIENCE, Readers, STALL } from '../../src/session/readers.ts';
+import { PATIENCE } from '../../src/session/patience.ts';
+import { GRACE, Readers, STALL } from '../../src/session/readers.ts';
 import { Streams } from '../../src/session/streams.ts';
 
 const limits = { frames: 8, bytes: 1000, age: 60_000, credit: { frames: 2, bytes: 400 } };

@@ -50,6 +50,10 @@ export interface StatelessWorld {
   /** What the edge would read in a state. */
   open(state: string, options?: AskOptions): RequestState | undefined;
   leave(stream: string): void;
+  /** Its client has taken everything up to this position. */
+  credit(stream: string, seq: number): void;
+  /** What was warned of. */
+  readonly warned: readonly object[];
   /** Its worker shuts down; as `StatelessDoor.drain`. */
   drain(alone: boolean): Promise<void>;
 }
@@ -67,6 +71,7 @@ export function statelessWorld(
   const time = fakeTime();
   const nursery = new Nursery();
   const said = new Map<string, Told[]>();
+  const warned: object[] = [];
   const worker = newWorkerId();
   const key = randomBytes(32);
   let draining = false;
@@ -79,7 +84,7 @@ export function statelessWorld(
   const deps = {
     worker,
     cluster: { bus, subjects: subjects(), ledger: { workers: () => new Map() } } as unknown as Cluster,
-    log: silentLog(),
+    log: { ...silentLog(), warn: (facts: object) => warned.push(facts) },
     clock: time.clock,
     wheel: time.wheel,
     now: () => time.clock.monotonic(),
@@ -117,6 +122,7 @@ export function statelessWorld(
     time,
     worker,
     nursery,
+    warned,
     drain(alone) {
       draining = true;
       return door.drain(alone);
@@ -171,6 +177,8 @@ export function statelessWorld(
     },
     open,
     leave: (stream) => door.control(stream, { t: 'detach', identity: ANONYMOUS, stream, to: `cw.e.edge.g.${stream}` }, undefined),
+    credit: (stream, seq) =>
+      door.control(stream, { t: 'credit', identity: ANONYMOUS, stream, to: `cw.e.edge.g.${stream}`, seq }, undefined),
   };
 }
 
