@@ -127,9 +127,10 @@ function setBack(stage: Stage): void {
   stage.say('copy');
   const copy = records.copy();
   time.after(time.between(OLD.low, OLD.high), () => {
-    // Open: what was counted on less than twice since, or what nobody is left to have seen, cannot be known.
+    // Open: what was counted on less than twice since, or what nobody who has a lease has seen, cannot be known.
     const [old, now] = [countOf(copy.mark), countOf(records.mark)];
-    const witnessed = stage.workers.some(({ member, running }) => running && (seenBy(stage, member.id) ?? 0) > old);
+    const leased = stage.workers.filter(({ member, running }) => running && member.leaseUntil > time.now());
+    const witnessed = leased.some(({ member }) => (seenBy(stage, member.id) ?? 0) > old);
     if (stage.calm || now < old + 2 || !witnessed) return;
     const how = time.pick(['whole', 'keys'] as const);
     stage.say('set back', how);
