@@ -5,11 +5,12 @@
  * Invariants: a child is held alone or shared, never both; every use ends with a word on how it went, and after a
  * doubtful one the child serves nobody again; there are never more than `max`; one that was idle for long is asked
  * whether it lives before it is used; some children stay free of calls that wait for their clients, so that those cannot
- * block the pool.
+ * block the pool; nobody waits where no child is left or starts.
  */
 import type { ServerConfig } from '@causeway/config';
-import { asCausewayError, CausewayError, MODERN_REVISION, ownMeta, type Identity } from '@causeway/protocol';
+import { asCausewayError, type CausewayError, type Identity } from '@causeway/protocol';
 import { Chain, type Link } from '@causeway/runtime';
+import { lives } from './health.ts';
 import { IdleMembers } from './idle-members.ts';
 import { isIdle, type Lease, type LeaseWish, type Member } from './lease.ts';
 import type { Era, Hearing, PooledProcess } from './pooled-process.ts';
@@ -31,13 +32,8 @@ export interface PoolOrder {
 
 /** Uses that one shared child may have at once. */
 const SHARED = 64;
-/** Milliseconds of idleness after which a child is asked first, and that it is given for its answer. */
+/** Milliseconds of idleness after which a child is asked first whether it lives. */
 const STALE = 60_000;
-const HEALTH = 2_000;
-const HEALTH_QUESTION: Readonly<Record<Era, readonly [method: string, params: string]>> = {
-  legacy: ['ping', '{}'],
-  modern: ['server/discover', `{"_meta":${ownMeta(MODERN_REVISION)}}`],
-};
 /** Children that calls which wait for their clients must leave to others. */
 const HEADROOM = 1;
 
@@ -190,11 +186,12 @@ export class Pool {
     );
   }
 
-  /** One start fewer than are waited for: somebody is told why, unless another child will become free for it. */
+  /** One start fewer than are waited for: somebody is told why, unless another child will become free for it; everybody, if there is none. */
   #failed(error: unknown): void {
     const told = asCausewayError(error);
     if (told.reason === 'internal') this.#deps.log.error({ err: error }, 'child of a pool not started');
-    if (!told.reason.startsWith('limit.') || this.#members.size === 0) this.#waiting.refuseFirst(told);
+    if (this.size === 0) this.#waiting.refuseAll(told);
+    else if (!told.reason.startsWith('limit.') || this.#members.size === 0) this.#waiting.refuseFirst(told);
     this.#vanish();
   }
 
@@ -214,20 +211,13 @@ export class Pool {
     if (this.#members.has(member.process)) this.#idle.add(member);
   }
 
-  /** Asks a child that was idle for long whether it lives; any answer is life. */
+  /** Finds out whether a child that was idle for long lives. */
   async #examine(member: Member): Promise<void> {
     this.#examined.add(member);
     const lease = this.#use(member, true);
-    const { process } = member;
-    const cancel = this.#deps.wheel.after(HEALTH, () => process.end(new CausewayError('server.deadline')));
-    const [method, params] = HEALTH_QUESTION[process.era];
-    const lives = await process.ask(method, params).then(
-      () => true,
-      () => false,
-    );
-    cancel();
+    const sound = await lives(member.process, this.#deps.wheel);
     this.#examined.delete(member);
-    lease.end(lives ? 'sound' : 'doubtful');
+    lease.end(sound ? 'sound' : 'doubtful');
   }
 
   #lost(process: PooledProcess): void {

@@ -272,6 +272,41 @@ test('whoever finds no place waits for a child of its own pool that is in use', 
   assert.equal((await next).process, lease.process);
 });
 
+test('everybody who has waited for a child that does not start is told why, and nothing is started again for them', async () => {
+  for (const [wish, max, starts] of [
+    [SHARED, 3, 1],
+    [EXCLUSIVE, 2, 2],
+  ] as const) {
+    const world = poolWorld();
+    world.greets = false;
+    const pool = world.of(server({ max }));
+    const told = Promise.all(Array.from({ length: 5 }, () => assert.rejects(pool.lease(wish), { reason: 'server.start_failed' })));
+    await settle();
+    for (const child of world.children) child.exit();
+    await told;
+    assert.equal(world.children.length, starts);
+    assert.equal(world.held.size, 0);
+  }
+});
+
+test('while another child starts, or will be free, one is told of each start that fails, and the others wait for that child', async () => {
+  const world = poolWorld();
+  world.greets = false;
+  const pool = world.of(server({ max: 2 }));
+  const [first, second, third, fourth] = [EXCLUSIVE, EXCLUSIVE, EXCLUSIVE, EXCLUSIVE].map((wish) => pool.lease(wish));
+  await settle();
+  const refused = Promise.all([first, third].map((one) => assert.rejects(one!, { reason: 'server.start_failed' })));
+  world.children[0]!.exit();
+  await settle();
+  world.children[1]!.say({ id: 1, result: GREETING });
+  const lease = await second!;
+  await settle();
+  world.children[2]!.exit();
+  await refused;
+  lease.end('sound');
+  assert.equal((await fourth!).process, lease.process);
+});
+
 test('when all is discarded nothing is left, and what is asked afterwards begins anew', async () => {
   const world = poolWorld();
   const one = server();
