@@ -97,7 +97,8 @@ export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Ser
   });
   const room: Room = new Room({ cluster, worker: id, wheel, now, random, giveUp: (place, limit) => door.pools.giveUp(place, limit) });
   const elsewhere = room.find.bind(room);
-  const door = new StatelessDoor({ ...shared, ...deps, servers: options.servers, eras, clock, wheel, now, elsewhere });
+  const roomElsewhere = room.isElsewhere.bind(room);
+  const door = new StatelessDoor({ ...shared, ...deps, servers: options.servers, eras, clock, wheel, now, elsewhere, roomElsewhere });
   capacity.onLost(() => void door.close(new CausewayError('cluster.owner_lost')));
   const sessionDeps: SessionDeps = { ...shared, admit: door.pools.makingRoom((claim, how) => shared.admit(claim, how)) };
   return {

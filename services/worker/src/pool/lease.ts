@@ -1,7 +1,7 @@
 /**
- * Owns the words about the use of a pooled child.
+ * Owns the words about the use of a pooled child, and what its pool sees of it.
  */
-import type { Chain, Link } from '@causeway/runtime';
+import { Chain, type Link } from '@causeway/runtime';
 import type { PooledProcess } from './pooled-process.ts';
 import type { StartedProcess } from './start-process.ts';
 
@@ -10,6 +10,8 @@ export type Outcome = 'sound' | 'doubtful';
 
 export interface Lease {
   readonly process: PooledProcess;
+  /** As it was wished. */
+  readonly lasts: boolean;
   /** The use is over. Idempotent. */
   end(outcome: Outcome): void;
 }
@@ -19,6 +21,8 @@ export interface LeaseWish {
   readonly exclusive: boolean;
   /** The one of this name, while it is there. */
   readonly prefer?: string | undefined;
+  /** It has no end of its own, as a subscription. */
+  readonly lasts?: boolean;
 }
 
 /** A child as its pool sees it. */
@@ -36,4 +40,22 @@ export interface Member {
   cancelIdle: () => void;
 }
 
+/** One that nobody has used yet; `now`: monotonic milliseconds. */
+export const memberOf = (started: StartedProcess, now: number): Member => ({
+  ...started,
+  leases: new Chain(),
+  exclusive: false,
+  parked: false,
+  retired: false,
+  idle: undefined,
+  idleSince: now,
+  cancelIdle: () => undefined,
+});
+
 export const isIdle = ({ leases }: Member): boolean => leases.size === 0;
+
+/** Whether it becomes free for such a wish, or its place does, without its clients' doing. */
+export function comesFree({ leases, parked, retired }: Member, { exclusive }: LeaseWish): boolean {
+  if (parked) return false;
+  return !(exclusive || retired) || [...leases].every(({ lasts }) => !lasts);
+}

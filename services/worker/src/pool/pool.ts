@@ -5,14 +5,14 @@
  * Invariants: a child is held alone or shared, never both; every use ends with a word on how it went, and after a
  * doubtful one the child serves nobody again; there are never more than `max`; one that was idle for long is asked
  * whether it lives before it is used; some children stay free of calls that wait for their clients, so that those cannot
- * block the pool; nobody waits where no child is left or starts.
+ * block the pool; nobody waits where no child starts, or will be free.
  */
 import type { ServerConfig } from '@causeway/config';
 import { asCausewayError, type CausewayError, type Identity } from '@causeway/protocol';
-import { Chain, type Link } from '@causeway/runtime';
+import type { Link } from '@causeway/runtime';
 import { lives } from './health.ts';
 import { IdleMembers } from './idle-members.ts';
-import { isIdle, type Lease, type LeaseWish, type Member } from './lease.ts';
+import { comesFree, isIdle, memberOf, type Lease, type LeaseWish, type Member } from './lease.ts';
 import type { Era, Hearing, PooledProcess } from './pooled-process.ts';
 import { startProcess, type ProcessDeps } from './start-process.ts';
 import { Waiting } from './waiting.ts';
@@ -20,6 +20,8 @@ import { Waiting } from './waiting.ts';
 export interface PoolDeps extends ProcessDeps {
   /** Something was said that names no request. */
   readonly heard: Hearing;
+  /** Another worker has room for a child of the server. */
+  readonly roomElsewhere: (server: string) => boolean;
   /** It has no children any more and nobody waits. */
   readonly empty: () => void;
 }
@@ -95,6 +97,8 @@ export class Pool {
     const others = [...this.#members.values()].filter((one) => one !== member && one.parked).length;
     if (parked && others >= this.order.server.pool.max - HEADROOM) return false;
     member.parked = parked;
+    // Who has waited for this one waits for nothing now.
+    if (parked) this.#grow();
     return true;
   }
 
@@ -108,7 +112,7 @@ export class Pool {
   async close(why: CausewayError): Promise<void> {
     this.#closed = why;
     for (const starting of this.#starting) starting.abort(why);
-    this.#waiting.refuseAll(why);
+    this.#waiting.refuse(why, () => true);
     await Promise.all([...this.#members.values()].map((member) => this.#discard(member, why)));
   }
 
@@ -119,19 +123,20 @@ export class Pool {
     for (const member of wish.exclusive ? this.#idle : this.#members.values()) {
       if (!wish.exclusive && (member.exclusive || member.retired || member.leases.size >= SHARED)) continue;
       if (member.idle && this.#deps.now() - member.idleSince >= STALE) stale ??= member;
-      else if (wish.prefer === undefined || wish.prefer === member.process.id) return this.#use(member, wish.exclusive);
+      else if (wish.prefer === undefined || wish.prefer === member.process.id) return this.#use(member, wish);
       else first ??= member;
     }
-    if (first) return this.#use(first, wish.exclusive);
+    if (first) return this.#use(first, wish);
     if (stale) void this.#examine(stale);
     return undefined;
   }
 
-  #use(member: Member, exclusive: boolean): Lease {
+  #use(member: Member, { exclusive, lasts = false }: LeaseWish): Lease {
     this.#idle.remove(member);
     member.exclusive = exclusive;
     const lease: Lease = {
       process: member.process,
+      lasts,
       end: (outcome) => {
         if (!member.leases.remove(link)) return;
         member.process.holder = undefined;
@@ -164,16 +169,7 @@ export class Pool {
     startProcess(this.#deps, order).then(
       (started) => {
         this.#starting.delete(abandon);
-        const member: Member = {
-          ...started,
-          leases: new Chain(),
-          exclusive: false,
-          parked: false,
-          retired: false,
-          idle: undefined,
-          idleSince: this.#deps.now(),
-          cancelIdle: () => undefined,
-        };
+        const member = memberOf(started, this.#deps.now());
         this.#members.set(started.process, member);
         if (this.#closed) return void this.#discard(member, this.#closed);
         this.#rest(member);
@@ -186,13 +182,21 @@ export class Pool {
     );
   }
 
-  /** One start fewer than are waited for: somebody is told why, unless another child will become free for it; everybody, if there is none. */
+  /**
+   * One start fewer than are waited for: those are told why who have nothing else to wait for. Where everybody has, the first is
+   * told, but for want of a place only if another worker has one.
+   */
   #failed(error: unknown): void {
     const told = asCausewayError(error);
     if (told.reason === 'internal') this.#deps.log.error({ err: error }, 'child of a pool not started');
-    if (this.size === 0) this.#waiting.refuseAll(told);
-    else if (!told.reason.startsWith('limit.') || this.#members.size === 0) this.#waiting.refuseFirst(told);
+    const final = told.reason === 'limit.worker' ? this.#deps.roomElsewhere(this.order.server.name) : !told.reason.startsWith('limit.');
+    if (this.#waiting.refuse(told, (wish) => !this.#comes(wish)) === 0 && final) this.#waiting.refuseFirst(told);
     this.#vanish();
+  }
+
+  /** Whether a child starts, or will be free, for such a wish. */
+  #comes(wish: LeaseWish): boolean {
+    return this.#starting.size > 0 || [...this.#members.values()].some((member) => comesFree(member, wish));
   }
 
   /** Whoever has waited longest gets what is free. */
@@ -214,7 +218,7 @@ export class Pool {
   /** Finds out whether a child that was idle for long lives. */
   async #examine(member: Member): Promise<void> {
     this.#examined.add(member);
-    const lease = this.#use(member, true);
+    const lease = this.#use(member, { exclusive: true });
     const sound = await lives(member.process, this.#deps.wheel);
     this.#examined.delete(member);
     lease.end(sound ? 'sound' : 'doubtful');

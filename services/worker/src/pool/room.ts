@@ -1,6 +1,7 @@
 /**
- * Owns places under a limit of the cluster that idle children of other workers hold: whoever finds no place asks those who
- * hold some, one after the other, until one has given up a child that it does not use; and is asked itself.
+ * Owns places at other workers: whether one of them has room, and those under a limit of the cluster that their idle children
+ * hold: whoever finds no place asks those who hold some, one after the other, until one has given up a child that it does not
+ * use; and is asked itself.
  *
  * Invariants: nobody is asked of whom the records say that he holds nothing there; for one claim one child is given up at
  * most, but where an answer comes later than `ANSWER`; claims under one limit look in turn, and where none was to be had it
@@ -11,6 +12,7 @@ import {
   Envelope,
   envelopeOf,
   offer,
+  place,
   scopeOfIdentity,
   scopeOfServer,
   type BusMessage,
@@ -69,6 +71,13 @@ export class Room {
     const found = await search;
     if (this.#searches.get(scope) === search) this.#searches.delete(scope);
     return found;
+  }
+
+  /** Whether an edge would find another worker that has room for the server. */
+  isElsewhere(server: string): boolean {
+    const { cluster, worker, random } = this.#deps;
+    const question = { server, except: new Set([worker]), pending: () => 0, absence: () => undefined, random };
+    return typeof place(cluster.ledger.workers().values(), question) === 'object';
   }
 
   /** A question of another worker, or the answer to one of ours, whose number is `nth`. */

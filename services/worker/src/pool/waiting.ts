@@ -62,7 +62,10 @@ export class Waiting<W, T> {
     this.#waiters.first?.value.refuse(error);
   }
 
-  refuseAll(error: CausewayError): void {
-    for (const { refuse } of [...this.#waiters]) refuse(error);
+  /** Tells those with such a wish; how many they were. */
+  refuse(error: CausewayError, test: (wish: W) => boolean): number {
+    const told = [...this.#waiters].filter(({ wish }) => test(wish));
+    for (const { refuse } of told) refuse(error);
+    return told.length;
   }
 }

@@ -42,7 +42,7 @@ export interface Watch {
 /** Rejects with CausewayError. `lost`: the child is gone, or says nothing any more. */
 export async function openWatch(pool: Pool, lost: () => void): Promise<Watch> {
   const legacy = pool.order.era === 'legacy';
-  const lease = await pool.lease({ exclusive: legacy });
+  const lease = await pool.lease({ exclusive: legacy, lasts: true });
   const { process } = lease;
   if (legacy && !pool.park(process, true)) {
     lease.end('sound');

@@ -1,6 +1,6 @@
 /** A pool over scripted children that shake hands by themselves, in time that stands still until told. */
 import type { ServerConfig } from '@causeway/config';
-import { CausewayError, type Identity } from '@causeway/protocol';
+import { CausewayError, type Identity, type Reason } from '@causeway/protocol';
 import { fakeTime, type FakeTime } from '@causeway/runtime';
 import type { Pool } from '../../src/pool/pool.ts';
 import { Pools } from '../../src/pool/pools.ts';
@@ -15,8 +15,11 @@ export interface PoolWorld {
   readonly children: readonly ScriptedChild[];
   /** Places that are held. */
   readonly held: Set<object>;
-  /** What is refused for want of a place, from now on. */
+  /** Places that there are; beyond them one is refused, for this reason. */
   limit: number;
+  full: Reason;
+  /** Another worker has room. */
+  roomElsewhere: boolean;
   /** Children answer to `ping` and the like. */
   healthy: boolean;
   /** Children answer to `initialize`. */
@@ -40,6 +43,8 @@ export function poolWorld(): PoolWorld {
   const nursery = new Nursery();
   const world = {
     limit: Infinity,
+    full: 'limit.worker' as Reason,
+    roomElsewhere: false,
     healthy: true,
     greets: true,
     held: new Set<object>(),
@@ -71,9 +76,10 @@ export function poolWorld(): PoolWorld {
       failed: () => void world.starts.push('failed'),
       [Symbol.dispose]: () => undefined,
     }),
+    roomElsewhere: () => world.roomElsewhere,
     elsewhere: async () => world.elsewhere?.() ?? false,
     admit: async (claim) => {
-      if (world.held.size >= world.limit) throw new CausewayError('limit.worker');
+      if (world.held.size >= world.limit) throw new CausewayError(world.full);
       const place = {};
       world.held.add(place);
       return { claim, release: () => void world.held.delete(place) };

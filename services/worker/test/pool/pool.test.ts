@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CausewayError, type Identity } from '@causeway/protocol';
 import type { Pool } from '../../src/pool/pool.ts';
+import { openWatch } from '../../src/pool/watch.ts';
 import { GREETING, poolWorld, server, settle } from './pool-world.ts';
 
 const EXCLUSIVE = { exclusive: true };
@@ -270,6 +271,53 @@ test('whoever finds no place waits for a child of its own pool that is in use', 
   await settle();
   lease.end('sound');
   assert.equal((await next).process, lease.process);
+});
+
+test('whoever finds no place is told so where no child of its own pool becomes free by itself, and has the next place that is', async () => {
+  const world = poolWorld();
+  world.full = 'limit.total';
+  const pool = world.of(server());
+  const watch = await openWatch(pool, () => undefined);
+  world.limit = 1;
+  await assert.rejects(pool.lease(EXCLUSIVE), { reason: 'limit.total' });
+  world.limit = 2;
+  const lease = await pool.lease(EXCLUSIVE);
+  assert.notEqual(lease.process, watch.process);
+  const waits = pool.lease(EXCLUSIVE);
+  await settle();
+  const told = assert.rejects(waits, { reason: 'limit.total' });
+  assert.ok(pool.park(lease.process, true), 'its client is asked while another call waits for its child');
+  await told;
+  assert.equal(world.children.length, 2);
+});
+
+test('a child that others share is not waited for by whoever wants it alone while a subscription uses it', async () => {
+  const world = poolWorld();
+  world.full = 'limit.server';
+  const pool = world.of(server());
+  const lasting = await pool.lease({ exclusive: false, lasts: true });
+  world.limit = 1;
+  await assert.rejects(pool.lease(EXCLUSIVE), { reason: 'limit.server' });
+  const other = await pool.lease(SHARED);
+  assert.equal(other.process, lasting.process);
+  other.end('doubtful');
+  await assert.rejects(pool.lease(SHARED), { reason: 'limit.server' }, 'it serves nobody any more, and stays');
+  lasting.end('sound');
+  await settle();
+  assert.notEqual((await pool.lease(SHARED)).process, lasting.process);
+});
+
+test('a worker without room says so where another has some, and has its own child waited for where none has', async () => {
+  const world = poolWorld();
+  const pool = world.of(server());
+  const lease = await pool.lease(EXCLUSIVE);
+  world.limit = 1;
+  const waits = pool.lease(EXCLUSIVE);
+  await settle();
+  world.roomElsewhere = true;
+  lease.end('sound');
+  assert.equal((await waits).process, lease.process);
+  await assert.rejects(pool.lease(EXCLUSIVE), { reason: 'limit.worker' });
 });
 
 test('everybody who has waited for a child that does not start is told why, and nothing is started again for them', async () => {

@@ -15,12 +15,14 @@ interface Sent {
   readonly reply: string | undefined;
 }
 
-function world(holds: Readonly<Record<string, Holdings>>, idle = 0) {
+/** `records`: what else those of the workers say. */
+function world(holds: Readonly<Record<string, Holdings>>, idle = 0, records: Readonly<Record<string, object>> = {}) {
   const time = fakeTime();
   const sent: Sent[] = [];
   let left = idle;
   const publish = (to: string, { head }: Envelope<RoomHead>, reply?: string): void => void sent.push({ to, head, reply });
-  const workers = new Map(Object.entries(holds).map(([worker, held]) => [worker, { worker, holds: held }]));
+  const names = Object.keys({ ...holds, ...records });
+  const workers = new Map(names.map((worker) => [worker, { worker, holds: holds[worker], ...records[worker] }]));
   const cluster = { bus: { publish }, subjects: subjects(), ledger: { workers: () => workers } } as unknown as Cluster;
   const giveUp = (): Promise<void> | undefined => (left-- > 0 ? Promise.resolve() : undefined);
   const room = new Room({ cluster, worker: SELF, wheel: time.wheel, now: () => time.clock.monotonic(), random: () => 0, giveUp });
@@ -131,4 +133,18 @@ test('who is asked answers whether it has given one up; what is no question has 
     { to: 'cw.w.a.room.7', head: { t: 'room', given: true }, reply: undefined },
     { to: 'cw.w.a.room.7', head: { t: 'room', given: false }, reply: undefined },
   ]);
+});
+
+test('room is at another worker that serves the server, stays, and is not full', () => {
+  const record = { servers: { git: {} }, draining: false, sessions: 1, capacity: 2 };
+  for (const [other, yes] of [
+    [{}, true],
+    [{ sessions: 2 }, false],
+    [{ draining: true }, false],
+    [{ servers: { time: {} } }, false],
+  ] as const) {
+    const records = { self: record, other: { ...record, ...other } };
+    const { room } = world({}, 0, records);
+    assert.equal(room.isElsewhere('git'), yes, JSON.stringify(other));
+  }
 });
