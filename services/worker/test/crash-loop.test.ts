@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
 import { ANONYMOUS, identityOf } from '@causeway/protocol';
-import { INITIALIZE, open, POISON, refused, setting, type Setting } from './real-worker.ts';
+import { fakeTime } from '@causeway/runtime';
+import type { StartChild } from '../src/starts.ts';
+import { Nursery, type Message } from './era/scripted-child.ts';
+import { INITIALIZE, open, openSse, POISON, refused, setting, type Setting } from './real-worker.ts';
 
 const [mallory, bob, carol] = ['mallory', 'bob', 'carol'].map((name) => identityOf('key', name));
 let sessions = 0;
@@ -32,4 +36,43 @@ test('clients that nobody vouches for are one', async (t) => {
   const at = await setting(t);
   for (let nth = 0; nth < 5; nth++) assert.equal(await opening(at, 'git', ANONYMOUS, POISON), 'server.start_failed');
   assert.equal(await opening(at, 'git'), 'server.crash_loop');
+});
+
+/** A worker in time that stands still until told, with children of which each exits as it is asked to initialize, until they are well. */
+function scripted() {
+  const { clock, wheel, advance } = fakeTime();
+  const world = { well: false, nursery: new Nursery() };
+  const start: StartChild = async (_session, _server, listeners) => {
+    const child = await world.nursery.start(listeners);
+    const write = child.write.bind(child);
+    child.write = (frame) => {
+      const taken = write(frame);
+      const { id } = child.take().at(-1) as Message;
+      const result = { protocolVersion: '2025-06-18', capabilities: {}, serverInfo: { name: 's', version: '1' } };
+      queueMicrotask(() => (world.well ? id !== undefined && child.say({ id, result }) : child.exit()));
+      return taken;
+    };
+    return child;
+  };
+  const pass = async (ms: number): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += 50) {
+      advance(50);
+      await turn();
+    }
+  };
+  const machine = { clock, wheel, random: () => 0, start, sweep: async () => ({ [Symbol.asyncDispose]: async () => undefined }) };
+  return Object.assign(world, { machine, pass });
+}
+
+test('a 2024-11-05 client that says nothing keeps no trial start from others for longer than a start may take', async (t) => {
+  const world = scripted();
+  const at = await setting(t, { machine: world.machine });
+  for (let nth = 0; nth < 5; nth++) assert.equal(await opening(at, 'git'), 'server.start_failed');
+  world.well = true;
+  await world.pass(1_000);
+  await openSse(t, at, 'git', 'silent');
+  await world.pass(19_900);
+  assert.equal(await opening(at, 'git'), 'server.crash_loop');
+  await world.pass(100);
+  assert.equal(await opening(at, 'git'), undefined);
 });

@@ -3,8 +3,8 @@ import type { TestContext } from 'node:test';
 import { decode, encode, errorOf, openMemoryCluster, type AskHead, type Cluster, type DownHead, type VerdictHead } from '@causeway/cluster';
 import { loadConfig, type ServerConfig } from '@causeway/config';
 import { ANONYMOUS, CausewayError, newEdgeId, type SessionToken } from '@causeway/protocol';
-import { silentLog, type Health } from '@causeway/runtime';
-import { openWorker, type Worker, type WorkerOptions } from '../src/index.ts';
+import { silentLog } from '@causeway/runtime';
+import { openWorker, type Worker, type WorkerDeps, type WorkerOptions } from '../src/index.ts';
 
 const SCRIPT = `
   require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
@@ -57,17 +57,15 @@ export interface Setting {
   readonly worker: Worker;
 }
 
-interface Given {
+interface Given extends Pick<WorkerDeps, 'health' | 'machine'> {
   readonly cluster?: Cluster;
-  readonly health?: Health;
 }
 
 export async function setting(t: TestContext, given: Given = {}): Promise<Setting> {
   const stack = new AsyncDisposableStack();
   t.after(() => stack.disposeAsync());
   const cluster = stack.use(given.cluster ?? (await openMemoryCluster()));
-  const deps = { cluster, log: silentLog(), ...(given.health && { health: given.health }) };
-  return { cluster, worker: stack.use(await openWorker(deps, options)) };
+  return { cluster, worker: stack.use(await openWorker({ ...given, cluster, log: silentLog() }, options)) };
 }
 
 /** What an operator asks. Rejects with what the worker refuses. */
@@ -104,6 +102,22 @@ export async function open({ cluster, worker }: Setting, name: string, head: str
   );
   await opened.promise.finally(() => subscription.unsubscribe());
   return token;
+}
+
+/** The same over HTTP+SSE: it is open without a word of its client. Its edge is there until the test is over. */
+export async function openSse(t: TestContext, { cluster, worker }: Setting, name: string, session: string): Promise<void> {
+  const edge = newEdgeId();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const subscription = await cluster.bus.subscribe(cluster.subjects.edgeAll(edge), ({ data }) => {
+    const said = decode<DownHead>(data)?.head;
+    if (said?.t === 'ok') resolve();
+    else if (said?.t === 'no') reject(errorOf(said));
+  });
+  t.after(() => subscription.unsubscribe());
+  const token = `${session}${TAIL}`.slice(0, 22) as SessionToken;
+  const head = { t: 'open', server: name, session: token, identity: ANONYMOUS, stream: 'g1', transport: 'sse' } as const;
+  cluster.bus.publish(cluster.subjects.open(worker.id), encode(head), cluster.subjects.stream(edge, 'g1'));
+  await promise;
 }
 
 export const refused =

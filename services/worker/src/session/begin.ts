@@ -64,6 +64,7 @@ export async function beginByStream(one: Beginning): Promise<void> {
   await start(one);
   await one.parts.handshake.record({ params: '', result: '' });
   if (!one.opened()) throw new CausewayError('session.ended');
+  one.parts.handshake.expect();
 }
 
 /** Taken over: the record first, then a child that hears what the one before it heard. */

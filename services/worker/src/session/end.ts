@@ -34,9 +34,9 @@ export interface Ended {
 }
 
 export function endSession(parts: SessionParts, held: SessionHeld, ending: Ending): Ended {
-  const { calls, inquiries, streams, idle } = parts;
+  const { calls, handshake, inquiries, streams, idle } = parts;
   const { reason, told, stays, readers } = ending;
-  held.attempt?.[Symbol.dispose]();
+  handshake.close();
   for (const call of [...calls]) failCall(parts, call, told);
   inquiries.close(stays ? new CausewayError('cluster.moved', { retryAfter: 1 }) : told);
   for (const stream of streams.all()) endStream(stream, stays, parts.log);

@@ -1,9 +1,10 @@
 /**
- * Owns a session's handshake as it passes: the client's parameters, the server's answer, and the record that is
- * written with both, so that another owner can say it again.
+ * Owns a session's handshake as it passes: the client's parameters, the server's answer, which tells that the child has
+ * started, and the record that is written with both, so that another owner can say it again.
  *
  * Invariants: over Streamable HTTP the record is written before the client learns that its id works; a 2024-11-05
- * session is there before its handshake, and its record is completed by it.
+ * session is there before its handshake, and its record is completed by it; whatever its client says, or does not say, the
+ * attempt to start its child is over in time: one that nobody has asked anything has shown nothing, and is given up.
  */
 import { CausewayError, memberText, readHandshake, revisionLabel } from '@causeway/protocol';
 import type { SessionDeps, SessionHeld, SessionOpening } from './deps.ts';
@@ -20,13 +21,21 @@ export interface HandshakePorts {
 
 export class Handshake {
   readonly #ports: HandshakePorts;
+  #cancel = (): void => undefined;
 
   constructor(ports: HandshakePorts) {
     this.#ports = ports;
   }
 
+  /** 2024-11-05: the session is open, and waits for its client's initialize, which may never come. */
+  expect(): void {
+    const { wheel, server } = this.#ports.opening;
+    this.#cancel = wheel.after(server.startTimeout, () => this.inconclusive());
+  }
+
   /** The client's initialize is on its way to the child. */
   greeting(initialize: Buffer): void {
+    this.#cancel();
     this.#ports.held.initialize = memberText(initialize, 'params') ?? '{}';
   }
 
@@ -34,10 +43,22 @@ export class Handshake {
   greeted(answer: Buffer): void {
     const { held, parts } = this.#ports;
     const handshake = readHandshake(answer);
-    if (!handshake) return;
+    if (!handshake) return this.inconclusive();
+    held.attempt?.succeeded();
     held.revision = handshake.revision;
     const initialize = { params: held.initialize, result: handshake.result };
     parts().ownership.change({ revision: handshake.revision, initialize });
+  }
+
+  /** What was answered, if anything, says nothing of how the server starts. */
+  inconclusive(): void {
+    this.#ports.held.attempt?.[Symbol.dispose]();
+  }
+
+  /** The session ends. */
+  close(): void {
+    this.#cancel();
+    this.inconclusive();
   }
 
   /** Streamable HTTP: the child has answered it. Resolves when the session may be used, or `false` if the child refused. */

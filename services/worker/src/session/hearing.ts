@@ -37,8 +37,6 @@ export function hearChild({ parts, deps, held, hold, readers, closing }: Hearing
     },
     line: (line, call) => {
       if (closing()) return;
-      // Over HTTP+SSE nothing tells a good start but that the child speaks.
-      if (parts.transport === 'sse') held.attempt?.succeeded();
       receive(parts, line, call);
       readers.balance();
     },
