@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { ANONYMOUS, identityOf } from '@causeway/protocol';
+import { ANONYMOUS, identityOf, type CausewayError } from '@causeway/protocol';
 import { fakeTime } from '@causeway/runtime';
 import type { StartChild } from '../src/starts.ts';
 import { Nursery, type Message } from './era/scripted-child.ts';
@@ -36,6 +36,16 @@ test('clients that nobody vouches for are one', async (t) => {
   const at = await setting(t);
   for (let nth = 0; nth < 5; nth++) assert.equal(await opening(at, 'git', ANONYMOUS, POISON), 'server.start_failed');
   assert.equal(await opening(at, 'git'), 'server.crash_loop');
+});
+
+test('a server that breaks the protocol at its start has failed to start, and is told so with why and its last words', async (t) => {
+  const at = await setting(t);
+  for (let nth = 0; nth < 5; nth++)
+    await assert.rejects(open(at, 'noisy', `noise${nth}_`), (error: CausewayError) => {
+      assert.deepEqual([error.reason, error.facts], ['server.start_failed', { why: 'noise', stderr: ['no licence'] }]);
+      return true;
+    });
+  assert.equal(await opening(at, 'noisy'), 'server.crash_loop');
 });
 
 /** A worker in time that stands still until told, with children of which each exits as it is asked to initialize, until they are well. */
@@ -75,4 +85,16 @@ test('a 2024-11-05 client that says nothing keeps no trial start from others for
   assert.equal(await opening(at, 'git'), 'server.crash_loop');
   await world.pass(100);
   assert.equal(await opening(at, 'git'), undefined);
+});
+
+test('a child that breaks the protocol before it has answered a 2024-11-05 client has failed to start', async (t) => {
+  const world = scripted();
+  const at = await setting(t, { machine: world.machine });
+  for (let nth = 1; nth <= 5; nth++) {
+    await openSse(t, at, 'git', `noise${nth}_`);
+    const child = await world.nursery.nth(nth);
+    child.say('INFO started');
+    child.listeners.broken('noise');
+  }
+  assert.equal(await opening(at, 'git'), 'server.crash_loop');
 });

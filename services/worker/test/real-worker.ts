@@ -15,6 +15,12 @@ const SCRIPT = `
     if (method === 'ping' && id !== undefined) console.log(JSON.stringify({ jsonrpc: '2.0', id, result: { at: Date.now() } }));
   });`;
 
+/** A server that logs where it should speak. */
+const NOISE = `
+  console.error('no licence');
+  for (let nth = 0; nth < 150; nth++) console.log('INFO bean ' + nth + ' created');
+  process.stdin.resume();`;
+
 const server = (name: string, recovery: ServerConfig['recovery'] = 'end'): ServerConfig => ({
   name,
   command: process.execPath,
@@ -45,6 +51,7 @@ const options: WorkerOptions = {
     time: server('time'),
     lasting: server('lasting', 'restart'),
     broken: { ...server('broken'), command: '/nowhere' },
+    noisy: { ...server('noisy'), era: 'legacy', args: ['-e', NOISE] },
   },
   limits: { callsPerSession: 64, callsPerIdentity: 256 },
   worker: { grace: 0, capacity: 8, spawnConcurrency: 4, spawnQueue: 8, lineBytes: 1 << 20, stdinBytes: 1 << 20, stdinFrames: 64 },

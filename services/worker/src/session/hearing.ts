@@ -9,7 +9,7 @@ import type { ChildListeners } from '../child/child.ts';
 import type { SessionDeps, SessionHeld } from './deps.ts';
 import { receive } from './downstream.ts';
 import type { Hold } from './hold.ts';
-import { exitFacts } from './outcome.ts';
+import { exitFacts, startBroken } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
 import type { Readers } from './readers.ts';
 
@@ -40,7 +40,11 @@ export function hearChild({ parts, deps, held, hold, readers, closing }: Hearing
       receive(parts, line, call);
       readers.balance();
     },
-    broken: (why) => parts.close('child_broken', new CausewayError('server.broken', { facts: { why } })),
+    broken: (why) => {
+      held.attempt?.failed();
+      if (parts.starting()) parts.close('start_failed', startBroken(parts, why));
+      else parts.close('child_broken', new CausewayError('server.broken', { facts: { why } }));
+    },
     exit: (exit) => {
       const detail = { facts: exitFacts(exit) };
       held.attempt?.failed();

@@ -6,7 +6,7 @@
  */
 import { verdictOf } from '@causeway/cluster';
 import { CausewayError, ERRORS, errorResponse, methodLabel, type ErrorFacts } from '@causeway/protocol';
-import type { ChildExit } from '../child/child.ts';
+import type { Breach, ChildExit } from '../child/child.ts';
 import type { Call } from './calls.ts';
 import type { SessionParts } from './parts.ts';
 import type { FrameFacts } from './journal.ts';
@@ -65,5 +65,12 @@ export function exitFacts({ code, signal, stderr }: ChildExit): ErrorFacts {
 
 /** The child has not answered initialize in time; with what it said meanwhile. */
 export function startTimedOut(session: SessionParts): CausewayError {
-  return new CausewayError('server.start_timeout', { facts: { stderr: session.child()?.lastWords() ?? [] } });
+  return new CausewayError('server.start_timeout', { facts: { stderr: lastWords(session) } });
 }
+
+/** It broke the stdio protocol before it did; the same. */
+export function startBroken(session: SessionParts, why: Breach): CausewayError {
+  return new CausewayError('server.start_failed', { facts: { why, stderr: lastWords(session) } });
+}
+
+const lastWords = (session: SessionParts): readonly string[] => session.child()?.lastWords() ?? [];

@@ -14,7 +14,7 @@ export type EndReason =
   /** An operator ended it. */
   | 'killed'
   | 'child_exit'
-  /** The child broke the stdio protocol. */
+  /** The child broke the stdio protocol, once the session was open. */
   | 'child_broken'
   | 'start_failed'
   | 'start_timeout'
