@@ -117,8 +117,9 @@ async function launch(deps: ProcessDeps, order: ProcessOrder, permit: Permit): P
   } catch (error) {
     // For want of a turn nothing is said of the server.
     if (!(error instanceof CausewayError) || error.reason.startsWith('server.')) attempt.failed();
+    const told = asStartFailure(error, child?.lastWords());
     await stop(asCausewayError(error));
-    throw asStartFailure(error);
+    throw told;
   } finally {
     cancel();
   }
@@ -136,8 +137,11 @@ function rightOver({ awake, stops }: ProcessDeps, lives: () => boolean, broken: 
   };
 }
 
-/** Nobody's request was on it yet: whatever ended it, nothing was executed. */
-function asStartFailure(error: unknown): unknown {
-  if (!(error instanceof CausewayError) || (error.reason !== 'server.exited' && error.reason !== 'server.broken')) return error;
-  return new CausewayError('server.start_failed', { facts: error.facts, ref: error.ref });
+/** Nobody's request was on it yet: whatever ended it, nothing was executed. With its last words. */
+function asStartFailure(error: unknown, stderr: readonly string[] = []): unknown {
+  if (!(error instanceof CausewayError)) return error;
+  const { facts, reason, ref } = error;
+  const detail = { facts: { stderr, ...facts }, ref };
+  if (reason === 'server.exited' || reason === 'server.broken') return new CausewayError('server.start_failed', detail);
+  return reason === 'server.start_timeout' ? new CausewayError(reason, detail) : error;
 }

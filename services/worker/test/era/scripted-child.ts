@@ -22,6 +22,8 @@ export class ScriptedChild implements Child {
   reads = true;
   paused = false;
   stops = 0;
+  /** What it has written to stderr. */
+  words: readonly string[] = [];
   readonly #gone = Promise.withResolvers<ChildExit>();
 
   constructor(listeners: ChildListeners) {
@@ -52,7 +54,7 @@ export class ScriptedChild implements Child {
   }
 
   lastWords(): readonly string[] {
-    return EXIT.stderr;
+    return this.words;
   }
 
   pause(): void {

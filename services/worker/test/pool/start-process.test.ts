@@ -33,3 +33,20 @@ test('who finds on the way to a child that its pool is discarded tells it nothin
   assert.equal(other.children[0]!.stops, 1);
   assert.equal(other.children[0]!.listeners.right!.mayTouch(), true);
 });
+
+test('whoever waits for a child that does not start is told its last words, whether it is silent or breaks the protocol', async () => {
+  const world = poolWorld();
+  world.greets = false;
+  const pool = world.of(server());
+  const told = async (fails: () => void): Promise<unknown> => {
+    const lease = pool.lease({ exclusive: true });
+    await settle();
+    world.children.at(-1)!.words = ['no database'];
+    fails();
+    return lease.catch(({ reason, facts }: CausewayError) => [reason, facts]);
+  };
+  const stderr = ['no database'];
+  assert.deepEqual(await told(() => world.time.advance(20_000)), ['server.start_timeout', { stderr }]);
+  const noise = (): void => world.children.at(-1)!.listeners.broken('noise');
+  assert.deepEqual(await told(noise), ['server.start_failed', { why: 'noise', stderr }]);
+});
