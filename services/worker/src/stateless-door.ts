@@ -144,7 +144,7 @@ export class StatelessDoor {
     } catch (error) {
       // It was believed to be of the other era.
       if (!(error instanceof EraRefused)) throw error;
-      this.#deps.eras.learn(server, error.era === 'modern' ? { modern: false } : { legacy: false });
+      this.#deps.eras.learn(server, error.proved);
       const era = await this.#era(server);
       if (era === error.era) throw error.asRefusal();
       await this.#serveBy(era, request);

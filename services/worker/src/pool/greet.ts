@@ -2,8 +2,10 @@
  * Owns how a child of a pool is greeted before it serves anybody: the handshake of its era, in the name of the bridge.
  * Source: 2025-11-25 basic/lifecycle; 2026-07-28 server/discover.
  */
-import { CausewayError, membersAt, membersOf, MODERN_REVISION, ownMeta } from '@causeway/protocol';
+import { CausewayError, membersAt, membersOf, MODERN_REVISION, ownMeta, type Frame } from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
+import type { Proved } from '../era/eras.ts';
+import { listsModern } from '../era/probe.ts';
 import { Changes } from './changes.ts';
 import { resultOf, type Era, type PooledProcess } from './pooled-process.ts';
 
@@ -27,12 +29,12 @@ export interface GreetDeps {
 /** Shakes hands. Rejects with EraRefused, or with how the child ended. */
 export async function greet(child: PooledProcess, deps: GreetDeps): Promise<void> {
   if (child.era === 'modern') {
-    child.greeting = granted(child.era, await child.ask('server/discover', `{"_meta":${ownMeta(MODERN_REVISION)}}`).then(resultOf));
+    child.greeting = granted(child.era, await child.ask('server/discover', `{"_meta":${ownMeta(MODERN_REVISION)}}`));
     child.changes = listening(child, deps);
     child.changes.begin(LISTS.filter((list) => `${list}ListChanged` in listChanges(child.greeting)));
     return;
   }
-  child.greeting = granted(child.era, await child.ask('initialize', INITIALIZE).then(resultOf));
+  child.greeting = granted(child.era, await child.ask('initialize', INITIALIZE));
   child.serverInfo = serverInfoOf(child.greeting);
   child.say({ method: 'notifications/initialized' });
   // Each request chooses what it wants to hear; the child is to say everything.
@@ -77,10 +79,14 @@ export function tellsOfResources(greeting: string): boolean {
 /** The server does not greet as its era does. */
 export class EraRefused extends CausewayError {
   readonly era: Era;
+  /** What its refusal says of its eras. */
+  readonly proved: Proved;
 
-  constructor(era: Era) {
+  constructor(era: Era, refusal: Buffer) {
     super('server.start_failed', { message: 'The MCP server refused to begin.' });
     this.era = era;
+    if (era === 'modern') this.proved = { modern: false };
+    else this.proved = listsModern(refusal) ? { modern: true, legacy: false } : { legacy: false };
   }
 
   /** As a client is told. */
@@ -89,8 +95,9 @@ export class EraRefused extends CausewayError {
   }
 }
 
-function granted(era: Era, result: string | undefined): string {
-  if (result === undefined) throw new EraRefused(era);
+function granted(era: Era, answer: Frame): string {
+  const result = resultOf(answer);
+  if (result === undefined) throw new EraRefused(era, answer.bytes);
   return result;
 }
 

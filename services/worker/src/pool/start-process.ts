@@ -9,7 +9,7 @@ import { asCausewayError, CausewayError, type Identity, type SessionToken } from
 import type { Log, Wheel } from '@causeway/runtime';
 import type { Child, ChildRight } from '../child/child.ts';
 import type { SessionDeps } from '../session/deps.ts';
-import { greet } from './greet.ts';
+import { EraRefused, greet } from './greet.ts';
 import { PooledProcess, type Era, type Hearing } from './pooled-process.ts';
 
 export interface ProcessDeps extends Pick<SessionDeps, 'admit' | 'limitsOf' | 'attempt' | 'startChild' | 'mayAct' | 'awake' | 'stops'> {
@@ -115,8 +115,8 @@ async function launch(deps: ProcessDeps, order: ProcessOrder, permit: Permit): P
     attempt.succeeded();
     return { process, stop };
   } catch (error) {
-    // For want of a turn nothing is said of the server.
-    if (!(error instanceof CausewayError) || error.reason.startsWith('server.')) attempt.failed();
+    if (blames(error)) attempt.failed();
+    else attempt[Symbol.dispose]();
     const told = asStartFailure(error, child?.lastWords());
     await stop(asCausewayError(error));
     throw told;
@@ -135,6 +135,12 @@ function rightOver({ awake, stops }: ProcessDeps, lives: () => boolean, broken: 
     stops,
     late: () => broken('late'),
   };
+}
+
+/** Whether it says that the server does not start well: for want of a turn nothing does, nor a server that proves its other era. */
+function blames(error: unknown): boolean {
+  if (!(error instanceof CausewayError)) return true;
+  return error.reason.startsWith('server.') && !(error instanceof EraRefused && error.proved.modern);
 }
 
 /** Nobody's request was on it yet: whatever ended it, nothing was executed. With its last words. */

@@ -71,11 +71,14 @@ export function poolWorld(): PoolWorld {
     awake: () => world.woken(),
     stops: () => 0,
     limitsOf: () => ({}),
-    attempt: () => ({
-      succeeded: () => void world.starts.push('succeeded'),
-      failed: () => void world.starts.push('failed'),
-      [Symbol.dispose]: () => undefined,
-    }),
+    attempt: () => {
+      let open = true;
+      const end = (outcome?: PoolWorld['starts'][number]) => (): void => {
+        if (open && outcome) world.starts.push(outcome);
+        open = false;
+      };
+      return { succeeded: end('succeeded'), failed: end('failed'), [Symbol.dispose]: end() };
+    },
     roomElsewhere: () => world.roomElsewhere,
     elsewhere: async () => world.elsewhere?.() ?? false,
     admit: async (claim) => {

@@ -17,6 +17,23 @@ test('for want of a turn, or of a worker that goes on, nothing is said of the se
   assert.equal(world.held.size, 0);
 });
 
+test('a child that refuses its greeting has failed, unless it proves to be of the other era', async () => {
+  for (const [supported, starts] of [
+    ['2025-06-18', ['failed']],
+    ['2026-07-28', []],
+  ] as const) {
+    const world = poolWorld();
+    world.greets = false;
+    const told = assert.rejects(world.of(server()).lease({ exclusive: true }), { reason: 'server.start_failed' });
+    await settle();
+    world.children[0]!.say({ id: 1, error: { code: -32022, message: 'no', data: { supported: [supported] } } });
+    await told;
+    assert.deepEqual(world.starts, starts);
+    assert.equal(world.children[0]!.stops, 1);
+    assert.equal(world.held.size, 0);
+  }
+});
+
 test('who finds on the way to a child that its pool is discarded tells it nothing more; one that is given back hears its last words', async () => {
   const world = poolWorld();
   const pool = world.of(server());

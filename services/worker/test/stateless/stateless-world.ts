@@ -14,6 +14,8 @@ import {
   type WorkerId,
 } from '@causeway/protocol';
 import { Durations, fakeTime, silentLog, type FakeTime } from '@causeway/runtime';
+import { createBreaker } from '../../src/child/breaker.ts';
+import { openEras, type Eras } from '../../src/era/eras.ts';
 import { CallLimits } from '../../src/session/call-limits.ts';
 import { StatelessDoor, type DoorDeps } from '../../src/stateless-door.ts';
 import { Nursery, type Message, type ScriptedChild } from '../era/scripted-child.ts';
@@ -62,9 +64,10 @@ const GREETING = { protocolVersion: '2025-11-25', serverInfo: { name: 's', versi
 const DISCOVERED = { resultType: 'complete', supportedVersions: ['2026-07-28'], ttlMs: 0, cacheScope: 'private' };
 const PREFIX = 'io.modelcontextprotocol/';
 
+/** `auto`: the era is found out as it is in earnest, and children say nothing but what the test has them say. */
 export function statelessWorld(
   server: ServerConfig,
-  era: 'legacy' | 'modern' = 'legacy',
+  era: 'legacy' | 'modern' | 'auto' = 'legacy',
   capabilities: object = { logging: {} },
   tools: readonly object[] = [],
 ): StatelessWorld {
@@ -91,7 +94,10 @@ export function statelessWorld(
     key,
     marks: new Set<string>(),
     servers: { [server.name]: server },
-    eras: { modern: async () => era === 'modern', legacy: () => era === 'legacy', learn: () => undefined },
+    eras:
+      era === 'auto'
+        ? foundOut(time, nursery)
+        : { modern: async () => era === 'modern', legacy: () => era === 'legacy', learn: () => undefined },
     calls: new CallLimits({ perSession: 64, perIdentity: 256 }),
     durations: new Durations(),
     elsewhere: async () => false,
@@ -106,7 +112,7 @@ export function statelessWorld(
     attempt: () => ({ succeeded: () => undefined, failed: () => undefined, [Symbol.dispose]: () => undefined }),
     admit: async (claim: object) => ({ claim, release: () => undefined }),
     startChild: async (_session: unknown, _server: unknown, listeners: Parameters<Nursery['start']>[0]) =>
-      greeted(await nursery.start(listeners), capabilities, tools),
+      era === 'auto' ? nursery.start(listeners) : greeted(await nursery.start(listeners), capabilities, tools),
   } as unknown as DoorDeps;
   const door = new StatelessDoor(deps);
   let streams = 0;
@@ -180,6 +186,15 @@ export function statelessWorld(
     credit: (stream, seq) =>
       door.control(stream, { t: 'credit', identity: ANONYMOUS, stream, to: `cw.e.edge.g.${stream}`, seq }, undefined),
   };
+}
+
+function foundOut({ clock, wheel }: FakeTime, nursery: Nursery): Eras {
+  const breaker = createBreaker({ now: () => clock.monotonic(), random: () => 0 });
+  return openEras({
+    ...{ wheel, log: silentLog(), served: {}, others: () => [], update: () => undefined },
+    start: (_, listeners) => nursery.start(listeners),
+    attempt: (name) => breaker.attempt(name),
+  });
 }
 
 /** A child that answers its greeting and what belongs to it by itself; the rest is the test's. */
