@@ -27,6 +27,7 @@ describe('calls without a session', () => {
       'hostile-modern': hostile({ ...life.env, ERA: 'modern' }),
       fleeting: hostile(life.env, { pool: { idle: '1s' } }),
       once: hostile(life.env, { sharing: 'per-request' }),
+      'once-modern': hostile({ ...life.env, ERA: 'modern' }, { sharing: 'per-request' }),
       everybody: hostile(life.env, { sharing: 'shared' }),
     };
     const keys = ['a', 'b'].map((id) => ({ id, key: `key-of-${id}-${'x'.repeat(32)}` }));
@@ -93,9 +94,12 @@ describe('calls without a session', () => {
   });
 
   it('per-request: no process serves twice', async () => {
-    const pids = [];
-    for (let edge = 0; edge < 6; edge++) pids.push(await pid('once', 'a', edge));
-    assert.equal(new Set(pids).size, pids.length);
+    for (const server of ['once', 'once-modern']) {
+      const pids = [];
+      for (let edge = 0; edge < 6; edge++) pids.push(await pid(server, 'a', edge));
+      pids.push(...(await Promise.all([0, 1, 2].map((edge) => pid(server, 'a', edge)))));
+      assert.equal(new Set(pids).size, pids.length, server);
+    }
   });
 
   it('a process that ended in the middle of a call is not used again', async () => {

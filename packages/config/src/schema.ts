@@ -193,7 +193,7 @@ export const serverSchema = z.strictObject({
     .enum(['per-session', 'per-identity', 'shared', 'per-request'])
     .prefault('per-session')
     .describe(
-      'Who may use a process that serves requests without a session (2026-07-28): `per-session` and `per-identity` one client identity after the other never, `shared` everybody, `per-request` nobody twice. A session always has a process of its own.',
+      'Who may use a process that serves requests without a session (2026-07-28): `per-session` and `per-identity` one client identity after the other never, `shared` everybody, `per-request` nobody twice: each request has a process of its own. So has each round of a call (`requestState`) at a server of 2026-07-28, which is to need nothing but that state; with a handshake the process waits. Subscriptions of one identity use one process. A session always has a process of its own.',
     ),
   warm: countOrNone
     .prefault(0)

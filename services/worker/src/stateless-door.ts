@@ -14,6 +14,7 @@ import type { Eras } from './era/eras.ts';
 import { LegacyCall } from './era/modern-over-legacy.ts';
 import { callModern } from './era/modern-over-modern.ts';
 import { EraRefused, LISTS, type List } from './pool/greet.ts';
+import { servesOne } from './pool/lease.ts';
 import type { Pool } from './pool/pool.ts';
 import type { Era } from './pool/pooled-process.ts';
 import { Pools, type PoolsDeps } from './pool/pools.ts';
@@ -168,8 +169,8 @@ export class StatelessDoor {
 
   async #run(request: StatelessRequest, pool: Pool): Promise<void> {
     const { head, meta, response } = request;
-    const legacy = pool.order.era === 'legacy';
-    const lease = await pool.lease({ exclusive: legacy || meta.logLevel !== undefined, prefer: head.process });
+    const alone = servesOne(pool.order) || meta.logLevel !== undefined;
+    const lease = await pool.lease({ exclusive: alone, prefer: head.process });
     try {
       await this.#tools.check(request, lease.process);
       // Its client may have left while a child was started.
@@ -178,7 +179,7 @@ export class StatelessDoor {
       lease.end('sound');
       throw error;
     }
-    if (legacy) new LegacyCall(this.#deps, pool, lease, request).begin();
+    if (pool.order.era === 'legacy') new LegacyCall(this.#deps, pool, lease, request).begin();
     else callModern(this.#deps, lease, request);
   }
 

@@ -1,9 +1,25 @@
 /**
- * Owns the words about the use of a pooled child, and what its pool sees of it.
+/**
+ * Owns the words about the use of a pooled child, whom it may serve, and what its pool sees of it.
  */
+import type { ServerConfig } from '@causeway/config';
+import type { Identity } from '@causeway/protocol';
 import { Chain, type Link } from '@causeway/runtime';
-import type { PooledProcess } from './pooled-process.ts';
+import type { Era, PooledProcess } from './pooled-process.ts';
 import type { StartedProcess } from './start-process.ts';
+
+/** Whose children a pool has. */
+export interface PoolOrder {
+  readonly server: ServerConfig;
+  readonly era: Era;
+  readonly share: Identity | undefined;
+}
+
+/** A child has one use, and serves nobody after it. */
+export const servesOnce = ({ server }: PoolOrder): boolean => server.sharing === 'per-request';
+
+/** Every use holds its child alone. With a handshake nothing else tells whose logs and questions they are. */
+export const servesOne = (order: PoolOrder): boolean => order.era === 'legacy' || servesOnce(order);
 
 /** How a use went: whether the child is as it was before. */
 export type Outcome = 'sound' | 'doubtful';

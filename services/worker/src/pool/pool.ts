@@ -3,17 +3,16 @@
  * which, how many there are, and when one is good enough to be used again.
  *
  * Invariants: a child is held alone or shared, never both; every use ends with a word on how it went, and after a
- * doubtful one the child serves nobody again; there are never more than `max`; one that was idle for long is asked
- * whether it lives before it is used; some children stay free of calls that wait for their clients, so that those cannot
- * block the pool; nobody waits where no child starts, or will be free.
+ * doubtful one, with `per-request` after any, the child serves nobody again; there are never more than `max`; one that was
+ * idle for long is asked whether it lives before it is used; some children stay free of calls that wait for their clients,
+ * so that those cannot block the pool; nobody waits where no child starts, or will be free.
  */
-import type { ServerConfig } from '@causeway/config';
-import { asCausewayError, type CausewayError, type Identity } from '@causeway/protocol';
+import { asCausewayError, type CausewayError } from '@causeway/protocol';
 import type { Link } from '@causeway/runtime';
 import { lives } from './health.ts';
 import { IdleMembers } from './idle-members.ts';
-import { comesFree, isIdle, memberOf, type Lease, type LeaseWish, type Member } from './lease.ts';
-import type { Era, Hearing, PooledProcess } from './pooled-process.ts';
+import { comesFree, isIdle, memberOf, servesOnce, servesOne, type Lease, type LeaseWish, type Member, type PoolOrder } from './lease.ts';
+import type { Hearing, PooledProcess } from './pooled-process.ts';
 import { startProcess, type ProcessDeps } from './start-process.ts';
 import { Waiting } from './waiting.ts';
 
@@ -24,12 +23,6 @@ export interface PoolDeps extends ProcessDeps {
   readonly roomElsewhere: (server: string) => boolean;
   /** It has no children any more and nobody waits. */
   readonly empty: () => void;
-}
-
-export interface PoolOrder {
-  readonly server: ServerConfig;
-  readonly era: Era;
-  readonly share: Identity | undefined;
 }
 
 /** Uses that one shared child may have at once. */
@@ -141,8 +134,7 @@ export class Pool {
         if (!member.leases.remove(link)) return;
         member.process.holder = undefined;
         member.parked = false;
-        const once = this.order.server.sharing === 'per-request' && this.order.era === 'legacy';
-        member.retired ||= outcome === 'doubtful' || once;
+        member.retired ||= outcome === 'doubtful' || servesOnce(this.order);
         if (isIdle(member) && member.retired) void this.#discard(member);
         else if (isIdle(member)) this.#rest(member);
         this.#serve();
@@ -201,10 +193,9 @@ export class Pool {
 
   /** Whoever has waited longest gets what is free. */
   #serve(): void {
-    // A server with a handshake has no child for two.
     this.#waiting.serve(
       (wish) => this.#offer(wish),
-      () => this.#idle.size > 0 || this.order.era === 'modern',
+      () => this.#idle.size > 0 || !servesOne(this.order),
     );
     this.#grow();
   }

@@ -2,14 +2,15 @@
  * Owns the one child of a pool that listens for subscriptions: it is kept as long as there are any, and told which
  * resources they name.
  *
- * Invariants: the child is asked for a resource as long as somebody wants it, counted by who wants it; one with a
- * handshake is held alone, so that nothing else speaks of resources; it does not keep calls from the last children;
+ * Invariants: the child is asked for a resource as long as somebody wants it, counted by who wants it; one that serves
+ * only one use at a time is held alone, so that nothing else speaks of resources; it does not keep calls from the last children;
  * whoever listens waits for what the child says, like a call (pooled-process.ts), and is told what the server refuses, before
  * it is agreed to or, at the latest, when that is known.
  */
 import { CausewayError } from '@causeway/protocol';
 import type { Reader } from '../session/patience.ts';
 import type { Changes, ChangesEvents } from './changes.ts';
+import { servesOne } from './lease.ts';
 import type { Pool } from './pool.ts';
 import type { PooledProcess } from './pooled-process.ts';
 import { Wishes } from './wishes.ts';
@@ -41,10 +42,10 @@ export interface Watch {
 
 /** Rejects with CausewayError. `lost`: the child is gone, or says nothing any more. */
 export async function openWatch(pool: Pool, lost: () => void): Promise<Watch> {
-  const legacy = pool.order.era === 'legacy';
-  const lease = await pool.lease({ exclusive: legacy, lasts: true });
+  const alone = servesOne(pool.order);
+  const lease = await pool.lease({ exclusive: alone, lasts: true });
   const { process } = lease;
-  if (legacy && !pool.park(process, true)) {
+  if (alone && !pool.park(process, true)) {
     lease.end('sound');
     throw new CausewayError('limit.listens', { retryAfter: 5 });
   }

@@ -5,6 +5,7 @@
  */
 import type { ServerConfig } from '@causeway/config';
 import { discoverResult, membersAt, membersOf, MODERN_REVISION, splice, withoutTaskExtension } from '@causeway/protocol';
+import { servesOne } from '../pool/lease.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { Era } from '../pool/pooled-process.ts';
 import type { Beneficiary, Pools } from '../pool/pools.ts';
@@ -24,7 +25,7 @@ export async function describe(pools: Pools, { server, era, whom }: Described): 
 }
 
 async function greetingOf(pool: Pool): Promise<string> {
-  const lease = await pool.lease({ exclusive: pool.order.era === 'legacy' });
+  const lease = await pool.lease({ exclusive: servesOne(pool.order) });
   const { greeting } = lease.process;
   lease.end('sound');
   return greeting;

@@ -91,6 +91,28 @@ for (const era of ['legacy', 'modern'] as const) {
   });
 }
 
+test('with sharing per request the child that listens serves all subscriptions and no call, and leaves one to calls', async () => {
+  const of = (max: number) => statelessWorld(server({ max }, { sharing: 'per-request' }), 'modern', CAPABILITIES);
+  const world = of(2);
+  const [first, child] = await listen(world, 1, { toolsListChanged: true });
+  const [second] = await listen(world, 2, { toolsListChanged: true });
+  world.time.advance(1_000);
+  await settle();
+  world.ask(3);
+  const serving = await world.nursery.nth(2);
+  await settle();
+  assert.equal(serving.take().at(-1)!.method, 'tools/call');
+  assert.ok(child.take().every(({ method }) => method === 'subscriptions/listen'));
+  world.leave(first);
+  assert.equal(child.stops, 0);
+  world.leave(second);
+  await settle();
+  assert.equal(child.stops, 1);
+  const full = of(1);
+  const [refused] = await listen(full, 1, { toolsListChanged: true });
+  assert.equal(full.answer(refused).error?.data?.['reason'], 'limit.listens');
+});
+
 test('a subscription that asks for nothing needs no child', async () => {
   const world = statelessWorld(server(), 'legacy', CAPABILITIES);
   const stream = world.ask(3, { method: 'subscriptions/listen', params: { notifications: { toolsListChanged: false } } });

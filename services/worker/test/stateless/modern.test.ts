@@ -81,6 +81,25 @@ test('a state of the server goes to the client sealed and comes back as it was, 
   assert.deepEqual(logger.take(), []);
 });
 
+test('with sharing per request a call has a child alone, which serves nobody after it; a state of the server comes to another', async () => {
+  const world = statelessWorld(server({}, { sharing: 'per-request' }), 'modern');
+  const [one, child, first] = await begin(world, 1);
+  const [other, beside, second] = await begin(world, 2, {}, 2);
+  child.say({ id: first.id!, result: { resultType: 'input_required', requestState: 'so far', inputRequests: {} } });
+  beside.say({ id: second.id!, result: { resultType: 'complete' } });
+  assert.ok(world.answer(other));
+  const { requestState } = world.answer(one).result as unknown as { requestState: string };
+  const [last, third, round] = await begin(world, 3, { state: requestState }, 3);
+  assert.equal(round.params!['requestState'], 'so far');
+  third.say({ id: round.id!, result: { resultType: 'complete' } });
+  assert.ok(world.answer(last));
+  await settle();
+  assert.deepEqual(
+    world.nursery.children.map(({ stops }) => stops),
+    [1, 1, 1],
+  );
+});
+
 test('a client that leaves cancels its call alone', async () => {
   const world = statelessWorld(server(), 'modern');
   const [one, child, first] = await begin(world, 1);
