@@ -84,7 +84,8 @@ class Stock {
 
   take(session: string, listeners: ChildListeners): Child | undefined {
     const [oldest] = this.#ready;
-    if (!oldest) return undefined;
+    // Once it is closed they are being ended.
+    if (!oldest || this.#closed.signal.aborted) return undefined;
     this.#ready.delete(oldest);
     this.#fillAfter(PACE);
     const child = oldest.give(listeners);

@@ -183,6 +183,21 @@ test('closed, the spares are gone, none comes, and whoever needs a child has one
   await spares.close();
 });
 
+test('one that is being ended is given to nobody', async () => {
+  const { nth, nursery, spares, take } = setting(1);
+  spares.fill();
+  const first = await nth(1);
+  const stop = first.stop.bind(first);
+  const { promise: stops, resolve } = Promise.withResolvers<void>();
+  first.stop = () => stops.then(stop);
+  const closed = spares.close();
+  await settled();
+  assert.notEqual(await take(taker().listeners), first);
+  assert.equal(nursery.children.length, 2);
+  resolve();
+  await closed;
+});
+
 test('closed while one starts, it is gone as well', async () => {
   const { nursery, marks, spares } = setting(1);
   spares.fill();
