@@ -37,7 +37,8 @@ export class Pool {
   readonly #deps: PoolDeps;
   readonly #members = new Map<PooledProcess, Member>();
   readonly #idle: IdleMembers;
-  readonly #starting = new Set<AbortController>();
+  /** How each is given up, and when it is over. */
+  readonly #starting = new Map<AbortController, Promise<void>>();
   readonly #examined = new Set<Member>();
   readonly #waiting: Waiting<LeaseWish, Lease>;
   #closed: CausewayError | undefined;
@@ -101,12 +102,13 @@ export class Pool {
     if (oldest) await this.#discard(oldest);
   }
 
-  /** Ends every child; nothing is given out any more. */
+  /** Ends every child, those that start included; nothing is given out any more. Resolves when they are gone. */
   async close(why: CausewayError): Promise<void> {
     this.#closed = why;
-    for (const starting of this.#starting) starting.abort(why);
     this.#waiting.refuse(why, () => true);
-    await Promise.all([...this.#members.values()].map((member) => this.#discard(member, why)));
+    const starting = [...this.#starting.values()];
+    for (const abandon of this.#starting.keys()) abandon.abort(why);
+    await Promise.all([...starting, ...[...this.#members.values()].map((member) => this.#discard(member, why))]);
   }
 
   /** A child that can be used now. One that was idle for long is examined, for whoever waits. */
@@ -156,14 +158,13 @@ export class Pool {
   #start(): void {
     const { server, era, share } = this.order;
     const abandon = new AbortController();
-    this.#starting.add(abandon);
     const order = { server, era, share, hears: this.#deps.heard, lost: (one: PooledProcess) => this.#lost(one), signal: abandon.signal };
-    startProcess(this.#deps, order).then(
-      (started) => {
+    const over = startProcess(this.#deps, order).then(
+      async (started) => {
         this.#starting.delete(abandon);
         const member = memberOf(started, this.#deps.now());
         this.#members.set(started.process, member);
-        if (this.#closed) return void this.#discard(member, this.#closed);
+        if (this.#closed) return this.#discard(member, this.#closed);
         this.#rest(member);
         this.#serve();
       },
@@ -172,6 +173,7 @@ export class Pool {
         this.#failed(error);
       },
     );
+    this.#starting.set(abandon, over);
   }
 
   /**

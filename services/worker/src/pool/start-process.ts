@@ -110,6 +110,8 @@ async function launch(deps: ProcessDeps, order: ProcessOrder, permit: Permit): P
   let cancel = (): void => undefined;
   try {
     child = await deps.startChild({ token: id as SessionToken, epoch: 1 }, server, listeners, signal);
+    signal.throwIfAborted();
+    signal.addEventListener('abort', () => process.end(asCausewayError(signal.reason)), { once: true });
     cancel = deps.wheel.after(server.startTimeout, () => process.end(new CausewayError('server.start_timeout')));
     await greet(process, deps);
     attempt.succeeded();
@@ -137,7 +139,7 @@ function rightOver({ awake, stops }: ProcessDeps, lives: () => boolean, broken: 
   };
 }
 
-/** Whether it says that the server does not start well: for want of a turn nothing does, nor a server that proves its other era. */
+/** Whether it says that the server does not start well: for want of a turn or of its pool nothing does, nor a server that proves its other era. */
 function blames(error: unknown): boolean {
   if (!(error instanceof CausewayError)) return true;
   return error.reason.startsWith('server.') && !(error instanceof EraRefused && error.proved.modern);

@@ -24,7 +24,7 @@ export interface PoolWorld {
   healthy: boolean;
   /** Children answer to `initialize`. */
   greets: boolean;
-  /** How starts went that have an outcome. */
+  /** How starts went that have an outcome; the first counts. */
   readonly starts: ('succeeded' | 'failed')[];
   /** Called whenever a child is about to be touched. */
   woken: () => void;

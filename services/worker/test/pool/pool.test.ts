@@ -367,3 +367,19 @@ test('when all is discarded nothing is left, and what is asked afterwards begins
   (await world.of(one).lease(EXCLUSIVE)).end('sound');
   assert.equal(running(world.children), 1);
 });
+
+test('whoever discards all waits also for the children that are greeted at that moment', async () => {
+  const world = poolWorld();
+  world.greets = false;
+  const told = assert.rejects(world.of(server()).lease(EXCLUSIVE), { reason: 'cluster.owner_lost' });
+  await settle();
+  await world.pools.discard(new CausewayError('cluster.owner_lost'));
+  await told;
+  assert.deepEqual(
+    world.children.map(({ stops }) => stops),
+    [1],
+  );
+  assert.equal(world.held.size, 0);
+  assert.equal(world.time.wheel.size, 0);
+  assert.deepEqual(world.starts, [], 'nothing is said of the server');
+});
