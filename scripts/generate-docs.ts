@@ -73,7 +73,8 @@ the process that told the client. The family says who can act: \`request.*\` the
 \`executed\` is a promise: "no" means that the stdio server has certainly not seen the call. HTTP status 200 means that the call was dispatched
 before it failed, and the error is a JSON-RPC one. An answer that has begun as an event stream keeps its 200, whatever comes in it: so does
 \`server.start_timeout\` after the first heartbeat. \`server.start_failed\` and \`server.start_timeout\` have the last lines of the server's
-stderr in \`data.stderr\`.
+stderr in \`data.stderr\`. A method that a stream of 2024-11-05 (\`/sse\`) does not have is refused in plain text: clients that try the newer
+transport first take a JSON-RPC error for its answer, and would not look for that stream.
 
 ${table(['reason', 'HTTP', 'JSON-RPC', 'executed', 'retryable', 'text'], rows)}
 `;

@@ -1,6 +1,6 @@
 /**
- * Owns how a failure looks over HTTP: a JSON-RPC error body with `data.reason`, the status of the error
- * table, and the headers that go with it. Never HTML, a stack, a path or a command.
+ * Owns how a failure looks over HTTP: a JSON-RPC error body with `data.reason`, or plain text where no client speaks JSON-RPC,
+ * the status of the error table, and the headers that go with it. Never HTML, a stack, a path or a command.
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
@@ -17,6 +17,8 @@ export interface RefusalOptions {
   readonly id?: string | undefined;
   /** In place of the JSON-RPC error. */
   readonly body?: Buffer;
+  /** The error's text alone: a JSON-RPC error would say what this endpoint is not. Default false. */
+  readonly plain?: boolean;
   /** For 405. */
   readonly allow?: string;
 }
@@ -28,12 +30,13 @@ const LINGER = 1_000;
 export function refuse(res: ServerResponse, error: CausewayError, options: RefusalOptions): void {
   if (res.headersSent || res.destroyed) return;
   noteRefusal(options.teller, error, res.req.socket);
-  const body = options.body ?? errorResponse(options.id, error);
+  const plain = options.plain === true;
+  const body = options.body ?? (plain ? Buffer.from(error.message) : errorResponse(options.id, error));
   const { http } = ERRORS[error.reason];
   // Waiters that come back together would be refused together: the seconds are spread a little.
   const retryAfter = error.retryAfter ?? (http === 503 || http === 429 ? 1 + Math.floor(Math.random() * 3) : undefined);
   res.writeHead(http, {
-    'content-type': 'application/json',
+    'content-type': plain ? 'text/plain' : 'application/json',
     'content-length': body.length,
     'cache-control': 'no-store',
     ...(retryAfter === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(retryAfter))) }),

@@ -2,8 +2,9 @@
  * Owns the HTTP listener: Fastify's settings, the guard in front of every body, and the one place where a
  * path and a method find their code.
  *
- * Invariants: a body is read only after its head was accepted; every answer to a request that is refused
- * is a JSON-RPC error; a slow or malformed request ends by itself, with its connection; connections are bounded.
+ * Invariants: a body is read only after its head was accepted; every answer to a request that is refused is a JSON-RPC error, but
+ * for a method that a stream of 2024-11-05 does not have; a slow or malformed request ends by itself, with its connection;
+ * connections are bounded.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -17,7 +18,7 @@ import { createGuard, requireJson, type Guard } from './guard.ts';
 import { message, openSse } from './legacy-sse.ts';
 import { answerIndex } from './ops.ts';
 import { closingIdle, partingResponse } from './parting.ts';
-import { asRefusal, noteRefusal, refuse } from './refusal.ts';
+import { asRefusal, noteRefusal, refuse, type RefusalOptions } from './refusal.ts';
 import { METHODS, originForm, route, type Endpoint } from './routes.ts';
 import { get, post, remove } from './streamable.ts';
 import { isOfUnseen, type Visit } from './visit.ts';
@@ -92,7 +93,7 @@ export function createServer(edge: EdgeContext, health: Health, times = TIMES): 
   app.setErrorHandler((error, request, reply) => {
     const { error: told } = asRefusal(error);
     if (told.reason === 'internal') log.error({ err: error, ref: told.ref }, 'request failed');
-    refuse(reply.hijack().raw, told, { teller: edge, ...(told.reason === 'request.method' ? { allow: allowOf(edge, request.raw) } : {}) });
+    refuse(reply.hijack().raw, told, { teller: edge, ...(told.reason === 'request.method' ? allowed(edge, request.raw) : {}) });
   });
   // Everything is answered from here: what Fastify would do with a body and a reply is not ours, and has its price.
   app.addHook('onRequest', (request, reply) => {
@@ -164,9 +165,13 @@ function admit(edge: EdgeContext, guard: Guard, req: IncomingMessage): Admitted 
   return { endpoint, visit: { server: server.name, base, identity: caller.identity, share: caller.share } };
 }
 
-function allowOf(edge: EdgeContext, req: IncomingMessage): string {
+/**
+ * How a method is refused. Some clients POST to whatever URL they have, and look for a stream of 2024-11-05 there only if
+ * they are refused as by a server of that time: a JSON-RPC error they take for the answer of a newer one.
+ */
+function allowed(edge: EdgeContext, req: IncomingMessage): Pick<RefusalOptions, 'allow' | 'plain'> {
   const found = route(pathOf(req), edge.servers, edge.options.http.paths);
-  return found.kind === 'endpoint' ? METHODS[found.endpoint].join(', ') : 'GET';
+  return found.kind === 'endpoint' ? { allow: METHODS[found.endpoint].join(', '), plain: found.endpoint === 'sse' } : { allow: 'GET' };
 }
 
 interface Serving {

@@ -1,4 +1,4 @@
-/** Over real sockets: clients that are too slow, that stay after they were told, and that are too many. */
+/** Over real sockets: clients that are too slow, that stay after they were told, that are too many, and that try one transport after the other. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect as nodeConnect } from 'node:net';
@@ -6,6 +6,7 @@ import { test, type TestContext } from 'node:test';
 import { openMemoryCluster } from '@causeway/cluster';
 import { newEdgeId } from '@causeway/protocol';
 import { createHealth, createWheel, silentLog, systemClock, type Log } from '@causeway/runtime';
+import type { EdgeContext } from '../../src/context.ts';
 import type { EdgeOptions } from '../../src/index.ts';
 import { createServer } from '../../src/http/server.ts';
 import { openContext } from '../../src/open-context.ts';
@@ -16,6 +17,8 @@ import { obliging, scriptedWorker } from '../scripted-worker.ts';
 const QUICK = { head: 200, request: 400, look: 100, linger: 100 };
 
 interface Setting {
+  readonly told: EdgeContext['told'];
+  readonly url: string;
   readonly warned: readonly unknown[][];
   readonly port: number;
   connect(): Promise<BothEnds>;
@@ -30,9 +33,13 @@ async function setting(t: TestContext, change: Partial<EdgeOptions['http']> = {}
   stack.use(await scriptedWorker(cluster, obliging));
   const deps = { id: newEdgeId(), cluster, log, clock: systemClock, wheel: stack.use(createWheel()), random: () => 0.5 };
   const options = { ...edgeOptions, http: { ...edgeOptions.http, ...change } };
-  const server = stack.use(createServer(await openContext(stack, deps, options), createHealth(), QUICK));
-  const port = Number(new URL(await server.listen(options.listen)).port);
+  const edge = await openContext(stack, deps, options);
+  const server = stack.use(createServer(edge, createHealth(), QUICK));
+  const url = await server.listen(options.listen);
+  const port = Number(new URL(url).port);
   return {
+    told: edge.told,
+    url,
     warned,
     port,
     connect: async () => {
@@ -106,3 +113,19 @@ async function probed({ client }: BothEnds): Promise<string> {
   client.resume();
   return String((await answer)[0]);
 }
+
+test('a POST to a stream of 2024-11-05 is refused without JSON-RPC: its client looks for the older transport then', async (t) => {
+  const { url, told } = await setting(t, { paths: { sse: '/events' } });
+  const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+  for (const path of ['/sse', '/servers/echo/sse', '/events']) {
+    const before = new Map(told).get('request.method') ?? 0;
+    const answer = await fetch(url + path, { method: 'POST', headers, body: '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}' });
+    assert.deepEqual([answer.status, answer.headers.get('allow'), answer.headers.get('content-type')], [405, 'GET', 'text/plain'], path);
+    assert.doesNotMatch(await answer.text(), /[{}]/);
+    assert.equal(new Map(told).get('request.method'), before + 1, 'it counts as any refusal');
+  }
+  const other = await fetch(`${url}/servers/echo/message`);
+  assert.equal(other.headers.get('content-type'), 'application/json');
+  assert.equal(other.status, 405);
+  await other.arrayBuffer();
+});
