@@ -66,7 +66,9 @@ const http = z
       .strictObject({
         mcp: routePath.optional().describe('Further path of the default server, Streamable HTTP.'),
         sse: routePath.optional().describe('Further path of the default server, 2024-11-05 stream.'),
-        message: routePath.optional().describe('Further path of the default server, 2024-11-05 messages.'),
+        message: routePath
+          .optional()
+          .describe('Further path of the default server, 2024-11-05 messages; as `/message` it takes those of any server.'),
       })
       .prefault({})
       .describe('Further paths of the default server, besides `/mcp`, `/sse` and `/message`.'),

@@ -3,7 +3,8 @@
  * its messages. Source: 2024-11-05 basic/transports, HTTP with SSE.
  *
  * Invariants: the session lives exactly as long as its stream; the address for messages is announced
- * relative to the request's path, so that it survives a path prefix in front of us.
+ * relative to the request's path, so that it survives a path prefix in front of us; at the root messages are taken for every
+ * server's sessions (visit.ts), for clients that resolve it against that.
  */
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';

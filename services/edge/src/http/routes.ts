@@ -1,7 +1,8 @@
 /**
  * Owns the layout of URLs (DECISIONS 4): which server and which of its endpoints a path names. Pure.
  * `/servers/{name}/mcp|sse|message`, a server's own path in place of `/servers/{name}`, and the root
- * aliases of the default server. `/messages` is understood as `/message`.
+ * aliases of the default server, of which `/message` takes what is posted to any server's session (visit.ts). `/messages` is
+ * understood as `/message`.
  * Invariant: `/servers/{name}` is the server of that name, whatever else is configured.
  */
 import type { HttpPaths } from '@causeway/config';
@@ -11,8 +12,8 @@ export type Endpoint = 'mcp' | 'sse' | 'message';
 
 export type Route =
   | { readonly kind: 'endpoint'; readonly endpoint: Endpoint; readonly server: OfferedServer; readonly base: string }
-  /** An endpoint of a server that is not offered, or of a default that there is not. */
-  | { readonly kind: 'unknown-server'; readonly name: string }
+  /** An endpoint of a server that is not offered, or of a default that there is not: its name is empty. */
+  | { readonly kind: 'unknown-server'; readonly endpoint: Endpoint; readonly name: string }
   | { readonly kind: 'none' };
 
 const ENDPOINTS: Readonly<Record<string, Endpoint>> = { mcp: 'mcp', sse: 'sse', message: 'message', messages: 'message' };
@@ -37,7 +38,7 @@ export function route(path: string, servers: Servers, paths: HttpPaths): Route {
   const named = endpoint === undefined ? null : /^\/servers\/([^/]+)$/.exec(base);
   if (endpoint !== undefined && named !== null) {
     const server = servers.get(named[1]!);
-    return server ? { kind: 'endpoint', endpoint, server, base } : { kind: 'unknown-server', name: named[1]! };
+    return server ? { kind: 'endpoint', endpoint, server, base } : { kind: 'unknown-server', endpoint, name: named[1]! };
   }
   for (const further of NAMES) if (paths[further] === clean) return atRoot(further, servers);
   if (endpoint === undefined) return { kind: 'none' };
@@ -48,7 +49,12 @@ export function route(path: string, servers: Servers, paths: HttpPaths): Route {
 
 function atRoot(endpoint: Endpoint, servers: Servers): Route {
   const server = servers.default();
-  return server ? { kind: 'endpoint', endpoint, server, base: '' } : { kind: 'unknown-server', name: '' };
+  return server ? { kind: 'endpoint', endpoint, server, base: '' } : { kind: 'unknown-server', endpoint, name: '' };
+}
+
+/** Whether it leads to the default server because the path has no server's name. */
+export function namesNone(found: Route): boolean {
+  return found.kind === 'endpoint' ? found.base === '' : found.kind === 'unknown-server' && found.name === '';
 }
 
 /** What comes before the path where a request's target is a whole URL. */

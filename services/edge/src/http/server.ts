@@ -21,7 +21,7 @@ import { closingIdle, partingResponse } from './parting.ts';
 import { asRefusal, noteRefusal, refuse, type RefusalOptions } from './refusal.ts';
 import { METHODS, originForm, route, type Endpoint } from './routes.ts';
 import { get, post, remove } from './streamable.ts';
-import { isOfUnseen, type Visit } from './visit.ts';
+import { isOfUnseen, ofSession, type Visit } from './visit.ts';
 
 const MAX_HEADER_BYTES = 16 * 1024;
 /** Milliseconds that an unused connection is kept: longer than the usual load balancer's. */
@@ -140,7 +140,7 @@ function answerElsewhere(edge: EdgeContext, guard: Guard, health: Health, req: I
 
 function admit(edge: EdgeContext, guard: Guard, req: IncomingMessage): Admitted {
   const caller = guard.caller(req);
-  const found = route(pathOf(req), edge.servers, edge.options.http.paths);
+  const found = ofSession(edge, req, caller.identity, route(pathOf(req), edge.servers, edge.options.http.paths));
   if (found.kind === 'none') throw new CausewayError('request.path');
   if (found.kind === 'unknown-server') {
     const [any] = edge.servers.all();

@@ -5,7 +5,9 @@
 import type { IncomingMessage } from 'node:http';
 import { CausewayError, tokenOf, verifySession, type Identity } from '@causeway/protocol';
 import { rememberAs } from '@causeway/runtime';
-import type { EdgeContext, KnownSession } from '../context.ts';
+import type { EdgeContext, KnownSession, VerifiedSession } from '../context.ts';
+import type { OfferedServer } from '../servers.ts';
+import { namesNone, type Route } from './routes.ts';
 
 export interface Visit {
   /** Name of the server that the URL names. */
@@ -20,13 +22,21 @@ export interface Visit {
 /** Ids that are remembered as verified. */
 const REMEMBERED = 16_384;
 
+type Transport = VerifiedSession['transport'];
+type Audience = Pick<Visit, 'server' | 'identity'>;
+
 /** The session of an id that was minted here, for this server, this transport and this client. Throws `request.session_unknown`. */
-export function findSession(edge: EdgeContext, id: string, visit: Visit, transport: 'streamable' | 'sse'): KnownSession {
-  const { server, identity } = visit;
+export function findSession(edge: EdgeContext, id: string, visit: Audience, transport: Transport): KnownSession {
+  const session = verified(edge, id, visit, transport);
+  if (!session) throw new CausewayError('request.session_unknown');
+  return session;
+}
+
+function verified(edge: EdgeContext, id: string, { server, identity }: Audience, transport: Transport): KnownSession | undefined {
   const known = edge.verified.get(id);
   if (known !== undefined && known.server === server && known.identity === identity && known.transport === transport) return known;
   const claims = verifySession(edge.key, id, { server, identity, transport });
-  if (!claims) throw new CausewayError('request.session_unknown');
+  if (!claims) return undefined;
   const session = { ...claims, server, identity, transport };
   // One that was forgotten is verified again when it comes back.
   rememberAs(edge.verified, id, session, REMEMBERED);
@@ -40,10 +50,30 @@ export function sessionInAddress(req: IncomingMessage): string | null {
 }
 
 /**
+ * Where a message goes that was posted to the root: to the server of the session that its address names. Some clients resolve
+ * the address that a stream announces against the root of the URL that they were given, and so post there for every server.
+ * What names no session of this client goes where the path leads, and is answered there as anything unknown.
+ */
+export function ofSession(edge: EdgeContext, req: IncomingMessage, identity: Identity, found: Route): Route {
+  if (found.kind === 'none' || found.endpoint !== 'message' || req.method !== 'POST' || !namesNone(found)) return found;
+  const server = serverOf(edge, sessionInAddress(req) ?? '', identity);
+  return server ? { kind: 'endpoint', endpoint: 'message', server, base: '' } : found;
+}
+
+/** The server, of those that are offered, that this id was minted for, and for this client. */
+function serverOf(edge: EdgeContext, id: string, identity: Identity): OfferedServer | undefined {
+  if (tokenOf(id) === undefined) return undefined;
+  const known = edge.verified.get(id);
+  if (known?.identity === identity && known.transport === 'sse') return edge.servers.get(known.server);
+  for (const server of edge.servers.all()) if (verified(edge, id, { server: server.name, identity }, 'sse')) return server;
+  return undefined;
+}
+
+/**
  * Whether the request is of a session with a server that this edge has not seen: that the name was served is proved by the
  * id. Of a default that is not known (`server` is empty) nothing can be proved, so whatever has the form of an id is let count.
  */
-export function isOfUnseen(edge: EdgeContext, req: IncomingMessage, { server, identity }: Pick<Visit, 'server' | 'identity'>): boolean {
+export function isOfUnseen(edge: EdgeContext, req: IncomingMessage, { server, identity }: Audience): boolean {
   const header = req.headers['mcp-session-id'];
   const id = typeof header === 'string' ? header : (sessionInAddress(req) ?? '');
   if (server === '') return tokenOf(id) !== undefined;
