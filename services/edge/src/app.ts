@@ -85,7 +85,7 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
 
 /** Resolves when all of them have ended, or it is too late. */
 async function retired(streams: Iterable<OpenStream>, late: AbortSignal): Promise<void> {
-  const over = Promise.all([...streams].map((stream) => stream.retire()));
+  const over = Promise.all([...streams].map((stream) => stream.retire(late)));
   await Promise.race([over, once(late, 'abort')]);
 }
 

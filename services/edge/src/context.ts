@@ -37,7 +37,7 @@ export interface EdgeContext {
   readonly key: Buffer;
   /** Sessions by their ids, each verified here for the one audience that it has. */
   readonly verified: Map<string, VerifiedSession>;
-  /** Open streams that belong to no call: a drain sends their clients away. */
+  /** Open streams that no POST waits for: a drain sends their clients away, of a call that was resumed only when its time is over. */
   readonly streams: Set<OpenStream>;
   /** Of what clients asked, from its coming to its answer. */
   readonly durations: Durations;
@@ -53,10 +53,10 @@ export interface EdgeContext {
   readonly gate: { state: 'open' | 'unready' | 'closed' };
 }
 
-/** A stream to a client that no call asked for. */
+/** A stream to a client that was begun by itself, not with a call. */
 export interface OpenStream {
-  /** The edge goes: ends it in a way that the client loses nothing; resolves when it has ended. */
-  retire(): Promise<void>;
+  /** The edge goes: ends it in a way that the client loses nothing, at once or when `late` says so; resolves when it has ended. */
+  retire(late: AbortSignal): Promise<void>;
 }
 
 /** A session as its id describes it, verified for this server and this client. */

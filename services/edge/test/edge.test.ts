@@ -400,6 +400,79 @@ test('a drain ends as soon as what runs is answered', async (t) => {
   await drained;
 });
 
+/** A GET that goes on with what has this id. */
+const resume = (url: string, session: Record<string, string>, last?: string): Promise<Response> =>
+  fetch(url, { headers: { ...session, accept: 'text/event-stream', ...(last === undefined ? {} : { 'last-event-id': last }) } });
+
+test('a drain waits for a call that was resumed by a GET as for any; streams of no call are sent away at once', async (t) => {
+  const { worker, url, open, edge } = await setting(t);
+  const session = await open();
+  const attached: string[] = [];
+  worker.on(({ head, reply }) => {
+    if (head.t !== 'attach') return;
+    attached.push(reply!);
+    worker.say(reply, { t: 'ok' });
+  });
+  const listening = await resume(url, session);
+  const resumed = await resume(url, session, `${edge.id}_0.1`);
+  const slow = Promise.withResolvers<string>();
+  worker.on(({ reply }) => slow.resolve(reply!));
+  const attaching = resume(url, session, `${edge.id}_1.1`);
+  const late = await slow.promise;
+  let over = false;
+  const drained = edge.drain(60_000).finally(() => (over = true));
+  assert.equal(await listening.text(), 'retry: 1000\n\n');
+  // Its owner says yes only now.
+  worker.say(late, { t: 'ok' });
+  worker.say(attached[1], { t: 'server', seq: 2, last: true }, '{"answer":1}');
+  assert.match(await resumed.text(), /\{"answer":1\}/);
+  assert.ok(!over, 'one is to come');
+  worker.say(late, { t: 'server', seq: 2, last: true }, '{"answer":2}');
+  assert.match(await (await attaching).text(), /\{"answer":2\}/);
+  await drained;
+});
+
+test('a call that was resumed and has no answer when the time of a drain is over is sent away to come back', async (t) => {
+  const { worker, url, open, edge } = await setting(t);
+  const session = await open();
+  worker.on(({ head, reply }) => head.t === 'attach' && worker.say(reply, { t: 'ok' }));
+  const resumed = await resume(url, session, `${edge.id}_0.1`);
+  const left = Promise.withResolvers<string>();
+  let over = false;
+  worker.on(({ head }) => head.t === 'detach' && left.resolve(over ? 'at the end' : 'before'));
+  const drained = edge.drain(500);
+  await new Promise((resolve) => setImmediate(resolve));
+  over = true;
+  await drained;
+  await edge[Symbol.asyncDispose]();
+  assert.equal(await resumed.text(), 'retry: 1000\n\n');
+  assert.equal(await left.promise, 'at the end');
+});
+
+test('a stream that is attached only once its edge leaves is sent away at once; so is a call’s that goes on as another stream', async (t) => {
+  const { cluster, worker, url, open, edge } = await setting(t);
+  const session = await recorded(cluster, worker, await open());
+  const slow = Promise.withResolvers<string>();
+  let to: string | undefined;
+  worker.on(({ head, reply }) => {
+    if (head.t !== 'attach') return;
+    if (head.after === undefined) return slow.resolve(reply!);
+    to = reply;
+    worker.say(reply, { t: 'ok' });
+  });
+  const resumed = await resume(url, session, `${edge.id}_0.1`);
+  const attaching = resume(url, session);
+  const late = await slow.promise;
+  const drained = edge.drain(60_000);
+  worker.say(late, { t: 'ok' });
+  assert.equal(await (await attaching).text(), 'retry: 1000\n\n');
+  const next = { owner: worker.id, epoch: 2 };
+  worker.on(({ head, reply }) => worker.say(reply, head.t === 'restore' ? { t: 'ok', place: next } : { t: 'ok' }));
+  worker.say(to, { t: 'end', why: 'moved' });
+  assert.equal(await resumed.text(), 'retry: 1000\n\n');
+  await drained;
+});
+
 test('a stream that lost frames on the way asks for them, and passes on each once', async (t) => {
   const { worker, post, open } = await setting(t);
   const session = await open();

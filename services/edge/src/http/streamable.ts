@@ -4,8 +4,10 @@
  * Sources: basic/transports of 2025-03-26, 2025-06-18 and 2025-11-25.
  *
  * Invariants: a body is read once; whatever is refused here was published to nobody; a client that leaves
- * a stream ends nothing, one that leaves while its session opens ends that session.
+ * a stream ends nothing, one that leaves while its session opens ends that session; an edge that leaves sees a call to its end,
+ * whether a POST or a GET waits for it, and sends every other stream away.
  */
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   ASSUMED_REVISION,
@@ -26,6 +28,7 @@ import {
 } from '@causeway/protocol';
 import type { EdgeContext, KnownSession, OpenStream } from '../context.ts';
 import { close, isHeld, notify } from '../session/call.ts';
+import { isListening } from '../session/exchange.ts';
 import { Listening } from '../session/listen.ts';
 import type { ListenPorts } from '../session/listen-ports.ts';
 import { EventStream } from './event-stream.ts';
@@ -131,22 +134,33 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
   if (typeof last === 'string' && last !== '' && !from) throw new CausewayError('request.event_id');
   const { streams } = edge.options;
   let events: EventStream | undefined;
-  let stream = '';
+  let stream = from?.stream;
+  const ofCall = (): boolean => stream !== undefined && !isListening(stream);
+  /** The client comes back where it likes, with the id of its last event. */
+  const dismiss = (): void => {
+    listening.leave();
+    events?.dismiss(streams.retry);
+  };
+  const open: OpenStream = {
+    retire: async (late) => (ofCall() ? once(res, 'close', { signal: late }).then(undefined, dismiss) : dismiss()),
+  };
   const ports: ListenPorts = {
     attached: (name, revision) => {
       if (res.destroyed) return;
       stream = name;
-      // It goes on at another owner.
-      if (events) return;
-      events = new EventStream(res, {
-        wheel: edge.wheel,
-        heartbeat: streams.heartbeat,
-        taken: (seq) => listening.taken(seq),
-        headers: { 'mcp-session-id': String(req.headers['mcp-session-id']) },
-      });
-      if (!from && revision && REVISIONS[revision].primingEvent) events.priming(`${name}.0`, streams.retry);
-      edge.streams.add(open);
-      events.begin();
+      // Otherwise it goes on at another owner.
+      if (!events) {
+        events = new EventStream(res, {
+          wheel: edge.wheel,
+          heartbeat: streams.heartbeat,
+          taken: (seq) => listening.taken(seq),
+          headers: { 'mcp-session-id': String(req.headers['mcp-session-id']) },
+        });
+        if (!from && revision && REVISIONS[revision].primingEvent) events.priming(`${name}.0`, streams.retry);
+        edge.streams.add(open);
+        events.begin();
+      }
+      if (edge.gate.state === 'closed' && !ofCall()) dismiss();
     },
     message: (head, bytes) => events?.message(bytes, { id: `${stream}.${head.seq}`, seq: head.seq }),
     // As for any event stream: do not come back. One that is empty would make a client ask again, and without the id.
@@ -155,14 +169,9 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
     ended: () => events?.end(),
   };
   const listening = new Listening(edge, session, ports, { from });
-  /** The client comes back where it likes, with the id of its last event. */
-  const open: OpenStream = {
-    retire: async () => {
-      listening.leave();
-      events?.dismiss(streams.retry);
-    },
-  };
-  const cancelAge = edge.wheel.after(MAX_AGE, () => void open.retire());
+  // An answer may be all that is to come: it is waited for from the beginning.
+  if (ofCall()) edge.streams.add(open);
+  const cancelAge = edge.wheel.after(MAX_AGE, dismiss);
   res.once('close', () => {
     cancelAge();
     edge.streams.delete(open);
