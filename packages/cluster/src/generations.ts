@@ -18,6 +18,8 @@ export interface Generation {
   readonly id: string;
   /** Of the mark, when this was told. */
   readonly count: number;
+  /** Of the mark then: what stands behind it may be of a generation that is not known here yet, and is not removed as a former one's. */
+  readonly revision: number;
   /** When it was first seen here. */
   readonly since: number;
   /** It was begun here. */
@@ -102,7 +104,7 @@ export class Generations {
         if (written !== revision && written <= newest) present = (await this.#begin(written)) ?? (await this.#look());
       }
       this.#counted = this.#known!.count;
-      return { ...present, count: this.#counted };
+      return { ...present, count: this.#counted, revision: this.#known!.revision };
     });
   }
 
@@ -170,12 +172,12 @@ export class Generations {
 
   #adopt(mark: Mark): Generation {
     this.#known = mark;
-    const { id, count } = mark;
+    const { id, count, revision } = mark;
     const same = this.#present?.id === id;
     const since = same ? this.#present!.since : this.#options.now();
     // The store may be another one.
     if (!same) this.#newest = 0;
-    return (this.#present = { id, count, since, ours: id === this.#given });
+    return (this.#present = { id, count, revision, since, ours: id === this.#given });
   }
 }
 

@@ -137,6 +137,11 @@ describe('one nats-server', () => {
       assert.equal(await a.sessions.get(token), undefined);
       assert.equal(await a.sessions.wasRemoved(token), true);
       assert.ok(await a.sessions.get(kept));
+      // Written behind the mark that is known here: a former leader may have told it.
+      const unseen = 'unseen'.padEnd(22, '-') as SessionToken;
+      await a.sessions.create(unseen, { ...session, generation: 'not seen yet' });
+      await b.sessions.sweep();
+      assert.ok(await a.sessions.get(unseen));
       await operator.close();
     });
   }

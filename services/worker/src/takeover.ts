@@ -100,9 +100,10 @@ export class Takeover {
         continue;
       }
       // Asked after the record was read: what was true before that may be so no longer.
-      const { id, since: begun } = await sessions.look();
+      const { id, revision, since: begun } = await sessions.look();
       if (!isFormer(stored.record, id) || capacity.hasEnded(token)) return stored;
-      if (now() - begun >= SETTLED && (await sessions.delete(token, stored.revision))) return undefined;
+      const settled = stored.revision < revision && now() - begun >= SETTLED;
+      if (settled && (await sessions.delete(token, stored.revision))) return undefined;
     }
     throw new CausewayError('cluster.owner_silent', { retryAfter: 2 });
   }

@@ -128,6 +128,37 @@ async function forgotten(onItsWay: object | undefined): Promise<string> {
   return steps.join(', ');
 }
 
+/** What becomes of a session of another generation than the one that is told, whose record stands at 9. */
+async function ofAnother(told: { readonly revision: number; readonly since: number }): Promise<string> {
+  const owner = newWorkerId();
+  const steps: string[] = [];
+  let now = 100_000;
+  const record = { v: 1, server: 's', identity: ANONYMOUS, owner, epoch: 1, generation: 'another' };
+  const sessions = {
+    get: async () => ({ record, revision: 9 }),
+    look: async () => ({ id: 'told', ...told }),
+    delete: async () => steps.push('deleted') > 0,
+  };
+  const takeover = new Takeover({
+    ...{ cluster: { ledger: { whole: true }, sessions }, worker: newWorkerId(), servers: {}, now: () => now },
+    sleep: async (ms: number) => void (now += ms),
+    capacity: { find: () => undefined, hasEnded: () => false },
+  } as unknown as ConstructorParameters<typeof Takeover>[0]);
+  const head: ClaimHead = { t: 'forget', session: '1'.repeat(22) as SessionToken, identity: ANONYMOUS, from: { owner, epoch: 1 } };
+  await takeover.take(head, 'reply', () => undefined).catch((error: CausewayError) => steps.push(error.reason));
+  return steps.join(', ');
+}
+
+test('a record of a former generation is removed, but none that was written behind what is told of generations: that may be an old word', async () => {
+  assert.equal(await ofAnother({ revision: 10, since: 0 }), 'deleted, request.session_unknown');
+  assert.equal(
+    await ofAnother({ revision: 10, since: 100_000 }),
+    'deleted, request.session_unknown',
+    'once it could have been written again',
+  );
+  assert.equal(await ofAnother({ revision: 8, since: 0 }), 'cluster.owner_silent');
+});
+
 test('an owner whose record is missing may have another one that was not seen yet, and have kept its sessions', async () => {
   assert.equal(await forgotten(undefined), 'read, caught up, deleted');
   assert.equal(await forgotten({}), 'read, caught up, cluster.owner_silent');

@@ -12,7 +12,7 @@ import type { MemoryHub } from './hub.ts';
 const REMEMBERED = 1_024;
 
 /** Nobody can set memory back. */
-const ONLY: Generation = { id: 'memory', count: 1, since: 0, ours: false };
+const ONLY: Generation = { id: 'memory', count: 1, revision: 0, since: 0, ours: false };
 
 export class MemorySessions implements SessionRecords {
   readonly generation = ONLY.id;

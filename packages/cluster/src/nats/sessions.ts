@@ -136,12 +136,13 @@ class NatsSessions implements SessionRecords {
   async sweep(): Promise<void> {
     const { manager, sessions } = this.#options;
     const all = subjectOf(sessions, '');
-    const { id } = await this.look();
+    // A leader that was replaced may answer: what was written since it was is no former one's.
+    const { id, revision } = await this.look();
     const { state } = await this.#patiently(() => manager.streams.info(streamOf(sessions), { subjects_filter: `${all}>` }));
     for (const subject of Object.keys(state.subjects ?? {})) {
       const token = subject.slice(all.length) as SessionToken;
       const stored = subject === all + MARK_NAME ? undefined : await this.get(token);
-      if (stored !== undefined && isFormer(stored.record, id)) await this.delete(token, stored.revision);
+      if (stored !== undefined && stored.revision < revision && isFormer(stored.record, id)) await this.delete(token, stored.revision);
     }
   }
 

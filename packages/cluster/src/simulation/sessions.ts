@@ -115,12 +115,12 @@ export class SimulatedSessions implements SessionRecords {
   }
 
   async sweep(): Promise<void> {
-    const { id } = await this.look();
+    const { id, revision: mark } = await this.look();
     const { records } = this.#world;
     const all = await this.#patiently(() => [...records.kept].map(([token, { revision }]) => ({ token, revision })));
     for (const { token, revision } of all) {
       const record = await this.get(token);
-      if (record?.revision === revision && isFormer(record.record, id)) await this.delete(token, revision);
+      if (record?.revision === revision && revision < mark && isFormer(record.record, id)) await this.delete(token, revision);
     }
   }
 

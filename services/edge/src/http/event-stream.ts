@@ -28,7 +28,8 @@ const SLICE = 512 * 1024;
 /** Bytes of events that do not wait for others. */
 const TOGETHER = 64 * 1024;
 
-const COMMENT = Buffer.from(': keepalive\n\n');
+/** A line, and no event: the Java SDK reads only so many of the blank lines behind comments, then nothing more. */
+const COMMENT = Buffer.from(': keepalive\n');
 const END = '\n\n';
 
 const HEADERS = {
@@ -66,9 +67,12 @@ export class EventStream {
     this.#beat();
   }
 
-  /** An event with an id and no data: from here the client can resume (2025-11-25). Goes out with the next write. */
-  priming(id: string, retry: number): void {
-    this.#add(`id: ${id}\nretry: ${retry}\ndata: \n\n`);
+  /**
+   * An event with an id and no data: from here the client can resume (2025-11-25). Goes out with the next write. When to come
+   * back it is told at the end (`dismiss`): the Java SDK gives a stream up at the first line that it does not know, as `retry`.
+   */
+  priming(id: string): void {
+    this.#add(`id: ${id}\ndata: \n\n`);
   }
 
   /** Sends the headers, and the priming event if there is one, now: the client may be waiting for them. */

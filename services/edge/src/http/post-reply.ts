@@ -163,7 +163,7 @@ export class PostReply {
   #stream(): EventStream {
     if (this.#events) return this.#events;
     this.#cancelHold();
-    const { heartbeat, retry } = this.#edge.options.streams;
+    const { heartbeat } = this.#edge.options.streams;
     const session = this.#posted.opened?.();
     this.#events = new EventStream(this.#res, {
       wheel: this.#edge.wheel,
@@ -171,7 +171,7 @@ export class PostReply {
       taken: (seq) => this.#posted.taken?.(seq),
       ...(session === undefined ? {} : { headers: { 'mcp-session-id': session } }),
     });
-    if (this.#posted.priming) this.#events.priming(formatEventId(this.#posted.stream, 0), retry);
+    if (this.#posted.priming) this.#events.priming(formatEventId(this.#posted.stream, 0));
     return this.#events;
   }
 

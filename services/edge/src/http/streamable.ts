@@ -38,7 +38,10 @@ import { asRefusal, refuse } from './refusal.ts';
 import { serveStateless } from './stateless.ts';
 import { findSession, requireOpen, type Visit } from './visit.ts';
 
-/** Milliseconds after which a quiet or busy GET is sent away to come back: a frozen client never does. */
+/**
+ * Milliseconds after which a quiet or busy GET is sent away to come back: a frozen client never does. Clients of revisions without
+ * a priming event may not come back either, or take a few such ends for a failure (the SDKs for Go, C#, and early ones).
+ */
 const MAX_AGE = 15 * 60_000;
 
 /** GET and DELETE belong to sessions: the stateless era has POST alone. Throws `request.method`. */
@@ -128,7 +131,7 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
   requireOpen(edge);
   requireSessions(req);
   const session = requireSession(edge, req, visit);
-  revisionOf(req, session);
+  const agreed = revisionOf(req, session);
   const last = req.headers['last-event-id'];
   const from = typeof last === 'string' && last !== '' ? parseEventId(last) : undefined;
   if (typeof last === 'string' && last !== '' && !from) throw new CausewayError('request.event_id');
@@ -156,7 +159,7 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
           taken: (seq) => listening.taken(seq),
           headers: { 'mcp-session-id': String(req.headers['mcp-session-id']) },
         });
-        if (!from && revision && REVISIONS[revision].primingEvent) events.priming(`${name}.0`, streams.retry);
+        if (!from && revision && REVISIONS[revision].primingEvent) events.priming(`${name}.0`);
         edge.streams.add(open);
         events.begin();
       }
@@ -171,9 +174,9 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
   const listening = new Listening(edge, session, ports, { from });
   // An answer may be all that is to come: it is waited for from the beginning.
   if (ofCall()) edge.streams.add(open);
-  const cancelAge = edge.wheel.after(MAX_AGE, dismiss);
+  const cancelAge = isRevision(agreed) && REVISIONS[agreed].primingEvent ? edge.wheel.after(MAX_AGE, dismiss) : undefined;
   res.once('close', () => {
-    cancelAge();
+    cancelAge?.();
     edge.streams.delete(open);
     listening.leave();
   });

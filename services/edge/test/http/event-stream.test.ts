@@ -67,7 +67,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 test('the events of one turn are one chunk, those of the next another, and the last ends the stream', async () => {
   await using stream = await open();
   const { events } = stream;
-  events.priming('s.0', 500);
+  events.priming('s.0');
   for (const nth of [1, 2, 3]) events.message(Buffer.from(`{"n":${nth}}`), { id: `s.${nth}`, seq: nth });
   await turn();
   events.message(Buffer.from('{"n":4}'), { seq: 4 });
@@ -75,7 +75,7 @@ test('the events of one turn are one chunk, those of the next another, and the l
   events.message(Buffer.from('{"n":6}'));
   const latin1 = Buffer.from('{"ä":5}').toString('latin1');
   assert.deepEqual(await stream.chunks(), [
-    `id: s.0\nretry: 500\ndata: \n\n${event('{"n":1}', 's.1')}${event('{"n":2}', 's.2')}${event('{"n":3}', 's.3')}`,
+    `id: s.0\ndata: \n\n${event('{"n":1}', 's.1')}${event('{"n":2}', 's.2')}${event('{"n":3}', 's.3')}`,
     event('{"n":4}') + event(latin1),
   ]);
 });

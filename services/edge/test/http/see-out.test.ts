@@ -24,7 +24,7 @@ interface Setting {
   readonly worker: ScriptedWorker;
   readonly session: Readonly<Record<string, string>>;
   /** A connection that has sent the request and reads nothing. */
-  ask(method: 'GET' | 'POST'): Promise<BothEnds>;
+  ask(method: 'GET' | 'POST', more?: Readonly<Record<string, string>>): Promise<BothEnds>;
 }
 
 const turns = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 30));
@@ -43,10 +43,10 @@ async function setting(t: TestContext): Promise<Setting> {
   const opened = await fetch(new URL(PATH, url), { method: 'POST', headers: accept, body });
   await opened.arrayBuffer();
   const session = { 'mcp-session-id': opened.headers.get('mcp-session-id')!, 'mcp-protocol-version': '2025-06-18' };
-  const ask = async (method: 'GET' | 'POST'): Promise<BothEnds> => {
+  const ask = async (method: 'GET' | 'POST', more: Readonly<Record<string, string>> = {}): Promise<BothEnds> => {
     const ends = await bothEnds(Number(url.port));
     stack.defer(() => void ends.client.destroy());
-    ends.client.write(request(method, method === 'POST' ? call(2) : '', { host: url.host, ...session }));
+    ends.client.write(request(method, method === 'POST' ? call(2) : '', { host: url.host, ...session, ...more }));
     return ends;
   };
   return { time, worker, session, ask };
@@ -135,10 +135,22 @@ test('a stream that has ended with an answer, or with its session, is let go whe
 test('a stream that was sent away is let go when its word to come back is not read', async (t) => {
   const { time, worker, ask } = await setting(t);
   flood(worker);
-  const asked = await ask('GET');
+  const asked = await ask('GET', { 'mcp-protocol-version': '2025-11-25' });
   await full(asked);
   time.advance(15 * 60_000);
   await assertLetGo(time, asked);
+});
+
+test('a client of a revision that may not come back is not sent away', async (t) => {
+  const { time, worker, ask } = await setting(t);
+  const idle = time.wheel.size;
+  const asked = await ask('GET', { 'mcp-protocol-version': '2025-06-18' });
+  while (!worker.heard.some(({ head }) => head.t === 'attach')) await turns();
+  time.advance(60 * 60_000);
+  await turns();
+  assert.ok(!asked.socket.destroyed);
+  asked.client.destroy();
+  while (time.wheel.size > idle) await turns();
 });
 
 test('a stream that has not ended is not watched here', async (t) => {
