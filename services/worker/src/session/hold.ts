@@ -3,7 +3,8 @@
  * worker's lease is in doubt, while it is given up.
  *
  * Invariants: the reasons to wait are a set; messages are let through in their order, or refused, each once; their
- * number is bounded, and how long each waits: whoever sent it would have given up.
+ * number is bounded, and how long each waits: whoever sent it would have given up; of what came twice nothing is let through
+ * once its sender was refused.
  */
 import { CausewayError } from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
@@ -88,9 +89,15 @@ export class Hold {
   /** Lets everything through, if no reason is left; what came before a long stop is refused. */
   pass(): void {
     if (this.#reasons.size > 0) return;
-    for (const [message, { stops }] of this.#take()) {
-      if (stops === this.#stops()) message.pass();
-      else this.#refuse(message.reply, ownerSilent());
+    const refused = new Set<string>();
+    for (const [{ pass, reply }, { stops }] of this.#take()) {
+      const twin = reply !== undefined && refused.has(reply);
+      if (stops === this.#stops() && !twin) {
+        pass();
+        continue;
+      }
+      if (reply !== undefined) refused.add(reply);
+      this.#refuse(reply, ownerSilent());
     }
   }
 
@@ -105,8 +112,11 @@ export class Hold {
     if (full) return this.#refuse(message.reply, new CausewayError('server.busy', { retryAfter: 1 }));
     this.#bytes += message.bytes;
     const late = (): void => {
-      this.#drop(message);
-      this.#refuse(message.reply, ownerSilent());
+      const twins = [...this.#waiting.keys()].filter(({ reply }) => reply !== undefined && reply === message.reply);
+      for (const one of new Set([message, ...twins])) {
+        this.#drop(one);
+        this.#refuse(one.reply, ownerSilent());
+      }
     };
     this.#waiting.set(message, { cancel: this.#wheel.after(this.#patience, late), stops: this.#stops() });
   }

@@ -55,3 +55,26 @@ test('what came before a long stop is refused when it could be let through, and 
   hold.end('doubt');
   assert.deepEqual(told, ['before cluster.owner_silent', 'passed after']);
 });
+
+test('of a message that came twice nothing is let through once its sender was refused', () => {
+  const told: string[] = [];
+  const refuse = (reply: string | undefined): void => void told.push(`refused ${reply}`);
+  const pass = (): void => void told.push('passed');
+  const { wheel: timers, due } = wheel();
+  let stops = 0;
+  const hold = new Hold({ wheel: timers, patience: 1_000, stops: () => stops, refuse });
+  hold.begin('doubt');
+  for (const reply of ['twice', 'twice', undefined, undefined]) hold.keep({ bytes: 1, reply, pass });
+  [...due.values()][0]!();
+  [...due.values()][0]!();
+  hold.end('doubt');
+  assert.deepEqual(told, ['refused twice', 'refused twice', 'refused undefined', 'passed']);
+  assert.equal(due.size, 0);
+  told.length = 0;
+  hold.begin('doubt');
+  hold.keep({ bytes: 1, reply: 'twice', pass });
+  stops += 1;
+  hold.keep({ bytes: 1, reply: 'twice', pass });
+  hold.end('doubt');
+  assert.deepEqual(told, ['refused twice', 'refused twice']);
+});
