@@ -4,7 +4,8 @@
  *
  * Invariants: every request gets exactly one answer or one error, unless its client left or cancelled it;
  * a stream is never closed without; nothing is written after the end; a stream is begun only once the
- * worker has accepted the call, since a refusal needs its status.
+ * worker has accepted the call, since a refusal needs its status; the status of a refusal is one of the whole POST, of which nothing
+ * was taken then.
  */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { DownHead } from '@causeway/cluster';
@@ -56,6 +57,8 @@ export class PostReply {
   readonly #posted: Posted;
   /** Places of the requests that have their answers while others wait. */
   #answered: Set<number> | undefined;
+  /** How many of them were not taken, the first reason why, and whether nothing was that came with them. */
+  #refused: { readonly count: number; readonly error: CausewayError; readonly whole: boolean } | undefined;
   #events: EventStream | undefined;
   #done = false;
   readonly #begun: number;
@@ -105,7 +108,7 @@ export class PostReply {
     if (nth !== undefined && requests > 1) (this.#answered ??= new Set()).add(nth);
     const id = resumable === false ? {} : { id: formatEventId(stream, head.seq) };
     this.#stream().message(bytes, { ...id, seq: head.seq, last });
-    if (!last) return;
+    if (!last) return this.#settle();
     // Of a batch, what has no answer by now was cancelled.
     if (requests > 1) this.#countAll('cancelled');
     this.#finish();
@@ -118,13 +121,26 @@ export class PostReply {
     this.#finish();
   }
 
-  /** What was asked failed: every request that has no answer yet gets this error. */
-  fail(error: CausewayError): void {
+  /** One of the requests was not taken. Which one shows when all others are answered. `whole`: nor was anything that came with them. */
+  refused(error: CausewayError, whole: boolean): void {
+    const { count, error: first } = this.#refused ?? { count: 0, error };
+    this.#refused = { count: count + 1, error: first, whole };
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (!this.#refused) return;
+    const { count, error, whole } = this.#refused;
+    if (count + (this.#answered?.size ?? 0) >= this.#posted.requests) this.fail(error, whole);
+  }
+
+  /** What was asked failed: every request that has no answer yet gets this error. `whole`: so did all that came with them. */
+  fail(error: CausewayError, whole = true): void {
     if (this.#done) return;
     const { requests } = this.#posted;
     const ids = this.#unanswered().map((nth) => this.#posted.idOf(nth));
     this.#countAll(error.reason);
-    if (!this.#events && (ERRORS[error.reason].http !== 200 || requests === 1)) {
+    if (!this.#events && whole && (ERRORS[error.reason].http !== 200 || requests === 1)) {
       const id = ids.length === 1 ? ids[0] : undefined;
       const answer = ERRORS[error.reason].http === 200 ? { body: this.#alone(errorResponse(id, error)) } : {};
       refuse(this.#res, error, { teller: this.#edge, id, ...answer });

@@ -46,31 +46,47 @@ export interface Messages {
   readonly batch: boolean;
 }
 
-/** Sends messages of a session over one exchange. Throws BusError. */
-export function sendFrames(edge: EdgeContext, session: KnownSession, exchange: Exchange, place: Place, { frames, batch }: Messages): void {
-  const subject = edge.cluster.subjects.sessionIn(place.owner, owned(session, place));
-  const requests = batch ? frames.filter(({ kind }) => kind === 'request').length : 0;
-  const stamp = edge.cluster.ledger.stamp(place.owner);
-  let index = 0;
+/** A message of a session on its way to the owner. */
+export interface Outgoing {
+  readonly edge: EdgeContext;
+  readonly session: KnownSession;
+  readonly exchange: Exchange;
+  readonly place: Place;
+}
+
+/** Sends one message of a session over an exchange. Throws BusError. */
+export function sendFrame({ edge, session, exchange, place }: Outgoing, frame: Frame, batch: ClientHead['batch']): void {
+  const head: ClientHead = {
+    t: 'client',
+    identity: session.identity,
+    stamp: edge.cluster.ledger.stamp(place.owner),
+    frame: frameHead(frame),
+    stream: frame.kind === 'request' ? exchange.name : undefined,
+    batch,
+  };
+  exchange.send(place.owner, edge.cluster.subjects.sessionIn(place.owner, owned(session, place)), head, frame.bytes);
+}
+
+/** The place of what has no answer, in its batch. */
+const ASIDE = { index: -1, requests: 0 };
+
+/**
+ * Sends messages that have no answers, in turn, and waits until the owner has taken them all. Rejects with CausewayError,
+ * which says that nothing was taken only where that is so.
+ */
+export async function notify(edge: EdgeContext, session: KnownSession, { frames, batch }: Messages): Promise<void> {
   for (const [nth, frame] of frames.entries()) {
-    const asks = frame.kind === 'request';
-    const head: ClientHead = {
-      t: 'client',
-      identity: session.identity,
-      stamp,
-      frame: frameHead(frame),
-      stream: asks ? exchange.name : undefined,
-      batch: batch ? { index: asks ? index++ : -1 - nth, requests } : undefined,
-    };
-    exchange.send(place.owner, subject, head, frame.bytes);
+    const send = (exchange: Exchange, place: Place): void =>
+      sendFrame({ edge, session, exchange, place }, frame, batch ? ASIDE : undefined);
+    await verdict(edge, session, send).catch((error: unknown) => {
+      throw nth === 0 ? error : partlyTaken(asCausewayError(error));
+    });
   }
 }
 
-/** Sends messages that have no answers, in turn, and waits until the owner has taken them all. Rejects with CausewayError. */
-export async function notify(edge: EdgeContext, session: KnownSession, { frames, batch }: Messages): Promise<void> {
-  for (const frame of frames) {
-    await verdict(edge, session, (exchange, place) => sendFrames(edge, session, exchange, place, { frames: [frame], batch }));
-  }
+/** Of several messages some were taken, and others were not, because of `error`. */
+export function partlyTaken({ message }: CausewayError): CausewayError {
+  return new CausewayError('cluster.owner_unheard', { message: `Some of the messages were taken, others were not: ${message}` });
 }
 
 /** Whether the session's owner holds it. Never rejects, and moves nothing: who is not there does not hold it. */

@@ -23,7 +23,7 @@ export interface DeliveryOptions {
   readonly edge: EdgeContext;
   readonly session: KnownSession;
   readonly exchange: Exchange;
-  /** How many messages `send` sends. */
+  /** How many messages `send` sends over the exchange. */
   readonly messages: number;
   /** Sends all of them to the owner. May throw BusError. */
   send(place: Place): void;
