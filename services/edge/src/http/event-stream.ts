@@ -2,16 +2,17 @@
  * Owns one SSE response: its form, its heartbeat and its back-pressure.
  *
  * Invariants: events that come together, as from one bundle, are one write, unless they are very large; data is one line of JSON, ids and
- * event names come from fixed alphabets, so nothing can end a field early; a comment keeps a quiet stream alive, at an interval
- * longer than TCP's keep-alive so that a vanished client is still noticed; `taken` is told only for what the socket took.
+ * event names come from fixed alphabets, so nothing can end a field early; a comment keeps a quiet stream alive, one
+ * heartbeat after the last write, which is longer than TCP's keep-alive so that a vanished client is still noticed; `taken` is told only for what the socket took.
  */
 import type { ServerResponse } from 'node:http';
-import type { Wheel } from '@causeway/runtime';
+import type { Clock, Wheel } from '@causeway/runtime';
 import { seeOut } from './see-out.ts';
 
 export interface EventStreamOptions {
+  readonly clock: Pick<Clock, 'monotonic'>;
   readonly wheel: Wheel;
-  /** Milliseconds between comments on a quiet stream. */
+  /** Milliseconds that nothing may be written. */
   readonly heartbeat: number;
   /** The client's socket has taken everything up to this position. */
   readonly taken?: (seq: number) => void;
@@ -42,7 +43,8 @@ export class EventStream {
   readonly #res: ServerResponse;
   readonly #options: EventStreamOptions;
   #cancelHeartbeat: (() => void) | undefined;
-  #quiet = true;
+  /** The moment of the last write. */
+  #wrote: number;
   /** What the socket has not been given yet. */
   readonly #slices: Buffer[] = [];
   /** The position that credit is due for once the socket has taken everything. */
@@ -64,7 +66,8 @@ export class EventStream {
     this.#options = options;
     res.writeHead(200, { ...HEADERS, ...options.headers });
     res.once('close', () => this.#cancelHeartbeat?.());
-    this.#beat();
+    this.#wrote = options.clock.monotonic();
+    this.#beat(options.heartbeat);
   }
 
   /**
@@ -143,7 +146,6 @@ export class EventStream {
     this.#size = 0;
     if (this.#over) return;
     const bytes = joined(parts, size);
-    this.#quiet = false;
     this.#ending = last;
     if (this.#slices.length === 0 && bytes.length <= SLICE) this.#put(bytes, last);
     else {
@@ -155,9 +157,14 @@ export class EventStream {
   }
 
   #put(bytes: Buffer, last: boolean): void {
-    if (!last) return void this.#res.write(bytes);
+    if (!last) return this.#write(bytes);
     this.#cancelHeartbeat?.();
     this.#res.end(bytes);
+  }
+
+  #write(bytes: Buffer): void {
+    this.#wrote = this.#options.clock.monotonic();
+    this.#res.write(bytes);
   }
 
   #pump(): void {
@@ -194,11 +201,14 @@ export class EventStream {
     });
   }
 
-  #beat(): void {
-    this.#cancelHeartbeat = this.#options.wheel.after(this.#options.heartbeat, () => {
-      if (this.#quiet && !this.#res.destroyed && !this.#res.writableNeedDrain) this.#res.write(COMMENT);
-      this.#quiet = true;
-      this.#beat();
+  /** One timer, which no write touches: where it finds that something was written meanwhile, it waits for the rest. */
+  #beat(ms: number): void {
+    const { clock, heartbeat, wheel } = this.#options;
+    this.#cancelHeartbeat = wheel.after(ms, () => {
+      const rest = this.#wrote + heartbeat - clock.monotonic();
+      if (rest > 0) return this.#beat(rest);
+      if (!this.#res.destroyed && !this.#res.writableNeedDrain) this.#write(COMMENT);
+      this.#beat(heartbeat);
     });
   }
 }

@@ -116,6 +116,7 @@ class LegacyStream implements OpenListener, OpenStream {
     this.#cancelVerdict();
     if (this.#res.destroyed) return this.#leave();
     this.#events = new EventStream(this.#res, {
+      clock: this.#edge.clock,
       wheel: this.#edge.wheel,
       heartbeat: this.#edge.options.streams.heartbeat,
       taken: (seq) => this.#taken(seq),

@@ -182,6 +182,7 @@ export class PostReply {
     const { heartbeat } = this.#edge.options.streams;
     const session = this.#posted.opened?.();
     this.#events = new EventStream(this.#res, {
+      clock: this.#edge.clock,
       wheel: this.#edge.wheel,
       heartbeat,
       taken: (seq) => this.#posted.taken?.(seq),

@@ -154,6 +154,7 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
       // Otherwise it goes on at another owner.
       if (!events) {
         events = new EventStream(res, {
+          clock: edge.clock,
           wheel: edge.wheel,
           heartbeat: streams.heartbeat,
           taken: (seq) => listening.taken(seq),

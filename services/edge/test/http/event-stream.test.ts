@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { createWheel } from '@causeway/runtime';
+import { createWheel, fakeTime, systemClock, type Clock, type Wheel } from '@causeway/runtime';
 import { EventStream } from '../../src/http/event-stream.ts';
 
 const event = (data: string, id?: string): string => `event: message\n${id === undefined ? '' : `id: ${id}\n`}data: ${data}\n\n`;
@@ -19,8 +19,9 @@ interface Opened extends AsyncDisposable {
   chunks(): Promise<string[]>;
 }
 
-async function open(): Promise<Opened> {
-  const wheel = createWheel();
+const HEARTBEAT = 60_000;
+
+async function open({ clock, wheel }: { clock: Clock; wheel: Wheel } = { clock: systemClock, wheel: createWheel() }): Promise<Opened> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -31,7 +32,11 @@ async function open(): Promise<Opened> {
   socket.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
   const [, res] = (await once(server, 'request')) as [unknown, ServerResponse];
   const taken: number[] = [];
-  const events = new EventStream(res, { wheel, heartbeat: 60_000, taken: (seq) => taken.push(seq), headers: { connection: 'close' } });
+  const events = new EventStream(res, {
+    ...{ clock, wheel, heartbeat: HEARTBEAT },
+    taken: (seq) => taken.push(seq),
+    headers: { connection: 'close' },
+  });
   return {
     events,
     taken,
@@ -126,4 +131,45 @@ test('nothing is written, and no credit given, to a client that has left', async
   for (let seq = 1; seq <= 40; seq += 1) events.message(Buffer.from('1'), { seq });
   await turn();
   assert.deepEqual(taken, []);
+});
+
+test('a stream is silent for no longer than its heartbeat, whenever something was written before', async () => {
+  const time = fakeTime();
+  await using stream = await open(time);
+  const { events } = stream;
+  const armed = time.wheel.size;
+  // Milliseconds after the one before.
+  for (const after of [1_000, HEARTBEAT - 2_000, 10]) {
+    time.advance(after);
+    events.message(Buffer.from('1'));
+    await turn();
+  }
+  assert.equal(time.wheel.size, armed, 'writing arms nothing');
+  time.advance(HEARTBEAT - 1);
+  await turn();
+  events.message(Buffer.from('2'));
+  await turn();
+  time.advance(HEARTBEAT - 1);
+  await turn();
+  time.advance(1);
+  await turn();
+  time.advance(HEARTBEAT);
+  assert.equal(time.wheel.size, armed);
+  events.end();
+  const comment = ': keepalive\n\n';
+  assert.deepEqual(await stream.chunks(), [event('1'), event('1'), event('1'), event('2'), comment, comment]);
+  assert.equal(time.wheel.size, armed - 1);
+});
+
+test('no comment is added to what a client has not taken yet', async () => {
+  const time = fakeTime();
+  await using stream = await open(time);
+  const { events, socket } = stream;
+  socket.pause();
+  for (let nth = 0; nth < 8; nth += 1) events.message(Buffer.alloc(4 * 1024 * 1024, 'x'));
+  await turn();
+  time.advance(5 * HEARTBEAT);
+  events.end();
+  socket.resume();
+  assert.doesNotMatch((await stream.chunks()).join(''), /keepalive/);
 });
