@@ -4,7 +4,7 @@
  * Invariants: a response reaches only the call that it answers; progress only the call whose token it
  * bears, and nothing after that call's answer, unless that began a task; what is no JSON-RPC is counted as noise and dropped, and where it
  * was meant to answer a call the call fails at once; a message too large for the bus becomes a definite error,
- * never silence.
+ * never silence; a server's sign of life is answered, here where its client does not listen.
  */
 import {
   asCausewayError,
@@ -23,6 +23,7 @@ import type { Call } from './calls.ts';
 import { answerCall, answerFacts, endCall, failCall } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
 import type { FrameFacts } from './journal.ts';
+import type { Stream } from './stream.ts';
 
 /**
  * One line of the child's stdout; `about`: the call that it belongs to, where it does not say so itself. Whatever one
@@ -108,6 +109,9 @@ function settle(session: SessionParts, call: Call, bytes: Buffer, facts: FrameFa
 }
 
 function question(session: SessionParts, frame: Frame, about: number | undefined): void {
+  // Servers end whose ping nobody answers, and a client without an open stream does not hear it.
+  if (frame.method === 'ping' && streamOf(session, about).to === undefined)
+    return answer(session, frame.id && slice(frame.bytes, frame.id), '"result":{}');
   if (!fits(session, frame.bytes)) return unanswered(session, frame.id && slice(frame.bytes, frame.id), 'The question is too large.');
   const { bytes, givenUp } = session.callbacks.ask(frame);
   if (givenUp) unanswered(session, givenUp, 'The client did not answer, and too many questions are open.');
@@ -116,8 +120,13 @@ function question(session: SessionParts, frame: Frame, about: number | undefined
 
 /** Tells the child that its question will not be answered. */
 function unanswered(session: SessionParts, id: Uint8Array | undefined, message: string): void {
+  answer(session, id, `"error":${JSON.stringify({ code: -32000, message })}`);
+}
+
+/** `outcome`: the member `result` or `error`, raw JSON text. */
+function answer(session: SessionParts, id: Uint8Array | undefined, outcome: string): void {
   const raw = id ? Buffer.from(id).toString() : 'null';
-  session.child()?.write(Buffer.from(`{"jsonrpc":"2.0","id":${raw},"error":${JSON.stringify({ code: -32000, message })}}`));
+  session.child()?.write(Buffer.from(`{"jsonrpc":"2.0","id":${raw},${outcome}}`));
 }
 
 function notification(session: SessionParts, frame: Frame, about: number | undefined): void {
@@ -142,12 +151,17 @@ function progress(session: SessionParts, frame: Frame, about: number | undefined
   if (call && fits(session, bytes)) streams.present(call.stream).append(oneLine(bytes), false, { dispensable: call.internal });
 }
 
+/** What carries a message that is no answer: `about` is the call that it was said for. */
+function streamOf(session: SessionParts, about: number | undefined): Stream {
+  const { calls, streams } = session;
+  if (session.starting()) return streams.standalone;
+  const call = calls.of(about);
+  return call ? streams.present(call.stream) : streams.home();
+}
+
 function send(session: SessionParts, bytes: Buffer, { about, ...facts }: FrameFacts & { readonly about: number | undefined }): void {
   if (!fits(session, bytes)) return;
-  const { calls, streams } = session;
-  const call = calls.of(about);
-  const stream = session.starting() ? streams.standalone : call ? streams.present(call.stream) : streams.home();
-  stream.append(oneLine(bytes), false, { ...facts, loose: true });
+  streamOf(session, about).append(oneLine(bytes), false, { ...facts, loose: true });
 }
 
 function fits(session: SessionParts, bytes: Buffer): boolean {

@@ -11,7 +11,7 @@ import type { EndReason } from './states.ts';
 import type { Stream } from './stream.ts';
 
 /** Reasons for which a child is given time to end by itself. */
-const GENTLE: ReadonlySet<EndReason> = new Set(['drain', 'idle', 'released', 'age']);
+const GENTLE: ReadonlySet<EndReason> = new Set(['drain', 'idle', 'released', 'age', 'delete', 'client_gone']);
 /** Milliseconds for which the end of a session may wait for its record to be removed. */
 const FORGET = 3_000;
 
