@@ -11,11 +11,12 @@ import { resultOf, type Era, type PooledProcess } from './pooled-process.ts';
 
 /** Everything that a client could declare: so a server lists the same to all, and each request's own client is asked no more than it declared. */
 const CAPABILITIES = { elicitation: { form: {}, url: {} }, sampling: { tools: {} }, roots: {} };
-const INITIALIZE = JSON.stringify({
-  protocolVersion: '2025-11-25',
-  capabilities: CAPABILITIES,
-  clientInfo: { name: 'causeway', version: '0' },
-});
+/** The same, as it was written before there was more to say of it: early Java SDKs fail at a member that they do not know. */
+const PLAIN = { elicitation: {}, sampling: {}, roots: {} };
+const initialize = (capabilities: object): string =>
+  JSON.stringify({ protocolVersion: '2025-11-25', capabilities, clientInfo: { name: 'causeway', version: '0' } });
+/** Codes of a server that has not understood what it was asked: the parameters, or anything. */
+const NOT_UNDERSTOOD: ReadonlySet<unknown> = new Set([-32602, -32603, -32700]);
 
 export const LISTS = ['tools', 'prompts', 'resources'] as const;
 export type List = (typeof LISTS)[number];
@@ -34,7 +35,9 @@ export async function greet(child: PooledProcess, deps: GreetDeps): Promise<void
     child.changes.begin(LISTS.filter((list) => `${list}ListChanged` in listChanges(child.greeting)));
     return;
   }
-  child.greeting = granted(child.era, await child.ask('initialize', INITIALIZE));
+  const first = await child.ask('initialize', initialize(CAPABILITIES));
+  const answer = NOT_UNDERSTOOD.has(codeOf(first)) ? await child.ask('initialize', initialize(PLAIN)) : first;
+  child.greeting = granted(child.era, answer);
   child.serverInfo = serverInfoOf(child.greeting);
   child.say({ method: 'notifications/initialized' });
   // Each request chooses what it wants to hear; the child is to say everything.
@@ -93,6 +96,10 @@ export class EraRefused extends CausewayError {
   asRefusal(): CausewayError {
     return new CausewayError('server.start_failed', { message: this.message });
   }
+}
+
+function codeOf({ bytes }: Frame): unknown {
+  return (JSON.parse(bytes.toString()) as { readonly error?: { readonly code?: unknown } | null }).error?.code;
 }
 
 function granted(era: Era, answer: Frame): string {

@@ -71,3 +71,21 @@ test('one that refuses both is told of as it is, after one probe for all', async
     );
   assert.equal(world.nursery.children.length, 3);
 });
+
+test('one that does not know what clients can declare by now is greeted as before there was that', async () => {
+  const world = statelessWorld(server({ max: 1 }, { era: 'auto' }), 'auto');
+  const stream = world.ask(1);
+  (await world.nursery.nth(1)).say({ id: 1, error: UNKNOWN });
+  const child = await world.nursery.nth(2);
+  const [first] = child.take();
+  assert.deepEqual(first?.params?.['capabilities'], { elicitation: { form: {}, url: {} }, sampling: { tools: {} }, roots: {} });
+  child.say({ id: 1, error: { code: -32603, message: 'Unrecognized field "tools"' } });
+  await settle();
+  const [second] = child.take();
+  assert.deepEqual(second?.params?.['capabilities'], { elicitation: {}, sampling: {}, roots: {} });
+  child.say({ id: 2, result: GREETED });
+  await settle();
+  await serve(child);
+  assert.deepEqual(served(world, [stream]), [true]);
+  assert.equal(world.nursery.children.length, 2);
+});
