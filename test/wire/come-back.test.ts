@@ -28,9 +28,6 @@ interface Watched extends AsyncDisposable {
   call(name: string, args: Readonly<Record<string, unknown>>, signal?: AbortSignal): Promise<unknown>;
 }
 
-/** Milliseconds that a client waits before it comes back. */
-const RETRY = 100;
-const AT_ONCE = { initialReconnectionDelay: RETRY, maxReconnectionDelay: RETRY, reconnectionDelayGrowFactor: 1, maxRetries: 5 };
 const INFO = { name: 'back', version: '1.0.0' };
 
 function watch(): Pick<Watched, 'gets' | 'streams' | 'logs'> & { readonly complaints: string[]; readonly fetch: Fetch } {
@@ -50,7 +47,7 @@ async function first(url: string): Promise<Watched> {
   const client = new Client(INFO);
   Object.assign(client, { onerror: ({ message }: Error) => void seen.complaints.push(message) });
   client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => seen.logs.push(params.data));
-  const transport = new StreamableHTTPClientTransport(new URL(url), { fetch: traced, reconnectionOptions: AT_ONCE });
+  const transport = new StreamableHTTPClientTransport(new URL(url), { fetch: traced });
   await client.connect(transport);
   const call: Watched['call'] = (name, args, signal) =>
     client.callTool({ name, arguments: { ...args } }, undefined, signal === undefined ? {} : { signal });
@@ -62,7 +59,7 @@ async function next(url: string): Promise<Watched> {
   const client = new NextClient(INFO, { capabilities: {} });
   Object.assign(client, { onerror: ({ message }: Error) => void seen.complaints.push(message) });
   client.setNotificationHandler('notifications/message', ({ params }) => seen.logs.push(params.data));
-  const transport = new NextTransport(new URL(url), { fetch: traced, reconnectionOptions: AT_ONCE });
+  const transport = new NextTransport(new URL(url), { fetch: traced });
   await client.connect(transport);
   const call: Watched['call'] = (name, args, signal) =>
     client.callTool({ name, arguments: { ...args } }, signal === undefined ? {} : { signal });
@@ -70,6 +67,8 @@ async function next(url: string): Promise<Watched> {
 }
 
 const ERROR = { line: '{"jsonrpc":"2.0","id":$ID,"error":{"code":-32602,"message":"no such thing"}}' };
+/** Milliseconds that a client is told to wait before it comes back. */
+const RETRY = 100;
 
 describe('clients that come back for a call that is over', { concurrency: 9 }, () => {
   const stack = new AsyncDisposableStack();
@@ -79,6 +78,7 @@ describe('clients that come back for a call that is over', { concurrency: 9 }, (
     bridge = stack.use(
       await openCauseway('run', {
         servers: { hostile: hostile(), hasty: hostile({}, { requestTimeout: '300ms' }) },
+        config: { streams: { retry: `${RETRY}ms` } },
       }),
     );
     url = bridge.url('hostile');

@@ -64,7 +64,7 @@ export const streams = z
       .refine((bytes) => bytes >= 512 * 1024, 'at least 512KiB')
       .prefault('1MiB')
       .describe('Bytes on their way to a client that has not taken them; at least 512KiB.'),
-    retry: duration.prefault('1s').describe('When a client should come back to a stream that is ended before its time: the `retry` field.'),
+    retry: duration.prefault('1s').describe('When a client should come back after a stream ended: the `retry` field.'),
     maxMessage: size
       .prefault('32MiB')
       .describe('Largest JSON-RPC message in either direction; of an edge and a worker that differ the lesser one counts.'),

@@ -296,7 +296,7 @@ test('at 2025-11-25 a call that may talk begins with a priming event, and no ear
   const session = await open();
   const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'x' } };
   const primed = await (await post(call, { ...session, 'mcp-protocol-version': '2025-11-25' })).text();
-  assert.match(primed, /^id: \w+\.0\ndata: \n\nevent: message\nid: \w+\.1\ndata: /);
+  assert.match(primed, /^id: \w+\.0\nretry: 1000\ndata: \n\nevent: message\nid: \w+\.1\ndata: /);
   assert.equal((await post(call, session)).headers.get('content-type'), 'application/json');
 });
 

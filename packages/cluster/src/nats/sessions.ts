@@ -161,8 +161,8 @@ class NatsSessions implements SessionRecords {
       }
       // whoever was first, this process included after an attempt of unknown outcome
       const chosen = await live(this.#cluster, KEY_NAME);
-      if (chosen === undefined)
-        throw new CausewayError('cluster.unavailable', { message: 'The signing key of the cluster was removed while it was read.' });
+      // A copy of the store that lags, or it was removed just then.
+      if (chosen === undefined) throw PENDING;
       return keyOf(chosen);
     });
     this.#key = key;

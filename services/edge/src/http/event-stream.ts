@@ -32,6 +32,8 @@ const TOGETHER = 64 * 1024;
 /** A line, and no event: the Java SDK reads only so many of the blank lines behind comments, then nothing more. */
 const COMMENT = Buffer.from(': keepalive\n');
 const END = '\n\n';
+/** How the HTTP client of the JDK names itself, over which the Java SDK speaks. */
+const JAVA = /^Java-http-client\//;
 
 const HEADERS = {
   'content-type': 'text/event-stream',
@@ -72,10 +74,11 @@ export class EventStream {
 
   /**
    * An event with an id and no data: from here the client can resume (2025-11-25). Goes out with the next write. When to come
-   * back it is told at the end (`dismiss`): the Java SDK gives a stream up at the first line that it does not know, as `retry`.
+   * back is told here, too, but not to the Java SDK, which gives a stream up at a line that it does not know (ADR 27).
    */
-  priming(id: string): void {
-    this.#add(`id: ${id}\ndata: \n\n`);
+  priming(id: string, retry: number): void {
+    const told = JAVA.test(this.#res.req.headers['user-agent'] ?? '') ? '' : `retry: ${retry}\n`;
+    this.#add(`id: ${id}\n${told}data: \n\n`);
   }
 
   /** Sends the headers, and the priming event if there is one, now: the client may be waiting for them. */

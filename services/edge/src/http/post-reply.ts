@@ -179,7 +179,7 @@ export class PostReply {
   #stream(): EventStream {
     if (this.#events) return this.#events;
     this.#cancelHold();
-    const { heartbeat } = this.#edge.options.streams;
+    const { heartbeat, retry } = this.#edge.options.streams;
     const session = this.#posted.opened?.();
     this.#events = new EventStream(this.#res, {
       clock: this.#edge.clock,
@@ -188,7 +188,7 @@ export class PostReply {
       taken: (seq) => this.#posted.taken?.(seq),
       ...(session === undefined ? {} : { headers: { 'mcp-session-id': session } }),
     });
-    if (this.#posted.priming) this.#events.priming(formatEventId(this.#posted.stream, 0));
+    if (this.#posted.priming) this.#events.priming(formatEventId(this.#posted.stream, 0), retry);
     return this.#events;
   }
 

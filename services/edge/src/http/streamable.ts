@@ -160,7 +160,7 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
           taken: (seq) => listening.taken(seq),
           headers: { 'mcp-session-id': String(req.headers['mcp-session-id']) },
         });
-        if (!from && revision && REVISIONS[revision].primingEvent) events.priming(`${name}.0`);
+        if (!from && revision && REVISIONS[revision].primingEvent) events.priming(`${name}.0`, streams.retry);
         edge.streams.add(open);
         events.begin();
       }

@@ -21,7 +21,10 @@ interface Opened extends AsyncDisposable {
 
 const HEARTBEAT = 60_000;
 
-async function open({ clock, wheel }: { clock: Clock; wheel: Wheel } = { clock: systemClock, wheel: createWheel() }): Promise<Opened> {
+async function open(
+  { clock, wheel }: { clock: Clock; wheel: Wheel } = { clock: systemClock, wheel: createWheel() },
+  agent = 'any',
+): Promise<Opened> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -29,7 +32,7 @@ async function open({ clock, wheel }: { clock: Clock; wheel: Wheel } = { clock: 
   const received: Buffer[] = [];
   socket.on('data', (part: Buffer) => received.push(part));
   const ended = once(socket, 'end');
-  socket.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+  socket.write(`GET / HTTP/1.1\r\nhost: x\r\nuser-agent: ${agent}\r\nconnection: close\r\n\r\n`);
   const [, res] = (await once(server, 'request')) as [unknown, ServerResponse];
   const taken: number[] = [];
   const events = new EventStream(res, {
@@ -69,10 +72,17 @@ function chunksOf(body: string): string[] {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+test('the Java SDK is not told when to come back, for it would not read on', async () => {
+  await using stream = await open(undefined, 'Java-http-client/21.0.4');
+  stream.events.priming('s.0', 500);
+  stream.events.message(Buffer.from('1'), { last: true });
+  assert.deepEqual(await stream.chunks(), [`id: s.0\ndata: \n\n${event('1')}`]);
+});
+
 test('the events of one turn are one chunk, those of the next another, and the last ends the stream', async () => {
   await using stream = await open();
   const { events } = stream;
-  events.priming('s.0');
+  events.priming('s.0', 500);
   for (const nth of [1, 2, 3]) events.message(Buffer.from(`{"n":${nth}}`), { id: `s.${nth}`, seq: nth });
   await turn();
   events.message(Buffer.from('{"n":4}'), { seq: 4 });
@@ -80,7 +90,7 @@ test('the events of one turn are one chunk, those of the next another, and the l
   events.message(Buffer.from('{"n":6}'));
   const latin1 = Buffer.from('{"ä":5}').toString('latin1');
   assert.deepEqual(await stream.chunks(), [
-    `id: s.0\ndata: \n\n${event('{"n":1}', 's.1')}${event('{"n":2}', 's.2')}${event('{"n":3}', 's.3')}`,
+    `id: s.0\nretry: 500\ndata: \n\n${event('{"n":1}', 's.1')}${event('{"n":2}', 's.2')}${event('{"n":3}', 's.3')}`,
     event('{"n":4}') + event(latin1),
   ]);
 });
