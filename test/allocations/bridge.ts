@@ -86,7 +86,7 @@ export class Ear extends EventEmitter {
   destroyed = false;
   writableEnded = false;
   readonly writableNeedDrain = false;
-  readonly req = { complete: true };
+  readonly req = { complete: true, headers: {} };
   readonly #ended: (ear: Ear) => void;
   headers: Readonly<Record<string, string | number>> | undefined;
   status = 0;

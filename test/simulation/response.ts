@@ -26,7 +26,7 @@ export class Response extends EventEmitter {
   destroyed = false;
   writableEnded = false;
   readonly writableNeedDrain = false;
-  readonly req = { complete: true, socket: {} };
+  readonly req = { complete: true, socket: {}, headers: {} };
   readonly #ended: (received: Received) => void;
   readonly #heard: (message: Message) => void;
   #status = 0;
