@@ -4,28 +4,25 @@
  * request, which answers them; its logs are this call's.
  * Source: WIRE §3.3; 2026-07-28 basic/patterns/mrtr.
  *
- * Invariants: the client is asked only what it has declared; each round has a name of its own, good for once; a call
- * that waits holds its child, within a time, and hears afterwards what its server said, and asked, meanwhile; after
- * anything but the server's own answer the child serves nobody again.
+ * Invariants: the client is asked only what it has declared; a server that was refused all that it asked may go on
+ * without, for a while, and the client hears what it lacks if the call fails then; each round has a name of its own, good
+ * for once; a call that waits holds its child, within a time, and hears afterwards what its server said, and asked,
+ * meanwhile; after anything but the server's own answer the child serves nobody again.
  */
 import {
   allRequired,
   ASKING_METHODS,
   CausewayError,
-  completing,
   failureOf,
   inputRequired,
   isInputKind,
-  isObject,
   mayAsk,
   membersIn,
   membersOf,
   sealState,
-  splice,
   valueAt,
   type Frame,
   type InputRequest,
-  type Members,
 } from '@causeway/protocol';
 import { answerAlone } from '../pool/answer-alone.ts';
 import type { Lease } from '../pool/lease.ts';
@@ -36,11 +33,14 @@ import { audienceOf, forLegacy, type StatelessRequest } from '../stateless/reque
 import type { ParkedCall } from '../stateless/parked-calls.ts';
 import { CallInUse, type LeftCall } from './call.ts';
 import type { EraDeps } from './deps.ts';
+import { answerFromLegacy } from './legacy-answer.ts';
 import { Meanwhile } from './meanwhile.ts';
 import { Questions } from './questions.ts';
 
 /** Milliseconds in which questions that a server asks at the same time come together. */
 const TOGETHER = 15;
+/** Milliseconds that a server has to go on without what it was refused: most answer at once, some ask for something else. */
+const WITHOUT = 2_000;
 const ROOTS: InputRequest = { method: 'roots/list', params: {} };
 
 export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
@@ -51,6 +51,9 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
   /** The client's latest request of this call. */
   #request: StatelessRequest;
   #cancelAsking: (() => void) | undefined;
+  /** What the client could not be asked since it was last asked anything. */
+  #refused: InputRequest[] = [];
+  #cancelRefusal: (() => void) | undefined;
   /** The name under which it waits. */
   #parked: string | undefined;
   /** The server's answer, where it came before the client did. */
@@ -113,12 +116,14 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
   }
 
   answered(frame: Frame): void {
-    this.#cancelAsking?.();
+    this.#hush();
     this.#questions.letStray();
     const failed = failureOf(frame, this.#request.method);
+    const lacks = failed !== undefined && this.#refused.length > 0;
     // It answered although it was asking: what it asked is void.
-    this.#use.end(this.#questions.size === 0 ? 'sound' : 'doubtful', failed);
-    if (this.#parked === undefined) this.#tell(frame, failed);
+    this.#use.end(this.#questions.size === 0 ? 'sound' : 'doubtful', lacks ? 'request.capability' : failed);
+    if (lacks) this.#refuse();
+    else if (this.#parked === undefined) this.#tell(frame, failed);
     else this.#early = frame;
   }
 
@@ -126,36 +131,8 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
     this.#hear(frame);
   }
 
-  /** Gives the client the server's answer. */
   #tell(frame: Frame, failed = failureOf(frame, this.#request.method)): void {
-    const { response, method, meta } = this.#request;
-    const { bytes } = frame;
-    const id = { span: frame.id!, bytes: response.id };
-    if (!frame.error) {
-      const edits = completing(bytes, membersIn(bytes, frame.result), method, this.#use.process.serverInfo);
-      return response.answer(splice(bytes, [id, ...edits]), { failed });
-    }
-    const error = membersIn(bytes, frame.error);
-    const code = error?.of.get('code');
-    const number = code && valueAt(bytes, code);
-    if (number === -32042) return this.#urlFirst(bytes, error, meta.capabilities);
-    const edits = number === -32002 && code ? [id, { span: code, bytes: Buffer.from('-32602') }] : [id];
-    response.answer(splice(bytes, edits), { status: number === -32601 ? 404 : undefined, failed });
-  }
-
-  /** The server wants something done at a URL before the call is made again. */
-  #urlFirst(bytes: Buffer, error: Members | undefined, capabilities: StatelessRequest['meta']['capabilities']): void {
-    const data = membersOf(bytes, error, 'data')?.of.get('elicitations');
-    const listed = data ? valueAt(bytes, data) : [];
-    const requests = (Array.isArray(listed) ? listed : [])
-      .filter(isObject)
-      .map(({ url, message }, at): [string, InputRequest] => [
-        `elicitation-${at + 1}`,
-        { method: 'elicitation/create', params: { mode: 'url', url, message } },
-      ]);
-    const asked = requests.filter(([, request]) => mayAsk(capabilities, request));
-    if (asked.length > 0) return this.#request.response.result(inputRequired(Object.fromEntries(asked), undefined));
-    this.#request.response.fail(new CausewayError('request.capability', { required: { elicitation: { url: {} } } }));
+    answerFromLegacy(this.#request, frame, this.#use.process.serverInfo, failed);
   }
 
   /** Something that names no request: it is this call's. */
@@ -193,17 +170,33 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
     this.#cancelAsking = this.#deps.wheel.after(TOGETHER, () => this.#ask());
   }
 
-  /** Asks the client what it can be asked, or ends the call if that is nothing. */
+  /** Asks the client what it can be asked, and refuses the server the rest. */
   #ask(): void {
     if (this.#use.over || this.#questions.size === 0) return;
-    const { meta, response } = this.#request;
-    const refused = this.#questions.refuse((question) => !mayAsk(meta.capabilities, question));
+    const { capabilities } = this.#request.meta;
+    this.#refused.push(...this.#questions.refuse((question) => !mayAsk(capabilities, question)));
     if (this.#questions.size > 0) return this.#park();
-    this.#giveUp('the client cannot be asked', 'request.capability');
-    response.fail(new CausewayError('request.capability', { required: allRequired(refused) }));
+    this.#cancelRefusal ??= this.#deps.wheel.after(WITHOUT, () => {
+      this.#giveUp('the client cannot be asked', 'request.capability');
+      this.#refuse();
+    });
+  }
+
+  /** The call has failed for what the client could not be asked. */
+  #refuse(): void {
+    this.#request.response.fail(new CausewayError('request.capability', { required: allRequired(this.#refused) }));
+  }
+
+  /** Nothing is asked, and nothing refused, any more. */
+  #hush(): void {
+    this.#cancelAsking?.();
+    this.#cancelRefusal?.();
+    this.#cancelRefusal = undefined;
   }
 
   #park(): void {
+    this.#hush();
+    this.#refused = [];
     const request = this.#request;
     const { clock, key, parked, worker } = this.#deps;
     const patience = request.server.pool.parked;
@@ -226,14 +219,14 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
   }
 
   failed(error: CausewayError): void {
-    this.#cancelAsking?.();
+    this.#hush();
     if (this.#parked !== undefined) this.#deps.parked.take(this.#parked);
     this.#use.end('doubtful', error.reason);
     this.#request.response.fail(error);
   }
 
   #giveUp(reason: string, failed: string): void {
-    this.#cancelAsking?.();
+    this.#hush();
     if (this.#parked !== undefined) this.#deps.parked.take(this.#parked);
     this.#questions.giveUp();
     this.#use.abandon(reason, failed);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { server, settle } from '../pool/pool-world.ts';
-import { ALL, begin, elicit, FORM, parked, reply, required } from './asked.ts';
-import { statelessWorld } from './stateless-world.ts';
+import { ALL, begin, elicit, FORM, parked, reply, required, type Asked } from './asked.ts';
+import { statelessWorld, type AskOptions, type StatelessWorld } from './stateless-world.ts';
 
 test('a question in the middle of a call comes back as input_required, and its answer goes on with the same call', async () => {
   const world = statelessWorld(server());
@@ -114,17 +114,63 @@ test('what a client leaves out is asked for again, and nothing else', async () =
   assert.equal(world.answer(third).id, 3);
 });
 
-test('a client that has declared nothing is not asked: the call ends, and says what was missing', async () => {
-  const world = statelessWorld(server());
-  const { child, call, stream } = await begin(world, {});
-  child.say({ id: 7, method: 'sampling/createMessage', params: { messages: [] } });
+const sample = { id: 7, method: 'sampling/createMessage', params: { messages: [] } };
+
+/** A call of a client that has declared too little, whose server has been told that it cannot ask for a completion. */
+async function refused(world: StatelessWorld, capabilities: AskOptions['capabilities'] = {}): Promise<Asked> {
+  const asked = await begin(world, { capabilities });
+  asked.child.say(sample);
   world.time.advance(20);
+  assert.equal(asked.child.take().find(({ id }) => id === 7)?.error?.code, -32601);
+  assert.deepEqual(world.told(asked.stream), [], 'the server may go on without');
+  return asked;
+}
+
+function lacks(world: StatelessWorld, stream: string, required: object): void {
   const refusal = world.told(stream)[0]!.head;
   assert.equal(refusal.t === 'no' && refusal.reason, 'request.capability');
-  assert.deepEqual(refusal.t === 'no' && refusal.required, { sampling: {} });
-  const sent = child.take();
-  assert.equal(sent.find(({ id }) => id === 7)?.error?.code, -32601);
-  assert.equal(sent.find(({ method }) => method === 'notifications/cancelled')?.params?.['requestId'], call.id);
+  assert.deepEqual(refusal.t === 'no' && refusal.required, required);
+}
+
+test('a client that has declared nothing is not asked: the call fails at its server, and the client hears what was missing', async () => {
+  for (const failure of [{ error: { code: -32603, message: 'no completion' } }, { result: { content: [], isError: true } }]) {
+    const world = statelessWorld(server());
+    const { child, call, stream } = await refused(world);
+    child.say({ id: call.id!, ...failure });
+    lacks(world, stream, { sampling: {} });
+    await settle();
+    assert.equal(child.stops, 0, 'its server has said its last word about it: it may serve others');
+  }
+});
+
+test('a server that goes on without what it was refused is heard', async () => {
+  const world = statelessWorld(server());
+  const { child, call, stream } = await refused(world);
+  child.say({ id: call.id!, result: { content: [] } });
+  assert.equal(world.answer(stream).result!['resultType'], 'complete');
+});
+
+test('a question that comes after one that was refused is asked', async () => {
+  const world = statelessWorld(server());
+  const { child, call, stream } = await refused(world, FORM);
+  elicit(child, 8);
+  world.time.advance(20);
+  const { requestState, inputRequests } = required(world, stream);
+  world.time.advance(5_000);
+  const next = world.ask(2, reply(requestState, { [Object.keys(inputRequests)[0]!]: { action: 'decline' } }));
+  await settle();
+  child.say({ id: call.id!, error: { code: -32603, message: 'declined' } });
+  assert.equal(world.answer(next).error?.code, -32603, 'its own error: the client was asked since');
+});
+
+test('a server that says nothing more once it was refused is given up', async () => {
+  const world = statelessWorld(server());
+  const { child, call, stream } = await refused(world);
+  world.time.advance(1_000);
+  child.say({ ...sample, id: 9, params: { messages: [], tools: [] } });
+  world.time.advance(1_000);
+  lacks(world, stream, { sampling: { tools: {} } });
+  assert.equal(child.take().find(({ method }) => method === 'notifications/cancelled')?.params?.['requestId'], call.id);
   await settle();
   assert.equal(child.stops, 1, 'nobody is given this child again');
 });
