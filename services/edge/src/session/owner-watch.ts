@@ -4,14 +4,14 @@
  *
  * Invariants: questions cost by the number of workers, never of calls; while nothing waits there are none, but to a
  * worker that is silent; a worker is lost when the bus has found nobody there for `NOBODY`, which is told from half of
- * that time on, or when it was silent for `SILENT`, and is then known as silent until it says something; what it sent while its own connection was lost, or while
- * nobody was found at it or here, is asked for again; without a bus nothing is known and nobody is lost, nor by one that is back and knows nobody yet.
+ * that time on, or when it was silent for `SILENT` while this edge ran, and is then known as silent until it says something; what it sent
+ * while its own connection was lost, or while nobody was found at it or here, is asked for again; without a bus nothing is known and nobody is lost, nor by one that is back and knows nobody yet.
  */
 import { BusError, Envelope, envelopeOf, LEASE_TIMES, type AliveAnswer, type Cluster } from '@causeway/cluster';
 import type { WorkerId } from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
 
-/** Milliseconds between questions, and for an answer. */
+/** Milliseconds until the next question: after an answer, and without one. */
 const INTERVAL = 500;
 const ANSWER = 1_000;
 /**
@@ -47,7 +47,10 @@ export interface OwnerWatchDeps {
 interface Watched {
   /** What waits for it, by name. */
   readonly names: Set<string>;
+  /** When it was heard, or would have been, had this edge run since: what it stood still for is nobody's silence. */
   heard: number;
+  /** When the next question is due, or the answer to this one. */
+  due: number;
   /** Since when the bus finds nobody. */
   missing: number | undefined;
   /** It was lost for its silence, and has said nothing since. */
@@ -75,6 +78,7 @@ export class OwnerWatch implements Disposable {
     const watched: Watched = {
       names: new Set([name]),
       heard: this.#deps.now(),
+      due: 0,
       missing: undefined,
       silent: false,
       cancel: () => undefined,
@@ -134,20 +138,36 @@ export class OwnerWatch implements Disposable {
   }
 
   #later(worker: WorkerId, watched: Watched, ms: number): void {
-    watched.cancel = this.#deps.wheel.after(ms, () => void this.#ask(worker, watched));
+    watched.due = this.#deps.now() + ms;
+    watched.cancel = this.#deps.wheel.after(ms, () => this.#ask(worker, watched));
   }
 
-  async #ask(worker: WorkerId, watched: Watched): Promise<void> {
-    const { cluster } = this.#deps;
-    const pause = await cluster.bus.request(cluster.subjects.alive(worker), new Envelope({ t: 'alive' }), { deadline: ANSWER }).then(
+  /** This moment; by as much as it is late this edge stood still, was stopped or starved, and nobody could be heard. */
+  #now(watched: Watched): number {
+    const now = this.#deps.now();
+    watched.heard += Math.max(0, now - watched.due);
+    return now;
+  }
+
+  /** Judges by what was heard until now, and asks once more; what is asked while much else is on its way is answered late. */
+  #ask(worker: WorkerId, watched: Watched): void {
+    const asked = this.#now(watched);
+    watched.silent ||= asked - watched.heard >= SILENT;
+    if (watched.silent) this.#lose(watched);
+    this.#later(worker, watched, ANSWER);
+    const { bus, subjects } = this.#deps.cluster;
+    bus.request(subjects.alive(worker), new Envelope({ t: 'alive' }), { deadline: SILENT }).then(
       (message) => {
         const answer = envelopeOf<AliveAnswer>(message)?.head;
         if (this.#lost(worker, answer?.losses) || watched.missing !== undefined) this.#deps.lossy(worker);
-        return this.#heard(worker, watched);
+        this.#heard(worker, watched);
       },
-      (error: unknown) => this.#unanswered(worker, watched, error),
+      (error: unknown) => this.#unanswered(worker, watched, asked, error),
     );
-    if (this.#watched.get(worker) === watched) this.#later(worker, watched, pause);
+  }
+
+  #lose({ names }: Watched): void {
+    for (const name of [...names]) this.#deps.lost(name);
   }
 
   /** Whether something was lost on its side; one that was never asked before may have lost something since whatever waits was sent. */
@@ -157,32 +177,40 @@ export class OwnerWatch implements Disposable {
     return losses !== undefined && losses !== known;
   }
 
-  /** Milliseconds until the next question, as of the others below. */
-  #heard(worker: WorkerId, watched: Watched): number {
+  #heard(worker: WorkerId, watched: Watched): void {
     watched.heard = this.#deps.now();
     watched.missing = undefined;
     watched.silent = false;
     this.#keepOn(worker, watched);
-    return INTERVAL;
+    this.#sooner(worker, watched);
   }
 
-  #unanswered(worker: WorkerId, watched: Watched, error: unknown): number {
+  /** Something is known of it: the next question. */
+  #sooner(worker: WorkerId, watched: Watched): void {
+    if (this.#watched.get(worker) !== watched) return;
+    watched.cancel();
+    this.#later(worker, watched, INTERVAL);
+  }
+
+  #unanswered(worker: WorkerId, watched: Watched, asked: number, error: unknown): void {
     if (!(error instanceof BusError)) throw error;
-    if (error.failure === 'disconnected' || error.failure === 'aborted') return this.#heard(worker, watched);
+    const { failure } = error;
+    if (failure === 'disconnected' || failure === 'aborted') return this.#heard(worker, watched);
+    if (failure === 'timeout') {
+      // Somebody was found then.
+      if (watched.missing !== undefined && watched.missing <= asked) watched.missing = undefined;
+      return;
+    }
     const now = this.#deps.now();
-    const nobody = error.failure === 'no_responders';
-    const alone = nobody && this.#alone(now);
+    const alone = this.#alone(now);
     if (alone) watched.heard = now;
-    watched.missing = alone ? now : nobody ? (watched.missing ?? now) : undefined;
-    const missed = now - (watched.missing ?? now);
-    const gone = missed >= NOBODY;
-    watched.silent ||= !gone && now - watched.heard >= SILENT;
+    watched.missing = alone ? now : (watched.missing ?? now);
+    const missed = now - watched.missing;
     // Whoever hears of it may wait for it anew.
-    if (gone) this.#forget(worker, watched);
-    if (gone || watched.silent) for (const name of [...watched.names]) this.#deps.lost(name);
+    if (missed >= NOBODY) this.#forget(worker, watched);
+    if (missed >= NOBODY) this.#lose(watched);
     else if (missed >= LIKELY) for (const name of [...watched.names]) this.#deps.missing(name);
-    // A question that ran to its deadline took its time already.
-    return nobody || watched.silent ? INTERVAL : 0;
+    this.#sooner(worker, watched);
   }
 
   /**

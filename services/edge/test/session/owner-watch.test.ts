@@ -1,22 +1,23 @@
 import assert from 'node:assert/strict';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
-import { encode, openMemoryCluster, type Cluster, type NewRecord } from '@causeway/cluster';
+import { BusError, encode, openMemoryCluster, type Bus, type BusMessage, type Cluster, type NewRecord } from '@causeway/cluster';
 import { newWorkerId, type WorkerId } from '@causeway/protocol';
-import { fakeTime } from '@causeway/runtime';
+import { fakeTime, type FakeTime } from '@causeway/runtime';
 import { OwnerWatch } from '../../src/session/owner-watch.ts';
 
 const record = (worker: WorkerId): NewRecord => ({ v: 1, worker, host: 'h', version: '0', capacity: 1, draining: false, servers: {} });
 
-function watchOf(cluster: Cluster, worker: WorkerId) {
-  const time = fakeTime();
+function watchOf(cluster: Cluster, worker: WorkerId, time = fakeTime()) {
+  /** Milliseconds in which nothing ran, deadlines neither. */
+  let stood = 0;
   const lost: string[] = [];
   const missing: number[] = [];
   const lossy: number[] = [];
   const deps = {
     cluster,
     wheel: time.wheel,
-    now: () => time.clock.monotonic(),
+    now: () => time.clock.monotonic() + stood,
     lost: (name: string) => {
       lost.push(name);
       watch.release(worker, name);
@@ -33,7 +34,8 @@ function watchOf(cluster: Cluster, worker: WorkerId) {
       await turn();
     }
   };
-  return { watch, lost, missing, lossy, pass };
+  const stand = (ms: number): void => void (stood += ms);
+  return { watch, lost, missing, lossy, pass, stand };
 }
 
 test('a record that is gone is no proof: whoever the bus still finds may have answered already', async () => {
@@ -61,6 +63,55 @@ test('where the bus finds nobody for two seconds the worker is lost, not before:
   assert.ok(missing.length > 0, 'it is told halfway');
   await pass(1_000);
   assert.deepEqual(lost, ['call']);
+  watch[Symbol.dispose]();
+});
+
+/** A cluster whose bus answers, or does not, in the time of the test. */
+function answering(cluster: Cluster, time: FakeTime) {
+  const worker = { talks: true, takes: 0 };
+  const living: BusMessage = { kind: 'data', subject: 'answer', reply: undefined, data: Buffer.from(encode({ t: 'living', losses: 0 })) };
+  const request: Bus['request'] = (subject, _asked, { deadline }) => {
+    const { promise, resolve, reject } = Promise.withResolvers<BusMessage>();
+    if (worker.talks) time.wheel.after(worker.takes, () => resolve(living));
+    time.wheel.after(deadline, () => reject(new BusError('timeout', subject)));
+    return promise;
+  };
+  const bus = Object.assign(Object.create(cluster.bus) as Bus, { request });
+  return { cluster: { ...cluster, bus }, worker };
+}
+
+test('what this edge itself stood still for is not the silence of its workers', async () => {
+  await using memory = await openMemoryCluster();
+  const time = fakeTime();
+  const { cluster, worker } = answering(memory, time);
+  const { watch, lost, pass, stand } = watchOf(cluster, newWorkerId(), time);
+  await pass(1_000);
+  // Stopped between two questions, and once more with some on their way, whose answers lie unread.
+  stand(9_000);
+  await pass(1_000);
+  worker.takes = 2_000;
+  await pass(1_500);
+  stand(9_000);
+  await pass(3_000);
+  assert.deepEqual(lost, []);
+  worker.takes = 0;
+  await pass(3_000);
+  worker.talks = false;
+  await pass(2_500);
+  assert.deepEqual(lost, []);
+  await pass(2_000);
+  assert.deepEqual(lost, ['call'], 'silent for as long while this edge ran');
+  watch[Symbol.dispose]();
+});
+
+test('an answer that takes longer than it is until the next question is one', async () => {
+  await using memory = await openMemoryCluster();
+  const time = fakeTime();
+  const { cluster, worker } = answering(memory, time);
+  worker.takes = 2_500;
+  const { watch, lost, pass } = watchOf(cluster, newWorkerId(), time);
+  await pass(15_000);
+  assert.deepEqual(lost, []);
   watch[Symbol.dispose]();
 });
 
