@@ -6,7 +6,7 @@
  * Invariants: nobody is asked of whom the records say that he holds nothing there; for one claim one child is given up at
  * most, but where an answer comes later than `ANSWER`; claims under one limit look in turn, and where none was to be had it
  * is not looked again for `QUIET`, so that a full cluster is not asked for each that it refuses; every search ends within
- * `PATIENCE`.
+ * `PATIENCE`, and one that fails fails for its own claim alone.
  */
 import {
   Envelope,
@@ -61,16 +61,18 @@ export class Room {
     this.#deps = deps;
   }
 
-  /** Resolves with whether another worker gives up a child for the claim that this limit is in the way of: its place is free in a moment. Never rejects. */
+  /** Resolves with whether another worker gives up a child for the claim that this limit is in the way of: its place is free in a moment. */
   async find(claim: Wanted, limit: Reason): Promise<boolean> {
     const scope = scopeOf(claim, limit);
     if (scope === undefined) return false;
-    const before = this.#searches.get(scope);
-    const search = (before ?? Promise.resolve(true)).then(() => this.#search(scope, claim, limit));
+    const before = this.#searches.get(scope) ?? Promise.resolve(false);
+    const search = before.catch(() => false).then(() => this.#search(scope, claim, limit));
     this.#searches.set(scope, search);
-    const found = await search;
-    if (this.#searches.get(scope) === search) this.#searches.delete(scope);
-    return found;
+    try {
+      return await search;
+    } finally {
+      if (this.#searches.get(scope) === search) this.#searches.delete(scope);
+    }
   }
 
   /** Whether an edge would find another worker that has room for the server. */

@@ -148,3 +148,22 @@ test('room is at another worker that serves the server, stays, and is not full',
     assert.equal(room.isElsewhere('git'), yes, JSON.stringify(other));
   }
 });
+
+test('a search that fails does so for its claim alone: others look meanwhile, and later', async () => {
+  let torn = true;
+  const holds: Holdings = {
+    get g() {
+      if (!torn) return 1;
+      torn = false;
+      throw new TypeError('torn');
+    },
+  };
+  const { room, answer } = world({ a: holds });
+  const [first, second] = [room.find(GIT, 'limit.total'), room.find(GIT, 'limit.total')];
+  await assert.rejects(first, TypeError);
+  await answer(true);
+  assert.equal(await second, true);
+  const later = room.find(GIT, 'limit.total');
+  await answer(true);
+  assert.equal(await later, true);
+});
