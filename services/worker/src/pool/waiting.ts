@@ -9,6 +9,9 @@ import { Chain, type Link, type Wheel } from '@causeway/runtime';
 const MOST = 1_024;
 const PATIENCE = 30_000;
 
+/** The table's text is of a server that does not read. */
+const busy = (message: string): CausewayError => new CausewayError('server.busy', { message, retryAfter: 1 });
+
 interface Waiter<W, T> {
   readonly wish: W;
   readonly give: (thing: T) => void;
@@ -34,7 +37,7 @@ export class Waiting<W, T> {
 
   /** Resolves with what is given. Rejects with CausewayError: `server.busy` when there are too many, or it took too long. `more`: milliseconds beside. */
   async add(wish: W, more = 0): Promise<T> {
-    if (this.#waiters.size >= MOST) throw new CausewayError('server.busy', { retryAfter: 1 });
+    if (this.#waiters.size >= MOST) throw busy('Too many requests wait for a process of this MCP server.');
     const { promise, resolve, reject } = Promise.withResolvers<T>();
     const settle =
       <A>(end: (value: A) => void) =>
@@ -43,7 +46,7 @@ export class Waiting<W, T> {
         if (this.#waiters.remove(link)) end(value);
       };
     const waiter: Waiter<W, T> = { wish, give: settle(resolve), refuse: settle(reject) };
-    const cancel = this.#wheel.after(PATIENCE + more, () => waiter.refuse(new CausewayError('server.busy', { retryAfter: 1 })));
+    const cancel = this.#wheel.after(PATIENCE + more, () => waiter.refuse(busy('No process of this MCP server became free in time.')));
     const link: Link<Waiter<W, T>> = this.#waiters.add(waiter);
     return promise;
   }

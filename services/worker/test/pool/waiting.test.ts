@@ -20,3 +20,15 @@ test('what has become free is offered until nothing is left, not to everybody wh
   waiting.serve(offer, () => offered.length < 5);
   assert.deepEqual(offered, [2, 3, 4, 5, 6], 'while there may be something for those behind, they are asked');
 });
+
+test('who waits in vain is told what for: it is not that a server does not read', async () => {
+  const time = fakeTime();
+  const waiting = new Waiting<number, string>(time.wheel);
+  const late = Array.from({ length: 1_024 }, (_, wish) =>
+    assert.rejects(waiting.add(wish), { reason: 'server.busy', message: 'No process of this MCP server became free in time.' }),
+  );
+  const message = 'Too many requests wait for a process of this MCP server.';
+  await assert.rejects(waiting.add(1_024), { reason: 'server.busy', message });
+  time.advance(30_000);
+  await Promise.all(late);
+});
