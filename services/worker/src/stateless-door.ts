@@ -147,7 +147,7 @@ export class StatelessDoor {
       if (!(error instanceof EraRefused)) throw error;
       this.#deps.eras.learn(server, error.proved);
       const era = await this.#era(server);
-      if (era === error.era) throw error.asRefusal();
+      if (era === error.era) throw error;
       await this.#serveBy(era, request);
     } finally {
       slow();

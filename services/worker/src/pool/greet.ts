@@ -85,17 +85,17 @@ export class EraRefused extends CausewayError {
   /** What its refusal says of its eras. */
   readonly proved: Proved;
 
-  constructor(era: Era, refusal: Buffer) {
-    super('server.start_failed', { message: 'The MCP server refused to begin.' });
+  /** `stderr`: its last words. */
+  constructor(era: Era, proved: Proved, stderr: readonly string[] = []) {
+    super('server.start_failed', { message: 'The MCP server refused to begin.', facts: { stderr } });
     this.era = era;
-    if (era === 'modern') this.proved = { modern: false };
-    else this.proved = listsModern(refusal) ? { modern: true, legacy: false } : { legacy: false };
+    this.proved = proved;
   }
+}
 
-  /** As a client is told. */
-  asRefusal(): CausewayError {
-    return new CausewayError('server.start_failed', { message: this.message });
-  }
+function provedBy(era: Era, refusal: Buffer): Proved {
+  if (era === 'modern') return { modern: false };
+  return listsModern(refusal) ? { modern: true, legacy: false } : { legacy: false };
 }
 
 function codeOf({ bytes }: Frame): unknown {
@@ -104,7 +104,7 @@ function codeOf({ bytes }: Frame): unknown {
 
 function granted(era: Era, answer: Frame): string {
   const result = resultOf(answer);
-  if (result === undefined) throw new EraRefused(era, answer.bytes);
+  if (result === undefined) throw new EraRefused(era, provedBy(era, answer.bytes));
   return result;
 }
 

@@ -148,6 +148,7 @@ function blames(error: unknown): boolean {
 /** Nobody's request was on it yet: whatever ended it, nothing was executed. With its last words. */
 function asStartFailure(error: unknown, stderr: readonly string[] = []): unknown {
   if (!(error instanceof CausewayError)) return error;
+  if (error instanceof EraRefused) return new EraRefused(error.era, error.proved, stderr);
   const { facts, reason, ref } = error;
   const detail = { facts: { stderr, ...facts }, ref };
   if (reason === 'server.exited' || reason === 'server.broken') return new CausewayError('server.start_failed', detail);

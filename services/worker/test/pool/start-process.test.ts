@@ -24,8 +24,10 @@ test('a child that refuses its greeting has failed, unless it proves to be of th
   ] as const) {
     const world = poolWorld();
     world.greets = false;
-    const told = assert.rejects(world.of(server()).lease({ exclusive: true }), { reason: 'server.start_failed' });
+    const facts = { stderr: ['no database'] };
+    const told = assert.rejects(world.of(server()).lease({ exclusive: true }), { reason: 'server.start_failed', facts });
     await settle();
+    world.children[0]!.words = ['no database'];
     world.children[0]!.say({ id: 1, error: { code: -32022, message: 'no', data: { supported: [supported] } } });
     await told;
     assert.deepEqual(world.starts, starts);
