@@ -86,9 +86,14 @@ export class PooledProcess {
     if (this.#asking.delete(id) && this.#lagging) this.balance();
   }
 
+  /** Throws how it ended. */
+  assertThere(): void {
+    if (this.#over) throw this.#over;
+  }
+
   /** Throws `server.busy` where it does not read, or how it ended. */
   write(bytes: Uint8Array): void {
-    if (this.#over) throw this.#over;
+    this.assertThere();
     if (!this.#child()?.write(bytes)) throw new CausewayError('server.busy', { retryAfter: 1 });
   }
 

@@ -114,6 +114,8 @@ async function launch(deps: ProcessDeps, order: ProcessOrder, permit: Permit): P
     signal.addEventListener('abort', () => process.end(asCausewayError(signal.reason)), { once: true });
     cancel = deps.wheel.after(server.startTimeout, () => process.end(new CausewayError('server.start_timeout')));
     await greet(process, deps);
+    // It may have ended in the turn in which it answered.
+    process.assertThere();
     attempt.succeeded();
     return { process, stop };
   } catch (error) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CausewayError } from '@causeway/protocol';
-import { poolWorld, server, settle } from './pool-world.ts';
+import { GREETING, poolWorld, server, settle } from './pool-world.ts';
 
 test('for want of a turn, or of a worker that goes on, nothing is said of the server', async () => {
   const world = poolWorld();
@@ -68,4 +68,16 @@ test('whoever waits for a child that does not start is told its last words, whet
   assert.deepEqual(await told(() => world.time.advance(20_000)), ['server.start_timeout', { stderr }]);
   const noise = (): void => world.children.at(-1)!.listeners.broken('noise');
   assert.deepEqual(await told(noise), ['server.start_failed', { why: 'noise', stderr }]);
+});
+
+test('a child that ends in the turn in which it answers its greeting has not started', async () => {
+  const world = poolWorld();
+  world.greets = false;
+  const told = assert.rejects(world.of(server()).lease({ exclusive: true }), { reason: 'server.start_failed' });
+  await settle();
+  world.children[0]!.say({ id: 1, result: GREETING });
+  world.children[0]!.exit();
+  await told;
+  assert.deepEqual(world.starts, ['failed']);
+  assert.equal(world.held.size, 0);
 });
