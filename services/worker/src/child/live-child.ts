@@ -70,6 +70,8 @@ class LiveChild implements Child {
   #broken = false;
   #paused = false;
   #partial: NodeJS.Timeout | undefined;
+  /** Runs from the end of its stdout on. */
+  #mute: NodeJS.Timeout | undefined;
 
   constructor({ spawned, deps, listeners, limits, ladder, scrub }: ChildParts) {
     const { pid, stdin, stdout, stderr } = spawned;
@@ -133,6 +135,7 @@ class LiveChild implements Child {
   async #stop(): Promise<ChildExit> {
     this.#input.end();
     clearTimeout(this.#partial);
+    clearTimeout(this.#mute);
     const { promise: leader } = this.#leader;
     const gone = await descend({ group: this.#group, leader, hasten: this.#hasten.promise, ladder: this.#ladder });
     if (gone) this.#deps.warden?.release(this.pid);
@@ -180,8 +183,8 @@ class LiveChild implements Child {
    * too, and on a busy machine a while before its exit is told.
    */
   #muted(patience = ENDING): void {
-    if (this.#ended) return;
-    this.#partial = setTimeout(() => {
+    if (this.#ended || this.#stopped) return;
+    this.#mute = setTimeout(() => {
       if (patience > 0 && readStat(this.pid)?.ending === true) this.#muted(patience - 1);
       else this.#breach('stdout_closed');
     }, MUTED);
@@ -199,6 +202,7 @@ class LiveChild implements Child {
     this.#ended = true;
     const { stdout, stderr } = this.#spawned;
     clearTimeout(this.#partial);
+    clearTimeout(this.#mute);
     this.#group.leaderGone();
     this.#leader.resolve();
     this.#input.close();

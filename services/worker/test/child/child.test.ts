@@ -104,6 +104,16 @@ test('a child that lives on without its stdout is broken', async (t) => {
   assert.equal(await witness.untilBroken(), 'stdout_closed');
 });
 
+test('a child that has closed its stdout is broken also where its reader lags, and does not, meanwhile', async (t) => {
+  const witness = await start(t, ['close-stdout']);
+  const lagging = setInterval(() => {
+    witness.child.pause();
+    witness.child.resume();
+  }, 10);
+  t.after(() => clearInterval(lagging));
+  assert.equal(await witness.untilBroken(), 'stdout_closed');
+});
+
 test('writing to a child that is ending tells its exit and no breach', async (t) => {
   const witness = await start(t, ['echo']);
   process.kill(witness.child.pid, 'SIGKILL');
