@@ -133,16 +133,16 @@ export class TriedChild implements Child {
     const life = ++this.#life;
     const { listeners } = this.#deps;
     /** In its turn: at once, or when it is decided whether this process is the one to be heard. */
-    const tell = (what: () => void): void => {
+    const tell = (what: () => void, most = Infinity): void => {
       if (life !== this.#life) return;
       if (this.#phase.kind !== 'deciding') what();
-      else if (this.#phase.told.length < WAITING) this.#phase.told.push(what);
+      else if (this.#phase.told.length < most) this.#phase.told.push(what);
     };
     return {
       ...(listeners.right && { right: listeners.right }),
       line: (bytes, call) => {
         if (this.#phase.kind === 'settled' && life === this.#life) listeners.line(bytes, call);
-        else tell(() => this.#line(bytes, call));
+        else tell(() => this.#line(bytes, call), WAITING);
       },
       broken: (why) => tell(() => listeners.broken(why)),
       exit: (exit) => tell(() => listeners.exit(exit)),

@@ -143,6 +143,19 @@ test('the refusal of a server that has no other era is told, and then what it sa
   assert.deepEqual(stage.learnt, [{ legacy: false }]);
 });
 
+test('that it has ended is told however much it said before, while it was found out how to go on', async () => {
+  const probe = Promise.withResolvers<boolean>();
+  const stage = await new Stage().start({ probe: probe.promise });
+  const first = await stage.nursery.nth(1);
+  stage.write(INITIALIZE);
+  first.say(REFUSED);
+  for (let n = 0; n < 100; n++) first.say({ method: 'notifications/message', params: { n } });
+  first.exit();
+  probe.resolve(false);
+  await settle();
+  assert.deepEqual([stage.heard().length, stage.exits], [65, ['exit']]);
+});
+
 test('a handshake that is none of any era proves nothing about the server', async () => {
   const stage = await new Stage().start();
   const first = await stage.nursery.nth(1);
