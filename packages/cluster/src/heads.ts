@@ -104,6 +104,8 @@ export interface ChangedHead {
   readonly t: 'changed';
   readonly server: string;
   readonly list: 'tools' | 'prompts' | 'resources';
+  /** It may have, and clients are not told: whoever says so says it whenever it starts. */
+  readonly quiet?: true;
 }
 
 /** Worker to worker: whether a place that an idle child holds under this limit can be had; and the answer. */

@@ -14,9 +14,9 @@ import type { Eras } from './era/eras.ts';
 import { LegacyCall } from './era/modern-over-legacy.ts';
 import { callModern } from './era/modern-over-modern.ts';
 import { EraRefused, LISTS, type List } from './pool/greet.ts';
-import { servesOne } from './pool/lease.ts';
+import { servesOnce, servesOne } from './pool/lease.ts';
 import type { Pool } from './pool/pool.ts';
-import type { Era } from './pool/pooled-process.ts';
+import type { Era, PooledProcess } from './pool/pooled-process.ts';
 import { Pools, type PoolsDeps } from './pool/pools.ts';
 import type { SessionDeps } from './session/deps.ts';
 import type { StreamPorts } from './session/stream-ports.ts';
@@ -55,7 +55,7 @@ export class StatelessDoor {
     this.#listens = new Listens(deps.wheel);
     this.pools = new Pools({
       ...deps,
-      heard: (pool, frame) => this.#heard(pool, frame),
+      heard: (pool, frame, process) => this.#heard(pool, frame, process),
       lapsed: ({ order }) => this.#tools.forget(order.server.name),
     });
   }
@@ -100,9 +100,9 @@ export class StatelessDoor {
   }
 
   /** Another worker's child has noticed a change. */
-  changed({ server, list }: ChangedHead): void {
+  changed({ server, list, quiet }: ChangedHead): void {
     this.#tools.forget(server);
-    this.#listens.changed(server, list);
+    if (!quiet) this.#listens.changed(server, list);
   }
 
   /** The bus is back. */
@@ -203,17 +203,21 @@ export class StatelessDoor {
   }
 
   /** What a child says without being asked. */
-  #heard(pool: Pool, frame: Frame): void {
+  #heard(pool: Pool, frame: Frame, process: PooledProcess): void {
     const { method = '' } = frame;
     const [, list, what] = method.split('/');
-    if (what === 'list_changed' && (LISTS as readonly string[]).includes(list ?? '')) return this.#announce(pool, list as List);
+    if (what === 'list_changed' && (LISTS as readonly string[]).includes(list ?? '')) return this.#announce(pool, list as List, process);
     if (method === 'notifications/resources/updated') this.#listens.updated(pool, frame);
   }
 
-  /** Subscriptions may be open at any worker that serves the same server. */
-  #announce({ order }: Pool, list: List): void {
+  /**
+   * Subscriptions may be open at any worker that serves the same server. Of children that serve nobody after their one use only
+   * those are heard that listen: else a server that says so at each start, and a client that lists again, would go on for ever.
+   */
+  #announce({ order }: Pool, list: List, process: PooledProcess): void {
     const { cluster, worker } = this.#deps;
-    const head: ChangedHead = { t: 'changed', server: order.server.name, list };
+    const quiet = servesOnce(order) && !this.#listens.has(process);
+    const head: ChangedHead = { t: 'changed', server: order.server.name, list, ...(quiet ? { quiet } : {}) };
     this.changed(head);
     for (const [other, { servers }] of cluster.ledger.workers()) {
       if (other !== worker && Object.hasOwn(servers, head.server))

@@ -9,12 +9,12 @@ import type { AdmitOptions, Claim, Permit } from '@causeway/cluster';
 import type { ServerConfig } from '@causeway/config';
 import { CausewayError, type Frame, type Identity, type Reason } from '@causeway/protocol';
 import { Pool, type PoolDeps } from './pool.ts';
-import type { Era } from './pooled-process.ts';
+import type { Era, PooledProcess } from './pooled-process.ts';
 import type { Wanted } from './room.ts';
 
 export interface PoolsDeps extends Omit<PoolDeps, 'heard' | 'lapsed' | 'empty'> {
   /** A child said something that names no request. */
-  readonly heard: (pool: Pool, frame: Frame) => void;
+  readonly heard: (pool: Pool, frame: Frame, process: PooledProcess) => void;
   /** A child may have missed changes of its server's lists. */
   readonly lapsed: (pool: Pool) => void;
   /** Resolves with whether another worker gives up a child whose place this limit keeps from the claim. Never rejects. */
@@ -53,7 +53,7 @@ export class Pools {
     if (known) return known;
     const deps: PoolDeps = {
       ...this.#deps,
-      heard: (frame) => this.#deps.heard(pool, frame),
+      heard: (frame, process) => this.#deps.heard(pool, frame, process),
       lapsed: () => this.#deps.lapsed(pool),
       empty: () => {
         if (this.#pools.get(key) === pool && pool.size === 0) this.#pools.delete(key);

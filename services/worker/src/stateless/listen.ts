@@ -24,6 +24,7 @@ import type { Wheel } from '@causeway/runtime';
 import { change } from '../era/adapter/change.ts';
 import { LISTS, listChanges, tellsOfResources, type List } from '../pool/greet.ts';
 import type { Pool } from '../pool/pool.ts';
+import type { PooledProcess } from '../pool/pooled-process.ts';
 import { openWatch, type Watch, type Watcher } from '../pool/watch.ts';
 import type { Response } from './response.ts';
 import type { StatelessRequest } from './request.ts';
@@ -104,6 +105,12 @@ export class Listens {
     this.#open.add(one);
     response.follow({ left: () => this.#end(one), lagChanged: () => watch.process.balance() });
     return true;
+  }
+
+  /** Whether a child listens for somebody. */
+  has(process: PooledProcess): boolean {
+    for (const { watch } of this.#open) if (watch.process === process) return true;
+    return false;
   }
 
   /** A list of the server has changed. */

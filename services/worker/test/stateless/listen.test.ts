@@ -113,6 +113,25 @@ test('with sharing per request the child that listens serves all subscriptions a
   assert.equal(full.answer(refused).error?.data?.['reason'], 'limit.listens');
 });
 
+test('with sharing per request only the child that listens tells of changed lists, here and to other workers', async () => {
+  for (const era of ['legacy', 'modern'] as const) {
+    const world = statelessWorld(server({}, { sharing: 'per-request' }), era, CAPABILITIES);
+    const [stream, child] = await listen(world, 1, { toolsListChanged: true });
+    const told = (): number => world.told(stream).filter(({ message }) => message?.method === 'notifications/tools/list_changed').length;
+    world.time.advance(1_000);
+    await settle();
+    world.ask(2);
+    const serving = await world.nursery.nth(2);
+    serving.say({ method: 'notifications/tools/list_changed' });
+    assert.equal(told(), 0);
+    child.say({ method: 'notifications/tools/list_changed' });
+    assert.equal(told(), 1);
+    world.door.changed({ t: 'changed', server: 'git', list: 'tools', quiet: true });
+    world.time.advance(1_000);
+    assert.equal(told(), 1);
+  }
+});
+
 test('a subscription that asks for nothing needs no child', async () => {
   const world = statelessWorld(server(), 'legacy', CAPABILITIES);
   const stream = world.ask(3, { method: 'subscriptions/listen', params: { notifications: { toolsListChanged: false } } });
