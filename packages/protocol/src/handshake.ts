@@ -4,6 +4,7 @@
  */
 import { JsonScanner } from './json.ts';
 import { SERVER_SCAN } from './jsonrpc.ts';
+import { membersAt, membersOf, textOf, valueAt } from './members.ts';
 import { slice, type Span } from './splice.ts';
 
 /** Raw JSON text of a member of a message that was already read; `undefined` if it has none. */
@@ -23,9 +24,8 @@ export function requestedRevision(initialize: Buffer): string {
 }
 
 function versionIn(text: string | undefined): string {
-  const parsed = text === undefined ? undefined : (JSON.parse(text) as unknown);
-  const named = typeof parsed === 'object' && parsed !== null ? (parsed as { protocolVersion?: unknown }).protocolVersion : undefined;
-  return typeof named === 'string' ? named : '';
+  const bytes = Buffer.from(text ?? '');
+  return textOf(bytes, membersAt(bytes), 'protocolVersion') ?? '';
 }
 
 export interface Handshake {
@@ -39,4 +39,18 @@ export interface Handshake {
 export function readHandshake(answer: Buffer): Handshake | undefined {
   const result = memberText(answer, 'result');
   return result === undefined ? undefined : { result, revision: versionIn(result) };
+}
+
+/**
+ * Whether a server says in its result of `initialize`, or of `server/discover`, that it has a capability, or a flag of one.
+ * What it is to say may be anything: `null`, or with control characters that JSON does not have.
+ */
+export function capabilitiesIn(result: string): (name: string, flag?: string) => boolean {
+  const bytes = Buffer.from(result);
+  const capabilities = membersOf(bytes, membersAt(bytes), 'capabilities');
+  return (name, flag) => {
+    if (flag === undefined) return capabilities?.of.has(name) === true;
+    const span = membersOf(bytes, capabilities, name)?.of.get(flag);
+    return span !== undefined && valueAt(bytes, span) === true;
+  };
 }

@@ -15,7 +15,7 @@ export {
 export { classify, type EraHeaders, type ModernMessage } from './classify.ts';
 export { formatEventId, parseEventId, type EventId } from './event-id.ts';
 export { checkHeaderArguments, headerArguments, isParamHeader, refuseAmbiguous, type HeaderArgument } from './headers.ts';
-export { memberText, readHandshake, requestedRevision, type Handshake } from './handshake.ts';
+export { capabilitiesIn, memberText, readHandshake, requestedRevision, type Handshake } from './handshake.ts';
 export {
   ANONYMOUS,
   identityLabel,

@@ -2,7 +2,7 @@
  * Owns how a child of a pool is greeted before it serves anybody: the handshake of its era, in the name of the bridge.
  * Source: 2025-11-25 basic/lifecycle; 2026-07-28 server/discover.
  */
-import { CausewayError, membersAt, membersOf, MODERN_REVISION, ownMeta, type Frame } from '@causeway/protocol';
+import { capabilitiesIn, CausewayError, membersAt, membersIn, MODERN_REVISION, ownMeta, valueAt, type Frame } from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
 import type { Proved } from '../era/eras.ts';
 import { listsModern } from '../era/probe.ts';
@@ -41,7 +41,7 @@ export async function greet(child: PooledProcess, deps: GreetDeps): Promise<void
   child.serverInfo = serverInfoOf(child.greeting);
   child.say({ method: 'notifications/initialized' });
   // Each request chooses what it wants to hear; the child is to say everything.
-  if (capabilitiesOf(child.greeting).has('logging')) await child.ask('logging/setLevel', '{"level":"debug"}');
+  if (capabilitiesIn(child.greeting)('logging')) await child.ask('logging/setLevel', '{"level":"debug"}');
 }
 
 function listening(child: PooledProcess, { wheel, lapsed }: GreetDeps): Changes {
@@ -68,15 +68,14 @@ function listening(child: PooledProcess, { wheel, lapsed }: GreetDeps): Changes 
 
 /** The changes of lists that a server announces, as a subscription names them. */
 export function listChanges(greeting: string): Readonly<Record<string, true>> {
-  const { capabilities } = JSON.parse(greeting) as { readonly capabilities?: Readonly<Record<string, { readonly listChanged?: unknown }>> };
-  const lists = LISTS.filter((list) => capabilities?.[list]?.listChanged === true);
+  const declares = capabilitiesIn(greeting);
+  const lists = LISTS.filter((list) => declares(list, 'listChanged'));
   return Object.fromEntries(lists.map((list) => [`${list}ListChanged`, true as const]));
 }
 
 /** Whether a server tells of changes of single resources. */
 export function tellsOfResources(greeting: string): boolean {
-  const { capabilities } = JSON.parse(greeting) as { readonly capabilities?: { readonly resources?: { readonly subscribe?: unknown } } };
-  return capabilities?.resources?.subscribe === true;
+  return capabilitiesIn(greeting)('resources', 'subscribe');
 }
 
 /** The server does not greet as its era does. */
@@ -98,21 +97,15 @@ function provedBy(era: Era, refusal: Buffer): Proved {
   return listsModern(refusal) ? { modern: true, legacy: false } : { legacy: false };
 }
 
-function codeOf({ bytes }: Frame): unknown {
-  return (JSON.parse(bytes.toString()) as { readonly error?: { readonly code?: unknown } | null }).error?.code;
+function codeOf({ bytes, error }: Frame): unknown {
+  const span = membersIn(bytes, error)?.of.get('code');
+  return span && valueAt(bytes, span);
 }
 
 function granted(era: Era, answer: Frame): string {
   const result = resultOf(answer);
   if (result === undefined) throw new EraRefused(era, provedBy(era, answer.bytes));
   return result;
-}
-
-/** Names of what a server declared in its greeting. */
-function capabilitiesOf(greeting: string): ReadonlySet<string> {
-  const bytes = Buffer.from(greeting);
-  const members = membersOf(bytes, membersAt(bytes), 'capabilities');
-  return new Set(members?.of.keys());
 }
 
 /** Raw JSON text of what a server with a handshake calls itself. */

@@ -3,24 +3,18 @@
  * have changed, each where the server has declared that it says such things (DECISIONS 7).
  */
 import type { SessionRecord } from '@causeway/cluster';
+import { capabilitiesIn } from '@causeway/protocol';
 import type { SessionParts } from './parts.ts';
 
 const TEXT = 'The MCP server of this session was started anew, because its former host was lost. What it kept in memory is gone.';
 const LISTS = ['tools', 'prompts', 'resources'] as const;
 
-interface Capabilities {
-  readonly logging?: unknown;
-  readonly tools?: { readonly listChanged?: unknown };
-  readonly prompts?: { readonly listChanged?: unknown };
-  readonly resources?: { readonly listChanged?: unknown };
-}
-
 export function announceRestart({ streams }: SessionParts, { initialize }: SessionRecord): void {
   const say = (method: string, params?: object): void =>
     streams.standalone.append(Buffer.from(JSON.stringify({ jsonrpc: '2.0', method, ...(params === undefined ? {} : { params }) })), false);
-  const { capabilities = {} } = JSON.parse(initialize.result) as { readonly capabilities?: Capabilities };
-  if (capabilities.logging !== undefined) say('notifications/message', { level: 'warning', logger: 'causeway', data: TEXT });
-  for (const list of LISTS) if (capabilities[list]?.listChanged === true) say(`notifications/${list}/list_changed`);
+  const declares = capabilitiesIn(initialize.result);
+  if (declares('logging')) say('notifications/message', { level: 'warning', logger: 'causeway', data: TEXT });
+  for (const list of LISTS) if (declares(list, 'listChanged')) say(`notifications/${list}/list_changed`);
 }
 
 /** Whether a new child can be told what the former one knew: a session that never shook hands ends with its owner. */

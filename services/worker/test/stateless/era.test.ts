@@ -89,3 +89,24 @@ test('one that does not know what clients can declare by now is greeted as befor
   assert.deepEqual(served(world, [stream]), [true]);
   assert.equal(world.nursery.children.length, 2);
 });
+
+test('whatever a server says of itself in its greeting, it is served and listened to as far as it can be', async () => {
+  for (const [era, greeting] of [
+    ['modern', 'null'],
+    ['modern', '{"resultType":"complete","capabilities":{"tools":{"listChanged":true}},"instructions":"a\tb"}'],
+    ['legacy', 'null'],
+    ['legacy', '{"protocolVersion":"2025-11-25","capabilities":null}'],
+    ['legacy', '{"protocolVersion":"2025-11-25","capabilities":{},"instructions":"a\tb"}'],
+  ] as const) {
+    const world = statelessWorld(server({}, { era }), 'auto');
+    const listening = world.ask(1, { method: 'subscriptions/listen', params: { notifications: { toolsListChanged: true } } });
+    const child = await world.nursery.nth(1);
+    child.take();
+    child.say(`{"jsonrpc":"2.0","id":1,"result":${greeting}}`);
+    await settle();
+    world.time.advance(1_000);
+    await settle();
+    const [acknowledged] = world.told(listening).filter(({ message }) => message?.method !== undefined);
+    assert.equal(acknowledged?.message?.method, 'notifications/subscriptions/acknowledged', `${era} ${greeting}`);
+  }
+});
