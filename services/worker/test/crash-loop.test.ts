@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
+import { openMemoryCluster } from '@causeway/cluster';
 import { ANONYMOUS, identityOf, type CausewayError } from '@causeway/protocol';
 import { fakeTime } from '@causeway/runtime';
 import type { StartChild } from '../src/starts.ts';
@@ -97,4 +98,19 @@ test('a child that breaks the protocol before it has answered a 2024-11-05 clien
     child.listeners.broken('noise');
   }
   assert.equal(await opening(at, 'git'), 'server.crash_loop');
+});
+
+test('a child that ends while the record of a 2024-11-05 session is written has failed to start, and its client is told so', async (t) => {
+  const world = scripted();
+  const cluster = await openMemoryCluster();
+  const create = cluster.sessions.create.bind(cluster.sessions);
+  cluster.sessions.create = async (...record) => {
+    world.nursery.children[0]!.exit();
+    return create(...record);
+  };
+  const at = await setting(t, { machine: world.machine, cluster });
+  await assert.rejects(openSse(t, at, 'git', 'early'), (error: CausewayError) => {
+    assert.deepEqual([error.reason, error.facts], ['server.start_failed', { stderr: [], exitCode: 0 }]);
+    return true;
+  });
 });

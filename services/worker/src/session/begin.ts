@@ -63,7 +63,9 @@ export async function beginByPost(one: Beginning, head: OpenHead, body: Buffer, 
 export async function beginByStream(one: Beginning): Promise<void> {
   await start(one);
   await one.parts.handshake.record({ params: '', result: '' });
-  if (!one.opened()) throw new CausewayError('session.ended');
+  // Its child may have ended meanwhile.
+  one.abandon.throwIfAborted();
+  one.opened();
   one.parts.handshake.expect();
 }
 

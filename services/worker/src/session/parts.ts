@@ -41,7 +41,7 @@ export interface SessionParts extends SessionOpening {
   draining(): boolean;
   /** The worker's lease is good at this moment. */
   mayAct(): boolean;
-  /** Until the child has answered initialize: what it says has no listener yet. */
+  /** Until the child has answered initialize, or a 2024-11-05 stream has begun: what it says has no listener yet. */
   starting(): boolean;
   /** Answers one message of an edge; a lost answer is the edge's deadline's business. */
   reply(to: string | undefined, head: DownHead): void;
@@ -63,7 +63,7 @@ export interface PartsHooks {
 
 /** `from`: the record of the session that is taken over. */
 export function buildParts(deps: SessionDeps, opening: SessionOpening, from: StoredSession | undefined, hooks: PartsHooks): SessionParts {
-  const { token, epoch, clock, wheel, server, transport, created } = opening;
+  const { token, epoch, clock, wheel, server, created } = opening;
   const { held, starting, opened, close } = hooks;
   const calls = new Calls();
   const ownership = new Ownership(deps.records, token, () => close('moved'));
@@ -84,7 +84,7 @@ export function buildParts(deps: SessionDeps, opening: SessionOpening, from: Sto
     maxMessage: deps.maxMessage - HEAD_ROOM,
     child: () => held.child,
     revision: () => held.revision,
-    starting: () => starting() && transport === 'streamable',
+    starting,
     draining: () => deps.draining() && !deps.recoverable(server),
     mayAct: deps.mayAct,
     reply: deps.reply,
