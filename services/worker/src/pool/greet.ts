@@ -2,7 +2,17 @@
  * Owns how a child of a pool is greeted before it serves anybody: the handshake of its era, in the name of the bridge.
  * Source: 2025-11-25 basic/lifecycle; 2026-07-28 server/discover.
  */
-import { capabilitiesIn, CausewayError, membersAt, membersIn, MODERN_REVISION, ownMeta, valueAt, type Frame } from '@causeway/protocol';
+import {
+  capabilitiesIn,
+  CausewayError,
+  membersAt,
+  membersIn,
+  MODERN_REVISION,
+  ownMeta,
+  readHandshake,
+  valueAt,
+  type Frame,
+} from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
 import type { Proved } from '../era/eras.ts';
 import { listsModern } from '../era/probe.ts';
@@ -38,6 +48,7 @@ export async function greet(child: PooledProcess, deps: GreetDeps): Promise<void
   const first = await child.ask('initialize', initialize(CAPABILITIES));
   const answer = NOT_UNDERSTOOD.has(codeOf(first)) ? await child.ask('initialize', initialize(PLAIN)) : first;
   child.greeting = granted(child.era, answer);
+  child.batches = readHandshake(answer.bytes)?.revision === '2025-03-26';
   child.serverInfo = serverInfoOf(child.greeting);
   child.say({ method: 'notifications/initialized' });
   // Each request chooses what it wants to hear; the child is to say everything.

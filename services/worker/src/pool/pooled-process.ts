@@ -6,7 +6,7 @@
  * told once, by the answer or by the child's end; what names no request goes to the one that holds the child alone, or
  * to nobody; it is not read while somebody who waits for it lags, but for the others who do (session/patience.ts).
  */
-import { CausewayError, refusedAnswer, echoedAt, type Frame, type Span } from '@causeway/protocol';
+import { CausewayError, refusedAnswer, echoedAt, splitServerBatch, type Frame, type Span } from '@causeway/protocol';
 import { Register } from '@causeway/runtime';
 import type { Child, ChildExit } from '../child/child.ts';
 import { frameOf } from '../child/frame-of.ts';
@@ -49,6 +49,8 @@ export class PooledProcess {
   greeting = '';
   /** Raw JSON text of what a server with a handshake calls itself. */
   serverInfo: string | undefined;
+  /** It has chosen the revision in which servers may write arrays of messages. */
+  batches = false;
   /** How a server of the stateless era tells of changes. */
   changes: Changes | undefined;
   /** The server has asked for the roots of its client before: servers do so once by themselves, after the handshake. */
@@ -141,7 +143,17 @@ export class PooledProcess {
   /** One line of its stdout. */
   line(bytes: Buffer): void {
     const frame = frameOf(bytes);
-    if (!frame) return this.#refused(bytes);
+    if (frame) return this.#pass(frame);
+    const batch = splitServerBatch(bytes);
+    if (!batch || !this.batches) return this.#refused(bytes, batch);
+    for (const part of batch) {
+      const message = frameOf(part);
+      if (message) this.#pass(message);
+      else this.#refused(part);
+    }
+  }
+
+  #pass(frame: Frame): void {
     if (frame.kind === 'response') return this.#answered(frame);
     if (frame.method === 'notifications/progress') return this.#asking.get(echoedAt(frame.bytes, frame.progressToken))?.progress?.(frame);
     if (frame.kind === 'notification' && this.changes?.takes(frame)) return;
@@ -170,10 +182,10 @@ export class PooledProcess {
     this.#take(frame.bytes, frame.id)?.answered(frame);
   }
 
-  /** A line that is no JSON-RPC; where it was meant as an answer, its caller waits no longer. */
-  #refused(line: Buffer): void {
+  /** A line that is no JSON-RPC, or an array of some; where it was meant as an answer, its caller waits no longer. */
+  #refused(line: Buffer, parts: readonly Buffer[] = [line]): void {
     this.#child()?.noise(line);
-    this.#take(line, refusedAnswer(line))?.failed(new CausewayError('server.reply_invalid'));
+    for (const part of parts) this.#take(part, refusedAnswer(part))?.failed(new CausewayError('server.reply_invalid'));
   }
 
   /** Who waits under an id, for the last time. */

@@ -256,6 +256,7 @@ test('a line that cannot be read is noise, and whoever waits for it waits no lon
   const broken = [
     (id: unknown) => `{"jsonrpc":"2.0","id":${String(id)},"result":{"a":1,"a":2}}`,
     (id: unknown) => `{"jsonrpc":"2.0","id":${String(id)},"result":{"a":NaN}}`,
+    (id: unknown) => `[{"jsonrpc":"2.0","method":"x"},{"jsonrpc":"2.0","id":${String(id)},"result":{}}]`,
   ];
   for (const line of broken) {
     const stage = new Stage();

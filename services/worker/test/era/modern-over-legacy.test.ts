@@ -199,3 +199,22 @@ test('a client that comes back repeats its arguments in headers like everybody',
   await settle();
   assert.equal(child.take().length, 1);
 });
+
+test('an answer inside of an array fails its call at once, but where the server has chosen the revision that has batches', async () => {
+  for (const [revision, outcome] of [
+    ['2025-11-25', 'server.reply_invalid'],
+    ['2025-03-26', { content: [] }],
+  ] as const) {
+    const world = statelessWorld(server({}, { era: 'legacy' }), 'auto');
+    const stream = world.ask(1);
+    const child = await world.nursery.nth(1);
+    child.say({ id: 1, result: { protocolVersion: revision, capabilities: {} } });
+    await settle();
+    child.say({ id: 2, result: { tools: [] } });
+    await settle();
+    child.say('[{"jsonrpc":"2.0","method":"notifications/x"},7,[],{"jsonrpc":"2.0","id":3,"result":{"content":[]}}]');
+    const { error, result } = world.answer(stream);
+    assert.deepEqual(error?.data?.['reason'] ?? { content: result?.['content'] }, outcome);
+    assert.equal(child.noises.length, revision === '2025-03-26' ? 2 : 1);
+  }
+});

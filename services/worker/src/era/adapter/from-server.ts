@@ -14,6 +14,7 @@ import {
   refusedAnswer,
   slice,
   splice,
+  splitServerBatch,
   SUBSCRIPTION_ID_KEY,
   textOf,
   valueAt,
@@ -80,10 +81,15 @@ export class FromServer {
     else this.#parts.log.debug({}, 'answer to no running call dropped');
   }
 
-  /** A line that cannot be read; whoever it was meant for waits no longer. */
+  /** A line that cannot be read, or an array. */
   #refused(line: Buffer): void {
-    const { calls, child, log, own, say } = this.#parts;
-    child()?.noise(line);
+    this.#parts.child()?.noise(line);
+    for (const part of splitServerBatch(line) ?? [line]) this.#failAnswered(part);
+  }
+
+  /** Whoever this was meant for, in a line that cannot be read, waits no longer. */
+  #failAnswered(line: Buffer): void {
+    const { calls, log, own, say } = this.#parts;
     const id = refusedAnswer(line);
     const number = echoedAt(line, id);
     const call = calls.at(line, id);
