@@ -151,8 +151,9 @@ function blames(error: unknown): boolean {
 function asStartFailure(error: unknown, stderr: readonly string[] = []): unknown {
   if (!(error instanceof CausewayError)) return error;
   if (error instanceof EraRefused) return new EraRefused(error.era, error.proved, stderr);
-  const { facts, reason, ref } = error;
+  const { facts, message, reason, ref } = error;
   const detail = { facts: { stderr, ...facts }, ref };
   if (reason === 'server.exited' || reason === 'server.broken') return new CausewayError('server.start_failed', detail);
+  if (reason === 'server.reply_invalid') return new CausewayError('server.start_failed', { ...detail, message });
   return reason === 'server.start_timeout' ? new CausewayError(reason, detail) : error;
 }

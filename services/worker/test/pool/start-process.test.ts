@@ -53,7 +53,7 @@ test('who finds on the way to a child that its pool is discarded tells it nothin
   assert.equal(other.children[0]!.listeners.right!.mayTouch(), true);
 });
 
-test('whoever waits for a child that does not start is told its last words, whether it is silent or breaks the protocol', async () => {
+test('whoever waits for a child that does not start is told its last words, whether it is silent, breaks the protocol or cannot be read', async () => {
   const world = poolWorld();
   world.greets = false;
   const pool = world.of(server());
@@ -68,6 +68,8 @@ test('whoever waits for a child that does not start is told its last words, whet
   assert.deepEqual(await told(() => world.time.advance(20_000)), ['server.start_timeout', { stderr }]);
   const noise = (): void => world.children.at(-1)!.listeners.broken('noise');
   assert.deepEqual(await told(noise), ['server.start_failed', { why: 'noise', stderr }]);
+  const invalid = (): void => world.children.at(-1)!.say('{"jsonrpc":"2.0","id":1,"result":{"a":}}');
+  assert.deepEqual(await told(invalid), ['server.start_failed', { stderr }], 'nothing was executed');
 });
 
 test('a child that ends in the turn in which it answers its greeting has not started', async () => {
