@@ -132,11 +132,11 @@ class ServerEras implements Eras, AsyncDisposable {
   async #ask(server: ServerConfig): Promise<boolean> {
     const { signal } = this.#closed;
     signal.throwIfAborted();
-    // An end or silence says nothing of how the server starts: the attempt is then given up.
+    // An end, silence or a refusal says nothing of how the server greets: the attempt is then given up.
     using attempt = this.#deps.attempt(server.name);
     const outcome = await probeEra(server, { ...this.#deps, signal });
-    if (outcome === 'modern' || outcome === 'refused') attempt.succeeded();
     const modern = outcome === 'modern';
+    if (modern) attempt.succeeded();
     this.#deps.log.debug({ server: server.name, outcome }, 'server probed');
     this.learn(server, { modern });
     return modern;

@@ -105,6 +105,21 @@ test('a start that the machine refuses is no verdict, and is tried again', async
   assert.equal(await asked, false);
 });
 
+test('that a sibling answers what it is asked takes no failed start back, unless it greets as its era does', async () => {
+  for (const [answer, open] of [
+    [REFUSED, true],
+    [MODERN, false],
+  ] as const) {
+    const { breaker, eras, nursery } = setting();
+    for (let failure = 0; failure < 4; failure++) breaker.attempt('git').failed();
+    const asked = eras.modern(server());
+    (await nursery.nth(1)).say(answer);
+    await asked;
+    breaker.attempt('git').failed();
+    assert.equal(breaker.isOpen('git'), open);
+  }
+});
+
 test('who gives up waiting does not end the probe of the others; the end of the worker does', async () => {
   const { eras, nursery } = setting();
   const gone = new AbortController();
