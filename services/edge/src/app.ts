@@ -41,7 +41,10 @@ export interface Edge extends AsyncDisposable {
   ready(): boolean;
   /** Readiness turns false; nothing else changes. */
   unready(): void;
-  /** Begins no call any more, waits until running ones are answered, at most `deadline` milliseconds, and sends listeners away. */
+  /**
+   * Begins no call any more, waits until running ones are answered, at most `deadline` milliseconds, and sends listeners away.
+   * Whose call has no answer then is sent away to come back for it, or told that nothing is known of it.
+   */
   drain(deadline: number): Promise<void>;
 }
 
@@ -78,6 +81,7 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
       server.part();
       const late = AbortSignal.timeout(deadline);
       await Promise.all([edge.exchanges.answered(late), retired(edge.streams, late)]);
+      edge.exchanges.leave();
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };

@@ -449,6 +449,84 @@ test('a call that was resumed and has no answer when the time of a drain is over
   assert.equal(await left.promise, 'at the end');
 });
 
+test('a call that has no answer when the time of a drain is over is sent away to come back, or told that nothing is known of it', async (t) => {
+  const { worker, post, open, edge } = await setting(t);
+  const session = await open();
+  const [asked, left] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const words: string[] = [];
+  worker.on(({ head, reply }) => {
+    words.push(head.t);
+    if (words.length === 4) left.resolve();
+    if (head.t !== 'client') return;
+    worker.say(reply, { t: 'ok' });
+    if (words.length === 2) asked.resolve();
+  });
+  const call = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: {} };
+  const resumable = await post(call, { ...session, 'mcp-protocol-version': '2025-11-25' });
+  const plain = post(call, session);
+  await asked.promise;
+  await edge.drain(200);
+  await edge[Symbol.asyncDispose]();
+  assert.match(await resumable.text(), /^id: \S+_\S+\.0\nretry: 1000\ndata: \n\nretry: 1000\n\n$/);
+  const { id, error } = (await (await plain).json()) as Told;
+  assert.deepEqual([id, error.data.reason, error.data.executed], [1, 'cluster.owner_lost', 'unknown']);
+  await left.promise;
+  assert.deepEqual(words, ['client', 'client', 'detach', 'detach']);
+});
+
+/** A 2024-11-05 stream, and what has come on it. */
+async function sse(edge: Edge): Promise<{ readonly session: string; readonly message: string; rest(): Promise<string> }> {
+  const stream = await fetch(`${edge.url}/servers/echo/sse`);
+  const reader = stream.body!.pipeThrough(new TextDecoderStream()).getReader();
+  const { value: first = '' } = await reader.read();
+  const session = /sessionId=(\S+)/.exec(first)![1]!;
+  const rest = async (): Promise<string> => {
+    let text = '';
+    for (let read = await reader.read(); !read.done; read = await reader.read()) text += read.value;
+    return text;
+  };
+  return { session, message: `${edge.url}/servers/echo/message?sessionId=${session}`, rest };
+}
+
+test('an edge that leaves while there is no bus asks the owner of a 2024-11-05 stream to finish what runs when the bus is back', async (t) => {
+  const { cluster, worker, edge } = await setting(t);
+  let to: string | undefined;
+  worker.on((heard) => {
+    if (heard.head.t === 'open') to = heard.reply;
+    obliging(worker, heard);
+  });
+  const stream = await sse(edge);
+  worker.say(to, { t: 'pending', call: 7, id: '1', due: 60_000 });
+  worker.on(({ head, reply }) => {
+    if (head.t !== 'retire') return;
+    worker.say(reply, { t: 'ok' });
+    worker.say(to, { t: 'server', seq: 1, call: 7 }, '{"answer":1}');
+    worker.say(to, { t: 'end', why: 'session_ended' });
+  });
+  cluster.setConnected(false);
+  const drained = edge.drain(1_000);
+  cluster.setConnected(true);
+  assert.match(await stream.rest(), /\{"answer":1\}/);
+  await drained;
+});
+
+for (const how of ['its owner is lost', 'its edge has to go'])
+  test(`a call whose 2024-11-05 stream ends before its answer, since ${how}, is told that nothing is known of it`, async (t) => {
+    const { worker, edge } = await setting(t);
+    let to: string | undefined;
+    worker.on((heard) => {
+      if (heard.head.t === 'open') to = heard.reply;
+      obliging(worker, heard);
+    });
+    const stream = await sse(edge);
+    worker.say(to, { t: 'pending', call: 7, id: '"a"', due: 60_000 });
+    worker.on(() => undefined);
+    const gone = how === 'its owner is lost' ? worker.vanish().then(() => worker.deafen()) : edge.drain(200);
+    const text = await stream.rest();
+    assert.match(text, /"id":"a","error":.*"reason":"cluster\.owner_lost","executed":"unknown"/);
+    await gone;
+  });
+
 test('a stream that is attached only once its edge leaves is sent away at once; so is a call’s that goes on as another stream', async (t) => {
   const { cluster, worker, url, open, edge } = await setting(t);
   const session = await recorded(cluster, worker, await open());
@@ -498,14 +576,10 @@ test('a stream that lost frames on the way asks for them, and passes on each onc
 
 test('a 2024-11-05 stream ends when a message has made its session a next owner, which knows nothing of the calls before', async (t) => {
   const { cluster, worker, edge } = await setting(t);
-  const stream = await fetch(`${edge.url}/servers/echo/sse`);
-  const reader = stream.body!.pipeThrough(new TextDecoderStream()).getReader();
-  const { value: first = '' } = await reader.read();
-  const id = /sessionId=(\S+)/.exec(first)![1]!;
-  const message = `${edge.url}/servers/echo/message?sessionId=${id}`;
+  const { session, message, rest } = await sse(edge);
   const post = (body: object): Promise<Response> => fetch(message, { method: 'POST', headers: JSON_HEADERS, body: JSON.stringify(body) });
   assert.equal((await post({ jsonrpc: '2.0', id: 1, method: 'slow' })).status, 202);
-  await recorded(cluster, worker, { 'mcp-session-id': id });
+  await recorded(cluster, worker, { 'mcp-session-id': session });
   const taker = await scriptedWorker(cluster, (self, { head, reply }) => {
     if (head.t === 'restore' || head.t === 'forget') self.say(reply, { t: 'ok', place: { owner: self.id, epoch: 2 } });
     else if (head.t === 'attach') self.say(reply, { t: 'ok' });
@@ -514,7 +588,7 @@ test('a 2024-11-05 stream ends when a message has made its session a next owner,
   t.after(() => taker[Symbol.asyncDispose]());
   worker.deafen();
   assert.equal((await post({ jsonrpc: '2.0', method: 'notifications/x' })).status, 202);
-  for (let read = await reader.read(); !read.done; read = await reader.read());
+  await rest();
   await new Promise((resolve) => setTimeout(resolve, 50));
   assert.ok(
     taker.heard.some(({ head }) => head.t === 'close'),

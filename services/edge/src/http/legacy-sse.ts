@@ -60,7 +60,7 @@ class LegacyStream implements OpenListener, OpenStream {
 
   open(): void {
     this.#res.once('close', () => {
-      this.#calls.end('client_left');
+      this.#calls.left();
       this.#edge.streams.delete(this);
       this.#leave();
     });
@@ -88,11 +88,11 @@ class LegacyStream implements OpenListener, OpenStream {
     this.#end(error);
   }
 
-  async retire(): Promise<void> {
+  async retire(late: AbortSignal): Promise<void> {
     const { session } = this.#opening;
     if (!session || this.#over) return;
     this.#retiring = true;
-    const ended = once(this.#res, 'close');
+    const ended = once(this.#res, 'close', { signal: late }).then(undefined, () => this.#giveUp());
     if (this.#listening) this.#listening.retire();
     else if (!(await retire(this.#edge, session, FIRST(session)))) this.#giveUp();
     await ended;
@@ -166,8 +166,7 @@ class LegacyStream implements OpenListener, OpenStream {
   #end(error = new CausewayError('cluster.owner_silent')): void {
     this.#over = true;
     this.#cancelVerdict();
-    // An owner that ends it has answered them all.
-    this.#calls.end('cluster.owner_lost');
+    this.#calls.lost(this.#retiring ? 'edge' : 'owner');
     this.#opening.exchange.end();
     if (this.#events) this.#events.end();
     else refuse(this.#res, error, { teller: this.#edge });

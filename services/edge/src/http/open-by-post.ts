@@ -36,7 +36,7 @@ export function openByPost(edge: EdgeContext, visit: Visit, res: ServerResponse,
       },
       undelivered: () => reply.fail(new CausewayError('cluster.owner_lost')),
       lost: (why) => {
-        reply.fail(new CausewayError(why === 'owner' ? 'cluster.owner_lost' : 'server.start_timeout'));
+        reply.fail(new CausewayError(why === 'deadline' ? 'server.start_timeout' : 'cluster.owner_lost'));
         abandon();
       },
       refused: (error) => reply.fail(error),

@@ -13,8 +13,8 @@ import { asCausewayError, CausewayError, ERRORS, REVISIONS, type AgreedRevision,
 import type { EdgeContext, KnownSession } from '../context.ts';
 import { followed, forsake, notify, partlyTaken, sendFrame, tell, type Messages, type Outgoing } from '../session/call.ts';
 import { Delivery, type DeliveryOptions } from '../session/delivery.ts';
-import type { Exchange, Listener } from '../session/exchange.ts';
-import { busFailure } from '../session/failures.ts';
+import type { Exchange, Listener, Loss } from '../session/exchange.ts';
+import { busFailure, lossOf } from '../session/failures.ts';
 import { PostReply, type Posted } from './post-reply.ts';
 
 /** Methods that may ask or report before they answer: their stream is begun at once where it can be resumed. */
@@ -92,8 +92,10 @@ export class PostCall implements Listener, DeliveryOptions, Posted {
     this.edge.relocation.find(this.session, this.#delivery.place, 'unreached').catch(() => undefined);
   }
 
-  lost(why: 'deadline' | 'owner'): void {
-    this.#giveUp(new CausewayError(why === 'owner' ? 'cluster.owner_lost' : 'server.deadline'));
+  lost(why: Loss): void {
+    // Its owner goes on, and any other edge has the answer: without a bus none has.
+    if (why === 'edge' && this.edge.cluster.bus.status === 'connected' && this.#reply.dismiss()) this.left();
+    else this.#giveUp(lossOf(why));
   }
 
   /** The outcome is not known; without `whole`, of some. */

@@ -158,6 +158,15 @@ export class PostReply {
     this.#close();
   }
 
+  /** Sends the client away, to come back for the rest with the id of an event. `false`: it has none, or would not come back. */
+  dismiss(): boolean {
+    if (this.#done || !this.#events || this.#posted.priming !== true) return false;
+    this.#countAll('client_left');
+    this.#events.dismiss(this.#edge.options.streams.retry);
+    this.#finish();
+    return true;
+  }
+
   /** The stream breaks off: an error in it would be misunderstood. */
   breakOff(error: CausewayError): void {
     if (this.#done) return;

@@ -5,7 +5,7 @@
  * whoever owns the session then (`delivery.ts`), or refused; every exchange begun here ends with its answer, its
  * refusal, its deadline or the loss of the owner.
  */
-import { errorOf, LEASE_TIMES, type ClientHead, type DownHead, type FrameHead, type Place } from '@causeway/cluster';
+import { errorOf, LEASE_TIMES, offer, type ClientHead, type DownHead, type FrameHead, type Place } from '@causeway/cluster';
 import { asCausewayError, CausewayError, type Frame } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
 import { Delivery } from './delivery.ts';
@@ -97,15 +97,15 @@ export function isHeld(edge: EdgeContext, session: KnownSession): Promise<boolea
 /** Whether the owner says yes. */
 function ask(edge: EdgeContext, session: KnownSession, place: Place, t: 'info' | 'retire'): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();
+  const lasting = t === 'retire';
   const exchange = edge.exchanges.begin(
     { receive: (head) => resolve(head.t === 'ok'), undelivered: () => resolve(false), lost: () => resolve(false) },
-    VERDICT,
+    lasting ? edge.options.drain.timeout : VERDICT,
   );
-  try {
-    exchange.send(place.owner, controlOf(edge, session, place), { t, identity: session.identity });
-  } catch {
-    resolve(false);
-  }
+  const send = (): void => exchange.send(place.owner, controlOf(edge, session, place), { t, identity: session.identity });
+  // Without a bus, and as often as it is lost, it is said when the bus is back.
+  if (lasting) exchange.repeat(send);
+  if (!offer(send) && !lasting) resolve(false);
   return promise.finally(() => exchange.end());
 }
 
@@ -149,7 +149,10 @@ export function abandon(edge: EdgeContext, session: KnownSession): void {
   });
 }
 
-/** The edge of a session's one stream leaves: its owner finishes what runs, and ends the stream. Resolves with whether it will; never rejects. */
+/**
+ * The edge of a session's one stream leaves: its owner finishes what runs, and ends the stream. Resolves with whether it will, within
+ * the time of a drain; never rejects.
+ */
 export function retire(edge: EdgeContext, session: KnownSession, place: Place): Promise<boolean> {
   return ask(edge, session, place, 'retire');
 }

@@ -5,6 +5,9 @@
 import type { DownHead, UpHead, VerdictHead } from '@causeway/cluster';
 import type { Identity, WorkerId } from '@causeway/protocol';
 
+/** Why an exchange is over before its answer. */
+export type Loss = 'deadline' | 'owner' | 'edge';
+
 export interface Listener {
   /** Something from the worker. */
   receive(head: DownHead, body: Buffer): void;
@@ -12,8 +15,8 @@ export interface Listener {
   undelivered(): void;
   /** The bus finds nobody at the owner, who will hardly come back. */
   missing?(): void;
-  /** The deadline passed, or the worker is gone; the exchange is over. */
-  lost(why: 'deadline' | 'owner'): void;
+  /** The deadline passed, the worker is gone, or this edge goes; the exchange is over. */
+  lost(why: Loss): void;
 }
 
 export interface Exchange {

@@ -2,7 +2,7 @@
  * Owns what this edge waits for: each exchange is one stream of answers from one worker, under an address
  * of this edge's standing subscription.
  *
- * Invariants: an exchange ends once, by its owner, its deadline, or the loss of the worker; what arrives
+ * Invariants: an exchange ends once, by its owner, its deadline, or the loss of the worker or of this edge; what arrives
  * for an exchange that has ended is dropped, and its sender told where it asks to be; a worker that the bus does not
  * find any more fails all that wait for it. A stream that is followed is passed on without a gap and without a
  * double: what a moment without the bus swallowed is asked for again.
@@ -21,7 +21,7 @@ import {
 } from '@causeway/cluster';
 import { CausewayError, type EdgeId, type WorkerId } from '@causeway/protocol';
 import { Register, type Clock, type Log, type Wheel } from '@causeway/runtime';
-import { CALLING, LISTENING, mayBeNew, RunningExchange, type Exchange, type ExchangePorts, type Listener } from './exchange.ts';
+import { CALLING, LISTENING, mayBeNew, RunningExchange, type Exchange, type ExchangePorts, type Listener, type Loss } from './exchange.ts';
 import { OwnerWatch } from './owner-watch.ts';
 import { Words } from './words.ts';
 
@@ -128,6 +128,11 @@ export class Exchanges implements Disposable {
     this.#settled.delete(check);
   }
 
+  /** This edge goes: whoever still waits for an answer here is told so. */
+  leave(): void {
+    for (const { name, call } of [...this.#waiting.values()]) if (call) this.#lose(name, 'edge');
+  }
+
   [Symbol.dispose](): void {
     for (const stop of this.#stops) stop();
     this.owners[Symbol.dispose]();
@@ -225,7 +230,7 @@ export class Exchanges implements Disposable {
     if (reply !== undefined) offer(() => this.#cluster.bus.publish(reply, new Envelope({ t: 'end', why: 'complete' })));
   }
 
-  #lose(name: string, why: 'deadline' | 'owner'): void {
+  #lose(name: string, why: Loss): void {
     this.#remove(name)?.listener.lost(why);
   }
 

@@ -11,7 +11,7 @@ import { agreedRevision, CausewayError, mintSession, sealSession, type Identity,
 import type { EdgeContext, KnownSession } from '../context.ts';
 import { abandon, followed } from './call.ts';
 import { Candidates } from './candidates.ts';
-import type { Exchange, Listener } from './exchange.ts';
+import type { Exchange, Listener, Loss } from './exchange.ts';
 
 export interface Opening {
   readonly server: string;
@@ -125,7 +125,7 @@ export class SessionOpening implements Listener {
     this.#askNext();
   }
 
-  lost(why: 'deadline' | 'owner'): void {
+  lost(why: Loss): void {
     this.#forget();
     this.#listener.lost(why);
   }

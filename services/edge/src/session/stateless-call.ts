@@ -10,8 +10,8 @@ import { CausewayError, type Frame, type Identity, type RequestState, type Span,
 import type { EdgeContext } from '../context.ts';
 import { frameHead } from './call.ts';
 import { Candidates } from './candidates.ts';
-import type { Exchange, Listener } from './exchange.ts';
-import { busFailure } from './failures.ts';
+import type { Exchange, Listener, Loss } from './exchange.ts';
+import { busFailure, lossOf } from './failures.ts';
 
 export interface StatelessOrder {
   readonly server: string;
@@ -120,10 +120,10 @@ export class StatelessCall implements Listener {
     else this.#askNext();
   }
 
-  lost(why: 'deadline' | 'owner'): void {
+  lost(why: Loss): void {
     // One that only stood still would go on for nobody.
     this.#tell({ t: 'detach' });
-    this.#listener.failed(new CausewayError(why === 'owner' ? 'cluster.owner_lost' : 'server.deadline'));
+    this.#listener.failed(lossOf(why));
   }
 
   /** The call that it goes on with waits at one worker. */

@@ -1,6 +1,7 @@
 /**
  * Owns what the edge of a stream of 2024-11-05 knows of the calls whose answers are to come on it, each of which was posted
- * to any edge: how long they take, and their deadlines for as long as there is no bus, when nobody else can tell the client.
+ * to any edge: how long they take, their deadlines for as long as there is no bus, when nobody else can tell the client, and
+ * that nothing is known of them when the stream ends without their answers.
  *
  * Invariants: while there is a bus the owner speaks for itself; a call that was told its end here is told no other; what
  * is kept is bounded by the calls that a session may have in flight.
@@ -8,6 +9,7 @@
 import type { PendingHead, ServerHead } from '@causeway/cluster';
 import { CausewayError, errorResponse, isReason, methodLabel } from '@causeway/protocol';
 import type { EdgeContext } from '../context.ts';
+import { lossOf } from './failures.ts';
 
 /** Milliseconds by which the owner may be later than it said. */
 const SLACK = 5_000;
@@ -56,9 +58,14 @@ export class StreamCalls {
     return true;
   }
 
-  /** The stream is over, and with it what was to come on it. */
-  end(failed: 'client_left' | 'cluster.owner_lost'): void {
-    for (const call of [...this.#pending.keys()]) this.#forget(call, failed);
+  /** Its client has left, and waits for nothing. */
+  left(): void {
+    for (const call of [...this.#pending.keys()]) this.#forget(call, 'client_left');
+  }
+
+  /** The stream is about to end: clients wait for answers beyond that. An owner that has ended it in order has answered them all. */
+  lost(why: 'owner' | 'edge'): void {
+    for (const [call, pending] of [...this.#pending]) this.#fail(call, pending, lossOf(why));
   }
 
   #wait(call: number, pending: Pending, ms: number): void {
@@ -68,12 +75,16 @@ export class StreamCalls {
   #late(call: number, pending: Pending): void {
     // Its owner has said so, and it is on its way; or the loss of the bus is not known yet.
     if (this.#edge.cluster.bus.status === 'connected') return this.#wait(call, pending, SLACK);
-    const error = new CausewayError('server.deadline');
-    this.#forget(call, error.reason);
+    this.#fail(call, pending, new CausewayError('server.deadline'));
+  }
+
+  #fail(call: number, { id }: Pending, error: CausewayError): void {
+    const { ref, reason } = error;
+    this.#forget(call, reason);
     this.#over.add(call);
-    this.#edge.told.count(error.reason);
-    this.#edge.log.info({ ref: error.ref, reason: error.reason }, 'call failed');
-    this.#tell(errorResponse(pending.id, error));
+    this.#edge.told.count(reason);
+    this.#edge.log.info({ ref, reason }, 'call failed');
+    this.#tell(errorResponse(id, error));
   }
 
   /** `failed`: as figures name it. */

@@ -50,7 +50,7 @@ test('a call that was cancelled, and one whose stream is over, are told nothing'
   bus.status = 'disconnected';
   for (const call of [1, 2]) calls.hear({ t: 'pending', call, id: '1', due: 1_000 });
   calls.hear({ t: 'pending', call: 1 });
-  calls.end('client_left');
+  calls.left();
   time.advance(60_000);
   assert.deepEqual(told, []);
 });
@@ -66,7 +66,7 @@ test('how long each took, and how it failed, is counted once', async () => {
   bus.status = 'disconnected';
   time.advance(60_000);
   calls.passes({ t: 'server', seq: 3, call: 4, failed: 'server.deadline' });
-  calls.end('client_left');
+  calls.left();
   const metrics = createMetrics();
   metrics.add(edge.durations.figure('x', ''));
   assert.deepEqual(
