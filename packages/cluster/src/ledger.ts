@@ -101,6 +101,8 @@ export type RecordChange = Partial<Pick<WorkerRecord, 'draining' | 'left' | 'mar
 export interface Lease extends AsyncDisposable {
   /** Fires when this worker may no longer act; the reason is a `LeaseLoss`. */
   readonly lost: AbortSignal;
+  /** Why the last write failed, where none was acknowledged since; `undefined` where none did, or was not even tried. */
+  readonly failure: unknown;
   /** Milliseconds of monotonic time left before the fence; 0 when lost. */
   remaining(): number;
   /**

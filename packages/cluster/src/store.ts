@@ -2,7 +2,7 @@
  * Owns the contract of the place where the workers' records are kept: one ordered log in which each key has one
  * value. Everything above it (`tenancy.ts`, `records.ts`) is the same over NATS, in memory and in simulation.
  */
-import type { WorkerId } from '@causeway/protocol';
+import { CausewayError, type WorkerId } from '@causeway/protocol';
 
 /** Milliseconds for which the mark of an ended record is kept: long enough for every watcher to see it. */
 export const MARKER_TTL = 5 * 60_000;
@@ -19,6 +19,13 @@ export class WriteConflict extends Error {
     this.name = 'WriteConflict';
     this.sequence = sequence;
   }
+}
+
+/** Of a worker whose record could not be written in time; `cause`: why not, if that is known. */
+export function unwritten(cause: unknown): CausewayError {
+  const why = cause instanceof Error ? ` (${cause.message})` : '';
+  const message = `The worker could not be entered in the ledger in time${why}. Check the state of JetStream.`;
+  return new CausewayError('cluster.unavailable', { message, cause });
 }
 
 export interface RecordStore {

@@ -22,7 +22,7 @@ import { Fence } from './fence.ts';
 import type { AdmitOptions, Lease, LeaseLoss, LeaseTimes, NewRecord, Permit, RecordChange } from './ledger.ts';
 import { Places } from './places.ts';
 import type { RecordsView, SeenRecord } from './records.ts';
-import { WriteConflict, type Expectation, type RecordStore } from './store.ts';
+import { unwritten, WriteConflict, type Expectation, type RecordStore } from './store.ts';
 import type { Time } from './time.ts';
 
 /** Milliseconds for which changes are gathered. */
@@ -50,6 +50,7 @@ export class Tenancy implements Lease {
   readonly #confirmations = new Confirmations();
   readonly #fence: Fence;
   readonly #stops: (() => void)[] = [];
+  failure: unknown;
   #record: NewRecord;
   /** Position of the record as last known; 0 for none. */
   #sequence = 0;
@@ -180,6 +181,7 @@ export class Tenancy implements Lease {
     const { store, view, time } = this.#deps;
     const told = error instanceof WriteConflict ? error.sequence : undefined;
     if (told === undefined) {
+      this.failure = error;
       this.#notBefore = time.now() + RETRY * (1 + time.random());
     } else if ('log' in expect) {
       // A log that is shorter than what was seen of it is another one.
@@ -226,6 +228,7 @@ export class Tenancy implements Lease {
   #acknowledged(sent: number): void {
     if (this.lost.aborted || (this.#held && this.remaining() === 0)) return;
     this.#fence.acknowledged(sent);
+    this.failure = undefined;
     this.#held = true;
     if (this.remaining() === 0) return;
     this.#first.resolve();
@@ -239,11 +242,8 @@ export class Tenancy implements Lease {
     for (const stop of this.#stops) stop();
     this.#lost.abort(why);
     this.#places.close();
-    const gone = new CausewayError('cluster.unavailable', {
-      message: 'The worker could not be entered in the ledger in time. Check the state of JetStream.',
-    });
     this.#confirmations.close();
-    this.#first.reject(gone);
+    this.#first.reject(unwritten(this.failure));
     this.#first.promise.catch(() => undefined);
     this.#deps.ended();
   }

@@ -191,7 +191,7 @@ class WorkerTenure implements Tenure {
     const why = lease.lost.reason as LeaseLoss;
     const grace = why === 'deposed' ? Math.max(this.#deps.grace, DEPOSED_GRACE) : this.#deps.grace;
     const next = grace > 0 ? 'sessions wait for another' : 'ending every session';
-    log.error({ reason: 'lease_lost', why, grace }, `lease lost, ${next}`);
+    log.error({ reason: 'lease_lost', why, grace, err: lease.failure }, `lease lost, ${next}`);
     sessions.suspend('lease');
     // What the store would have said of that lease does not matter any more.
     if (this.#doubted !== undefined) sessions.resume();

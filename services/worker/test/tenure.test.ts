@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Lease, Ledger, LeaseLoss, NewRecord, RecordChange } from '@causeway/cluster';
 import { CausewayError, newWorkerId } from '@causeway/protocol';
-import { fakeTime, silentLog } from '@causeway/runtime';
+import { fakeTime, silentLog, type Log } from '@causeway/runtime';
 import type { HeldSessions } from '../src/held-sessions.ts';
 import { openTenure } from '../src/tenure.ts';
 import { Standstill } from '../src/standstill.ts';
@@ -21,6 +21,7 @@ function ledger() {
   const granted: Granted[] = [];
   const refuse = { now: false };
   const doubt = { now: false };
+  const failure: { now: unknown } = { now: undefined };
   const asked = { times: 0 };
   /** What a request waits for before it is answered. */
   const slow: { until?: Promise<void> | undefined } = {};
@@ -36,6 +37,7 @@ function ledger() {
       granted.push({ record: what, changes, lose: (why) => lost.abort(why), confirm: () => resolve(1) });
       const lease: Lease = {
         lost: lost.signal,
+        failure: failure.now,
         remaining: () => (lost.signal.aborted ? 0 : 1),
         doubtful: () => doubt.now,
         confirm: () => promise,
@@ -46,7 +48,7 @@ function ledger() {
       return lease;
     },
   };
-  return { one: one as Ledger, granted, refuse, doubt, asked, slow };
+  return { one: one as Ledger, granted, refuse, doubt, failure, asked, slow };
 }
 
 /** Sessions that write down what is done to them. */
@@ -86,11 +88,10 @@ async function setting(grace: number) {
   const clock = { monotonic: () => time.clock.monotonic(), now: () => time.clock.now() + machine.still };
   const now = (): number => clock.monotonic();
   const standstill = new Standstill(clock, () => undefined);
-  const tenure = await openTenure(
-    { ledger: cluster.one, wheel: time.wheel, now, standstill, log: silentLog(), grace, sessions: kept.held },
-    record,
-  );
-  return { ...cluster, ...kept, time, machine, tenure };
+  const told: unknown[] = [];
+  const log: Log = { ...silentLog(), error: (...[facts]: readonly unknown[]) => void told.push(facts) };
+  const tenure = await openTenure({ ledger: cluster.one, wheel: time.wheel, now, standstill, log, grace, sessions: kept.held }, record);
+  return { ...cluster, ...kept, time, machine, tenure, told };
 }
 
 test('without grace a lease that ran out ends the sessions before another one is asked for, and that until granted', async () => {
@@ -113,6 +114,23 @@ test('without grace a lease that ran out ends the sessions before another one is
   assert.ok(tenure.held);
   assert.equal(granted[1]?.record.capacity, 3);
   assert.deepEqual(done, ['suspend', 'end']);
+  await tenure[Symbol.asyncDispose]();
+});
+
+test('the log says why a lease that ran out was not renewed, where that is known', async () => {
+  const { granted, refuse, failure, ended, time, tenure, told } = await setting(0);
+  granted[0]!.lose('fenced');
+  ended();
+  failure.now = new Error('maximum bytes exceeded');
+  refuse.now = false;
+  time.advance(1_000);
+  await turn();
+  granted[1]!.lose('fenced');
+  const facts = { reason: 'lease_lost', why: 'fenced', grace: 0 };
+  assert.deepEqual(told, [
+    { ...facts, err: undefined },
+    { ...facts, err: failure.now },
+  ]);
   await tenure[Symbol.asyncDispose]();
 });
 
