@@ -9,7 +9,7 @@ import { Absences } from './absences.ts';
 import { Capacity } from './capacity.ts';
 import { addChecks } from './checks.ts';
 import { createControl } from './control.ts';
-import { withFigures } from './figures.ts';
+import { addFigures } from './figures.ts';
 import { openIntake } from './intake.ts';
 import { openMachine, type Machine } from './machine.ts';
 import { graceOf, totalsOf, type WorkerOptions } from './options.ts';
@@ -60,8 +60,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const { clock, wheel, start } = machine;
   const now = (): number => clock.monotonic();
   const held = (): number => cluster.ledger.workers().get(id)?.sessions ?? 0;
-  const capacity = withFigures(new Capacity(), { metrics, options, held });
-  const marks = new Set<string>();
+  const [capacity, marks] = [new Capacity(), new Set<string>()];
   // Whoever knows the key can put it back; while it is looked for nobody should place a session here.
   const key = await cluster.sessions.signingKey();
   const generation = await cluster.sessions.tend();
@@ -70,6 +69,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const tenure = stack.use(
     await openTenure({ ledger: cluster.ledger, wheel, log, now, standstill, grace: graceOf(options), sessions: capacity }, first),
   );
+  addFigures(metrics, { capacity, tenure, options, held });
   stack.use(await machine.sweep((mark) => isHeld(capacity, marks, mark)));
   const reply = replyBy(cluster);
   const { bus } = cluster;

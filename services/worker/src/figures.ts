@@ -5,8 +5,9 @@ import type { WorkerOptions } from './options.ts';
 import type { Tenure } from './tenure.ts';
 
 interface Shown {
-  readonly metrics: Metrics;
-  readonly options: WorkerOptions;
+  readonly capacity: Pick<Capacity, 'begun' | 'ended' | 'sessions' | 'draining' | 'leaving' | 'paused'>;
+  readonly tenure: Pick<Tenure, 'held'>;
+  readonly options: Pick<WorkerOptions, 'servers' | 'worker'>;
   /** Places that are held, by sessions and by what serves requests without one: as the ledger knows it. */
   readonly held: () => number;
 }
@@ -37,15 +38,17 @@ export function addServerDurations(metrics: Metrics): Durations {
   return durations;
 }
 
-/** The same `capacity`, which is looked into when the figures are read. */
-export function withFigures(capacity: Capacity, { metrics, options, held }: Shown): Capacity {
+export function addFigures(metrics: Metrics, { capacity, tenure, options, held }: Shown): void {
   const { servers, worker } = options;
+  const takes = (): boolean => tenure.held && !capacity.draining && !capacity.leaving && !capacity.paused;
   const slots = (name: string, text: string, value: () => number): void => {
     metrics.add({ name: `causeway.worker.slots.${name}`, text, kind: 'gauge', read: () => [{ value: value() }] });
   };
   slots('used', 'Places of this worker that are taken.', held);
   slots('max', 'Places that it has.', () => worker.capacity);
-  slots('available', 'What is left of them.', () => Math.max(0, worker.capacity - held()));
+  slots('available', 'What is left of them; none while it takes no session in.', () =>
+    takes() ? Math.max(0, worker.capacity - held()) : 0,
+  );
   metrics.add({
     name: 'causeway.sessions',
     text: 'Sessions that this worker holds, by server.',
@@ -71,5 +74,4 @@ export function withFigures(capacity: Capacity, { metrics, options, held }: Show
     kind: 'total',
     read: () => [...capacity.ended].map(([reason, value]) => ({ value, of: { reason } })),
   });
-  return capacity;
 }
