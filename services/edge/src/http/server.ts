@@ -198,9 +198,28 @@ function serve({ edge, bodies }: Serving, { endpoint, visit }: Admitted, req: In
   }
 }
 
-/** What is no HTTP, or too slow to be any. */
+/** What is no HTTP, or too slow to be any. Behind a request that is being answered it is told nothing: it would be taken for that answer, or be in it. */
 function refuseBroken(edge: EdgeContext, error: Error & { code?: string }, socket: Socket, linger: number): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  if (isAnswering(socket)) socket.end();
+  else tellBroken(edge, error, socket);
+  // Closed at once it might be reset, and the client would not see why.
+  const cancel = edge.wheel.after(linger, () => socket.destroy());
+  socket.once('close', cancel);
+}
+
+/** What Node tells its own refusals by: the response whose turn it is. */
+interface Answering {
+  readonly _httpMessage?: ServerResponse | null;
+}
+
+/** Whether somebody waits for an answer whose request came whole, or has a part of one. */
+function isAnswering(socket: Socket): boolean {
+  const { _httpMessage: res } = socket as Answering;
+  return res ? res.req.complete || res.headersSent : false;
+}
+
+function tellBroken(edge: EdgeContext, error: Error & { code?: string }, socket: Socket): void {
   const slow = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
   const large = error.code === 'HPE_HEADER_OVERFLOW';
   const status = slow ? '408 Request Timeout' : large ? '431 Request Header Fields Too Large' : '400 Bad Request';
@@ -210,7 +229,4 @@ function refuseBroken(edge: EdgeContext, error: Error & { code?: string }, socke
   socket.end(
     `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
-  // Closed at once it might be reset, and the client would not see why.
-  const cancel = edge.wheel.after(linger, () => socket.destroy());
-  socket.once('close', cancel);
 }

@@ -94,6 +94,47 @@ test('what is no HTTP is refused, and its client is not waited for', { timeout: 
   await gone(ends);
 });
 
+test(
+  'what is no HTTP behind a request that is being answered is told nothing, and its client is not waited for',
+  { timeout: 10_000 },
+  async (t) => {
+    const { connect, url, told: failures } = await setting(t);
+    const head = (method: string, more: string): string =>
+      `${method} /mcp HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\naccept: application/json, text/event-stream\r\n${more}\r\n\r\n`;
+    const opened = await fetch(`${url}/mcp`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream' },
+      body: '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}',
+    });
+    await opened.arrayBuffer();
+    const session = `mcp-session-id: ${opened.headers.get('mcp-session-id')}`;
+    const call = '{"jsonrpc":"2.0","id":2,"method":"tools/list"}';
+
+    const waiting = await connect();
+    waiting.client.write(`${head('POST', `${session}\r\ncontent-length: ${call.length}`)}${call}nonsense\r\n\r\n`);
+    assert.equal(await told(waiting), '', 'nobody says of a call that runs that it was not executed');
+    await gone(waiting);
+
+    const stream = await connect();
+    const begun = once(stream.client, 'data');
+    stream.client.write(head('GET', session));
+    stream.client.resume();
+    assert.match(String((await begun)[0]), /^HTTP\/1\.1 200 /);
+    stream.client.write('nonsense\r\n\r\n');
+    assert.doesNotMatch(await told(stream), /HTTP/, 'an event stream has no second answer in it');
+    await gone(stream);
+
+    const refused = await connect();
+    refused.client.write(`${head('PUT', 'transfer-encoding: chunked')}3\r\nabc\r\n`);
+    const answer = told(refused);
+    await once(refused.client, 'data');
+    refused.client.write('nonsense\r\n\r\n');
+    assert.deepEqual((await answer).match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 405']);
+    await gone(refused);
+    assert.deepEqual([...failures], [['request.method', 1]]);
+  },
+);
+
 test('connections beyond the bound are closed unanswered, which is told; one that ends makes room', { timeout: 10_000 }, async (t) => {
   const { port, connect, warned } = await setting(t, { maxConnections: 2 });
   const held = [await connect(), await connect()];
