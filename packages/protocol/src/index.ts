@@ -53,6 +53,7 @@ export {
 export { outlineOf, type Depth, type Outline } from './outline.ts';
 export { openState, sealState, type RequestState, type StateAudience } from './request-state.ts';
 export { refusedAnswer } from './refused-answer.ts';
+export { refusedRequest } from './refused-request.ts';
 export { completing, discoverResult, UNCACHED, withoutTaskExtension } from './results.ts';
 export {
   agreedRevision,

@@ -46,7 +46,7 @@ export class FrameFault extends Error {
   }
 }
 
-const CLIENT_SCAN: ScanLimits = { depth: 64, keys: 10_000, prototypeKeys: 'refuse', controls: 'refuse' };
+export const CLIENT_SCAN: ScanLimits = { depth: 64, keys: 10_000, prototypeKeys: 'refuse', controls: 'refuse' };
 const MAX_BATCH = 100;
 /** Elements of an array of a server that are looked at one by one: more are no batch, and no list that anybody reads. */
 export const MAX_ELEMENTS = 10_000;

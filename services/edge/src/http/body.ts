@@ -13,8 +13,8 @@ import { Chain, type Link } from '@causeway/runtime';
 export interface BodyReader {
   /** All of it. */
   take(body: Buffer): void;
-  /** It is larger than it may be, or there is no room to wait for the rest of it. */
-  refuse(error: CausewayError): void;
+  /** It is larger than it may be, or there is no room to wait for the rest of it. `beginning`: of what was read, up to `BEGINNING` bytes; absent where nothing was. */
+  refuse(error: CausewayError, beginning?: Buffer): void;
 }
 
 /** In bytes. */
@@ -24,6 +24,9 @@ export interface BodyBounds {
   /** Held of all that have not come whole. */
   readonly most: number;
 }
+
+/** Bytes of a refused body that are looked at: the id of its request stands before what is large, or it is small. */
+export const BEGINNING = 16 * 1024;
 
 const EMPTY = Buffer.alloc(0);
 const CROWDED = 'Too many requests wait for the rest of their bodies, and this one has waited longest.';
@@ -50,13 +53,13 @@ export class Bodies {
     const leave = (): void => {
       if (link && this.#unfinished.remove(link)) this.#held -= link.value.held;
     };
-    const refuse = (error: CausewayError): void => {
+    const refuse = (error: CausewayError, piece: Buffer = EMPTY): void => {
       leave();
       req.off('data', take).off('end', end);
-      reader.refuse(error);
+      reader.refuse(error, unfinished?.beginning() ?? piece.subarray(0, BEGINNING));
     };
     const take = (piece: Buffer): void => {
-      if ((unfinished?.size ?? 0) + piece.length > limit) return refuse(new CausewayError('request.too_large'));
+      if ((unfinished?.size ?? 0) + piece.length > limit) return refuse(new CausewayError('request.too_large'), piece);
       if (!unfinished && piece.length === declared) return void (whole = piece);
       if (!unfinished) {
         unfinished = new Unfinished(refuse);
@@ -102,6 +105,11 @@ class Unfinished {
   whole(): Buffer {
     this.#cut();
     return Buffer.concat(this.#pieces, this.size);
+  }
+
+  beginning(): Buffer {
+    this.#cut();
+    return Buffer.concat(this.#pieces, Math.min(this.size, BEGINNING));
   }
 
   /** By how much more is held now. */

@@ -2,9 +2,9 @@
  * Owns the HTTP listener: Fastify's settings, the guard in front of every body, and the one place where a
  * path and a method find their code.
  *
- * Invariants: a body is read only after its head was accepted; every answer to a request that is refused is a JSON-RPC error, but
- * for a method that a stream of 2024-11-05 does not have; a slow or malformed request ends by itself, with its connection;
- * connections are bounded.
+ * Invariants: a body is read only after its head was accepted, but for the id of its request (unread.ts); every answer to a
+ * request that is refused is a JSON-RPC error, but for a method that a stream of 2024-11-05 does not have; a slow or malformed
+ * request ends by itself, with its connection; nothing is said of one where another is being answered; connections are bounded.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
@@ -21,6 +21,7 @@ import { closingIdle, partingResponse } from './parting.ts';
 import { asRefusal, noteRefusal, refuse, type RefusalOptions } from './refusal.ts';
 import { METHODS, originForm, route, type Endpoint } from './routes.ts';
 import { get, post, remove } from './streamable.ts';
+import { Unread } from './unread.ts';
 import { isOfUnseen, ofSession, type Visit } from './visit.ts';
 
 const MAX_HEADER_BYTES = 16 * 1024;
@@ -67,6 +68,7 @@ export function createServer(edge: EdgeContext, health: Health, times = TIMES): 
   const extraHeaders = Object.entries(http.headers);
   const { log } = edge;
   const bodies = new Bodies({ limit: http.maxBody, most: UNFINISHED * http.maxBody });
+  const unread = new Unread(edge);
   const part = closingIdle(() => app.server);
   const app = fastify({
     requestTimeout: times.request,
@@ -86,14 +88,14 @@ export function createServer(edge: EdgeContext, health: Health, times = TIMES): 
       ServerResponse: partingResponse(edge.gate, part),
     },
     clientErrorHandler: (error, socket) => refuseBroken(edge, error, socket, times.linger),
-    frameworkErrors: (error, _request, reply) => refuse(reply.hijack().raw, asRefusal(error).error, { teller: edge }),
+    frameworkErrors: (error, _request, reply) => unread.refuse(reply.hijack().raw, asRefusal(error).error),
   });
   // For `localhost` Fastify has a second listener, on the other loopback address, which is not bounded.
   boundConnections(app.server, { listener: 'mcp', most: http.maxConnections, log });
   app.setErrorHandler((error, request, reply) => {
     const { error: told } = asRefusal(error);
     if (told.reason === 'internal') log.error({ err: error, ref: told.ref }, 'request failed');
-    refuse(reply.hijack().raw, told, { teller: edge, ...(told.reason === 'request.method' ? allowed(edge, request.raw) : {}) });
+    unread.refuse(reply.hijack().raw, told, told.reason === 'request.method' ? allowed(edge, request.raw) : {});
   });
   // Everything is answered from here: what Fastify would do with a body and a reply is not ours, and has its price.
   app.addHook('onRequest', (request, reply) => {
@@ -103,7 +105,7 @@ export function createServer(edge: EdgeContext, health: Health, times = TIMES): 
     for (const [name, value] of extraHeaders) res.setHeader(name, value);
     guard.origin(req);
     if (!cors.answer(req, res) && !answerElsewhere(edge, guard, health, req, res))
-      serve({ edge, bodies }, admit(edge, guard, req), req, res);
+      serve({ edge, bodies, unread }, admit(edge, guard, req), req, res);
     reply.hijack();
   });
   app.route({ method: ['GET', 'POST', 'DELETE', 'PUT', 'PATCH', 'HEAD', 'OPTIONS'], url: '*', handler: () => undefined });
@@ -177,9 +179,10 @@ function allowed(edge: EdgeContext, req: IncomingMessage): Pick<RefusalOptions, 
 interface Serving {
   readonly edge: EdgeContext;
   readonly bodies: Bodies;
+  readonly unread: Unread;
 }
 
-function serve({ edge, bodies }: Serving, { endpoint, visit }: Admitted, req: IncomingMessage, res: ServerResponse): void {
+function serve({ edge, bodies, unread }: Serving, { endpoint, visit }: Admitted, req: IncomingMessage, res: ServerResponse): void {
   const fail = (error: unknown): void => {
     const { error: told } = asRefusal(error);
     if (told.reason === 'internal') edge.log.error({ err: error, ref: told.ref }, 'request failed');
@@ -187,7 +190,10 @@ function serve({ edge, bodies }: Serving, { endpoint, visit }: Admitted, req: In
   };
   if (req.method === 'POST') {
     const answer = endpoint === 'message' ? message : post;
-    return bodies.read(req, { take: (body) => answer(edge, visit, req, res, body), refuse: fail });
+    return bodies.read(req, {
+      take: (body) => answer(edge, visit, req, res, body),
+      refuse: (error, beginning) => unread.refuse(res, error, { beginning }),
+    });
   }
   try {
     if (endpoint === 'sse') openSse(edge, visit, res);

@@ -54,6 +54,19 @@ test('a larger one is refused: by its length before a byte has come, or with the
   assert.equal(await sent(['0123456789', '0']), 'request.too_large');
 });
 
+test('whoever is refused in the middle of a body is known by its beginning', () => {
+  for (const pieces of [['{"id":7,"', 'params":{}}'], ['{"id":7,"params":{}}']]) {
+    const req = Object.assign(new EventEmitter(), { headers: {} }) as unknown as IncomingMessage;
+    let known: string | undefined;
+    new Bodies({ limit: LIMIT, most: 10_000 }).read(req, {
+      take: () => assert.fail(),
+      refuse: (_, beginning) => (known = beginning?.toString()),
+    });
+    for (const piece of pieces) req.emit('data', Buffer.from(piece));
+    assert.equal(known, pieces[0]);
+  }
+});
+
 test('one that comes in pieces of a byte takes the room of its bytes, not of its pieces', () => {
   const pieces = 200_000;
   const req = Object.assign(new EventEmitter(), { headers: {} }) as unknown as IncomingMessage;
