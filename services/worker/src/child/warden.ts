@@ -30,7 +30,8 @@ export interface Warden extends AsyncDisposable {
 /**
  * $1 and $2 are what the marks of the worker begin and end with. Groups are kept in variables g<number>, so that neither memory nor
  * time per line grows. `look` reads the group and start time of a process; the shell's `read` skips NUL
- * bytes, which serves where grep stops at them.
+ * bytes, which serves where grep stops at them. `kill` is told the signal in the one way that lets a group follow in
+ * every shell: Busybox, as on Alpine, takes no `--` behind `-s`.
  */
 const SCRIPT = `
 trap '' HUP INT TERM QUIT PIPE
@@ -63,7 +64,7 @@ targets() {
     case $name in g[0-9]*) ;; *) continue ;; esac
     value=\${value#\\'}
     if look "\${name#g}" && [ "$started" != "\${value%\\'}" ]; then continue; fi
-    kill -s 0 -- "-\${name#g}" && echo "-\${name#g}"
+    kill -0 "-\${name#g}" && echo "-\${name#g}"
   done
   marked "$1" "$2" | while read -r path; do
     pid=\${path#/proc/} pid=\${pid%/environ}
@@ -76,7 +77,7 @@ begin=$1 end=$2
 for signal in TERM KILL KILL; do
   set -- $(targets "$begin" "$end")
   [ $# -gt 0 ] || exit 0
-  kill -s "$signal" -- "$@"
+  kill "-$signal" "$@"
   case $signal in TERM) sleep 1 ;; *) sleep 0.1 || sleep 1 ;; esac
 done
 `;
@@ -92,29 +93,32 @@ export interface WardenOptions {
   readonly log: ChildLog;
   /** As in the marks of the children; another worker in the same process is not touched. */
   readonly worker: string;
+  /** A POSIX shell; default the machine's. */
+  readonly shell?: string;
 }
 
-export async function openWarden({ log, worker }: WardenOptions): Promise<Warden> {
+export async function openWarden(options: WardenOptions): Promise<Warden> {
+  const { log } = options;
   if (process.platform !== 'linux') {
     log.info({ platform: process.platform }, 'children outlive a worker that is killed on this system');
     return NOBODY;
   }
-  return process.pid === 1 ? NOBODY : new ShellWarden(log, worker);
+  return process.pid === 1 ? NOBODY : new ShellWarden(options);
 }
 
 const NOBODY: Warden = { pid: undefined, watch() {}, release() {}, async [Symbol.asyncDispose]() {} };
 
 class ShellWarden implements Warden {
   readonly #log: ChildLog;
-  readonly #worker: string;
+  readonly #command: readonly string[];
   readonly #groups = new Map<number, string>();
   #replacements = 0;
   #closing = false;
   #process: ReturnType<typeof startScript> | undefined;
 
-  constructor(log: ChildLog, worker: string) {
+  constructor({ log, worker, shell = '/bin/sh' }: WardenOptions) {
     this.#log = log;
-    this.#worker = worker;
+    this.#command = [shell, '-c', SCRIPT, 'causeway-warden', `${MARK}=${worker}/`, ownerSuffix(ownProcess())];
     this.#start();
   }
 
@@ -147,7 +151,7 @@ class ShellWarden implements Warden {
   }
 
   #start(): void {
-    const running = startScript(this.#worker);
+    const running = startScript(this.#command);
     if (running.pid === undefined) {
       this.#log.warn({}, 'the warden could not be started');
       return;
@@ -175,8 +179,8 @@ class ShellWarden implements Warden {
   }
 }
 
-function startScript(worker: string) {
-  const running = execa('/bin/sh', ['-c', SCRIPT, 'causeway-warden', `${MARK}=${worker}/`, ownerSuffix(ownProcess())], {
+function startScript([shell, ...words]: readonly string[]) {
+  const running = execa(shell!, words, {
     cwd: '/',
     env: { PATH: process.env['PATH'] ?? '/usr/bin:/bin' },
     extendEnv: false,

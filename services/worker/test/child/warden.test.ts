@@ -1,10 +1,23 @@
 import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 import { childMark } from '../../src/child/orphans.ts';
 import { readStat } from '../../src/child/proc.ts';
 import { openWarden } from '../../src/child/warden.ts';
 import { gone } from './host.ts';
 import { groupMembers, MemoryLog, start } from './support.ts';
+
+/** Where a machine's /bin/sh may lead: Debian's, that of Fedora and macOS, Alpine's. */
+const SHELLS = ['dash', 'bash', 'busybox'].map((name) => ({ name, file: onPath(name) }));
+
+function onPath(name: string): string | undefined {
+  return process.env['PATH']
+    ?.split(delimiter)
+    .map((folder) => join(folder, name))
+    .find((file) => existsSync(file));
+}
 
 const startOf = (pid: number): string => readStat(pid)?.started ?? '';
 
@@ -31,6 +44,23 @@ test(
     }
   },
 );
+
+for (const { name, file } of SHELLS) {
+  test(`a warden in ${name} kills what it watches`, { timeout: 30_000, skip: file === undefined && `no ${name} here` }, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'causeway-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const shell = join(folder, 'sh');
+    symlinkSync(file!, shell);
+    const watched = await start(t, ['wrapper'], { deps: { mark: 'none' } });
+    await watched.untilLine('ready');
+    {
+      await using warden = await openWarden({ log: new MemoryLog(), worker: 'w', shell });
+      warden.watch(watched.child.pid, startOf(watched.child.pid));
+    }
+    await watched.untilExit();
+    assert.deepEqual(groupMembers(watched.child.pid), []);
+  });
+}
 
 test(
   'an orderly close ends what the worker left behind, and nothing of another worker in the same process',
