@@ -7,7 +7,8 @@
  * Invariants:
  *  1. It lives in its own session and ignores the signals that end a process group by hand.
  *  2. A group is signalled only while its leader is the process that the worker named, or is gone with members
- *     left; a number that was given to another process is left alone.
+ *     left; a number that was given to another process is left alone. Where the system has no /proc, as macOS, nobody
+ *     can tell, nor look for marks: there a group is signalled unless the worker has said that it is empty.
  *  3. It ends at most a few seconds after the pipe closed. If it dies first, another takes its place and is told anew.
  *  4. Where the worker is PID 1 there is none: the kernel ends the whole PID namespace.
  */
@@ -21,20 +22,21 @@ import { ownerSuffix, ownProcess } from './orphans.ts';
 export interface Warden extends AsyncDisposable {
   /** Undefined where there is none. */
   readonly pid: number | undefined;
-  /** `started`: the leader's start time as /proc has it. */
+  /** `started`: the leader's start time as /proc has it; empty where there is none. */
   watch(group: number, started: string): void;
   /** The group is empty. */
   release(group: number): void;
 }
 
 /**
- * $1 and $2 are what the marks of the worker begin and end with. Groups are kept in variables g<number>, so that neither memory nor
- * time per line grows. `look` reads the group and start time of a process; the shell's `read` skips NUL
- * bytes, which serves where grep stops at them. `kill` is told the signal in the one way that lets a group follow in
+ * $1 and $2 are what the marks of the worker begin and end with, $3 is where processes are described. Groups are kept
+ * in variables g<number>, so that neither memory nor time per line grows. `look` reads the group and start time of a
+ * process; the shell's `read` skips NUL bytes, which serves where grep stops at them. `kill` is told the signal in the one way that lets a group follow in
  * every shell: Busybox, as on Alpine, takes no `--` behind `-s`.
  */
 const SCRIPT = `
 trap '' HUP INT TERM QUIT PIPE
+begin=$1 end=$2 proc=$3
 while read -r op id started; do
   case $id in '' | *[!0-9]*) continue ;; esac
   case $op in
@@ -43,16 +45,16 @@ while read -r op id started; do
   esac
 done
 look() {
-  read -r line <"/proc/$1/stat" || return 1
+  read -r line <"$proc/$1/stat" || return 1
   set -- \${line##*) }
   group=$3 started=\${20}
 }
 marked() {
   if printf 'x\\0y;' | grep -q 'y;'; then
-    grep -ls "$1[^@]*$2" /proc/[0-9]*/environ
+    grep -ls "$1[^@]*$2" "$proc"/[0-9]*/environ
     return
   fi
-  for path in /proc/[0-9]*/environ; do
+  for path in "$proc"/[0-9]*/environ; do
     while read -r line || [ -n "$line" ]; do
       case $line in *"$1"*"$2"*) echo "$path" ;; esac
       line=
@@ -67,13 +69,12 @@ targets() {
     kill -0 "-\${name#g}" && echo "-\${name#g}"
   done
   marked "$1" "$2" | while read -r path; do
-    pid=\${path#/proc/} pid=\${pid%/environ}
+    pid=\${path#"$proc"/} pid=\${pid%/environ}
     look "$pid" || continue
     echo "$pid"
     if [ "$group" = "$pid" ]; then echo "-$pid"; fi
   done
 }
-begin=$1 end=$2
 for signal in TERM KILL KILL; do
   set -- $(targets "$begin" "$end")
   [ $# -gt 0 ] || exit 0
@@ -95,14 +96,11 @@ export interface WardenOptions {
   readonly worker: string;
   /** A POSIX shell; default the machine's. */
   readonly shell?: string;
+  /** Where the system describes its processes, if it does; a test gives another. */
+  readonly proc?: string;
 }
 
 export async function openWarden(options: WardenOptions): Promise<Warden> {
-  const { log } = options;
-  if (process.platform !== 'linux') {
-    log.info({ platform: process.platform }, 'children outlive a worker that is killed on this system');
-    return NOBODY;
-  }
   return process.pid === 1 ? NOBODY : new ShellWarden(options);
 }
 
@@ -116,9 +114,9 @@ class ShellWarden implements Warden {
   #closing = false;
   #process: ReturnType<typeof startScript> | undefined;
 
-  constructor({ log, worker, shell = '/bin/sh' }: WardenOptions) {
+  constructor({ log, worker, shell = '/bin/sh', proc = '/proc' }: WardenOptions) {
     this.#log = log;
-    this.#command = [shell, '-c', SCRIPT, 'causeway-warden', `${MARK}=${worker}/`, ownerSuffix(ownProcess())];
+    this.#command = [shell, '-c', SCRIPT, 'causeway-warden', `${MARK}=${worker}/`, ownerSuffix(ownProcess()), proc];
     this.#start();
   }
 
@@ -127,8 +125,8 @@ class ShellWarden implements Warden {
   }
 
   watch(group: number, started: string): void {
-    // Without a start time the child could not be told from a stranger with the same number.
-    if (!/^[0-9]+$/.test(started)) return;
+    // Empty where there is a /proc, it is nobody's start time: the child could not be told from a stranger with its number.
+    if (!/^[0-9]*$/.test(started)) return;
     this.#groups.set(group, started);
     this.#tell(`+ ${group} ${started}\n`);
   }

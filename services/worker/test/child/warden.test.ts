@@ -63,6 +63,36 @@ for (const { name, file } of SHELLS) {
 }
 
 test(
+  'where the system describes no processes, a warden kills the groups that it was told of, and no other',
+  { timeout: 30_000 },
+  async (t) => {
+    const watched = await start(t, ['wrapper'], { deps: { mark: 'none' } });
+    const released = await start(t, ['echo'], { deps: { mark: 'none' } });
+    await watched.untilLine('ready');
+    {
+      await using warden = await openWarden({ log: new MemoryLog(), worker: 'w', proc: '/nowhere' });
+      warden.watch(watched.child.pid, '');
+      warden.watch(released.child.pid, '');
+      warden.release(released.child.pid);
+    }
+    await watched.untilExit();
+    assert.deepEqual(groupMembers(watched.child.pid), []);
+    released.child.write(Buffer.from('{}'));
+    await released.untilLine('{}');
+  },
+);
+
+test('where it does, whoever has no start time is left alone', { timeout: 30_000 }, async (t) => {
+  const stranger = await start(t, ['echo'], { deps: { mark: 'none' } });
+  {
+    await using warden = await openWarden({ log: new MemoryLog(), worker: 'w' });
+    warden.watch(stranger.child.pid, '');
+  }
+  stranger.child.write(Buffer.from('{}'));
+  await stranger.untilLine('{}');
+});
+
+test(
   'an orderly close ends what the worker left behind, and nothing of another worker in the same process',
   { timeout: 30_000 },
   async (t) => {
