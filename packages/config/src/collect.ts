@@ -81,8 +81,9 @@ class Collection {
   open(): Document | undefined {
     const { cwd, env, file, search } = this.#input;
     if ('value' in this.#input) return { file: 'options', value: this.#input.value, faults: [], place: () => undefined };
-    const named = file ?? (env['CAUSEWAY_CONFIG'] === '' ? undefined : env['CAUSEWAY_CONFIG']);
-    if (named !== undefined) return this.#read(named, cwd);
+    if (file !== undefined) return this.#read(file, cwd);
+    const named = env['CAUSEWAY_CONFIG'] ?? '';
+    if (named !== '') return this.#read(named, cwd, (text) => ({ where: 'CAUSEWAY_CONFIG', path: '', text: `${named}: ${text}` }));
     const found = search ? findFile(cwd) : undefined;
     if (found === undefined) return undefined;
     if (found.foreign) this.warnings.push(`using ${found.file} (an MCP client's file, only read)`);
@@ -118,9 +119,9 @@ class Collection {
     return settings;
   }
 
-  import(file: string, base: string): void {
+  import(file: string, base: string, unread?: (text: string) => Fault): void {
     if (!this.#input.servers) return;
-    const document = this.#read(base === this.#input.cwd ? file : resolve(base, file), base);
+    const document = this.#read(base === this.#input.cwd ? file : resolve(base, file), base, unread);
     if (document?.value === undefined) return;
     const key = foreignKey(document);
     if (key === undefined)
@@ -128,18 +129,15 @@ class Collection {
     else this.#take(document, key, base);
   }
 
-  #read(file: string, base: string): Document | undefined {
+  /** `unread`: how it is told that there is no such file, where its name stands somewhere. */
+  #read(file: string, base: string, unread = (text: string): Fault => ({ where: file, path: '', text })): Document | undefined {
     try {
       const document = parseDocument(file, readFileSync(resolve(base, file), 'utf8'));
       this.faults.push(...document.faults);
       return document;
     } catch (error) {
       const code = (error as NodeJS.ErrnoException).code;
-      this.faults.push({
-        where: file,
-        path: '',
-        text: code === 'ENOENT' ? 'no such file' : `cannot be read (${code ?? (error as Error).message})`,
-      });
+      this.faults.push(unread(code === 'ENOENT' ? 'no such file' : `cannot be read (${code ?? (error as Error).message})`));
       return undefined;
     }
   }
@@ -154,7 +152,8 @@ class Collection {
   #takeImports(main: Document, value: unknown, base: string): void {
     const files: unknown[] = Array.isArray(value) ? value : [value];
     if (files.some((file) => typeof file !== 'string')) return this.#fault(main, ['import'], 'expected a list of files');
-    for (const file of files as string[]) this.import(file, base);
+    for (const [at, file] of (files as string[]).entries())
+      this.import(file, base, (text) => faultAt(main, Array.isArray(value) ? ['import', at] : ['import'], `${file}: ${text}`));
   }
 
   #take(document: Document, key: 'mcpServers' | 'servers', base: string): void {

@@ -440,8 +440,16 @@ test('names of files to import are expanded as every other value', (context) => 
   assert.deepEqual(Object.keys(load({ cwd, env }).config.servers), ['a', 'b']);
   assert.deepEqual(faultsOf({ cwd, env: { HOME: join(cwd, 'home') } }), [
     'causeway.yaml:1:34  import[1]: the variable DIR is not set (${DIR:-default} gives it a default)',
-    '${DIR}/mcp.json  no such file',
+    'causeway.yaml:1:34  import[1]: ${DIR}/mcp.json: no such file',
   ]);
+});
+
+test('a file that is not there is told with who has named it', (context) => {
+  const cwd = folder(context, { 'causeway.yaml': 'servers: {}\nimport: [./.mcp.json]\n', 'one.yaml': 'import: gone.json\n', 'a/b': '' });
+  assert.deepEqual(faultsOf({ cwd }), ['causeway.yaml:2:10  import[0]: ./.mcp.json: no such file']);
+  assert.deepEqual(faultsOf({ cwd, file: 'one.yaml' }), ['one.yaml:1:9  import: gone.json: no such file']);
+  assert.deepEqual(faultsOf({ cwd, env: { CAUSEWAY_CONFIG: 'gone.yaml' } }), ['CAUSEWAY_CONFIG  gone.yaml: no such file']);
+  assert.deepEqual(faultsOf({ cwd, file: 'a' }), ['a  cannot be read (EISDIR)']);
 });
 
 test('the environment is passed on, or not, in every spelling of yes and no', () => {
