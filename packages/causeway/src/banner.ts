@@ -6,6 +6,8 @@ export interface BannerFacts {
   /** e.g. `http://127.0.0.1:8000`. */
   readonly url: string;
   readonly config: Config;
+  /** Servers that cannot be started, which was said already; not all of them. */
+  readonly absent: ReadonlySet<string>;
 }
 
 const SHOWN = 4;
@@ -16,18 +18,18 @@ export function serverUrl(url: string, name: string): string {
 }
 
 /** At most 8 lines. */
-export function banner({ url, config }: BannerFacts): string[] {
+export function banner({ url, config, absent }: BannerFacts): string[] {
   const bus =
     config.nats === undefined
       ? 'in-memory bus, single process'
       : `NATS bus, ${config.nats.servers.length === 1 ? 'one server' : `${config.nats.servers.length} servers`} named`;
-  const servers = Object.values(config.servers);
+  const servers = Object.values(config.servers).filter(({ name }) => !absent.has(name));
   const first = servers.find((server) => server.default) ?? servers[0]!;
   const endpoint = first.default ? `${url}/mcp` : serverUrl(url, first.name);
   const head = [`causeway ${VERSION}  (${bus})`, ''];
   const key = config.auth.apiKeys.length === 0 ? '' : ' --header "Authorization: Bearer KEY"';
   const connect = ['', `  connect      claude mcp add --transport http ${first.name} ${endpoint}${key}`];
-  if (servers.length === 1) {
+  if (first.default && servers.length === 1) {
     const mcp = endpoint.padEnd(44);
     return [
       ...head,

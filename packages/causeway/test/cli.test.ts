@@ -175,11 +175,19 @@ test('a child that prints to stdout is warned of, and its print is not taken for
 test('the banner says how to connect, with a key where one is asked for, which it does not tell', () => {
   const told = (value: Readonly<Record<string, unknown>>): string => {
     const { config } = loadConfig({ value: { servers: { git: { command: 'x' } }, ...value }, env: {}, cwd: tmpdir() });
-    return banner({ url: 'http://127.0.0.1:8000', config }).find((line) => line.includes('connect'))!;
+    return banner({ url: 'http://127.0.0.1:8000', config, absent: new Set() }).find((line) => line.includes('connect'))!;
   };
   const plain = '  connect      claude mcp add --transport http git http://127.0.0.1:8000/mcp';
   assert.equal(told({}), plain);
   assert.equal(told({ auth: { apiKeys: [{ id: 'a', key: 's3cret' }] } }), `${plain} --header "Authorization: Bearer KEY"`);
+});
+
+test('the banner names no server that cannot be started', () => {
+  const servers = { gone: { command: 'x', default: true }, git: { command: 'x' } };
+  const { config } = loadConfig({ value: { servers }, env: {}, cwd: tmpdir() });
+  const lines = banner({ url: 'http://127.0.0.1:8000', config, absent: new Set(['gone']) });
+  assert.ok(!lines.some((line) => line.includes('gone')), lines.join('\n'));
+  assert.ok(lines.includes('  connect      claude mcp add --transport http git http://127.0.0.1:8000/servers/git/mcp'), lines.join('\n'));
 });
 
 test('piped: no banner, one line with the URLs; SIGTERM and Ctrl-C end it with 0', async (context) => {
@@ -221,6 +229,20 @@ test('Ctrl-C while NATS does not answer ends it at once, without a word of alarm
     assert.deepEqual([code, performance.now() - pressed < 1_500], [130, true], argv[0]);
     assert.doesNotMatch((await Promise.all(texts)).join(''), /abandoned|error/i);
   }
+});
+
+test('Ctrl-C while a bridge starts ends it without an address or a failure of its server', async () => {
+  const pressed = `let pressed = false;
+    process.on('newListener', (name) => {
+      if (name !== 'SIGINT' || pressed) return;
+      pressed = true;
+      setImmediate(() => process.kill(process.pid, 'SIGINT'));
+    });`;
+  const { code, out, err } = await causeway(['run', '--port', '0', '--', process.execPath, CHILD], {
+    env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(pressed)}` },
+  });
+  assert.deepEqual([code, err], [130, '']);
+  assert.doesNotMatch(out, /listening/);
 });
 
 test('of several servers a missing one is reported and the others run', async (context) => {

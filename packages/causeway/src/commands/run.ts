@@ -66,9 +66,12 @@ async function start(config: Config, log: OpenLog, { probe, absent, abandon }: S
   }
   const told = announceAdmin(bridge.edge, config.admin.token !== undefined, log);
   const ended = deferred<number>();
-  announce(bridge, config, log);
   const stopping = new AbortController();
-  if (probe) void probeAll(bridge, config, { log, absent, ended, stopping: stopping.signal });
+  // Who was told to stop meanwhile ends now: nobody is to connect, and what a probe would find is its own end.
+  if (!abandon.aborted) {
+    announce(bridge, config, { log, absent });
+    if (probe) void probeAll(bridge, config, { log, absent, ended, stopping: stopping.signal });
+  }
   return {
     unready: () => {
       stopping.abort();
@@ -85,10 +88,10 @@ async function start(config: Config, log: OpenLog, { probe, absent, abandon }: S
   };
 }
 
-function announce({ edge }: OpenBridge, config: Config, log: OpenLog): void {
+function announce({ edge }: OpenBridge, config: Config, { log, absent }: Pick<Probing, 'log' | 'absent'>): void {
   const { url } = edge;
   if (isHuman(config)) {
-    for (const [index, text] of banner({ url, config }).entries()) say(index === 0 ? colour('bold', text) : text);
+    for (const [index, text] of banner({ url, config, absent }).entries()) say(index === 0 ? colour('bold', text) : text);
     return;
   }
   const servers = Object.fromEntries(Object.keys(config.servers).map((name) => [name, serverUrl(url, name)]));
