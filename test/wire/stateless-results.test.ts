@@ -153,6 +153,14 @@ describe('results of 2026-07-28', () => {
       assert.deepEqual(answer.messages.at(-1)?.error, invalid);
     });
 
+    it(`${server}: "method not found" of a tool is an answer, of a method that the server has not it is a status`, async () => {
+      const unknown = { code: -32601, message: 'Unknown tool' };
+      const answer = await ask(bridge.url(server), failing(unknown));
+      assert.deepEqual([answer.status, answer.messages.at(-1)?.error], [200, unknown]);
+      const { status, messages } = await ask(bridge.url(server), request(2, 'no/such'));
+      assert.deepEqual([status, messages[0]?.error?.code], [404, -32601]);
+    });
+
     it(`${server}: numbers that JavaScript cannot hold pass unchanged`, async () => {
       const fields = '"structuredContent":{"big":9007199254740993,"tiny":1e400,"minus":-0,"exact":1.10}';
       const result = `{${server === 'hostile' ? '' : '"resultType":"complete",'}"content":[],${fields}}`;

@@ -17,13 +17,15 @@ import {
   type InputRequest,
   type Members,
 } from '@causeway/protocol';
+import type { PooledProcess } from '../pool/pooled-process.ts';
 import type { StatelessRequest } from '../stateless/request.ts';
+import { METHOD_NOT_FOUND, statusOfUnknown } from './unknown-method.ts';
 
-/** Answers `request`. `serverInfo`: raw JSON of what the server calls itself; `failed`: as figures name it. */
+/** Answers `request`; `failed`: as figures name it. */
 export function answerFromLegacy(
   request: StatelessRequest,
   frame: Frame,
-  serverInfo: string | undefined,
+  { greeting, serverInfo }: Pick<PooledProcess, 'greeting' | 'serverInfo'>,
   failed: string | undefined,
 ): void {
   const { response, method } = request;
@@ -38,7 +40,8 @@ export function answerFromLegacy(
   const number = code && valueAt(bytes, code);
   if (number === -32042) return urlFirst(request, bytes, error);
   const edits = number === -32002 && code ? [id, { span: code, bytes: Buffer.from('-32602') }] : [id];
-  response.answer(splice(bytes, edits), { status: number === -32601 ? 404 : undefined, failed });
+  const status = number === METHOD_NOT_FOUND ? statusOfUnknown(method, greeting) : undefined;
+  response.answer(splice(bytes, edits), { status, failed });
 }
 
 /** The server wants something done at a URL before the call is made again. */

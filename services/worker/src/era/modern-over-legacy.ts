@@ -132,7 +132,7 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
   }
 
   #tell(frame: Frame, failed = failureOf(frame, this.#request.method)): void {
-    answerFromLegacy(this.#request, frame, this.#use.process.serverInfo, failed);
+    answerFromLegacy(this.#request, frame, this.#use.process, failed);
   }
 
   /** Something that names no request: it is this call's. */

@@ -20,13 +20,14 @@ import {
 } from '@causeway/protocol';
 import { answerAlone } from '../pool/answer-alone.ts';
 import type { Lease } from '../pool/lease.ts';
+import type { PooledProcess } from '../pool/pooled-process.ts';
 import { audienceOf, forModern, type StatelessRequest } from '../stateless/request.ts';
 import { CallInUse } from './call.ts';
 import type { EraDeps } from './deps.ts';
+import { METHOD_NOT_FOUND, statusOfUnknown } from './unknown-method.ts';
 
 /** Errors of the era's own that refuse a request as a whole: what HTTP says of them. */
 const STATUS: ReadonlyMap<unknown, number> = new Map([
-  [-32601, 404],
   [-32020, 400],
   [-32021, 400],
   [-32022, 400],
@@ -50,7 +51,7 @@ export function callModern(deps: EraDeps, lease: Lease, request: StatelessReques
     answered: (frame) => {
       const failed = failureOf(frame, request.method);
       use.end('sound', failed);
-      answer(deps, { request, process: process.id, frame, failed });
+      answer(deps, { request, process, frame, failed });
     },
     progress: (frame) => response.progress(frame),
     failed,
@@ -65,7 +66,7 @@ export function callModern(deps: EraDeps, lease: Lease, request: StatelessReques
 
 interface Answer {
   readonly request: StatelessRequest;
-  readonly process: string;
+  readonly process: PooledProcess;
   readonly frame: Frame;
   readonly failed: string | undefined;
 }
@@ -75,8 +76,12 @@ function answer(deps: EraDeps, { request, process, frame, failed }: Answer): voi
   const { bytes } = frame;
   const id: Edit = { span: frame.id!, bytes: response.id };
   const code = membersIn(bytes, frame.error)?.of.get('code');
-  if (code) return response.answer(splice(bytes, [id]), { status: STATUS.get(valueAt(bytes, code)), failed });
-  response.answer(splice(bytes, [id, ...sealing(deps, request, process, bytes, membersIn(bytes, frame.result))]), { failed });
+  if (code) return response.answer(splice(bytes, [id]), { status: statusOf(valueAt(bytes, code), request.method, process), failed });
+  response.answer(splice(bytes, [id, ...sealing(deps, request, process.id, bytes, membersIn(bytes, frame.result))]), { failed });
+}
+
+function statusOf(code: unknown, method: string, { greeting }: PooledProcess): number | undefined {
+  return code === METHOD_NOT_FOUND ? statusOfUnknown(method, greeting) : STATUS.get(code);
 }
 
 /** The server's state in the envelope that brings it back here. */
