@@ -1,5 +1,5 @@
 /** The package's door: what every process needs. */
-export { DeadlineError, deferred, withDeadline, type Deferred, type DeadlineOptions } from './async.ts';
+export { DeadlineError, withDeadline } from './async.ts';
 export { bindOrFree } from './bind.ts';
 export { boundConnections, type BoundOptions } from './bound-connections.ts';
 export { Chain, type Link } from './chain.ts';

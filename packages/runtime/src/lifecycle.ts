@@ -115,13 +115,13 @@ async function live(options: ProcessOptions, stops: Stops): Promise<number> {
   if (typeof why === 'string' && why !== 'orphaned') {
     running.unready?.();
     if (drain.delay > 0) await new Promise((resolve) => setTimeout(resolve, drain.delay));
-    await withDeadline(running.drain(drain.timeout), drain.timeout + 1_000, { what: 'draining' }).catch((err: unknown) =>
+    await withDeadline(running.drain(drain.timeout), drain.timeout + 1_000, 'draining').catch((err: unknown) =>
       log.warn({ err }, 'drain was cut short'),
     );
   }
   try {
     const deadline = why === 'orphaned' ? ORPHAN_MS : RELEASE_MS;
-    await withDeadline(Promise.resolve(running[Symbol.asyncDispose]()), deadline, { what: 'releasing' });
+    await withDeadline(Promise.resolve(running[Symbol.asyncDispose]()), deadline, 'releasing');
   } catch (err) {
     log.error({ err }, 'release failed');
     code = 1;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter, once } from 'node:events';
 import { test } from 'node:test';
-import { deferred, fakeTime, runProcess, silentLog, type ProcessDoor, type ProcessOptions, type Running } from '../src/index.ts';
+import { fakeTime, runProcess, silentLog, type ProcessDoor, type ProcessOptions, type Running } from '../src/index.ts';
 
 class Door extends EventEmitter<Record<string, unknown[]>> implements ProcessDoor {
   readonly codes: number[] = [];
@@ -21,7 +21,7 @@ interface Script {
 function launch(change: Partial<ProcessOptions> = {}, running: Partial<Running> = {}): Script {
   const door = new Door();
   const steps: string[] = [];
-  const up = deferred();
+  const up = Promise.withResolvers<void>();
   const result = runProcess({
     log: silentLog(),
     drain: { timeout: 1_000, delay: 0 },
@@ -56,7 +56,7 @@ test('the first signal turns unready, drains, releases and exits 0, and leaves n
 });
 
 test('a second signal exits 1 at once, but one press delivered twice is one signal', async () => {
-  const held = deferred();
+  const held = Promise.withResolvers<void>();
   const { door, result, up } = launch({}, { drain: () => held.promise });
   await up;
   await settled();
@@ -73,7 +73,7 @@ test('a second signal exits 1 at once, but one press delivered twice is one sign
 });
 
 test('the end of the parent is a signal, and no second one', async () => {
-  const held = deferred();
+  const held = Promise.withResolvers<void>();
   const { door, steps, result, up } = launch({}, { drain: () => held.promise });
   await up;
   await settled();
@@ -89,7 +89,7 @@ test('the end of the parent is a signal, and no second one', async () => {
 });
 
 test('the same signal later is a second one', async () => {
-  const held = deferred();
+  const held = Promise.withResolvers<void>();
   const { clock, advance } = fakeTime();
   const { door, result, up } = launch({ clock }, { drain: () => held.promise });
   await up;
@@ -170,7 +170,7 @@ test("the launcher's end releases without draining, and ends a drain at once", a
   orphan.door.emit('disconnect');
   assert.equal(await orphan.result, 0);
   assert.deepEqual(orphan.steps, ['dispose']);
-  const held = deferred();
+  const held = Promise.withResolvers<void>();
   const draining = launch({}, { drain: () => held.promise });
   await draining.up;
   await settled();

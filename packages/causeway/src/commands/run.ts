@@ -3,7 +3,7 @@
  * then every command is tried once, so that a bad one is an error now and not at the first client.
  */
 import { loadConfig, splitCommand, type Config, type Loaded } from '@causeway/config';
-import { deferred, openLog, runProcess, type Deferred, type OpenLog, type Running } from '@causeway/runtime';
+import { openLog, runProcess, type OpenLog, type Running } from '@causeway/runtime';
 import { announce as announceAdmin } from '../admin-file.ts';
 import { banner, serverUrl } from '../banner.ts';
 import { colour, EXIT, Failure, report, say, strayWarning, warn } from '../failure.ts';
@@ -65,7 +65,7 @@ async function start(config: Config, log: OpenLog, { probe, absent, abandon }: S
     throw await listenFailure(error, config);
   }
   const told = announceAdmin(bridge.edge, config.admin.token !== undefined, log);
-  const ended = deferred<number>();
+  const ended = Promise.withResolvers<number>();
   const stopping = new AbortController();
   // Who was told to stop meanwhile ends now: nobody is to connect, and what a probe would find is its own end.
   if (!abandon.aborted) {
@@ -106,7 +106,7 @@ function isHuman(config: Config): boolean {
 interface Probing {
   readonly log: OpenLog;
   readonly absent: ReadonlySet<string>;
-  readonly ended: Deferred<number>;
+  readonly ended: PromiseWithResolvers<number>;
   /** The process is told to stop: what a probe finds out is no news any more. */
   readonly stopping: AbortSignal;
 }
