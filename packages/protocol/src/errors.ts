@@ -8,6 +8,7 @@
  * Rendering lives in edge/http, never here.
  */
 import { randomBytes } from 'node:crypto';
+import { answerTo } from './own-messages.ts';
 
 /** Whether the stdio server may have run the call that failed. */
 export type Executed = 'no' | 'unknown';
@@ -170,5 +171,5 @@ export function errorObject(error: CausewayError): Record<string, unknown> {
 
 /** A whole JSON-RPC error response. `id` is the request's raw JSON id; without one it is null. */
 export function errorResponse(id: string | undefined, error: CausewayError): Buffer {
-  return Buffer.from(`{"jsonrpc":"2.0","id":${id ?? 'null'},"error":${JSON.stringify(errorObject(error))}}`);
+  return answerTo(id ?? 'null', `"error":${JSON.stringify(errorObject(error))}`);
 }

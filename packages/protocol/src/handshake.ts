@@ -5,7 +5,7 @@
 import { JsonScanner } from './json.ts';
 import { SERVER_SCAN } from './jsonrpc.ts';
 import { membersAt, membersOf, textOf, valueAt } from './members.ts';
-import { slice, type Span } from './splice.ts';
+import { rawText, type Span } from './splice.ts';
 
 /** Raw JSON text of a member of a message that was already read; `undefined` if it has none. */
 export function memberText(bytes: Buffer, name: string): string | undefined {
@@ -15,7 +15,7 @@ export function memberText(bytes: Buffer, name: string): string | undefined {
     const span = at.value(depth);
     if (key === name) found = span;
   });
-  return found && Buffer.from(slice(bytes, found)).toString();
+  return found && rawText(bytes, found);
 }
 
 /** The revision that an initialize asks for, as the client spells it; `''` if it names none. */

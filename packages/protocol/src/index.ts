@@ -35,7 +35,7 @@ export {
   type WorkerId,
 } from './ids.ts';
 export { allRequired, ASKING_METHODS, inputRequired, isInputKind, mayAsk, toInputRequest, type InputRequest } from './input-required.ts';
-export { FrameFault, readClientBody, readServerLine, splitServerBatch, withId, type Body, type Frame } from './jsonrpc.ts';
+export { FrameFault, readClientBody, readServerLine, rawId, splitServerBatch, withId, type Body, type Frame } from './jsonrpc.ts';
 export { elementsOf, membersAt, membersIn, membersOf, textOf, valueAt, withMembers, withoutMembers, type Members } from './members.ts';
 export { isLogLevel, isLoud, isObject, ownMeta, readMeta, type ClientCapabilities, type LogLevel, type RequestMeta } from './meta.ts';
 export {
@@ -50,6 +50,7 @@ export {
   SUBSCRIPTION_ID_KEY,
   TASKS_KEY,
 } from './meta-keys.ts';
+export { answerTo, cancellationOf, DONE, notificationOf, requestOf } from './own-messages.ts';
 export { outlineOf, type Depth, type Outline } from './outline.ts';
 export { openState, sealState, type RequestState, type StateAudience } from './request-state.ts';
 export { refusedAnswer } from './refused-answer.ts';
@@ -67,5 +68,5 @@ export {
   type Revision,
 } from './revisions.ts';
 export { numberAt, echoedAt } from './minted-numbers.ts';
-export { isNull, oneLine, slice, splice, type Edit, type Span } from './splice.ts';
+export { isNull, oneLine, rawText, slice, splice, type Edit, type Span } from './splice.ts';
 export { failureOf, methodLabel } from './telling.ts';

@@ -11,7 +11,7 @@ import { JsonScanner } from './json.ts';
 import { JsonFault, type ScanLimits } from './json-limits.ts';
 import { printable, readId, refuseLookalike } from './member-rules.ts';
 import { PROTOCOL_VERSION_KEY } from './meta-keys.ts';
-import { isNull, oneLine, splice, type Span } from './splice.ts';
+import { isNull, oneLine, rawText, splice, type Span } from './splice.ts';
 
 export interface Frame {
   readonly kind: 'request' | 'notification' | 'response';
@@ -227,12 +227,17 @@ function settle(draft: Draft, bytes: Buffer, strict: boolean): Frame {
 }
 
 /** Raw JSON, where it could be read. */
-const textAt = (span: Span | undefined, bytes: Buffer): string | undefined => span && bytes.toString('utf8', span.start, span.end);
+const textAt = (span: Span | undefined, bytes: Buffer): string | undefined => span && rawText(bytes, span);
 
 /** None where it is null: some write so that they want no progress. */
 function tokenOf({ id, method, metaToken, paramsToken }: Draft, bytes: Buffer): Span | undefined {
   if (!id) return method === 'notifications/progress' ? paramsToken : undefined;
   return method === undefined || !metaToken || isNull(bytes, metaToken) ? undefined : metaToken;
+}
+
+/** The id's raw JSON; `null` where there is none. */
+export function rawId({ bytes, id }: Frame): string {
+  return id ? rawText(bytes, id) : 'null';
 }
 
 /** The message with another id. */

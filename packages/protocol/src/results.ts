@@ -5,7 +5,7 @@
  */
 import { elementsOf, membersAt, membersOf, textOf, withMembers, withoutMembers, type Members } from './members.ts';
 import { SERVER_INFO_KEY, TASKS_KEY } from './meta-keys.ts';
-import { slice, splice, type Edit } from './splice.ts';
+import { rawText, slice, splice, type Edit } from './splice.ts';
 
 /** Methods whose results say for how long, and by whom, they may be kept. */
 const CACHEABLE: ReadonlySet<string> = new Set([
@@ -64,9 +64,9 @@ export function discoverResult(handshake: string, version: string): string {
     '"resultType":"complete"',
     `"supportedVersions":${JSON.stringify([version])}`,
     `"capabilities":${kept}`,
-    ...(instructions ? [`"instructions":${Buffer.from(slice(bytes, instructions)).toString()}`] : []),
+    ...(instructions ? [`"instructions":${rawText(bytes, instructions)}`] : []),
     UNCACHED,
-    ...(info ? [`"_meta":{${JSON.stringify(SERVER_INFO_KEY)}:${Buffer.from(slice(bytes, info)).toString()}}`] : []),
+    ...(info ? [`"_meta":{${JSON.stringify(SERVER_INFO_KEY)}:${rawText(bytes, info)}}`] : []),
   ];
   return `{${members.join(',')}}`;
 }

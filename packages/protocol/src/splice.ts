@@ -44,6 +44,11 @@ export function slice(bytes: Uint8Array, span: Span): Uint8Array {
   return bytes.subarray(span.start, span.end);
 }
 
+/** The same as a text: raw JSON. */
+export function rawText(bytes: Buffer, { start, end }: Span): string {
+  return bytes.toString('utf8', start, end);
+}
+
 /** Whether the value that lies there is null. */
 export function isNull(bytes: Uint8Array, { start }: Span): boolean {
   return bytes[start] === 0x6e;

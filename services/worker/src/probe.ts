@@ -2,15 +2,17 @@
  * Owns the one look at a server before anybody uses it: start a child, ask it to initialize, stop it. So a
  * bad command is an error at once and not at the first client's request.
  */
-import { CausewayError, FrameFault, readServerLine, refusedAnswer, slice, type Span } from '@causeway/protocol';
+import { CausewayError, FrameFault, rawText, readServerLine, refusedAnswer, requestOf, type Span } from '@causeway/protocol';
 import type { ServerConfig } from '@causeway/config';
 import type { Child, ChildListeners } from './child/child.ts';
 import { sampleOf } from './child/noise.ts';
 import { scrubOf } from './child/secrets.ts';
 import { exitFacts } from './session/outcome.ts';
 
-const QUESTION = Buffer.from(
-  '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"causeway-probe","version":"0"}}}',
+const QUESTION = requestOf(
+  1,
+  'initialize',
+  '{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"causeway-probe","version":"0"}}',
 );
 /** Lines that are no JSON-RPC, before the server is given up. */
 const MAX_STRAY = 1_000;
@@ -65,7 +67,7 @@ export async function probe(
 }
 
 function readLine(bytes: Buffer): 'answer' | 'refused' | 'message' | 'stray' {
-  const ours = (id: Span | undefined): boolean => id !== undefined && Buffer.from(slice(bytes, id)).toString() === '1';
+  const ours = (id: Span | undefined): boolean => id !== undefined && rawText(bytes, id) === '1';
   try {
     const { kind, id } = readServerLine(bytes);
     return kind === 'response' && ours(id) ? 'answer' : 'message';

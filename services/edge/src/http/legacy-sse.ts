@@ -9,7 +9,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorOf, type DownHead, type Place, type ServerHead } from '@causeway/cluster';
-import { CausewayError, ERRORS, methodLabel, readClientBody } from '@causeway/protocol';
+import { CausewayError, ERRORS, methodLabel, rawId, readClientBody } from '@causeway/protocol';
 import type { EdgeContext, KnownSession, OpenStream } from '../context.ts';
 import { abandon, notify, retire, tell } from '../session/call.ts';
 import { StreamCalls } from '../session/stream-calls.ts';
@@ -17,7 +17,6 @@ import { Listening } from '../session/listen.ts';
 import { SessionOpening, type OpenListener } from '../session/open.ts';
 import type { Missing } from '../session/relocate.ts';
 import { EventStream } from './event-stream.ts';
-import { idText } from './post-call.ts';
 import { asRefusal, refuse } from './refusal.ts';
 import { findSession, requireOpen, sessionInAddress, type Visit } from './visit.ts';
 
@@ -193,7 +192,7 @@ export function message(edge: EdgeContext, visit: Visit, req: IncomingMessage, r
     if (read.kind === 'batch') throw new CausewayError('request.invalid', { message: 'Batches exist in revision 2025-03-26 only.' });
     const { frame } = read;
     if (frame.kind === 'request') {
-      id = idText(frame);
+      id = rawId(frame);
       requireOpen(edge);
     }
     const named = sessionInAddress(req);

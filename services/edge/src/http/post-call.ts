@@ -9,7 +9,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import { errorOf, type DownHead, type Place } from '@causeway/cluster';
-import { asCausewayError, CausewayError, ERRORS, REVISIONS, type AgreedRevision, type Frame } from '@causeway/protocol';
+import { asCausewayError, CausewayError, ERRORS, rawId, REVISIONS, type AgreedRevision, type Frame } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
 import { followed, forsake, notify, partlyTaken, sendFrame, tell, type Messages, type Outgoing } from '../session/call.ts';
 import { Delivery, type DeliveryOptions } from '../session/delivery.ts';
@@ -21,9 +21,6 @@ import { PostReply, type Posted } from './post-reply.ts';
 const TALKATIVE: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read']);
 
 export const isRequest = ({ kind }: Frame): boolean => kind === 'request';
-
-/** The id's raw JSON. */
-export const idText = ({ bytes, id }: Frame): string => (id ? bytes.toString('utf8', id.start, id.end) : 'null');
 
 export interface PostCallOptions {
   readonly session: KnownSession;
@@ -171,7 +168,7 @@ export class PostCall implements Listener, DeliveryOptions, Posted {
   }
 
   idOf(nth: number): string {
-    return idText(this.#asked[nth]!);
+    return rawId(this.#asked[nth]!);
   }
 
   methodOf(nth: number): string {

@@ -10,10 +10,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { DownHead } from '@causeway/cluster';
 import {
+  answerTo,
   asCausewayError,
   CausewayError,
   ERRORS,
   openState,
+  rawId,
   SUBSCRIPTION_ID_KEY,
   textOf,
   type ModernMessage,
@@ -21,7 +23,6 @@ import {
 } from '@causeway/protocol';
 import type { EdgeContext, OpenStream } from '../context.ts';
 import { StatelessCall, type StatelessListener, type StatelessOrder } from '../session/stateless-call.ts';
-import { idText } from './post-call.ts';
 import { PostReply, type Posted } from './post-reply.ts';
 import type { Visit } from './visit.ts';
 
@@ -38,7 +39,7 @@ export function serveStateless(edge: EdgeContext, visit: Visit, req: IncomingMes
     res.writeHead(202, { 'content-length': 0, 'cache-control': 'no-store' }).end();
     return;
   }
-  const id = idText(frame);
+  const id = rawId(frame);
   const { method = '' } = frame;
   if (REMOVED.has(method) || method.startsWith(TASKS)) throw new CausewayError('request.method_unknown');
   if (method === 'server/discover') return void discover(edge, visit, res, id);
@@ -146,9 +147,7 @@ class StatelessPost implements StatelessListener, Posted {
   retire(): void {
     this.#call.leave();
     const id = this.#id;
-    this.#reply.conclude(
-      Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":{"resultType":"complete","_meta":{"${SUBSCRIPTION_ID_KEY}":${id}}}}`),
-    );
+    this.#reply.conclude(answerTo(id, `"result":{"resultType":"complete","_meta":{"${SUBSCRIPTION_ID_KEY}":${id}}}`));
   }
 }
 
@@ -165,7 +164,7 @@ async function discover(edge: EdgeContext, visit: Visit, res: ServerResponse, id
   const reply = new PostReply(edge, res, { ...answer, accepted: true, left: nothing, finished: nothing });
   try {
     const result = await edge.descriptions.get(edge, { server, identity, ...(share === undefined ? {} : { share }) });
-    reply.message({ t: 'server', seq: 1, index: 0, last: true }, Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":${result}}`));
+    reply.message({ t: 'server', seq: 1, index: 0, last: true }, answerTo(id, `"result":${result}`));
   } catch (error) {
     const told = asCausewayError(error);
     if (told.reason === 'internal') edge.log.error({ err: error, ref: told.ref }, 'discover failed');

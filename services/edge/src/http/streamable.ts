@@ -20,6 +20,7 @@ import {
   LEGACY_REVISIONS,
   MODERN_REVISION,
   parseEventId,
+  rawId,
   readClientBody,
   REVISIONS,
   type AgreedRevision,
@@ -33,7 +34,7 @@ import { Listening } from '../session/listen.ts';
 import type { ListenPorts } from '../session/listen-ports.ts';
 import { EventStream } from './event-stream.ts';
 import { openByPost } from './open-by-post.ts';
-import { idText, isRequest, PostCall } from './post-call.ts';
+import { isRequest, PostCall } from './post-call.ts';
 import { asRefusal, refuse } from './refusal.ts';
 import { serveStateless } from './stateless.ts';
 import { findSession, requireOpen, type Visit } from './visit.ts';
@@ -87,7 +88,7 @@ export function post(edge: EdgeContext, visit: Visit, req: IncomingMessage, res:
   const fail = (error: unknown): void => {
     const { error: told, id } = asRefusal(error);
     if (told.reason === 'internal' && !(error instanceof FrameFault)) edge.log.error({ err: error, ref: told.ref }, 'post failed');
-    refuse(res, told, { teller: edge, id: id ?? (requests.length === 1 ? idText(requests[0]!) : undefined) });
+    refuse(res, told, { teller: edge, id: id ?? (requests.length === 1 ? rawId(requests[0]!) : undefined) });
   };
   try {
     const read = readClientBody(body);
@@ -124,7 +125,7 @@ async function initialize(edge: EdgeContext, visit: Visit, req: IncomingMessage,
     if (known) throw new CausewayError('request.invalid', { message: 'Invalid Request: Server already initialized' });
   }
   // A client that has left meanwhile is not opened a session.
-  if (!res.destroyed) openByPost(edge, visit, res, frame, idText(frame));
+  if (!res.destroyed) openByPost(edge, visit, res, frame, rawId(frame));
 }
 
 export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse): void {

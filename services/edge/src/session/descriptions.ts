@@ -5,7 +5,17 @@
  * Invariants: a server is asked by one request at a time; what it said is told for a while after nobody can be asked;
  * it is asked again when the workers that serve it are other ones.
  */
-import { CausewayError, isReason, membersAt, MODERN_REVISION, ownMeta, readClientBody, slice, type Identity } from '@causeway/protocol';
+import {
+  CausewayError,
+  isReason,
+  membersAt,
+  MODERN_REVISION,
+  ownMeta,
+  rawText,
+  readClientBody,
+  requestOf,
+  type Identity,
+} from '@causeway/protocol';
 import { rememberAs } from '@causeway/runtime';
 import type { EdgeContext } from '../context.ts';
 import { StatelessCall } from './stateless-call.ts';
@@ -28,7 +38,7 @@ export interface Asker {
   readonly share?: Identity;
 }
 
-const QUESTION = Buffer.from(`{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":${ownMeta(MODERN_REVISION)}}}`);
+const QUESTION = requestOf(1, 'server/discover', `{"_meta":${ownMeta(MODERN_REVISION)}}`);
 
 export class Descriptions {
   readonly #known = new Map<string, Known>();
@@ -81,7 +91,7 @@ function ask(edge: EdgeContext, asker: Asker): Promise<string> {
     {
       message: ({ failed }, bytes) => {
         const result = membersAt(bytes)?.of.get('result');
-        if (result) resolve(Buffer.from(slice(bytes, result)).toString());
+        if (result) resolve(rawText(bytes, result));
         else reject(isReason(failed) ? new CausewayError(failed) : new Error('server/discover was answered by an error'));
       },
       admitted: () => undefined,

@@ -8,6 +8,7 @@
  * answered while it is still writing; the bytes of a message are its author's but for what the eras write differently;
  * nothing of the stateless era reaches the client.
  */
+import { answerTo, cancellationOf, requestOf } from '@causeway/protocol';
 import type { Log, Wheel } from '@causeway/runtime';
 import type { Child, ChildExit, ChildListeners } from '../child/child.ts';
 import { Asking } from './adapter/asking.ts';
@@ -55,11 +56,11 @@ export class LegacyOverModern implements Child {
       own: new Map(),
       child: () => this.#child,
       send: (bytes) => this.#child?.write(bytes) === true,
-      tell: (internal, outcome) => queueMicrotask(() => say(Buffer.from(`{"jsonrpc":"2.0","id":${internal},${outcome}}`))),
+      tell: (internal, outcome) => queueMicrotask(() => say(answerTo(internal, outcome))),
       ask: (method, more, answered) => this.#ask(method, more, answered),
       cancel: (id) => {
         parts.own.delete(id);
-        parts.send(Buffer.from(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${id}}}`));
+        parts.send(cancellationOf(id));
       },
     };
     this.#parts = parts;
@@ -133,7 +134,7 @@ export class LegacyOverModern implements Child {
     const { envelope, mint, own, send } = this.#parts;
     const id = mint();
     const params = `{${joined(more, `"_meta":{${envelope.members()}}`)}}`;
-    if (!send(Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":"${method}","params":${params}}`))) return undefined;
+    if (!send(requestOf(id, method, params))) return undefined;
     own.set(id, answered);
     return id;
   }

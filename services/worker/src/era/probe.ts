@@ -7,20 +7,30 @@
  * sibling that could not be started is none.
  */
 import type { ServerConfig } from '@causeway/config';
-import { echoedAt, FrameFault, memberText, readServerLine, refusedAnswer } from '@causeway/protocol';
+import {
+  CLIENT_CAPABILITIES_KEY,
+  CLIENT_INFO_KEY,
+  echoedAt,
+  FrameFault,
+  memberText,
+  MODERN_REVISION,
+  PROTOCOL_VERSION_KEY,
+  readServerLine,
+  refusedAnswer,
+  requestOf,
+} from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
 import type { Child, ChildListeners } from '../child/child.ts';
 
 /** What the sibling did: only `modern` means that it speaks the revision. */
 export type ProbeOutcome = 'modern' | 'refused' | 'ended' | 'silent';
 
-const REVISION = '2026-07-28';
-const QUESTION = Buffer.from(
-  '{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":{' +
-    `"io.modelcontextprotocol/protocolVersion":"${REVISION}",` +
-    '"io.modelcontextprotocol/clientInfo":{"name":"causeway-probe","version":"0"},' +
-    '"io.modelcontextprotocol/clientCapabilities":{}}}}',
-);
+const META = {
+  [PROTOCOL_VERSION_KEY]: MODERN_REVISION,
+  [CLIENT_INFO_KEY]: { name: 'causeway-probe', version: '0' },
+  [CLIENT_CAPABILITIES_KEY]: {},
+};
+const QUESTION = requestOf(1, 'server/discover', JSON.stringify({ _meta: META }));
 /** The code of an answer that lists the revisions which the server has. */
 const UNSUPPORTED_VERSION = -32022;
 /** Milliseconds from the start of the sibling on. */
@@ -76,7 +86,7 @@ function readAnswer(line: Buffer): 'modern' | 'refused' | undefined {
 /** Whether an answer, be it to `server/discover` or to `initialize`, says that the server has the revision. */
 export function listsModern(answer: Buffer): boolean {
   const versions = listed(memberText(answer, 'result')) ?? listed(memberText(answer, 'error'));
-  return Array.isArray(versions) && versions.includes(REVISION);
+  return Array.isArray(versions) && versions.includes(MODERN_REVISION);
 }
 
 interface Listing {

@@ -5,8 +5,19 @@
  * Invariants: a question is answered once, by its client, by a refusal, or at the end of its call; its name stays the
  * same over all rounds.
  */
-import { isObject, slice, toInputRequest, valueAt, type Frame, type InputRequest, type Members } from '@causeway/protocol';
-import { answer, NO_ROOTS, rawId, UNSUPPORTED } from '../pool/answer-alone.ts';
+import {
+  answerTo,
+  isObject,
+  rawId,
+  rawText,
+  slice,
+  toInputRequest,
+  valueAt,
+  type Frame,
+  type InputRequest,
+  type Members,
+} from '@causeway/protocol';
+import { NO_ROOTS, UNSUPPORTED } from '../pool/answer-alone.ts';
 import type { PooledProcess } from '../pool/pooled-process.ts';
 
 /** Questions of one call that may be open at once. */
@@ -53,13 +64,13 @@ export class Questions {
     for (const [name, { id, stray }] of this.#open) {
       if (!stray) continue;
       this.#open.delete(name);
-      answer(this.#process, id, NO_ROOTS);
+      this.#process.tell(answerTo(id, NO_ROOTS));
     }
   }
 
   /** The server takes one back. */
   withdraw({ bytes, requestId }: Frame): void {
-    const id = requestId && Buffer.from(slice(bytes, requestId)).toString();
+    const id = requestId && rawText(bytes, requestId);
     for (const [name, question] of this.#open) if (question.id === id) this.#open.delete(name);
   }
 
@@ -73,7 +84,7 @@ export class Questions {
       if (!which(request)) continue;
       this.#open.delete(name);
       refused.push(request);
-      answer(this.#process, id, `"error":${JSON.stringify(error)}`);
+      this.#process.tell(answerTo(id, `"error":${JSON.stringify(error)}`));
     }
     return refused;
   }
@@ -84,7 +95,7 @@ export class Questions {
       const span = responses?.of.get(name);
       if (!span || !isObject(valueAt(body, span))) continue;
       this.#open.delete(name);
-      answer(this.#process, id, `"result":${Buffer.from(slice(body, span)).toString()}`);
+      this.#process.tell(answerTo(id, `"result":${rawText(body, span)}`));
     }
   }
 
@@ -93,10 +104,8 @@ export class Questions {
     for (const [name, { request, id }] of this.#open) {
       this.#open.delete(name);
       const elicits = request.method === 'elicitation/create';
-      answer(
-        this.#process,
-        id,
-        elicits ? '"result":{"action":"cancel"}' : '"error":{"code":-32000,"message":"The client did not answer."}',
+      this.#process.tell(
+        answerTo(id, elicits ? '"result":{"action":"cancel"}' : '"error":{"code":-32000,"message":"The client did not answer."}'),
       );
     }
   }

@@ -2,7 +2,7 @@
  * Owns what the bridge answers a server by itself, where there is no client to ask: a sign of life, an empty list of
  * roots, and a definite no to everything else.
  */
-import { slice, type Frame } from '@causeway/protocol';
+import { answerTo, DONE, rawId, type Frame } from '@causeway/protocol';
 
 /** A server that can be told something. */
 export interface Told {
@@ -14,17 +14,11 @@ export const UNSUPPORTED = { code: -32601, message: 'The client does not answer 
 /** The outcome of `roots/list` where there is nobody to ask. */
 export const NO_ROOTS = '"result":{"roots":[]}';
 
-/** The server's id of its question, raw JSON. */
-export const rawId = ({ bytes, id }: Frame): string => (id ? Buffer.from(slice(bytes, id)).toString() : 'null');
-
 export function answerAlone(server: Told, frame: Frame): void {
-  const id = rawId(frame);
-  if (frame.method === 'ping') answer(server, id, '"result":{}');
-  else if (frame.method === 'roots/list') answer(server, id, NO_ROOTS);
-  else answer(server, id, `"error":${JSON.stringify(UNSUPPORTED)}`);
+  server.tell(answerTo(rawId(frame), outcomeFor(frame)));
 }
 
-/** `outcome`: the member `result` or `error`, raw JSON text. */
-export function answer(server: Told, id: string, outcome: string): void {
-  server.tell(Buffer.from(`{"jsonrpc":"2.0","id":${id},${outcome}}`));
+function outcomeFor({ method }: Frame): string {
+  if (method === 'ping') return DONE;
+  return method === 'roots/list' ? NO_ROOTS : `"error":${JSON.stringify(UNSUPPORTED)}`;
 }

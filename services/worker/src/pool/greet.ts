@@ -8,8 +8,11 @@ import {
   membersAt,
   membersIn,
   MODERN_REVISION,
+  notificationOf,
   ownMeta,
+  rawText,
   readHandshake,
+  requestOf,
   valueAt,
   type Frame,
 } from '@causeway/protocol';
@@ -50,7 +53,7 @@ export async function greet(child: PooledProcess, deps: GreetDeps): Promise<void
   child.greeting = granted(child.era, answer);
   child.batches = readHandshake(answer.bytes)?.revision === '2025-03-26';
   child.serverInfo = serverInfoOf(child.greeting);
-  child.say({ method: 'notifications/initialized' });
+  child.tell(notificationOf('notifications/initialized'));
   // Each request chooses what it wants to hear; the child is to say everything.
   if (capabilitiesIn(child.greeting)('logging')) await child.ask('logging/setLevel', '{"level":"debug"}');
 }
@@ -62,7 +65,7 @@ function listening(child: PooledProcess, { wheel, lapsed }: GreetDeps): Changes 
       const id = child.begin({ waits: false, answered: over, failed: () => undefined });
       const params = `{"notifications":${notifications},"_meta":${ownMeta(MODERN_REVISION)}}`;
       try {
-        child.write(Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":"subscriptions/listen","params":${params}}`));
+        child.write(requestOf(id, 'subscriptions/listen', params));
         return id;
       } catch {
         child.forget(id);
@@ -123,5 +126,5 @@ function granted(era: Era, answer: Frame): string {
 function serverInfoOf(greeting: string): string | undefined {
   const bytes = Buffer.from(greeting);
   const span = membersAt(bytes)?.of.get('serverInfo');
-  return span && bytes.toString('utf8', span.start, span.end);
+  return span && rawText(bytes, span);
 }

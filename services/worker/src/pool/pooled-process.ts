@@ -6,7 +6,17 @@
  * told once, by the answer or by the child's end; what names no request goes to the one that holds the child alone, or
  * to nobody; it is not read while somebody who waits for it lags, but for the others who do (session/patience.ts).
  */
-import { CausewayError, refusedAnswer, echoedAt, splitServerBatch, type Frame, type Span } from '@causeway/protocol';
+import {
+  cancellationOf,
+  CausewayError,
+  echoedAt,
+  rawText,
+  refusedAnswer,
+  requestOf,
+  splitServerBatch,
+  type Frame,
+  type Span,
+} from '@causeway/protocol';
 import { Register } from '@causeway/runtime';
 import type { Child, ChildExit } from '../child/child.ts';
 import { frameOf } from '../child/frame-of.ts';
@@ -104,16 +114,12 @@ export class PooledProcess {
     if (!this.#over) this.#child()?.write(bytes);
   }
 
-  say(message: object): void {
-    this.tell(Buffer.from(JSON.stringify({ jsonrpc: '2.0', ...message })));
-  }
-
   /** A request of the bridge's own; `params` is raw JSON text. Resolves with any answer. Rejects with CausewayError. */
   ask(method: string, params: string, more: Pick<Asking, 'waits'> = {}): Promise<Frame> {
     const { promise, resolve, reject } = Promise.withResolvers<Frame>();
     const id = this.begin({ ...more, answered: resolve, failed: reject });
     try {
-      this.write(Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`));
+      this.write(requestOf(id, method, params));
     } catch (error) {
       this.forget(id);
       reject(error);
@@ -123,7 +129,7 @@ export class PooledProcess {
 
   /** The server may stop working at it. */
   cancel(id: number, reason: string): void {
-    this.say({ method: 'notifications/cancelled', params: { requestId: id, reason } });
+    this.tell(cancellationOf(id, reason));
   }
 
   /** Reads it, or does not, as those keep up who wait for it. */
@@ -199,5 +205,5 @@ export class PooledProcess {
 
 /** Raw JSON text of an answer's result; `undefined` for an error. */
 export function resultOf({ bytes, result }: Frame): string | undefined {
-  return result && bytes.toString('utf8', result.start, result.end);
+  return result && rawText(bytes, result);
 }

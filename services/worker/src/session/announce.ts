@@ -3,7 +3,7 @@
  * have changed, each where the server has declared that it says such things (DECISIONS 7).
  */
 import type { SessionRecord } from '@causeway/cluster';
-import { capabilitiesIn } from '@causeway/protocol';
+import { capabilitiesIn, notificationOf } from '@causeway/protocol';
 import type { SessionParts } from './parts.ts';
 
 const TEXT = 'The MCP server of this session was started anew, because its former host was lost. What it kept in memory is gone.';
@@ -11,7 +11,7 @@ const LISTS = ['tools', 'prompts', 'resources'] as const;
 
 export function announceRestart({ streams }: SessionParts, { initialize }: SessionRecord): void {
   const say = (method: string, params?: object): void =>
-    streams.standalone.append(Buffer.from(JSON.stringify({ jsonrpc: '2.0', method, ...(params === undefined ? {} : { params }) })), false);
+    streams.standalone.append(notificationOf(method, params && JSON.stringify(params)), false);
   const declares = capabilitiesIn(initialize.result);
   if (declares('logging')) say('notifications/message', { level: 'warning', logger: 'causeway', data: TEXT });
   for (const list of LISTS) if (declares(list, 'listChanged')) say(`notifications/${list}/list_changed`);

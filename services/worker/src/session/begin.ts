@@ -7,7 +7,7 @@
  * that the former one knew (DECISIONS 7).
  */
 import type { OpenHead, StoredSession } from '@causeway/cluster';
-import { asCausewayError, CausewayError, readHandshake, revisionLabel } from '@causeway/protocol';
+import { asCausewayError, CausewayError, notificationOf, readHandshake, revisionLabel } from '@causeway/protocol';
 import type { Child, ChildListeners } from '../child/child.ts';
 import type { SessionDeps, SessionHeld } from './deps.ts';
 import { announceRestart } from './announce.ts';
@@ -87,7 +87,7 @@ export async function beginAgain(one: Beginning, stored: StoredSession): Promise
     const handshake = readHandshake(answer.bytes);
     if (handshake?.revision !== record.revision)
       throw new CausewayError('server.start_failed', { message: 'The MCP server did not take up the session as it was.' });
-    write(Buffer.from('{"jsonrpc":"2.0","method":"notifications/initialized"}'));
+    write(notificationOf('notifications/initialized'));
     // What the server makes of these changes nothing: it was asked the same before.
     for (const { method, params } of parts.standing.requests())
       parts.inquiries.ask(method, params, write).catch((error: unknown) => parts.log.debug({ err: error }, 'standing request lost'));

@@ -7,12 +7,14 @@
  * never silence; a server's sign of life is answered, here where its client does not listen.
  */
 import {
+  answerTo,
   asCausewayError,
   CausewayError,
+  DONE,
   failureOf,
   oneLine,
+  rawId,
   refusedAnswer,
-  slice,
   splice,
   splitServerBatch,
   withId,
@@ -110,23 +112,20 @@ function settle(session: SessionParts, call: Call, bytes: Buffer, facts: FrameFa
 
 function question(session: SessionParts, frame: Frame, about: number | undefined): void {
   // Servers end whose ping nobody answers, and a client without an open stream does not hear it.
-  if (frame.method === 'ping' && streamOf(session, about).to === undefined)
-    return answer(session, frame.id && slice(frame.bytes, frame.id), '"result":{}');
-  if (!fits(session, frame.bytes)) return unanswered(session, frame.id && slice(frame.bytes, frame.id), 'The question is too large.');
+  if (frame.method === 'ping' && streamOf(session, about).to === undefined) return answer(session, rawId(frame), DONE);
+  if (!fits(session, frame.bytes)) return unanswered(session, rawId(frame), 'The question is too large.');
   const { bytes, givenUp } = session.callbacks.ask(frame);
-  if (givenUp) unanswered(session, givenUp, 'The client did not answer, and too many questions are open.');
+  if (givenUp) unanswered(session, givenUp.toString(), 'The client did not answer, and too many questions are open.');
   send(session, bytes, { about });
 }
 
 /** Tells the child that its question will not be answered. */
-function unanswered(session: SessionParts, id: Uint8Array | undefined, message: string): void {
+function unanswered(session: SessionParts, id: string, message: string): void {
   answer(session, id, `"error":${JSON.stringify({ code: -32000, message })}`);
 }
 
-/** `outcome`: the member `result` or `error`, raw JSON text. */
-function answer(session: SessionParts, id: Uint8Array | undefined, outcome: string): void {
-  const raw = id ? Buffer.from(id).toString() : 'null';
-  session.child()?.write(Buffer.from(`{"jsonrpc":"2.0","id":${raw},${outcome}}`));
+function answer(session: SessionParts, id: string, outcome: string): void {
+  session.child()?.write(answerTo(id, outcome));
 }
 
 function notification(session: SessionParts, frame: Frame, about: number | undefined): void {

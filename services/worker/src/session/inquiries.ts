@@ -3,7 +3,7 @@
  * Invariants: an id is used once in the life of a child, calls included; each is settled once, by its answer or by
  * the end of the session.
  */
-import { echoedAt, type CausewayError, type Frame } from '@causeway/protocol';
+import { echoedAt, requestOf, type CausewayError, type Frame } from '@causeway/protocol';
 
 export class Inquiries {
   readonly #mint: () => number;
@@ -20,7 +20,7 @@ export class Inquiries {
     const { promise, resolve, reject } = Promise.withResolvers<Frame>();
     this.#waiting.set(id, { resolve, reject });
     try {
-      write(Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":${JSON.stringify(method)},"params":${params}}`));
+      write(requestOf(id, method, params));
     } catch (error) {
       this.#waiting.delete(id);
       reject(error);

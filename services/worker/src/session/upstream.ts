@@ -6,7 +6,7 @@
  * message is written at most once, also if the bus delivers it twice.
  */
 import { verdictOf, type ClientHead } from '@causeway/cluster';
-import { CausewayError, errorResponse, slice, splice } from '@causeway/protocol';
+import { cancellationOf, CausewayError, errorResponse, rawText, slice, splice } from '@causeway/protocol';
 import type { Call } from './calls.ts';
 import { answerOn, endCall, failCall, logFailure, startTimedOut } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
@@ -80,7 +80,7 @@ function callStream(session: SessionParts, head: ClientHead, reply: string | und
 /** Alone, a request is refused as a whole; in a batch it gets its error on the stream, beside the answers of the others. */
 function refuse(session: SessionParts, head: ClientHead, body: Buffer, stream: Stream, error: CausewayError): void {
   if (head.batch && head.batch.requests > 1) {
-    const id = head.frame.id && Buffer.from(slice(body, head.frame.id)).toString();
+    const id = head.frame.id && rawText(body, head.frame.id);
     logFailure(session, error);
     return answerOn(session, stream, errorResponse(id, error), { index: head.batch.index, failed: error.reason });
   }
@@ -128,7 +128,7 @@ function runDeadline(session: SessionParts, call: Call, accepted?: () => void): 
   const late = (): void => {
     if (first) return session.close('start_timeout', startTimedOut(session));
     // Whoever may not touch the child any more lets it be.
-    if (session.mayAct()) session.child()?.write(cancellation(call.internal));
+    if (session.mayAct()) session.child()?.write(cancellationOf(call.internal, 'deadline'));
     failCall(session, call, new CausewayError('server.deadline'));
   };
   if (!accepted || due <= ACCEPTED) return void (call.cancelDeadline = wheel.after(due, late));
@@ -136,10 +136,6 @@ function runDeadline(session: SessionParts, call: Call, accepted?: () => void): 
     call.cancelDeadline = wheel.after(due - ACCEPTED, late);
     accepted();
   });
-}
-
-function cancellation(internal: number): Buffer {
-  return Buffer.from(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${internal},"reason":"deadline"}}`);
 }
 
 /** An answer that nobody waits for is accepted and dropped (the child may have withdrawn its question). */

@@ -13,6 +13,7 @@ import {
   isObject,
   membersIn,
   membersOf,
+  notificationOf,
   splice,
   SUBSCRIPTION_ID_KEY,
   textOf,
@@ -217,7 +218,7 @@ function retagged(bytes: Buffer, params: Members, response: Response): Buffer {
 function tell(response: Response, method: string, params: Readonly<Record<string, unknown>>): void {
   const members = JSON.stringify(params).slice(1, -1);
   const text = members === '' ? tagged(response) : `${members},${tagged(response)}`;
-  response.notify(Buffer.from(`{"jsonrpc":"2.0","method":${JSON.stringify(method)},"params":{${text}}}`));
+  response.notify(notificationOf(method, `{${text}}`));
 }
 
 /** Says what will be told. `false`: that is nothing, and it ends at once. */

@@ -7,7 +7,18 @@
  * that was overtaken (session/patience.ts) and for which more than the bound waits, is let go: it has left.
  */
 import { edgeOf, verdictOf, type ControlHead } from '@causeway/cluster';
-import { CausewayError, ERRORS, errorResponse, isLoud, oneLine, slice, splice, type Frame, type LogLevel } from '@causeway/protocol';
+import {
+  answerTo,
+  CausewayError,
+  ERRORS,
+  errorResponse,
+  isLoud,
+  oneLine,
+  slice,
+  splice,
+  type Frame,
+  type LogLevel,
+} from '@causeway/protocol';
 import type { EdgeHold, EdgeHolder } from '../edges.ts';
 import { tellMissed, type Reader } from '../session/patience.ts';
 import { STALL } from '../session/readers.ts';
@@ -108,7 +119,7 @@ export class Response implements EdgeHolder {
 
   /** The answer with this result; raw JSON text. */
   result(text: string): void {
-    this.answer(Buffer.from(`{"jsonrpc":"2.0","id":${this.#id.toString()},"result":${text}}`));
+    this.answer(answerTo(this.#id.toString(), `"result":${text}`));
   }
 
   fail(error: CausewayError): void {

@@ -9,11 +9,14 @@
  */
 import { randomUUID } from 'node:crypto';
 import {
+  cancellationOf,
   isInputKind,
   mayAsk,
   membersAt,
   membersOf,
   outlineOf,
+  rawText,
+  requestOf,
   slice,
   splice,
   textOf,
@@ -71,8 +74,7 @@ export class Asking {
     for (const { id, method, params } of asked) {
       // One that cannot be passed on is answered at once, and ends the round.
       if (round.over) break;
-      const rest = params === undefined ? '' : `,"params":${params}`;
-      this.#ports.say(Buffer.from(`{"jsonrpc":"2.0","id":${id},"method":"${method}"${rest}}`), call);
+      this.#ports.say(requestOf(id, method, params), call);
     }
     return () => this.#close(round);
   }
@@ -89,7 +91,7 @@ export class Asking {
       this.#end(round, { failed: `The client did not give what the server asked for: ${reasonOf(bytes, message)}` });
       return true;
     }
-    round.answers.push(`${JSON.stringify(key)}:${Buffer.from(slice(bytes, result)).toString()}`);
+    round.answers.push(`${JSON.stringify(key)}:${rawText(bytes, result)}`);
     if (round.open.size === 0) this.#end(round, { input: `{${round.answers.join(',')}}` });
     return true;
   }
@@ -111,11 +113,7 @@ export class Asking {
     round.over = true;
     for (const id of round.open.keys()) {
       this.#rounds.delete(id);
-      const reason = 'no answer is needed any more';
-      this.#ports.say(
-        Buffer.from(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":${id},"reason":"${reason}"}}`),
-        round.call,
-      );
+      this.#ports.say(cancellationOf(id, 'no answer is needed any more'), round.call);
     }
     round.open.clear();
   }
@@ -148,8 +146,7 @@ export function questionsOf(bytes: Buffer, { of }: Members, client: ClientCapabi
 
 /** Parameters in the form of an era with a handshake, where an elicitation at a URL has an id of its own. */
 function textFor(bytes: Buffer, params: Members, mode: string | undefined): string {
-  const { start, end } = params.span;
-  if (mode !== 'url' || params.of.has('elicitationId')) return bytes.toString('utf8', start, end);
+  if (mode !== 'url' || params.of.has('elicitationId')) return rawText(bytes, params.span);
   const text = Buffer.from(slice(bytes, params.span));
   return splice(text, [withMembers(membersAt(text)!, `"elicitationId":"${randomUUID()}"`)]).toString();
 }

@@ -4,7 +4,7 @@
  *
  * Invariants: what is refused by `false` was not written and will not be answered; everything else that asks is answered.
  */
-import { isLogLevel, numberAt, outlineOf, requestedRevision, textOf, type Depth, type Outline } from '@causeway/protocol';
+import { DONE, isLogLevel, numberAt, outlineOf, requestedRevision, textOf, type Depth, type Outline } from '@causeway/protocol';
 import { Envelope } from './envelope.ts';
 import type { FromServer } from './from-server.ts';
 import type { AdapterParts } from './parts.ts';
@@ -51,7 +51,7 @@ export class FromClient {
       case 'initialize':
         return this.#initialize(internal, bytes, message);
       case 'ping':
-        tell(internal, '"result":{}');
+        tell(internal, DONE);
         return true;
       case 'logging/setLevel':
         return declared.logging ? this.#setLevel(internal, text('level')) : this.#refuse(internal);
@@ -91,7 +91,7 @@ export class FromClient {
   #setLevel(internal: number, level: string | undefined): true {
     if (!isLogLevel(level)) return this.#refuse(internal, -32602, 'Invalid params: level is none that there is.');
     this.#parts.level = level;
-    this.#parts.tell(internal, '"result":{}');
+    this.#parts.tell(internal, DONE);
     return true;
   }
 
@@ -99,7 +99,7 @@ export class FromClient {
     const { subscription, tell } = this.#parts;
     if (uri === undefined) return this.#refuse(internal, -32602, 'Invalid params: uri must be a string.');
     const told = (agreed: boolean): void => {
-      if (agreed) tell(internal, '"result":{}');
+      if (agreed) tell(internal, DONE);
       else this.#refuse(internal, -32602, 'The server does not tell of changes of this resource.');
     };
     if (!on) {

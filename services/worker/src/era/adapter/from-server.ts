@@ -6,13 +6,14 @@
  * session, under the id of the call that it was meant for.
  */
 import {
+  answerTo,
   CausewayError,
   errorResponse,
   membersAt,
   echoedAt,
   outlineOf,
+  rawText,
   refusedAnswer,
-  slice,
   splice,
   splitServerBatch,
   SUBSCRIPTION_ID_KEY,
@@ -67,7 +68,7 @@ export class FromServer {
   #take(bytes: Buffer, message: Outline): void {
     const method = textOf(bytes, message, 'method');
     const id = message.of.get('id');
-    if (method !== undefined) return id ? this.#asked(Buffer.from(slice(bytes, id))) : this.#notified(method, bytes, message);
+    if (method !== undefined) return id ? this.#asked(rawText(bytes, id)) : this.#notified(method, bytes, message);
     // What is neither is noise, which the session counts.
     if (!id) return this.#parts.say(bytes);
     const number = echoedAt(bytes, id);
@@ -107,9 +108,9 @@ export class FromServer {
   }
 
   /** Servers of this era do not ask by requests. */
-  #asked(id: Buffer): void {
+  #asked(id: string): void {
     this.#parts.log.debug({}, 'request of a server of the stateless era refused');
-    this.#parts.send(Buffer.from(`{"jsonrpc":"2.0","id":${id.toString()},"error":{"code":-32601,"message":"Method not found"}}`));
+    this.#parts.send(answerTo(id, '"error":{"code":-32601,"message":"Method not found"}'));
   }
 
   #answered(call: OpenCall, bytes: Buffer, message: Outline): void {
@@ -129,7 +130,7 @@ export class FromServer {
     if (!call.made) return this.#fail(call, 'The server asks for something, and this call is too large, or of no kind, to be made again.');
     if (call.rounds >= ROUNDS) return this.#fail(call, `The server has asked ${ROUNDS} times and still does not answer.`);
     const span = result.of.get('requestState');
-    const state = span && `"requestState":${Buffer.from(slice(bytes, span)).toString()}`;
+    const state = span && `"requestState":${rawText(bytes, span)}`;
     const requests = result.of.get('inputRequests');
     const asked = requests && membersAt(bytes, requests.start);
     const questions = asked && asked.of.size > 0 ? questionsOf(bytes, asked, envelope.capabilities) : undefined;

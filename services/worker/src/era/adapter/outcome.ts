@@ -6,8 +6,8 @@
 import {
   isRevision,
   LEGACY_REVISIONS,
+  rawText,
   SERVER_INFO_KEY,
-  slice,
   textOf,
   valueAt,
   withoutMembers,
@@ -73,7 +73,7 @@ export function handshakeOf(bytes: Buffer, result: Outline, requested: string, s
   const capabilities = result.inside.get('capabilities');
   // Early servers of this era said who they are beside what they can.
   const span = meta?.of.get(SERVER_INFO_KEY) ?? result.of.get('serverInfo');
-  const info = span ? Buffer.from(slice(bytes, span)).toString() : JSON.stringify({ name: server, version: '0' });
+  const info = span ? rawText(bytes, span) : JSON.stringify({ name: server, version: '0' });
   const keep = meta !== undefined && [...meta.of.keys()].some((key) => key !== SERVER_INFO_KEY);
   const without = new Set([...DISCOVERY, ...(keep ? [] : ['_meta']), ...(capabilities ? [] : ['capabilities'])]);
   return [
