@@ -4,8 +4,9 @@
  * Source: open-telemetry/semantic-conventions-genai, docs/gen-ai/mcp.md.
  *
  * Invariants: nothing is allocated for an operation whose like was counted before; there are as many series as there are
- * servers, methods and failures: whoever counts gives only names of which there is a bounded number.
+ * servers, labels of methods, and failures: whoever counts gives only names of which there is a bounded number.
  */
+import type { Clock } from './clock.ts';
 import type { Figure, HistogramReading } from './metrics.ts';
 
 /** Seconds. */
@@ -27,12 +28,21 @@ interface Series {
 type Methods = Map<string, Map<string | undefined, Series>>;
 
 export class Durations {
+  readonly #clock: Pick<Clock, 'monotonic'>;
+  readonly #label: (method: string | undefined) => string;
   readonly #servers = new Map<string, Methods>();
 
-  /** One that took so many milliseconds. */
-  record(server: string, method: string, error: string | undefined, ms: number): void {
-    const series = this.#servers.get(server)?.get(method)?.get(error) ?? this.#add({ server, method, error });
-    const seconds = ms / 1000;
+  /** `label`: one of a bounded number of names for a method, which may be any. */
+  constructor(clock: Pick<Clock, 'monotonic'>, label: (method: string | undefined) => string) {
+    this.#clock = clock;
+    this.#label = label;
+  }
+
+  /** One that ends now and began at `begun`, in the clock's monotonic milliseconds; `error`: absent where it has not failed. */
+  record(server: string, method: string | undefined, error: string | undefined, begun: number): void {
+    const label = this.#label(method);
+    const series = this.#servers.get(server)?.get(label)?.get(error) ?? this.#add({ server, method: label, error });
+    const seconds = (this.#clock.monotonic() - begun) / 1000;
     let bucket = 0;
     while (bucket < BOUNDARIES.length && seconds > BOUNDARIES[bucket]!) bucket += 1;
     series.counts[bucket]! += 1;

@@ -22,11 +22,12 @@ describe('metrics', () => {
 
   it('tell durations in the buckets of the conventions, by server, method and failure', async () => {
     const metrics = createMetrics();
-    const durations = new Durations();
+    // It is 0 by its clock: what began at -10 has taken 10 ms.
+    const durations = new Durations({ monotonic: () => 0 }, (method) => (method === 'any' ? 'tools/call' : '_other'));
     metrics.add(durations.figure('mcp.server.operation.duration', 'Of requests.'));
     assert.doesNotMatch(await metrics.text(), /_count/, 'nothing was measured');
-    for (const ms of [10, 10.1, 400_000]) durations.record('git', 'tools/call', undefined, ms);
-    durations.record('git', 'tools/call', '-32602', 1);
+    for (const ms of [10, 10.1, 400_000]) durations.record('git', 'any', undefined, -ms);
+    durations.record('git', 'any', '-32602', -1);
     const lines = (await metrics.text()).split('\n');
     assert.deepEqual(lines.slice(0, 2), [
       '# HELP mcp_server_operation_duration_seconds Of requests.',

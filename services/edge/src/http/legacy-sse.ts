@@ -9,7 +9,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorOf, type DownHead, type Place, type ServerHead } from '@causeway/cluster';
-import { CausewayError, ERRORS, methodLabel, rawId, readClientBody } from '@causeway/protocol';
+import { CausewayError, ERRORS, rawId, readClientBody } from '@causeway/protocol';
 import type { EdgeContext, KnownSession, OpenStream } from '../context.ts';
 import { abandon, notify, retire, tell } from '../session/call.ts';
 import { StreamCalls } from '../session/stream-calls.ts';
@@ -203,8 +203,7 @@ export function message(edge: EdgeContext, visit: Visit, req: IncomingMessage, r
     const refused = (error: unknown): void => {
       const { reason } = asRefusal(error).error;
       // What may run is counted where its answer comes.
-      if (frame.kind === 'request' && ERRORS[reason].executed === 'no')
-        edge.durations.record(session.server, methodLabel(frame.method), reason, edge.clock.monotonic() - begun);
+      if (frame.kind === 'request' && ERRORS[reason].executed === 'no') edge.durations.record(session.server, frame.method, reason, begun);
       fail(error);
     };
     notify(edge, session, { frames: [frame], batch: false }).then(() => {

@@ -9,7 +9,7 @@
  */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { DownHead } from '@causeway/cluster';
-import { type CausewayError, ERRORS, errorResponse, formatEventId, isReason, methodLabel } from '@causeway/protocol';
+import { type CausewayError, ERRORS, errorResponse, formatEventId, isReason } from '@causeway/protocol';
 import type { EdgeContext } from '../context.ts';
 import { EventStream } from './event-stream.ts';
 import { noteRefusal, refuse } from './refusal.ts';
@@ -228,8 +228,7 @@ export class PostReply {
   #count(nth: number, failed: string | undefined): void {
     const method = this.#posted.methodOf(nth);
     if (method === undefined) return;
-    const { clock, durations } = this.#edge;
-    durations.record(this.#posted.server, methodLabel(method), failed, clock.monotonic() - this.#begun);
+    this.#edge.durations.record(this.#posted.server, method, failed, this.#begun);
   }
 
   #finish(): void {

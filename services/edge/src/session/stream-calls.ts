@@ -19,6 +19,7 @@ const MOST = 1_024;
 interface Pending {
   /** The client's own, raw JSON. */
   readonly id: string;
+  /** Its label: a client may have named any. */
   readonly method: string;
   /** The moment at which it was heard of, in the clock's monotonic milliseconds. */
   readonly begun: number;
@@ -93,7 +94,6 @@ export class StreamCalls {
     if (pending === undefined) return;
     pending.cancel();
     this.#pending.delete(call);
-    const { clock, durations } = this.#edge;
-    durations.record(this.#server, pending.method, failed, clock.monotonic() - pending.begun);
+    this.#edge.durations.record(this.#server, pending.method, failed, pending.begun);
   }
 }

@@ -1,6 +1,7 @@
 /** Calls over HTTP+SSE at the edge that has their stream, with and without a bus. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { methodLabel } from '@causeway/protocol';
 import { Counts, createMetrics, Durations, fakeTime, silentLog } from '@causeway/runtime';
 import type { EdgeContext } from '../../src/context.ts';
 import { StreamCalls } from '../../src/session/stream-calls.ts';
@@ -9,7 +10,7 @@ function setting() {
   const time = fakeTime();
   const bus = { status: 'connected' };
   const told: string[] = [];
-  const durations = new Durations();
+  const durations = new Durations(time.clock, methodLabel);
   const edge = { ...time, log: silentLog(), cluster: { bus }, durations, told: new Counts() } as unknown as EdgeContext;
   const calls = new StreamCalls(edge, 'git', (error) => {
     const { id, error: what } = JSON.parse(error.toString()) as { id: unknown; error: { data: { reason: string; executed: string } } };

@@ -5,7 +5,7 @@
  * Invariants: it ends once, and says how its use of the child went; a reader that leaves cancels it at the server; one that
  * lags holds up the child as long as the call runs, and not those that share it (pool/pooled-process.ts).
  */
-import { CausewayError, methodLabel, type Identity } from '@causeway/protocol';
+import { CausewayError, type Identity } from '@causeway/protocol';
 import type { Lease, Outcome } from '../pool/lease.ts';
 import type { PooledProcess } from '../pool/pooled-process.ts';
 import type { StatelessRequest } from '../stateless/request.ts';
@@ -78,9 +78,8 @@ export class CallInUse implements ResponseEvents {
     this.#cancelDeadline();
     if (this.#id !== undefined) {
       this.process.forget(this.#id);
-      const { clock, durations } = this.#deps;
       const { server, method } = this.#request;
-      durations.record(server.name, methodLabel(method), failed, clock.monotonic() - this.#begun);
+      this.#deps.durations.record(server.name, method, failed, this.#begun);
     }
     this.#lease.end(outcome);
   }

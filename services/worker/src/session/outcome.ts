@@ -5,7 +5,7 @@
  * "not executed" is told as a refusal while nothing was sent, so that the edge can still choose the status.
  */
 import { verdictOf } from '@causeway/cluster';
-import { CausewayError, ERRORS, errorResponse, methodLabel, type ErrorFacts } from '@causeway/protocol';
+import { CausewayError, ERRORS, errorResponse, type ErrorFacts } from '@causeway/protocol';
 import type { Breach, ChildExit } from '../child/child.ts';
 import type { Call } from './calls.ts';
 import type { SessionParts } from './parts.ts';
@@ -14,8 +14,8 @@ import type { Stream } from './stream.ts';
 
 /** The call is over; nothing of it is held any more. `failed`: as figures name it. Idempotent. */
 export function endCall(session: SessionParts, call: Call, failed?: string): void {
-  const { calls, idle, clock, durations, server } = session;
-  if (calls.has(call)) durations.record(server.name, methodLabel(call.method), failed, clock.monotonic() - call.begun);
+  const { calls, idle, durations, server } = session;
+  if (calls.has(call)) durations.record(server.name, call.method, failed, call.begun);
   calls.end(call);
   if (calls.size === 0) idle.release(calls);
 }

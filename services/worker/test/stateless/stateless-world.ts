@@ -5,6 +5,7 @@ import type { ServerConfig } from '@causeway/config';
 import {
   ANONYMOUS,
   classify,
+  methodLabel,
   newWorkerId,
   openState,
   readClientBody,
@@ -99,7 +100,7 @@ export function statelessWorld(
         ? foundOut(time, nursery)
         : { modern: async () => era === 'modern', legacy: () => era === 'legacy', learn: () => undefined },
     calls: new CallLimits({ perSession: 64, perIdentity: 256 }),
-    durations: new Durations(),
+    durations: new Durations(time.clock, methodLabel),
     elsewhere: async () => false,
     draining: () => draining,
     mayAct: () => true,
