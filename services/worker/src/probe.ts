@@ -5,9 +5,9 @@
 import { CausewayError, FrameFault, rawText, readServerLine, refusedAnswer, requestOf, type Span } from '@causeway/protocol';
 import type { ServerConfig } from '@causeway/config';
 import type { Child, ChildListeners } from './child/child.ts';
+import { exitFacts } from './child/exit-facts.ts';
 import { sampleOf } from './child/noise.ts';
 import { scrubOf } from './child/secrets.ts';
-import { exitFacts } from './session/outcome.ts';
 
 const QUESTION = requestOf(
   1,

@@ -11,7 +11,7 @@ import { CausewayError, type ErrorFacts, type SessionToken } from '@causeway/pro
 import type { Wheel } from '@causeway/runtime';
 import type { Attempt } from './child/breaker.ts';
 import type { Child, ChildListeners } from './child/child.ts';
-import { exitFacts } from './session/outcome.ts';
+import { exitFacts } from './child/exit-facts.ts';
 import type { StartChild } from './starts.ts';
 
 /** Milliseconds after which a child that only waits counts as one that started well. */

@@ -19,8 +19,8 @@ import {
 } from '@causeway/protocol';
 import { Register } from '@causeway/runtime';
 import type { Child, ChildExit } from '../child/child.ts';
+import { exitFacts } from '../child/exit-facts.ts';
 import { frameOf } from '../child/frame-of.ts';
-import { exitFacts } from '../session/outcome.ts';
 import { Patience, type PatienceDeps, type Reader } from '../session/patience.ts';
 import { answerAlone } from './answer-alone.ts';
 import type { Changes } from './changes.ts';

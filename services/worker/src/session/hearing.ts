@@ -6,10 +6,11 @@
  */
 import { CausewayError } from '@causeway/protocol';
 import type { ChildListeners } from '../child/child.ts';
+import { exitFacts } from '../child/exit-facts.ts';
 import type { SessionDeps, SessionHeld } from './deps.ts';
 import { receive } from './downstream.ts';
 import type { Hold } from './hold.ts';
-import { exitFacts, startBroken } from './outcome.ts';
+import { startBroken } from './outcome.ts';
 import type { SessionParts } from './parts.ts';
 import type { Readers } from './readers.ts';
 

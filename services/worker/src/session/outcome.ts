@@ -5,8 +5,8 @@
  * "not executed" is told as a refusal while nothing was sent, so that the edge can still choose the status.
  */
 import { verdictOf } from '@causeway/cluster';
-import { CausewayError, ERRORS, errorResponse, type ErrorFacts } from '@causeway/protocol';
-import type { Breach, ChildExit } from '../child/child.ts';
+import { CausewayError, ERRORS, errorResponse } from '@causeway/protocol';
+import type { Breach } from '../child/child.ts';
 import type { Call } from './calls.ts';
 import type { SessionParts } from './parts.ts';
 import type { FrameFacts } from './journal.ts';
@@ -56,11 +56,6 @@ export function failCall(session: SessionParts, call: Call, error: CausewayError
 /** Every failure that a client is told by this worker stands in the log once; what the edge tells, it logs. */
 export function logFailure({ log }: SessionParts, { ref, reason }: CausewayError): void {
   log.info({ ref, reason }, 'call failed');
-}
-
-/** What a client may know of a child's end. */
-export function exitFacts({ code, signal, stderr }: ChildExit): ErrorFacts {
-  return { stderr, ...(code === null ? {} : { exitCode: code }), ...(signal === null ? {} : { signal }) };
 }
 
 /** The child has not answered initialize in time; with what it said meanwhile. */
