@@ -17,10 +17,8 @@ import {
   inputRequired,
   isInputKind,
   mayAsk,
-  membersIn,
   membersOf,
   sealState,
-  valueAt,
   type Frame,
   type InputRequest,
 } from '@causeway/protocol';
@@ -150,9 +148,8 @@ export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
 
   #pass(frame: Frame): void {
     const { response } = this.#request;
-    if (frame.method === 'notifications/progress') return response.progress(frame);
-    const level = membersIn(frame.bytes, frame.params)?.of.get('level');
-    response.logged(frame, level && valueAt(frame.bytes, level));
+    if (frame.method === 'notifications/progress') response.progress(frame);
+    else response.logged(frame);
   }
 
   #asked(frame: Frame): void {

@@ -40,7 +40,10 @@ export function callModern(deps: EraDeps, lease: Lease, request: StatelessReques
   const use = new CallInUse(deps, lease, request);
   // What it may still log must not reach the next one.
   use.run(response, { left: () => use.abandon('the client left', 'cancelled', process.holder ? 'doubtful' : 'sound') });
-  const heard = (frame: Frame): void => (frame.kind === 'request' ? answerAlone(process, frame) : logged(request, frame));
+  const heard = (frame: Frame): void => {
+    if (frame.kind === 'request') answerAlone(process, frame);
+    else if (frame.method === 'notifications/message') response.logged(frame);
+  };
   process.holder = request.meta.logLevel === undefined ? undefined : { heard };
   const failed = (error: CausewayError): void => {
     use.end('doubtful', error.reason);
@@ -99,10 +102,4 @@ function sealing(
   const expires = clock.now() + request.server.pool.parked;
   const state = sealState(key, { worker, process, inner, expires }, audienceOf(request));
   return [{ span, bytes: Buffer.from(JSON.stringify(state)) }];
-}
-
-function logged({ response }: StatelessRequest, frame: Frame): void {
-  if (frame.method !== 'notifications/message') return;
-  const level = membersIn(frame.bytes, frame.params)?.of.get('level');
-  response.logged(frame, level && valueAt(frame.bytes, level));
 }

@@ -10,12 +10,14 @@ import { edgeOf, verdictOf, type ControlHead } from '@causeway/cluster';
 import {
   answerTo,
   CausewayError,
-  ERRORS,
   errorResponse,
+  ERRORS,
   isLoud,
+  membersIn,
   oneLine,
   slice,
   splice,
+  valueAt,
   type Frame,
   type LogLevel,
 } from '@causeway/protocol';
@@ -97,8 +99,10 @@ export class Response implements EdgeHolder {
   }
 
   /** A log message, if the client wants such. */
-  logged(frame: Frame, level: unknown): void {
-    if (this.logLevel !== undefined && isLoud(level, this.logLevel)) this.notify(frame.bytes, { dispensable: 'log' });
+  logged({ bytes, params }: Frame): void {
+    if (this.logLevel === undefined) return;
+    const level = membersIn(bytes, params)?.of.get('level');
+    if (level && isLoud(valueAt(bytes, level), this.logLevel)) this.notify(bytes, { dispensable: 'log' });
   }
 
   notify(bytes: Buffer, facts?: FrameFacts): void {
