@@ -17,7 +17,7 @@ export interface Subjects {
   workerAll(worker: WorkerId): string;
   /** Opens a session on this worker, or takes one over. */
   open(worker: WorkerId): string;
-  /** Whether it is there; what operators ask: list, describe, end, drain, resume. */
+  /** What operators ask: list, describe, end, drain, resume. */
   control(worker: WorkerId): string;
   /** Whether the worker is there; workers may ask it, too. */
   alive(worker: WorkerId): string;

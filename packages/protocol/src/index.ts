@@ -37,7 +37,7 @@ export {
 export { allRequired, ASKING_METHODS, inputRequired, isInputKind, mayAsk, toInputRequest, type InputRequest } from './input-required.ts';
 export { FrameFault, readClientBody, readServerLine, rawId, splitServerBatch, withId, type Body, type Frame } from './jsonrpc.ts';
 export { elementsOf, membersAt, membersIn, membersOf, textOf, valueAt, withMembers, withoutMembers, type Members } from './members.ts';
-export { isLogLevel, isLoud, isObject, ownMeta, readMeta, type ClientCapabilities, type LogLevel, type RequestMeta } from './meta.ts';
+export { isLogLevel, isLoud, isObject, OWN_META, readMeta, type ClientCapabilities, type LogLevel, type RequestMeta } from './meta.ts';
 export {
   CLIENT_CAPABILITIES_KEY,
   CLIENT_INFO_KEY,

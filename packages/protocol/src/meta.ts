@@ -1,12 +1,12 @@
 /**
- * Owns what a request of the stateless era says of itself in `params._meta`, and that metadata in the form that a
- * server of either era is given. Pure.
+ * Owns what a request of the stateless era says of itself in `params._meta`: reading what a client says, and what the
+ * bridge says with requests of its own. Pure.
  * Source: 2026-07-28 basic/index (Requests, `_meta`); DECISIONS: identity never comes from here.
  */
 import { CausewayError } from './errors.ts';
 import type { Frame } from './jsonrpc.ts';
 import { valueAt } from './members.ts';
-import { CLIENT_CAPABILITIES_KEY, CLIENT_INFO_KEY, LOG_LEVEL_KEY, PROTOCOL_VERSION_KEY } from './meta-keys.ts';
+import { CLIENT_CAPABILITIES_KEY, CLIENT_INFO_KEY, LOG_LEVEL_KEY, MODERN_REVISION, PROTOCOL_VERSION_KEY } from './meta-keys.ts';
 import type { Span } from './splice.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'] as const;
@@ -75,12 +75,9 @@ export function isLoud(level: unknown, wanted: LogLevel): boolean {
   return isLogLevel(level) && LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(wanted);
 }
 
-/** Raw JSON text of an envelope of the bridge's own, for requests that it makes by itself. */
-export function ownMeta(version: string, more: Readonly<Record<string, unknown>> = {}): string {
-  return JSON.stringify({
-    [PROTOCOL_VERSION_KEY]: version,
-    [CLIENT_CAPABILITIES_KEY]: {},
-    [CLIENT_INFO_KEY]: { name: 'causeway', version: '0' },
-    ...more,
-  });
-}
+/** `_meta` of the requests that the bridge makes by itself; JSON text. */
+export const OWN_META = JSON.stringify({
+  [PROTOCOL_VERSION_KEY]: MODERN_REVISION,
+  [CLIENT_CAPABILITIES_KEY]: {},
+  [CLIENT_INFO_KEY]: { name: 'causeway', version: '0' },
+});

@@ -4,7 +4,7 @@
  * Source: the specification's pages of each revision (basic/transports, basic/lifecycle, changelog).
  */
 
-/** Revisions with the initialize handshake, oldest first. The stateless era has its own table when it is served. */
+/** Revisions with the initialize handshake, oldest first. The stateless era has one, which is in meta-keys.ts. */
 export const LEGACY_REVISIONS = ['2024-11-05', '2025-03-26', '2025-06-18', '2025-11-25'] as const;
 
 export type Revision = (typeof LEGACY_REVISIONS)[number];

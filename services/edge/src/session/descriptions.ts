@@ -5,17 +5,7 @@
  * Invariants: a server is asked by one request at a time; what it said is told for a while after nobody can be asked;
  * it is asked again when the workers that serve it are other ones.
  */
-import {
-  CausewayError,
-  isReason,
-  membersAt,
-  MODERN_REVISION,
-  ownMeta,
-  rawText,
-  readClientBody,
-  requestOf,
-  type Identity,
-} from '@causeway/protocol';
+import { CausewayError, isReason, membersAt, OWN_META, rawText, readClientBody, requestOf, type Identity } from '@causeway/protocol';
 import { rememberAs } from '@causeway/runtime';
 import type { EdgeContext } from '../context.ts';
 import { StatelessCall } from './stateless-call.ts';
@@ -38,7 +28,7 @@ export interface Asker {
   readonly share?: Identity;
 }
 
-const QUESTION = requestOf(1, 'server/discover', `{"_meta":${ownMeta(MODERN_REVISION)}}`);
+const QUESTION = requestOf(1, 'server/discover', `{"_meta":${OWN_META}}`);
 
 export class Descriptions {
   readonly #known = new Map<string, Known>();

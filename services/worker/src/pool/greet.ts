@@ -7,9 +7,8 @@ import {
   CausewayError,
   membersAt,
   membersIn,
-  MODERN_REVISION,
   notificationOf,
-  ownMeta,
+  OWN_META,
   rawText,
   readHandshake,
   requestOf,
@@ -43,7 +42,7 @@ export interface GreetDeps {
 /** Shakes hands. Rejects with EraRefused, or with how the child ended. */
 export async function greet(child: PooledProcess, deps: GreetDeps): Promise<void> {
   if (child.era === 'modern') {
-    child.greeting = granted(child.era, await child.ask('server/discover', `{"_meta":${ownMeta(MODERN_REVISION)}}`));
+    child.greeting = granted(child.era, await child.ask('server/discover', `{"_meta":${OWN_META}}`));
     child.changes = listening(child, deps);
     child.changes.begin(LISTS.filter((list) => `${list}ListChanged` in listChanges(child.greeting)));
     return;
@@ -63,7 +62,7 @@ function listening(child: PooledProcess, { wheel, lapsed }: GreetDeps): Changes 
     ...{ wheel, lapsed },
     open: (notifications, over) => {
       const id = child.begin({ waits: false, answered: over, failed: () => undefined });
-      const params = `{"notifications":${notifications},"_meta":${ownMeta(MODERN_REVISION)}}`;
+      const params = `{"notifications":${notifications},"_meta":${OWN_META}}`;
       try {
         child.write(requestOf(id, 'subscriptions/listen', params));
         return id;

@@ -2,7 +2,7 @@
  * Owns the question whether a child lives that was idle for long. Any answer is life; one that gives none in time is
  * ended.
  */
-import { CausewayError, MODERN_REVISION, ownMeta } from '@causeway/protocol';
+import { CausewayError, OWN_META } from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
 import type { Era, PooledProcess } from './pooled-process.ts';
 
@@ -10,7 +10,7 @@ import type { Era, PooledProcess } from './pooled-process.ts';
 const PATIENCE = 2_000;
 const QUESTION: Readonly<Record<Era, readonly [method: string, params: string]>> = {
   legacy: ['ping', '{}'],
-  modern: ['server/discover', `{"_meta":${ownMeta(MODERN_REVISION)}}`],
+  modern: ['server/discover', `{"_meta":${OWN_META}}`],
 };
 
 /** Never rejects. */

@@ -1,5 +1,4 @@
 /**
-/**
  * Owns the words about the use of a pooled child, whom it may serve, and what its pool sees of it.
  */
 import type { ServerConfig } from '@causeway/config';

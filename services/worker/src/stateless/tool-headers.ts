@@ -12,8 +12,7 @@ import {
   headerArguments,
   membersAt,
   membersIn,
-  MODERN_REVISION,
-  ownMeta,
+  OWN_META,
   refuseAmbiguous,
   textOf,
   valueAt,
@@ -68,7 +67,7 @@ async function read(process: PooledProcess): Promise<Declared> {
   const found = new Map<string, readonly HeaderArgument[]>();
   let cursor: string | undefined;
   for (let page = 0; page < MOST_PAGES; page++) {
-    const meta = process.era === 'modern' ? { _meta: JSON.parse(ownMeta(MODERN_REVISION)) as object } : {};
+    const meta = process.era === 'modern' ? { _meta: JSON.parse(OWN_META) as object } : {};
     const params = JSON.stringify({ ...meta, ...(cursor === undefined ? {} : { cursor }) });
     const { bytes, result: span } = await withDeadline(process.ask('tools/list', params), PATIENCE);
     const result = membersIn(bytes, span);
