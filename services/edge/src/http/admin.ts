@@ -13,7 +13,7 @@ import { allowedMethods, answerAdmin } from '../admin/api.ts';
 import { clusterId } from '../admin/cluster.ts';
 import type { EdgeContext } from '../context.ts';
 import { createGuard, type Guard } from './guard.ts';
-import { asRefusal, refuse } from './refusal.ts';
+import { refuseFailure } from './refusal.ts';
 
 /** Where operators ask, and what they must show. */
 export interface AdminDoor {
@@ -68,13 +68,10 @@ async function handle(edge: EdgeContext, admission: Admission, req: IncomingMess
     req.resume();
     res.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length, 'cache-control': 'no-store' }).end(body);
   } catch (error) {
-    const { error: told } = asRefusal(error);
-    if (told.reason === 'internal') edge.log.error({ err: error, ref: told.ref }, 'admin request failed');
-    refuse(res, told, {
-      teller: { log: edge.log },
+    refuseFailure(res, error, { log: edge.log }, (told) => ({
       body: bodyOf(told),
       ...(told.reason === 'request.method' ? { allow: allowedMethods(path) } : {}),
-    });
+    }));
   }
 }
 

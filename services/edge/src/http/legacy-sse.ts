@@ -17,7 +17,7 @@ import { Listening } from '../session/listen.ts';
 import { SessionOpening, type OpenListener } from '../session/open.ts';
 import type { Missing } from '../session/relocate.ts';
 import { EventStream } from './event-stream.ts';
-import { asRefusal, refuse } from './refusal.ts';
+import { asRefusal, refuse, refuseFailure } from './refusal.ts';
 import { findSession, requireOpen, sessionInAddress, type Visit } from './visit.ts';
 
 /** Milliseconds until a stream must have been begun or refused. */
@@ -183,10 +183,7 @@ function messageUrl(edge: EdgeContext, visit: Visit, url: string): string {
 
 export function message(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse, body: Buffer): void {
   let id: string | undefined;
-  const fail = (error: unknown): void => {
-    const told = asRefusal(error);
-    refuse(res, told.error, { teller: edge, id: told.id ?? id });
-  };
+  const fail = (error: unknown): void => refuseFailure(res, error, edge, () => ({ id }));
   try {
     const read = readClientBody(body);
     if (read.kind === 'batch') throw new CausewayError('request.invalid', { message: 'Batches exist in revision 2025-03-26 only.' });

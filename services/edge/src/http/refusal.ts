@@ -71,6 +71,19 @@ function endAfterBody(res: ServerResponse, answer: Buffer): void {
   res.req.resume();
 }
 
+/** Refuses a request that has failed, however; what is unexpected stands in the log as such. `how`: what goes with the error. */
+export function refuseFailure(
+  res: ServerResponse,
+  failure: unknown,
+  teller: Teller,
+  how?: (error: CausewayError) => Omit<RefusalOptions, 'teller'>,
+): void {
+  const { error, id } = asRefusal(failure);
+  if (error.reason === 'internal') teller.log.error({ err: failure, ref: error.ref }, 'request failed');
+  const options = how?.(error);
+  refuse(res, error, { teller, ...options, id: id ?? options?.id });
+}
+
 /** Any failure as an error of the table; what is unexpected stays inside. */
 export function asRefusal(error: unknown): { readonly error: CausewayError; readonly id?: string | undefined } {
   if (error instanceof CausewayError) return { error };

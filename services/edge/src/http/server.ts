@@ -16,9 +16,9 @@ import { Bodies } from './body.ts';
 import { createCors } from './cors.ts';
 import { createGuard, requireJson, type Guard } from './guard.ts';
 import { message, openSse } from './legacy-sse.ts';
-import { answerIndex } from './ops.ts';
+import { answerServerList } from './server-list.ts';
 import { closingIdle, partingResponse } from './parting.ts';
-import { asRefusal, noteRefusal, refuse, type RefusalOptions } from './refusal.ts';
+import { asRefusal, noteRefusal, refuseFailure, type RefusalOptions } from './refusal.ts';
 import { METHODS, originForm, route, type Endpoint } from './routes.ts';
 import { get, post, remove } from './streamable.ts';
 import { Unread } from './unread.ts';
@@ -136,7 +136,7 @@ function answerElsewhere(edge: EdgeContext, guard: Guard, health: Health, req: I
   if (answerProbe(path, health, edge.options.http.healthPaths, req, res)) return true;
   if (path !== '/') return false;
   guard.caller(req);
-  answerIndex(edge.servers, res);
+  answerServerList(edge.servers, res);
   return true;
 }
 
@@ -183,11 +183,8 @@ interface Serving {
 }
 
 function serve({ edge, bodies, unread }: Serving, { endpoint, visit }: Admitted, req: IncomingMessage, res: ServerResponse): void {
-  const fail = (error: unknown): void => {
-    const { error: told } = asRefusal(error);
-    if (told.reason === 'internal') edge.log.error({ err: error, ref: told.ref }, 'request failed');
-    refuse(res, told, { teller: edge, ...(told.reason === 'request.method' ? { allow: 'POST' } : {}) });
-  };
+  const fail = (error: unknown): void =>
+    refuseFailure(res, error, edge, ({ reason }) => (reason === 'request.method' ? { allow: 'POST' } : {}));
   if (req.method === 'POST') {
     const answer = endpoint === 'message' ? message : post;
     return bodies.read(req, {

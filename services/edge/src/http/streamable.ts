@@ -13,7 +13,7 @@ import {
   ASSUMED_REVISION,
   CausewayError,
   classify,
-  FrameFault,
+  formatEventId,
   isDate,
   isModern,
   isRevision,
@@ -35,7 +35,7 @@ import type { ListenPorts } from '../session/listen-ports.ts';
 import { EventStream } from './event-stream.ts';
 import { openByPost } from './open-by-post.ts';
 import { isRequest, PostCall } from './post-call.ts';
-import { asRefusal, refuse } from './refusal.ts';
+import { refuse, refuseFailure } from './refusal.ts';
 import { serveStateless } from './stateless.ts';
 import { findSession, requireOpen, type Visit } from './visit.ts';
 
@@ -85,11 +85,8 @@ function eraHeaders({ headers }: IncomingMessage): EraHeaders {
 
 export function post(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse, body: Buffer): void {
   let requests: readonly Frame[] = [];
-  const fail = (error: unknown): void => {
-    const { error: told, id } = asRefusal(error);
-    if (told.reason === 'internal' && !(error instanceof FrameFault)) edge.log.error({ err: error, ref: told.ref }, 'post failed');
-    refuse(res, told, { teller: edge, id: id ?? (requests.length === 1 ? rawId(requests[0]!) : undefined) });
-  };
+  const fail = (error: unknown): void =>
+    refuseFailure(res, error, edge, () => ({ id: requests.length === 1 ? rawId(requests[0]!) : undefined }));
   try {
     const read = readClientBody(body);
     const batch = read.kind === 'batch';
@@ -161,13 +158,13 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
           taken: (seq) => listening.taken(seq),
           headers: { 'mcp-session-id': String(req.headers['mcp-session-id']) },
         });
-        if (!from && revision && REVISIONS[revision].primingEvent) events.priming(`${name}.0`, streams.retry);
+        if (!from && revision && REVISIONS[revision].primingEvent) events.priming(formatEventId(name, 0), streams.retry);
         edge.streams.add(open);
         events.begin();
       }
       if (edge.gate.state === 'closed' && !ofCall()) dismiss();
     },
-    message: (head, bytes) => events?.message(bytes, { id: `${stream}.${head.seq}`, seq: head.seq }),
+    message: (head, bytes) => events?.message(bytes, { id: formatEventId(stream!, head.seq), seq: head.seq }),
     // As for any event stream: do not come back. One that is empty would make a client ask again, and without the id.
     complete: () => void res.writeHead(204, { 'cache-control': 'no-store' }).end(),
     refused: (error) => refuse(res, error, { teller: edge }),

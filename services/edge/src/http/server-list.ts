@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import type { Servers } from '../servers.ts';
 
 /** `{name, servers: {name: {mcp, sse}}}`. */
-export function answerIndex(servers: Servers, res: ServerResponse): void {
+export function answerServerList(servers: Servers, res: ServerResponse): void {
   const list = Object.fromEntries(
     [...servers.all()].map(({ name }) => [name, { mcp: `/servers/${name}/mcp`, sse: `/servers/${name}/sse` }]),
   );
