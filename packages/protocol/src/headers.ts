@@ -28,7 +28,8 @@ const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$
 const DECIMAL = /^-?\d+(\.\d+)?$/;
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 
-const PARAM_HEADER = 'mcp-param-';
+/** What the names of headers that repeat an argument begin with, in lower case. */
+export const PARAM_HEADER = 'mcp-param-';
 
 /** Whether a header's name is one under which an argument may be repeated. */
 export const isParamHeader = (name: string): boolean =>

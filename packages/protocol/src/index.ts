@@ -14,7 +14,7 @@ export {
 } from './errors.ts';
 export { classify, type EraHeaders, type ModernMessage } from './classify.ts';
 export { formatEventId, parseEventId, type EventId } from './event-id.ts';
-export { checkHeaderArguments, headerArguments, isParamHeader, refuseAmbiguous, type HeaderArgument } from './headers.ts';
+export { checkHeaderArguments, headerArguments, isParamHeader, PARAM_HEADER, refuseAmbiguous, type HeaderArgument } from './headers.ts';
 export { capabilitiesIn, memberText, readHandshake, requestedRevision, type Handshake } from './handshake.ts';
 export {
   ANONYMOUS,

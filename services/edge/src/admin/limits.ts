@@ -1,7 +1,7 @@
 /**
  * Owns what operators see of limits: how much of each is used, added up from the workers' records. Pure.
  */
-import type { WorkerRecord } from '@causeway/cluster';
+import { scopeOfServer, type Scope, type WorkerRecord } from '@causeway/cluster';
 import { identityLabel, type Identity } from '@causeway/protocol';
 
 export interface LimitView {
@@ -11,9 +11,6 @@ export interface LimitView {
   /** Null: no limit. */
   readonly max: number | null;
 }
-
-/** As records name what a limit is of. */
-type Scope = keyof WorkerRecord['holds'];
 
 /** Sessions held under a scope in the whole cluster. */
 export function heldOf(records: readonly WorkerRecord[], scope: Scope): number {
@@ -38,7 +35,7 @@ function row(records: readonly WorkerRecord[], label: string, scope: Scope): Lim
 /** The total, then servers in the order of their names. */
 export function serverLimits(records: readonly WorkerRecord[]): LimitView[] {
   const servers = new Set(records.flatMap((record) => Object.keys(record.servers)));
-  return [row(records, 'total', 'g'), ...[...servers].toSorted().map((name) => row(records, `server:${name}`, `s:${name}`))];
+  return [row(records, 'total', 'g'), ...[...servers].toSorted().map((name) => row(records, `server:${name}`, scopeOfServer(name)))];
 }
 
 /** The same, then identities and workers, each in the order of their names. */

@@ -1,7 +1,7 @@
 /**
  * Owns what operators see and do of workers and servers: the records that the ledger keeps current here.
  */
-import type { SessionsAnswer, StandingAnswer, WorkerProcess, WorkerRecord } from '@causeway/cluster';
+import { scopeOfServer, type SessionsAnswer, type StandingAnswer, type WorkerProcess, type WorkerRecord } from '@causeway/cluster';
 import { CausewayError } from '@causeway/protocol';
 import type { EdgeContext } from '../context.ts';
 import { askWorker } from './ask.ts';
@@ -87,8 +87,8 @@ export function listServers(edge: EdgeContext): ServerView[] {
       recovery: server.recovery,
       eras: erasOf(serving, server.name),
       workers: serving.filter(({ draining }) => !draining).length,
-      sessions: heldOf(records, `s:${server.name}`),
-      limit: allowanceOf(records, `s:${server.name}`),
+      sessions: heldOf(records, scopeOfServer(server.name)),
+      limit: allowanceOf(records, scopeOfServer(server.name)),
     };
   });
   return views.toSorted((a, b) => a.name.localeCompare(b.name));

@@ -15,6 +15,7 @@ import {
   CausewayError,
   ERRORS,
   openState,
+  PARAM_HEADER,
   rawId,
   SUBSCRIPTION_ID_KEY,
   textOf,
@@ -30,7 +31,6 @@ import type { Visit } from './visit.ts';
 const REMOVED: ReadonlySet<string> = new Set(['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'resources/unsubscribe']);
 /** Of any revision, and of the extension: not carried. */
 const TASKS = 'tasks/';
-const PARAM_HEADER = 'mcp-param-';
 
 /** Answers a message of the stateless era. Throws CausewayError for what is refused at once. */
 export function serveStateless(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: ServerResponse, message: ModernMessage): void {

@@ -12,6 +12,7 @@ import type { EdgeContext, KnownSession } from '../context.ts';
 import { abandon, followed } from './call.ts';
 import { Candidates } from './candidates.ts';
 import type { Exchange, Listener, Loss } from './exchange.ts';
+import { busFailure } from './failures.ts';
 
 export interface Opening {
   readonly server: string;
@@ -89,7 +90,7 @@ export class SessionOpening implements Listener {
       send();
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
-      this.#refuse(new CausewayError(error.failure === 'too_large' ? 'request.too_large' : 'cluster.unavailable', { retryAfter: 2 }));
+      this.#refuse(busFailure(error));
     }
   }
 

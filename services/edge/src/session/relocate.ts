@@ -9,6 +9,7 @@ import { BusError, errorOf, isOver, type ClaimHead, type Place, type VerdictHead
 import { CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
 import { Candidates } from './candidates.ts';
+import { busFailure } from './failures.ts';
 
 /** `unreached`: the bus found nobody at the owner. `absent`: it answers, and does not hold the session. */
 export type Missing = 'unreached' | 'absent';
@@ -177,7 +178,7 @@ export class Relocation {
       send();
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
-      reject(new CausewayError('cluster.unavailable', { retryAfter: 2 }));
+      reject(busFailure(error));
     }
     return promise.finally(() => {
       opens.delete(worker, head.session);
