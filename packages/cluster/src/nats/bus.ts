@@ -21,9 +21,9 @@ import { piecesOf, type Envelope } from '../envelope.ts';
 import { PartReceiver, type Budget } from '../reassembly.ts';
 import { Requests } from '../requests.ts';
 import { call, Routes, undelivered, type Listener } from '../routes.ts';
-import { within } from './connect.ts';
 import type { Link } from './link.ts';
 import { Outbox } from './outbox.ts';
+import { within } from './patience.ts';
 import { subscribeOn } from './subscribe.ts';
 
 /** Bytes that a part adds to its data: preface and the longest reply address that we make. */

@@ -45,19 +45,6 @@ export interface NatsConnections extends AsyncDisposable {
   remaining(): number;
 }
 
-/** Rejects when `work` takes longer than `ms`. */
-export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 export async function connectNats(options: NatsClusterOptions): Promise<NatsConnections> {
   const ends = performance.now() + (options.connectDeadline ?? CONNECT_DEADLINE);
   const remaining = (): number => Math.max(0, ends - performance.now());

@@ -11,9 +11,8 @@ import { RecordsView, type SeenRecord } from '../records.ts';
 import { MARKER_TTL, WriteConflict, type Expectation, type RecordStore } from '../store.ts';
 import { systemTime } from '../time.ts';
 import { removal, subjectOf } from './buckets.ts';
-import { within } from './connect.ts';
 import { RECONNECT, type Link } from './link.ts';
-import { isConflict, isUnanswered, unavailable } from './patience.ts';
+import { isConflict, isUnanswered, unavailable, within } from './patience.ts';
 import { BucketWatch, type Entry } from './watch.ts';
 
 /** Milliseconds until a write counts as failed. */

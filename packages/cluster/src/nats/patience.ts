@@ -1,6 +1,6 @@
 /**
  * Owns what is done about JetStream's passing failures: for seconds after a leader is lost its requests
- * find nobody, time out or are refused, and then work again.
+ * find nobody, time out or are refused, and then work again; and how long anything of NATS is waited for.
  * Invariants: only failures that pass are retried, with growing pauses, until a deadline; an operation
  * learns whether an earlier attempt of it may have been carried out.
  */
@@ -54,4 +54,17 @@ export function unavailable(cause: unknown, message?: string): CausewayError {
   const refused = cause instanceof JetStreamApiError && !isPassing(cause) ? `The store of NATS refuses: ${cause.message}.` : undefined;
   const told = message ?? refused;
   return new CausewayError('cluster.unavailable', told === undefined ? { cause } : { message: told, cause });
+}
+
+/** The outcome of `work`; rejects when it takes longer than `ms` milliseconds. It is not stopped by that. */
+export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -5,7 +5,7 @@
  */
 import { CausewayError } from '@causeway/protocol';
 import type { Msg } from '@nats-io/transport-node';
-import { within } from './connect.ts';
+import { within } from './patience.ts';
 import { RECONNECT, type Link } from './link.ts';
 import { unavailable } from './patience.ts';
 
