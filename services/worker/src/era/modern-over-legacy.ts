@@ -25,7 +25,7 @@ import {
 import { answerAlone } from '../pool/answer-alone.ts';
 import type { Lease } from '../pool/lease.ts';
 import type { Pool } from '../pool/pool.ts';
-import type { Asking, Holder } from '../pool/pooled-process.ts';
+import type { Caller, Holder } from '../pool/pooled-process.ts';
 import type { Reader } from '../session/patience.ts';
 import { audienceOf, forLegacy, type StatelessRequest } from '../stateless/request.ts';
 import type { ParkedCall } from '../stateless/parked-calls.ts';
@@ -41,7 +41,7 @@ const TOGETHER = 15;
 const WITHOUT = 2_000;
 const ROOTS: InputRequest = { method: 'roots/list', params: {} };
 
-export class LegacyCall implements Asking, Holder, LeftCall, ParkedCall {
+export class LegacyCall implements Caller, Holder, LeftCall, ParkedCall {
   readonly #deps: EraDeps;
   readonly #pool: Pool;
   readonly #use: CallInUse;

@@ -28,7 +28,7 @@ import type { Changes } from './changes.ts';
 export type Era = 'legacy' | 'modern';
 
 /** Whoever waits for the answer to one request. */
-export interface Asking {
+export interface Caller {
   /** Who is given what the child says; none of the bridge's own. */
   readonly reader?: Reader;
   /** `false`: nobody needs the child for it. */
@@ -66,7 +66,7 @@ export class PooledProcess {
   /** The server has asked for the roots of its client before: servers do so once by themselves, after the handshake. */
   askedRoots = false;
   readonly #child: () => Child | undefined;
-  readonly #asking = new Register<number, Asking>();
+  readonly #callers = new Register<number, Caller>();
   /** The pool hears everything that names no request. */
   readonly #pool: Hearing;
   /** Who holds it alone. */
@@ -86,16 +86,16 @@ export class PooledProcess {
   }
 
   /** Registers who waits; its id is to be used for the request, and for its progress. */
-  begin(asking: Asking): number {
+  begin(caller: Caller): number {
     const id = this.#next++;
-    this.#asking.set(id, asking);
+    this.#callers.set(id, caller);
     if (this.#lagging) this.balance();
     return id;
   }
 
   /** Nobody waits for that answer any more. */
   forget(id: number): void {
-    if (this.#asking.delete(id) && this.#lagging) this.balance();
+    if (this.#callers.delete(id) && this.#lagging) this.balance();
   }
 
   /** Throws how it ended. */
@@ -115,7 +115,7 @@ export class PooledProcess {
   }
 
   /** A request of the bridge's own; `params` is raw JSON text. Resolves with any answer. Rejects with CausewayError. */
-  ask(method: string, params: string, more: Pick<Asking, 'waits'> = {}): Promise<Frame> {
+  ask(method: string, params: string, more: Pick<Caller, 'waits'> = {}): Promise<Frame> {
     const { promise, resolve, reject } = Promise.withResolvers<Frame>();
     const id = this.begin({ ...more, answered: resolve, failed: reject });
     try {
@@ -136,7 +136,7 @@ export class PooledProcess {
   balance(): void {
     const lagging: Reader[] = [];
     let needed = false;
-    for (const { reader, waits } of this.#asking.values()) {
+    for (const { reader, waits } of this.#callers.values()) {
       if (reader?.blocked) lagging.push(reader);
       else if (waits !== false) needed = true;
     }
@@ -161,7 +161,7 @@ export class PooledProcess {
 
   #pass(frame: Frame): void {
     if (frame.kind === 'response') return this.#answered(frame);
-    if (frame.method === 'notifications/progress') return this.#asking.get(echoedAt(frame.bytes, frame.progressToken))?.progress?.(frame);
+    if (frame.method === 'notifications/progress') return this.#callers.get(echoedAt(frame.bytes, frame.progressToken))?.progress?.(frame);
     if (frame.kind === 'notification' && this.changes?.takes(frame)) return;
     this.#pool(frame, this);
     if (this.holder) this.holder.heard(frame);
@@ -173,10 +173,10 @@ export class PooledProcess {
   end(error: CausewayError): void {
     this.#over ??= error;
     this.changes?.close();
-    for (const id of [...this.#asking.keys()]) {
-      const asking = this.#asking.get(id);
+    for (const id of [...this.#callers.keys()]) {
+      const caller = this.#callers.get(id);
       this.forget(id);
-      asking?.failed(error);
+      caller?.failed(error);
     }
   }
 
@@ -195,11 +195,11 @@ export class PooledProcess {
   }
 
   /** Who waits under an id, for the last time. */
-  #take(bytes: Buffer, span: Span | undefined): Asking | undefined {
+  #take(bytes: Buffer, span: Span | undefined): Caller | undefined {
     const id = echoedAt(bytes, span);
-    const asking = this.#asking.get(id);
+    const caller = this.#callers.get(id);
     this.forget(id);
-    return asking;
+    return caller;
   }
 }
 
