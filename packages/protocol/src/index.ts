@@ -41,7 +41,7 @@ export { isLogLevel, isLoud, isObject, OWN_META, readMeta, type ClientCapabiliti
 export {
   CLIENT_CAPABILITIES_KEY,
   CLIENT_INFO_KEY,
-  ENVELOPE_KEYS,
+  CLIENT_META_KEYS,
   isModern,
   LOG_LEVEL_KEY,
   MODERN_REVISION,
@@ -69,4 +69,4 @@ export {
 } from './revisions.ts';
 export { numberAt, echoedAt } from './minted-numbers.ts';
 export { isNull, oneLine, rawText, slice, splice, type Edit, type Span } from './splice.ts';
-export { failureOf, methodLabel } from './telling.ts';
+export { failureOf, methodLabel } from './request-labels.ts';

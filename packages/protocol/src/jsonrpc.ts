@@ -3,7 +3,7 @@
  * ids inside its params lie. Nothing is built and nothing re-serialised; splice.ts changes the spans. Pure.
  *
  * Two readers share one scanner. `readClientBody` is strict, because what a client sends must mean the
- * same to every parser behind us (BAR S13-S16): only the envelope's own keys, no key twice, no look-alike
+ * same to every parser behind us (BAR S13-S16): only the keys that a message has, no key twice, no look-alike
  * of a known key, no prototype keys, bounded depth and keys. `readServerLine` is lenient about extra keys.
  */
 import { isUtf8 } from 'node:buffer';

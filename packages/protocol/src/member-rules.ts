@@ -3,7 +3,7 @@
  */
 import type { JsonScanner } from './json.ts';
 import { JsonFault } from './json-limits.ts';
-import { ENVELOPE_KEYS } from './meta-keys.ts';
+import { CLIENT_META_KEYS } from './meta-keys.ts';
 import type { Span } from './splice.ts';
 
 /** Members of `params` that mean something here. */
@@ -25,7 +25,7 @@ const PARAMS_KEYS: readonly string[] = [
 ];
 
 /** Members of `_meta` that do. */
-const META_KEYS = ['progressToken', ...ENVELOPE_KEYS];
+const META_KEYS = ['progressToken', ...CLIENT_META_KEYS];
 
 /** A string or a number, or null; anything else names nothing. */
 export function readId(scanner: JsonScanner, depth: number): Span {

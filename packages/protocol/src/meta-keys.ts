@@ -20,7 +20,7 @@ export const SUBSCRIPTION_ID_KEY = `${PREFIX}subscriptionId`;
 export const TASKS_KEY = `${PREFIX}tasks`;
 
 /** What a client says of itself with every request, and a server of the era with a handshake cannot understand. */
-export const ENVELOPE_KEYS: readonly string[] = [PROTOCOL_VERSION_KEY, CLIENT_CAPABILITIES_KEY, CLIENT_INFO_KEY, LOG_LEVEL_KEY];
+export const CLIENT_META_KEYS: readonly string[] = [PROTOCOL_VERSION_KEY, CLIENT_CAPABILITIES_KEY, CLIENT_INFO_KEY, LOG_LEVEL_KEY];
 
 /** Whether a revision belongs to the stateless era; dates compare as text, and what is no date belongs to none. */
 export const isModern = (revision: string): boolean => revision >= MODERN_REVISION && isDate(revision);

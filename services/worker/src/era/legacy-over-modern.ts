@@ -13,7 +13,7 @@ import type { Log, Wheel } from '@causeway/runtime';
 import type { Child, ChildExit, ChildListeners } from '../child/child.ts';
 import { Asking } from './adapter/asking.ts';
 import { joined } from './adapter/change.ts';
-import { Envelope } from './adapter/envelope.ts';
+import { ClientMeta } from './adapter/client-meta.ts';
 import { FromClient } from './adapter/from-client.ts';
 import { FromServer } from './adapter/from-server.ts';
 import { OpenCalls } from './adapter/open-calls.ts';
@@ -50,7 +50,7 @@ export class LegacyOverModern implements Child {
         cancel: (id) => parts.cancel(id),
         gaveUp: () => log.warn({}, 'server keeps ending its subscription, changes are not told any more'),
       }),
-      envelope: new Envelope(),
+      clientMeta: new ClientMeta(),
       declared: NOTHING,
       level: 'debug',
       own: new Map(),
@@ -131,9 +131,9 @@ export class LegacyOverModern implements Child {
   }
 
   #ask(method: string, more: string | undefined, answered: OwnAnswer): number | undefined {
-    const { envelope, mint, own, send } = this.#parts;
+    const { clientMeta, mint, own, send } = this.#parts;
     const id = mint();
-    const params = `{${joined(more, `"_meta":{${envelope.members()}}`)}}`;
+    const params = `{${joined(more, `"_meta":{${clientMeta.members()}}`)}}`;
     if (!send(requestOf(id, method, params))) return undefined;
     own.set(id, answered);
     return id;

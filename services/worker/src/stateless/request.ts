@@ -6,7 +6,7 @@ import type { CallHead } from '@causeway/cluster';
 import type { ServerConfig } from '@causeway/config';
 import {
   CLIENT_CAPABILITIES_KEY,
-  ENVELOPE_KEYS,
+  CLIENT_META_KEYS,
   isObject,
   membersIn,
   membersOf,
@@ -68,11 +68,11 @@ function same(one: unknown, other: unknown): boolean {
 
 const ROUND: ReadonlySet<string> = new Set(['requestState', 'inputResponses']);
 const ROUND_AND_META: ReadonlySet<string> = new Set([...ROUND, '_meta']);
-const ENVELOPE: ReadonlySet<string> = new Set(ENVELOPE_KEYS);
-const ENVELOPE_AND_TOKEN: ReadonlySet<string> = new Set([...ENVELOPE_KEYS, 'progressToken']);
+const CLIENT_META: ReadonlySet<string> = new Set(CLIENT_META_KEYS);
+const CLIENT_META_AND_TOKEN: ReadonlySet<string> = new Set([...CLIENT_META_KEYS, 'progressToken']);
 const STATE: ReadonlySet<string> = new Set(['requestState']);
 
-/** For a server with a handshake, under the id that it knows: nothing of the envelope, nothing of rounds. */
+/** For a server with a handshake, under the id that it knows: nothing of what its client says of itself, nothing of rounds. */
 export function forLegacy({ head, body, meta, params }: Pick<StatelessRequest, 'head' | 'body' | 'meta' | 'params'>, id: number): Buffer {
   const number = Buffer.from(String(id));
   const edits: Edit[] = [{ span: head.frame.id!, bytes: number }];
@@ -81,14 +81,14 @@ export function forLegacy({ head, body, meta, params }: Pick<StatelessRequest, '
   if (!own && !token) return splice(body, [...edits, ...withoutMembers(body, params, ROUND_AND_META)]);
   edits.push(...withoutMembers(body, params, ROUND));
   if (!own) edits.push({ span: meta.span, bytes: Buffer.from(`{"progressToken":${id}}`) });
-  else edits.push(...withoutMembers(body, own, token ? ENVELOPE : ENVELOPE_AND_TOKEN));
+  else edits.push(...withoutMembers(body, own, token ? CLIENT_META : CLIENT_META_AND_TOKEN));
   if (own && token) edits.push({ span: token, bytes: number });
   return splice(body, edits);
 }
 
 /** Whether there is anything in it that means nothing to the bridge. */
 function hasMore({ all }: RequestMeta): boolean {
-  for (const name in all) if (!ENVELOPE_AND_TOKEN.has(name)) return true;
+  for (const name in all) if (!CLIENT_META_AND_TOKEN.has(name)) return true;
   return false;
 }
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { outlineOf, splice } from '@causeway/protocol';
 import fc from 'fast-check';
-import { Envelope } from '../../src/era/adapter/envelope.ts';
+import { ClientMeta } from '../../src/era/adapter/client-meta.ts';
 import { legacyError, legacyResult, SERVER_DEPTH } from '../../src/era/adapter/outcome.ts';
 import { CAPABILITIES, INFO, LEVEL, SERVER, VERSION } from './stage.ts';
 
@@ -11,7 +11,7 @@ type Json = Record<string, unknown>;
 
 const CLIENT_DEPTH = { params: { _meta: {} } };
 const INITIALIZE = Buffer.from('{"params":{"capabilities":{"tasks":{},"roots":{}},"clientInfo":{"name":"c","version":"1"}}}');
-const envelope = new Envelope(INITIALIZE, outlineOf(INITIALIZE, CLIENT_DEPTH)!.inside.get('params'));
+const clientMeta = new ClientMeta(INITIALIZE, outlineOf(INITIALIZE, CLIENT_DEPTH)!.inside.get('params'));
 const OWN = { [VERSION]: '2026-07-28', [CAPABILITIES]: { roots: {} }, [INFO]: { name: 'c', version: '1' } };
 
 /** An object of some of these members, in any order, and of others. */
@@ -43,7 +43,7 @@ const isObject = (json: unknown): json is Json => typeof json === 'object' && js
 const without = (json: Json, ...names: string[]): Json =>
   Object.fromEntries(Object.entries(json).filter(([name]) => !names.includes(name)));
 
-test('a request means the same to its server, with the envelope and nothing of the client’s in its place', () => {
+test('a request means the same to its server, with the clientMeta and nothing of the client’s in its place', () => {
   const meta = objectOf({ [VERSION]: value, [CAPABILITIES]: value, [INFO]: value, [LEVEL]: value, progressToken: fc.nat() });
   const params = objectOf({
     _meta: fc.oneof(meta, fc.constant(null)),
@@ -62,7 +62,7 @@ test('a request means the same to its server, with the envelope and nothing of t
       const given = (before['params'] ?? {}) as Json;
       const said = isObject(given['_meta']) ? given['_meta'] : {};
       const more = again ? '"inputResponses":{"k":1},"requestState":"s"' : undefined;
-      const wrapped = envelope.wrap(bytes, outlineOf(bytes, CLIENT_DEPTH)!, {
+      const wrapped = clientMeta.wrap(bytes, outlineOf(bytes, CLIENT_DEPTH)!, {
         ...{ id: 77, logLevel: logs ? ('error' as const) : undefined },
         ...(more === undefined ? {} : { more }),
       });
@@ -123,6 +123,6 @@ test('an error changes its code at most', () => {
 
 test('a token that is none stays none, and is none of ours', () => {
   const bytes = Buffer.from('{"jsonrpc":"2.0","id":1,"method":"m","params":{"_meta":{"progressToken":null}}}');
-  const wrapped = read(envelope.wrap(bytes, outlineOf(bytes, CLIENT_DEPTH)!, { id: 77 }));
+  const wrapped = read(clientMeta.wrap(bytes, outlineOf(bytes, CLIENT_DEPTH)!, { id: 77 }));
   assert.equal((wrapped as { params: { _meta: Json } }).params._meta['progressToken'], null);
 });

@@ -1,11 +1,11 @@
 /**
  * Owns the way of a session's message, which speaks an era with a handshake, to a server of the stateless era: what that
- * has a word for goes there with the envelope, the rest is answered here.
+ * has a word for goes there with what servers of that era want to know of a client, the rest is answered here.
  *
  * Invariants: what is refused by `false` was not written and will not be answered; everything else that asks is answered.
  */
 import { DONE, isLogLevel, numberAt, outlineOf, requestedRevision, textOf, type Depth, type Outline } from '@causeway/protocol';
-import { Envelope } from './envelope.ts';
+import { ClientMeta } from './client-meta.ts';
 import type { FromServer } from './from-server.ts';
 import type { AdapterParts } from './parts.ts';
 
@@ -69,10 +69,10 @@ export class FromClient {
   }
 
   #call(method: string, internal: number, bytes: Buffer, message: Outline): boolean {
-    const { calls, envelope, level, declared, mint, send } = this.#parts;
+    const { calls, clientMeta, level, declared, mint, send } = this.#parts;
     if (calls.full) return false;
     const id = mint();
-    if (!send(envelope.wrap(bytes, message, { id, logLevel: declared.logging ? level : undefined }))) return false;
+    if (!send(clientMeta.wrap(bytes, message, { id, logLevel: declared.logging ? level : undefined }))) return false;
     calls.begin({ id, internal, method, bytes, message });
     return true;
   }
@@ -80,7 +80,7 @@ export class FromClient {
   /** The client shakes hands: the server is asked what it is. */
   #initialize(internal: number, bytes: Buffer, message: Outline): boolean {
     const parts = this.#parts;
-    parts.envelope = new Envelope(bytes, message.inside.get('params'));
+    parts.clientMeta = new ClientMeta(bytes, message.inside.get('params'));
     const requested = requestedRevision(bytes);
     const id = parts.ask('server/discover', undefined, (answer, found) => {
       this.#fromServer.discovered(internal, requested, answer, found);
@@ -112,13 +112,13 @@ export class FromClient {
   }
 
   #notification(method: string, bytes: Buffer, message: Outline): boolean {
-    const { calls, cancel, declared, envelope, send, subscription } = this.#parts;
+    const { calls, cancel, declared, clientMeta, send, subscription } = this.#parts;
     if (SWALLOWED.has(method)) return true;
     if (method === 'notifications/initialized') {
       subscription.begin(declared.lists);
       return true;
     }
-    if (method !== 'notifications/cancelled') return send(envelope.wrap(bytes, message, {}));
+    if (method !== 'notifications/cancelled') return send(clientMeta.wrap(bytes, message, {}));
     const call = calls.of(bytes, message.inside.get('params')?.of.get('requestId'));
     if (!call) return true;
     const { id } = call;

@@ -126,14 +126,14 @@ export class FromServer {
   }
 
   #inputRequired(call: OpenCall, bytes: Buffer, result: Outline): void {
-    const { asking, calls, envelope, wheel } = this.#parts;
+    const { asking, calls, clientMeta, wheel } = this.#parts;
     if (!call.made) return this.#fail(call, 'The server asks for something, and this call is too large, or of no kind, to be made again.');
     if (call.rounds >= ROUNDS) return this.#fail(call, `The server has asked ${ROUNDS} times and still does not answer.`);
     const span = result.of.get('requestState');
     const state = span && `"requestState":${rawText(bytes, span)}`;
     const requests = result.of.get('inputRequests');
     const asked = requests && membersAt(bytes, requests.start);
-    const questions = asked && asked.of.size > 0 ? questionsOf(bytes, asked, envelope.capabilities) : undefined;
+    const questions = asked && asked.of.size > 0 ? questionsOf(bytes, asked, clientMeta.capabilities) : undefined;
     if (typeof questions === 'string') return this.#fail(call, questions);
     if (!questions && state === undefined) return this.#fail(call, 'The server asks for something and does not say what.');
     calls.rest(call);
@@ -150,12 +150,12 @@ export class FromServer {
 
   /** Makes a call once more, with what the server wants to know. */
   #again(call: OpenCall, more: string): void {
-    const { calls, declared, envelope, level, mint, send } = this.#parts;
+    const { calls, declared, clientMeta, level, mint, send } = this.#parts;
     if (!call.made) throw new Error('a call that asks was kept');
     const id = mint();
     const { bytes, message } = call.made;
     call.withdraw = nothing;
-    if (!send(envelope.wrap(bytes, message, { id, more, logLevel: declared.logging ? level : undefined })))
+    if (!send(clientMeta.wrap(bytes, message, { id, more, logLevel: declared.logging ? level : undefined })))
       return this.#fail(call, 'The server does not read its input.');
     calls.again(call, id);
   }

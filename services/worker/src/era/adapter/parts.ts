@@ -3,7 +3,7 @@ import type { LogLevel, Outline } from '@causeway/protocol';
 import type { Log, Wheel } from '@causeway/runtime';
 import type { Child, ChildListeners } from '../../child/child.ts';
 import type { Asking } from './asking.ts';
-import type { Envelope } from './envelope.ts';
+import type { ClientMeta } from './client-meta.ts';
 import type { OpenCalls } from './open-calls.ts';
 import type { Declared } from './outcome.ts';
 import type { Subscription } from '../subscription.ts';
@@ -20,7 +20,7 @@ export interface AdapterParts {
   readonly asking: Asking;
   readonly subscription: Subscription;
   /** Of the session's client; made by its `initialize`. */
-  envelope: Envelope;
+  clientMeta: ClientMeta;
   /** By the server, when it was discovered. */
   declared: Declared;
   /** Of the logs that the client wants: all, until it says otherwise, as servers with a handshake log. */

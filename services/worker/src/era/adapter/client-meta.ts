@@ -3,13 +3,13 @@
  * and put into each message without touching the rest of it. Pure.
  * Source: 2026-07-28 basic/index (`_meta`); WIRE: 2025 client to 2026 server.
  *
- * Invariants: nothing that a client writes in its own `_meta` can pass for the envelope; members that only the eras with
+ * Invariants: nothing that a client writes in its own `_meta` can pass for that; members that only the eras with
  * a handshake know, or that only a repeated call has, are taken out.
  */
 import {
   CLIENT_CAPABILITIES_KEY,
   CLIENT_INFO_KEY,
-  ENVELOPE_KEYS,
+  CLIENT_META_KEYS,
   isNull,
   LOG_LEVEL_KEY,
   MODERN_REVISION,
@@ -27,7 +27,7 @@ import {
 } from '@causeway/protocol';
 import { change, joined } from './change.ts';
 
-const OWN: ReadonlySet<string> = new Set(ENVELOPE_KEYS);
+const OWN: ReadonlySet<string> = new Set(CLIENT_META_KEYS);
 const FOREIGN: ReadonlySet<string> = new Set(['task', 'inputResponses', 'requestState']);
 const FOREIGN_AND_META: ReadonlySet<string> = new Set([...FOREIGN, '_meta']);
 const PARAMS: ReadonlySet<string> = new Set(['params']);
@@ -42,7 +42,7 @@ export interface Wrapping {
   readonly more?: string;
 }
 
-export class Envelope {
+export class ClientMeta {
   /** What the client can be asked. */
   readonly capabilities: ClientCapabilities;
   readonly #text: string;
@@ -59,7 +59,7 @@ export class Envelope {
     );
   }
 
-  /** The members of an envelope, JSON text. */
+  /** The members of `_meta`, JSON text. */
   members(logLevel?: LogLevel): string {
     return logLevel === undefined ? this.#text : `${this.#text},"${LOG_LEVEL_KEY}":"${logLevel}"`;
   }
@@ -85,7 +85,7 @@ export class Envelope {
   }
 }
 
-/** A member that is an object; nothing else, for a server would refuse every request whose envelope had it. */
+/** A member that is an object; nothing else, for a server would refuse every request that had it. */
 function objectOf(bytes: Buffer, params: Members | undefined, name: string, without: ReadonlySet<string> = new Set()): Buffer | undefined {
   const span = params?.of.get(name);
   const text = span && Buffer.from(slice(bytes, span));
