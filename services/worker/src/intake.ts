@@ -107,7 +107,7 @@ function receive(deps: IntakeDeps, where: readonly string[], message: BusMessage
 
 /** About the stream of a request without a session. */
 function aboutCall({ stateless }: IntakeDeps, [, stream = '', word, attachment, seq]: readonly string[], message: BusMessage): void {
-  if (word === 'lost') return stateless.lost(stream, Number(attachment), Number(seq));
+  if (word === 'lost') return stateless.lost(stream, Number(attachment), Number(seq), message.kind === 'data');
   const envelope = message.kind === 'data' ? envelopeOf<ControlHead>(message) : undefined;
   if (envelope) stateless.control(stream, envelope.head, message.reply);
 }

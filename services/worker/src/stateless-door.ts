@@ -94,9 +94,9 @@ export class StatelessDoor {
     else if (head.t === 'attach') this.#deps.reply(reply, { t: 'no', reason: 'cluster.owner_lost' });
   }
 
-  /** A frame of a response reached nobody. */
-  lost(stream: string, attachment: number, seq: number): void {
-    this.#running.get(stream)?.lost(attachment, seq);
+  /** A frame of a response reached nobody; as `Response.lost`. */
+  lost(stream: string, attachment: number, seq: number, disowned: boolean): void {
+    this.#running.get(stream)?.lost(attachment, seq, disowned);
   }
 
   /** Another worker's child has noticed a change. */

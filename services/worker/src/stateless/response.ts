@@ -4,7 +4,8 @@
  *
  * Invariants: it is answered exactly once, and nothing is said after that; an error that means "not executed" is told as
  * a refusal while nothing was sent, so that the edge can choose the status; a reader that does not move for `STALL`, or
- * that was overtaken (session/patience.ts) and for which more than the bound waits, is let go: it has left.
+ * that was overtaken (session/patience.ts) and for which more than the bound waits, is let go: it has left; so has one whose
+ * edge is not found for `GRACE`.
  */
 import { edgeOf, verdictOf, type ControlHead } from '@causeway/cluster';
 import {
@@ -23,7 +24,7 @@ import {
 } from '@causeway/protocol';
 import type { EdgeHold, EdgeHolder } from '../edges.ts';
 import { tellMissed, type Reader } from '../session/patience.ts';
-import { STALL } from '../session/readers.ts';
+import { GRACE, STALL } from '../session/readers.ts';
 import { Stream } from '../session/stream.ts';
 import type { FrameFacts } from '../session/journal.ts';
 import type { Asked, ResponseDeps, ResponseEvents } from './response-ports.ts';
@@ -47,6 +48,8 @@ export class Response implements EdgeHolder {
   #held: EdgeHold | undefined;
   #seen = 0;
   #cancelStall: () => void = () => undefined;
+  /** While its edge is waited for. */
+  #cancelGrace: (() => void) | undefined;
 
   /** `over`: nothing is kept of it any more. */
   constructor(deps: ResponseDeps, { head, body, logLevel, to }: Asked, over: () => void) {
@@ -152,16 +155,20 @@ export class Response implements EdgeHolder {
     if (identity !== this.identity) return;
     if (t === 'attach' && reply !== undefined) this.#attach(after ?? 0, reply);
     else if (t === 'credit' && to === this.#stream.to && seq !== undefined) this.#credited(seq);
-    else if (t === 'detach' && to === this.#stream.to) this.#left();
+    else if (t === 'detach' && to === this.#stream.reader) this.#left();
   }
 
-  /** A frame reached nobody. */
-  lost(attachment: number, seq: number): void {
-    if (this.#stream.undelivered(attachment, seq)) this.#left();
+  /** A frame reached nobody. `disowned`: its edge is there, and waits for nothing. */
+  lost(attachment: number, seq: number, disowned: boolean): void {
+    if (!this.#stream.undelivered(attachment, seq)) return;
+    if (disowned) this.#left();
+    else this.#awaitEdge();
   }
 
   edgeLost(edge: string): void {
-    if (this.#at !== undefined && edgeOf(this.#at).edge === edge) this.#left();
+    if (this.#at === undefined || edgeOf(this.#at).edge !== edge) return;
+    this.#stream.detach();
+    this.#awaitEdge();
   }
 
   /** The bus is back: what waited is sent. */
@@ -178,8 +185,17 @@ export class Response implements EdgeHolder {
     this.#settle();
   }
 
+  /** An edge that lost its connection asks for the rest as soon as it is back; one that is gone does not. */
+  #awaitEdge(): void {
+    this.#letGo();
+    this.#balance();
+    this.#cancelGrace ??= this.#deps.wheel.after(GRACE, () => this.#left());
+  }
+
   #attachTo(to: string, after: number): void {
     this.#letGo();
+    this.#cancelGrace?.();
+    this.#cancelGrace = undefined;
     this.#at = to;
     this.#held = this.#deps.edges.hold(to, this);
     this.#stream.attach(to, after);
@@ -229,13 +245,14 @@ export class Response implements EdgeHolder {
 
   /** Kept until its last frame was sent. */
   #settle(): void {
-    if (this.#answered && !this.#stream.blocked) this.#end();
+    if (this.#answered && !this.#stream.blocked && !this.#cancelGrace) this.#end();
     else this.#balance();
   }
 
   #end(): void {
     if (this.#over) return;
     this.#over = true;
+    this.#cancelGrace?.();
     this.#letGo();
     this.#balance();
     this.#stream.discard();

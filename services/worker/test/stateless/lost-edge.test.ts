@@ -1,0 +1,80 @@
+/** Requests without a session whose edge is not found: it may only have lost its connection for a moment. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ANONYMOUS } from '@causeway/protocol';
+import { GRACE } from '../../src/session/readers.ts';
+import { server, settle } from '../pool/pool-world.ts';
+import type { ScriptedChild } from '../era/scripted-child.ts';
+import { statelessWorld, type StatelessWorld } from './stateless-world.ts';
+
+interface Called {
+  readonly world: StatelessWorld;
+  readonly stream: string;
+  readonly child: ScriptedChild;
+  readonly id: number;
+}
+
+/** A call with one progress on its way, and another that reaches nobody. */
+async function unfound(): Promise<Called> {
+  const world = statelessWorld(server(), 'modern');
+  const stream = world.ask(1, { meta: { progressToken: 'p' } });
+  const child = await world.nursery.nth(1);
+  await settle();
+  const called = { world, stream, child, id: child.take().findLast(({ method }) => method === 'tools/call')!.id as number };
+  for (const at of [1, 2]) progress(called, at);
+  world.door.lost(stream, 1, 2, false);
+  return called;
+}
+
+const progress = ({ child, id }: Called, at: number): void =>
+  child.say({ method: 'notifications/progress', params: { progressToken: id, progress: at } });
+
+/** The edge is back, and has everything up to `after`. */
+function comeBack({ world, stream }: Called, after: number): void {
+  world.door.control(stream, { t: 'attach', identity: ANONYMOUS, stream, after }, `cw.e.edge.g.${stream}`);
+}
+
+const cancelled = ({ child }: Called): boolean => child.take().some(({ method }) => method === 'notifications/cancelled');
+
+/** Positions of what was said on the stream, and what else was said. */
+const said = ({ world, stream }: Called): readonly unknown[] =>
+  world.told(stream).map(({ head }) => (head.t === 'server' ? head.seq : head.t));
+
+test('an edge that comes back is sent what reached nobody, and what was said meanwhile', async () => {
+  const called = await unfound();
+  const { world, stream, child, id } = called;
+  world.time.advance(GRACE - 20);
+  progress(called, 3);
+  comeBack(called, 1);
+  child.say({ id, result: { resultType: 'complete' } });
+  assert.deepEqual(said(called), [1, 2, 'ok', 2, 3, 4]);
+  assert.ok(world.answer(stream));
+  world.time.advance(GRACE);
+  assert.ok(!cancelled(called));
+});
+
+test('the answer waits for it as well', async () => {
+  const called = await unfound();
+  const { world, stream, child, id } = called;
+  child.say({ id, result: { resultType: 'complete' } });
+  comeBack(called, 1);
+  assert.deepEqual(said(called), [1, 2, 'ok', 2, 3]);
+  assert.ok(world.answer(stream));
+});
+
+test('one that does not come back is gone, and its call is cancelled', async () => {
+  const called = await unfound();
+  called.world.time.advance(GRACE - 20);
+  assert.ok(!cancelled(called));
+  called.world.time.advance(40);
+  assert.ok(cancelled(called));
+});
+
+test('a client that leaves meanwhile cancels, and so does an edge that waits for nothing', async () => {
+  const left = await unfound();
+  left.world.leave(left.stream);
+  assert.ok(cancelled(left));
+  const disowned = await unfound();
+  disowned.world.door.lost(disowned.stream, 1, 1, true);
+  assert.ok(cancelled(disowned));
+});
