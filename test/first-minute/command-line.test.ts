@@ -132,6 +132,13 @@ describe('the command line', { concurrency: 4 }, () => {
     assert.match(result.stderr, /the fixture was told to fail/);
   });
 
+  it('a script of Node that does not exist: the error itself, not its stack', async () => {
+    const { code, stderr } = await ended('run', '--port', '0', '--', process.execPath, 'gone.js');
+    assert.equal(code, 5, stderr);
+    assert.match(stderr, /Cannot find module .*gone\.js/);
+    assert.doesNotMatch(stderr, /^\s*\|\s*at /m);
+  });
+
   it('--version and --help answer on stdout; the help fits a screen', async () => {
     const version = await ended('--version');
     assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/);

@@ -28,7 +28,7 @@ export interface StderrDeps {
 }
 
 export interface Stderr {
-  /** The last lines in the order they came, at most `lines` of them and `bytes` in all. */
+  /** The last lines in the order they came, at most `lines` of them and `bytes` in all; frames of a stack are none. */
   tail(lines: number, bytes: number): readonly string[];
   /** Logs what is outstanding; nothing is read any more. */
   close(): void;
@@ -39,6 +39,8 @@ export function openStderr(stream: Readable, deps: StderrDeps, limits: StderrLim
 }
 
 const LINE_FEED = 0x0a;
+/** Of Node and Java. What an error says stands above its frames, which would leave no room for it. */
+const FRAME = /^\s+at\s/;
 
 class StderrDrain implements Stderr {
   readonly #log: ChildLog;
@@ -68,7 +70,7 @@ class StderrDrain implements Stderr {
     const found = this.#scrub(text, start > 0 ? 'start' : undefined)
       .split('\n')
       .map((line) => printable(line).trimEnd())
-      .filter((line) => line !== '');
+      .filter((line) => line !== '' && !FRAME.test(line));
     const last: string[] = [];
     let room = bytes;
     for (const line of found.slice(-lines).toReversed()) {

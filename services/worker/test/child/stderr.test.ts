@@ -64,6 +64,13 @@ test('the tail holds the last lines within its two bounds', async () => {
   assert.equal(only, 'z'.repeat(49));
 });
 
+test('of an error with its stack the tail holds what it says, not the frames', async () => {
+  const node = 'Error: x\n    at a (b:1:1)\n    at c {\n  code: 1\n}\n';
+  assert.deepEqual((await hear([Buffer.from(node)])).tail, ['Error: x', '  code: 1', '}']);
+  assert.deepEqual((await hear([Buffer.from('Caused by: x\n\tat a.B(B.java:1)\n')])).tail, ['Caused by: x']);
+  assert.deepEqual((await hear([Buffer.from('listening\nat 8000\n')])).tail, ['listening', 'at 8000']);
+});
+
 test('nothing that repaints or reverses a terminal passes', () => {
   assert.equal(printable('\u001b[31mred\u0007\u0000\u009b\u202eevil\tok'), '\\u001b[31mred\\u0007\\u0000\\u009b\\u202eevil ok');
   assert.equal(printable('plain é 😀 👩‍💻'), 'plain é 😀 👩‍💻');
