@@ -4,7 +4,8 @@
  * started in the other's words, and the handshake is said again there; the session does not notice.
  *
  * Invariants: a handshake is said twice at most, and only if nothing else was asked before it was answered, so that no call
- * is lost or made twice; of the process that was given up nothing is heard any more; what the session says meanwhile
+ * is lost or made twice; where the second refusal says that the first words were the right ones, the first refusal is told, for
+ * that is about what the client says; of the process that was given up nothing is heard any more; what the session says meanwhile
  * waits, within a bound; a server that accepts costs no more than the reading of what it says until then.
  */
 import type { ServerConfig } from '@causeway/config';
@@ -38,8 +39,8 @@ interface Greeting {
 type Phase =
   /** Nothing was asked yet. */
   | { readonly kind: 'fresh' }
-  /** `initialize` is at the server; `open`: and nothing else, for the first time. */
-  | { readonly kind: 'greeted'; readonly greeting: Greeting; open: boolean }
+  /** `initialize` is at the server; `open`: and nothing else, for the first time; `refusal`: what it was refused with in the other words. */
+  | { readonly kind: 'greeted'; readonly greeting: Greeting; open: boolean; readonly refusal?: Buffer }
   /** It was refused. What the session writes and the server tells meanwhile waits. */
   | { readonly kind: 'deciding'; readonly written: Buffer[]; readonly told: (() => void)[] }
   | { readonly kind: 'settled' };
@@ -159,7 +160,7 @@ export class TriedChild implements Child {
     if (accepted || isProper(phase.greeting.frame)) eras.learn(server, { [this.#via]: accepted });
     if (accepted || !phase.open) {
       this.#phase = SETTLED;
-      return listeners.line(bytes, call);
+      return listeners.line(accepted || !listsModern(bytes) ? bytes : (phase.refusal ?? bytes), call);
     }
     this.#phase = { kind: 'deciding', written: [], told: [] };
     this.#now.pause();
@@ -173,7 +174,7 @@ export class TriedChild implements Child {
       const other = await this.#isOther(refusal);
       if (signal.aborted) return;
       if (!other) return this.#goOn(refusal);
-      await this.#change(greeting);
+      await this.#change(greeting, refusal);
     } catch (error) {
       if (signal.aborted) return;
       this.#deps.log.warn({ err: error }, 'server refuses the handshake, and its other era could not be tried');
@@ -190,7 +191,7 @@ export class TriedChild implements Child {
     return true;
   }
 
-  async #change(greeting: Greeting): Promise<void> {
+  async #change(greeting: Greeting, refusal: Buffer): Promise<void> {
     const { listeners, log, start } = this.#deps;
     const { signal } = this.#ended;
     const hearing = this.#hearing();
@@ -207,7 +208,7 @@ export class TriedChild implements Child {
     if (signal.aborted) return;
     log.info({ via }, 'server refused the handshake, tried in its other era');
     this.#via = via;
-    this.#phase = { kind: 'greeted', greeting, open: false };
+    this.#phase = { kind: 'greeted', greeting, open: false, refusal };
     // A process that has just been started reads.
     for (const bytes of [greeting.frame, ...written]) child.write(bytes);
     if (this.#paused) child.pause();

@@ -179,6 +179,23 @@ test('a server of the other era is met behind the translation from the start; wh
   assert.deepEqual([stage.learnt, first.stops, stage.probes], [[{ modern: false }, { legacy: true }], 1, 0]);
 });
 
+test('a handshake that the other era was refused for what the client says in it is told that, and nothing of eras', async () => {
+  const stage = await new Stage().start({ legacy: false });
+  const first = await stage.nursery.nth(1);
+  stage.write(INITIALIZE);
+  const invalid = { code: -32602, message: 'clientInfo lacks a version' };
+  first.say({ id: first.take()[0]!.id!, error: invalid });
+  const second = await stage.nursery.nth(2);
+  await settle();
+  assert.equal(second.take()[0]?.method, 'initialize');
+  second.say(ONLY_MODERN);
+  await settle();
+  assert.deepEqual(
+    stage.heard().map(({ id, error }) => [id, error]),
+    [[1, invalid]],
+  );
+});
+
 test('a handshake is said twice at most', async () => {
   const stage = await new Stage().start({ modern: true });
   stage.write(INITIALIZE);
