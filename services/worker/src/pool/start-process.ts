@@ -46,13 +46,15 @@ export interface StartedProcess {
 /** Rejects with CausewayError `limit.*`, `server.*`, `cluster.unavailable`, and the signal's reason. */
 export async function startProcess(deps: ProcessDeps, order: ProcessOrder): Promise<StartedProcess> {
   const { server, share, signal } = order;
-  let started: StartedProcess | undefined;
+  /** Its place went to others. */
+  const revoked = new AbortController();
   const permit = await deps.admit(
     { server: server.name, limits: deps.limitsOf(server), ...(share === undefined ? {} : { identity: share }) },
-    { signal, revoked: () => void started?.stop(new CausewayError('session.ended')) },
+    { signal, revoked: () => revoked.abort(new CausewayError('cluster.unavailable', { retryAfter: 2 })) },
   );
   try {
-    started = await launch(deps, order, permit);
+    const started = await launch(deps, { ...order, signal: AbortSignal.any([signal, revoked.signal]) }, permit);
+    revoked.signal.addEventListener('abort', () => void started.stop(new CausewayError('session.ended')));
     return started;
   } catch (error) {
     permit.release();

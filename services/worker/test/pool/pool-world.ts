@@ -18,6 +18,8 @@ export interface PoolWorld {
   /** Places that there are; beyond them one is refused, for this reason. */
   limit: number;
   full: Reason;
+  /** Each place that was had goes to others when this is called. */
+  readonly revoke: (() => void)[];
   /** Another worker has room. */
   roomElsewhere: boolean;
   /** Children answer to `ping` and the like. */
@@ -48,6 +50,7 @@ export function poolWorld(): PoolWorld {
     healthy: true,
     greets: true,
     held: new Set<object>(),
+    revoke: [] as (() => void)[],
     starts: [] as PoolWorld['starts'],
     /** Called whenever a child is about to be touched. */
     woken: (): void => undefined,
@@ -81,10 +84,11 @@ export function poolWorld(): PoolWorld {
     },
     roomElsewhere: () => world.roomElsewhere,
     elsewhere: async () => world.elsewhere?.() ?? false,
-    admit: async (claim) => {
+    admit: async (claim, { revoked }) => {
       if (world.held.size >= world.limit) throw new CausewayError(world.full);
       const place = {};
       world.held.add(place);
+      if (revoked) world.revoke.push(revoked);
       return { claim, release: () => void world.held.delete(place) };
     },
     startChild: async (_session, _server, listeners) => {

@@ -83,3 +83,18 @@ test('a child that ends in the turn in which it answers its greeting has not sta
   assert.deepEqual(world.starts, ['failed']);
   assert.equal(world.held.size, 0);
 });
+
+test('a child whose place goes to others is ended, also while it starts', async () => {
+  const world = poolWorld();
+  const pool = world.of(server());
+  const { process } = await pool.lease({ exclusive: true });
+  world.revoke[0]!();
+  assert.throws(() => process.assertThere(), { reason: 'session.ended' });
+  world.greets = false;
+  const told = assert.rejects(pool.lease({ exclusive: true }), { reason: 'cluster.unavailable' });
+  await settle();
+  world.revoke[1]!();
+  await told;
+  assert.ok(world.children.every(({ stops }) => stops > 0));
+  assert.equal(world.held.size, 0);
+});
