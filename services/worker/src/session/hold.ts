@@ -27,6 +27,7 @@ export type Refuse = (reply: string | undefined, late?: CausewayError) => void;
 
 const MOST = 256;
 const MOST_BYTES = 16 * 1024 * 1024;
+const CROWDED = 'Too many messages wait until this session may be touched again.';
 
 interface Wait {
   /** Ends its patience. */
@@ -109,7 +110,7 @@ export class Hold {
   /** The message waits, or is refused at once. */
   keep(message: Held): void {
     const full = this.#waiting.size >= MOST || (this.#bytes > 0 && this.#bytes + message.bytes > MOST_BYTES);
-    if (full) return this.#refuse(message.reply, new CausewayError('server.busy', { retryAfter: 1 }));
+    if (full) return this.#refuse(message.reply, new CausewayError('server.busy', { message: CROWDED, retryAfter: 1 }));
     this.#bytes += message.bytes;
     const late = (): void => {
       const twins = [...this.#waiting.keys()].filter(({ reply }) => reply !== undefined && reply === message.reply);

@@ -29,6 +29,17 @@ test('a message that has waited as long as its sender would is refused, once, an
   assert.equal(due.size, 0);
 });
 
+test('one for which there is no room beside others is told so: it is not that a server does not read', () => {
+  const told: string[] = [];
+  const hold = new Hold({
+    ...{ wheel: wheel().wheel, patience: 1_000, stops: () => 0 },
+    refuse: (reply, late) => told.push(`${reply}: ${late?.reason} ${late?.message}`),
+  });
+  hold.begin('doubt');
+  for (let nth = 0; nth <= 256; nth++) hold.keep({ bytes: 1, reply: `${nth}`, pass: () => undefined });
+  assert.deepEqual(told, ['256: server.busy Too many messages wait until this session may be touched again.']);
+});
+
 test('messages are let through in their order, and leave no timer', () => {
   const { wheel: timers, due } = wheel();
   const hold = new Hold({ wheel: timers, patience: 1_000, stops: () => 0, refuse: () => assert.fail('refused') });
