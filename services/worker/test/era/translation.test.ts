@@ -43,7 +43,7 @@ const isObject = (json: unknown): json is Json => typeof json === 'object' && js
 const without = (json: Json, ...names: string[]): Json =>
   Object.fromEntries(Object.entries(json).filter(([name]) => !names.includes(name)));
 
-test('a request means the same to its server, with the clientMeta and nothing of the client’s in its place', () => {
+test('a request means the same to its server, with what its client is, and nothing that the client wrote in its place', () => {
   const meta = objectOf({ [VERSION]: value, [CAPABILITIES]: value, [INFO]: value, [LEVEL]: value, progressToken: fc.nat() });
   const params = objectOf({
     _meta: fc.oneof(meta, fc.constant(null)),
