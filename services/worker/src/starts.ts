@@ -22,8 +22,9 @@ export interface Starts extends AsyncDisposable {
 
 export async function openStarts(deps: { readonly worker: WorkerId; readonly log: Log }, limits: Config['worker']): Promise<Starts> {
   const { worker, log } = deps;
-  // As PID 1 the worker takes everything with it when it ends.
   const warden = process.pid === 1 ? undefined : await openWarden({ log, worker });
+  // As PID 1 it takes everything with it when it ends. Until then whoever loses its parent is its own, and Node collects no such dead.
+  if (warden === undefined) log.warn({}, NO_INIT);
   const prefixes = await launchPrefixes();
   const owner = ownProcess();
   const queue = openSpawnQueue({ concurrency: limits.spawnConcurrency, waiting: limits.spawnQueue });
@@ -45,6 +46,9 @@ export async function openStarts(deps: { readonly worker: WorkerId; readonly log
     },
   };
 }
+
+const NO_INIT =
+  'no init: as process 1 this collects none of the dead that servers leave behind, and they take places; use docker run --init, or tini';
 
 const NO_ROOM: StartFault = 'too_many_processes';
 

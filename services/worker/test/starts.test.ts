@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { loadConfig } from '@causeway/config';
 import { newWorkerId, type SessionToken } from '@causeway/protocol';
-import { silentLog } from '@causeway/runtime';
+import { openLog, silentLog } from '@causeway/runtime';
 import { openStarts } from '../src/starts.ts';
 
 test('a server gains no privileges by what it executes, but where it is configured to', async () => {
@@ -31,4 +31,25 @@ test('a worker whose machine has no room for another process is full: another ma
   const fixture = join(import.meta.dirname, 'fixtures/full-machine.ts');
   const output = execFileSync('/bin/sh', ['-c', 'ulimit -n 100; exec "$0" "$1"', process.execPath, fixture], { encoding: 'utf8' });
   assert.deepEqual(JSON.parse(output), { reason: 'limit.worker', class: 'too_many_processes', retryAfter: 10 });
+});
+
+test('a worker that is process 1 says that nobody collects what servers leave behind', async (t) => {
+  const { pid } = process;
+  const lines: string[] = [];
+  await using log = await openLog({
+    level: 'info',
+    format: 'json',
+    service: 'test',
+    destination: { write: (line) => void lines.push(line) },
+  });
+  const { config } = loadConfig({ value: { servers: { any: { command: 'cat' } } }, env: {}, cwd: '/' });
+  const said = async (number: number): Promise<boolean> => {
+    Object.defineProperty(process, 'pid', { value: number });
+    t.after(() => Object.defineProperty(process, 'pid', { value: pid }));
+    await using starts = await openStarts({ worker: newWorkerId(), log }, config.worker);
+    void starts;
+    return lines.some((line) => line.includes('no init: as process 1'));
+  };
+  assert.equal(await said(pid), false);
+  assert.equal(await said(1), true);
 });
