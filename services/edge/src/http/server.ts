@@ -6,6 +6,7 @@
  * request that is refused is a JSON-RPC error, but for a method that a stream of 2024-11-05 does not have; a slow or malformed
  * request ends by itself, with its connection; nothing is said of one where another is being answered; connections are bounded.
  */
+import { lookup } from 'node:dns/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { CausewayError, errorResponse } from '@causeway/protocol';
@@ -16,6 +17,7 @@ import { Bodies } from './body.ts';
 import { createCors } from './cors.ts';
 import { createGuard, requireJson, type Guard } from './guard.ts';
 import { message, openSse } from './legacy-sse.ts';
+import { refuseHalf } from './localhost.ts';
 import { answerServerList } from './server-list.ts';
 import { closingIdle, partingResponse } from './parting.ts';
 import { asRefusal, noteRefusal, refuseFailure, type RefusalOptions } from './refusal.ts';
@@ -112,11 +114,16 @@ export function createServer(edge: EdgeContext, health: Health, times = TIMES): 
   return {
     async listen({ host, port }) {
       await app.listen({ host, port });
+      if (host === 'localhost' && port !== 0) await refuseHalf(app.addresses() as AddressInfo[], await addressesOf(host));
       return urlOf(app.server.address() as AddressInfo, host);
     },
     part,
     [Symbol.asyncDispose]: () => app.close(),
   };
+}
+
+async function addressesOf(host: string): Promise<readonly string[]> {
+  return (await lookup(host, { all: true })).map(({ address }) => address);
 }
 
 function noSchemas(): never {
