@@ -1,13 +1,11 @@
 /** The public names of @causeway/cluster. The contract suites are `@causeway/cluster/contract`. */
 export {
-  BUS_LIMITS,
   BusError,
   offer,
   type Bus,
   type BusFailure,
   type BusLimits,
   type BusMessage,
-  type BusStatus,
   type RequestOptions,
   type Subscription,
 } from './bus.ts';
@@ -56,16 +54,8 @@ export { SETTLED, type Generation } from './generations.ts';
 export { MemoryHub } from './memory/hub.ts';
 export { natsUserKey } from './keys.ts';
 export type { NatsKey } from './nats/keys.ts';
-export { findNatsServer, startNats, type Nats, type NatsBinary, type NatsNode, type NatsOptions } from './nats/server.ts';
+export { findNatsServer, startNats, type Nats, type NatsNode, type NatsOptions } from './nats/server.ts';
 export { openMemoryCluster, openNatsCluster } from './open.ts';
 export { place, type Absence, type PlacementQuestion } from './placement.ts';
-export {
-  isFormer,
-  isOver,
-  SESSION_RECORD_BYTES,
-  type SessionRecord,
-  type SessionRecords,
-  type StandingRecord,
-  type StoredSession,
-} from './sessions.ts';
+export { isFormer, isOver, type SessionRecord, type SessionRecords, type StandingRecord, type StoredSession } from './sessions.ts';
 export { edgeOf, PING, subjects, tail, type OwnedSession, type Subjects } from './subjects.ts';

@@ -8,25 +8,9 @@ export { jsonSchema } from './json-schema.ts';
 export { loadConfig, type Loaded, type LoadInput } from './load.ts';
 export type { CommandServer } from './server-table.ts';
 export { isServerName, toServerName } from './schema.ts';
-export { configReference, type ReferenceGroup, type ReferenceRow } from './reference.ts';
+export { configReference, type ReferenceRow } from './reference.ts';
 export { isOwnVariable, variablesOf, type Override } from './settings.ts';
 export { nearest } from './suggest.ts';
 export { durationMs, isLoopback, sizeBytes } from './units.ts';
-export type {
-  AdminConfig,
-  ApiKey,
-  AuthConfig,
-  Config,
-  CorsConfig,
-  DiagnosticsConfig,
-  DrainConfig,
-  HttpConfig,
-  HttpPaths,
-  ListenConfig,
-  LogConfig,
-  NatsConfig,
-  ServerConfig,
-  StreamsConfig,
-  WorkerConfig,
-} from './types.ts';
-export { importedYaml, scaffold, type ScaffoldServer } from './write-yaml.ts';
+export type { AdminConfig, AuthConfig, Config, HttpConfig, HttpPaths, NatsConfig, ServerConfig } from './types.ts';
+export { importedYaml, scaffold } from './write-yaml.ts';

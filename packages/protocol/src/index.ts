@@ -7,9 +7,7 @@ export {
   errorResponse,
   isReason,
   type Capabilities,
-  type ErrorDetail,
   type ErrorFacts,
-  type Executed,
   type Reason,
 } from './errors.ts';
 export { classify, type EraHeaders, type ModernMessage } from './classify.ts';
@@ -28,7 +26,6 @@ export {
   verifySession,
   type EdgeId,
   type Identity,
-  type SessionAudience,
   type SessionClaims,
   type SessionId,
   type SessionToken,
@@ -55,7 +52,7 @@ export { outlineOf, type Depth, type Outline } from './outline.ts';
 export { openState, sealState, type RequestState, type StateAudience } from './request-state.ts';
 export { refusedAnswer } from './refused-answer.ts';
 export { refusedRequest } from './refused-request.ts';
-export { completing, discoverResult, UNCACHED, withoutTaskExtension } from './results.ts';
+export { completing, discoverResult, withoutTaskExtension } from './results.ts';
 export {
   agreedRevision,
   ASSUMED_REVISION,

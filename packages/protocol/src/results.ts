@@ -17,7 +17,7 @@ const CACHEABLE: ReadonlySet<string> = new Set([
 ]);
 
 /** Not to be kept, and by nobody else: a server with a handshake has promised nothing. */
-export const UNCACHED = '"ttlMs":0,"cacheScope":"private"';
+const UNCACHED = '"ttlMs":0,"cacheScope":"private"';
 const EXECUTION: ReadonlySet<string> = new Set(['execution']);
 
 /** The changes that make a result complete; none for what is no object. `serverInfo`: raw JSON text. */

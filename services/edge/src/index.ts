@@ -1,6 +1,5 @@
 /** The public names of @causeway/edge. */
-export { openEdge, type Edge, type EdgeDeps } from './app.ts';
-export type { ClusterView } from './admin/cluster.ts';
+export { openEdge, type Edge } from './app.ts';
 export type { LimitView } from './admin/limits.ts';
 export type { SessionsView } from './admin/sessions.ts';
 export type { ServerView, WorkerDetail, WorkerView } from './admin/workers.ts';
