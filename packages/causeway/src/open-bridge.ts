@@ -62,10 +62,10 @@ export async function openWorkerOn(
 ): Promise<Worker> {
   const { openWorker } = await import('@causeway/worker');
   const { servers, limits, worker, streams, drain } = config;
-  return openWorker({ cluster, log, id, ...extras }, { servers, limits, worker, streams, drain });
+  return openWorker({ cluster, log, id, version: VERSION, ...extras }, { servers, limits, worker, streams, drain });
 }
 
-/** A cluster for one process: in memory, or over NATS under the name of the part that lives in it. */
+/** A cluster within one process. */
 export async function openMemory(config: Config): Promise<Cluster> {
   const { openMemoryCluster } = await import('@causeway/cluster');
   return openMemoryCluster({ limits: { maxMessageBytes: config.streams.maxMessage } });
@@ -79,7 +79,10 @@ interface OverNats {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Rejects with a CausewayError `cluster.unavailable` when no server of `nats` answers, and with the signal's reason at once. */
+/**
+ * A cluster over NATS, under the name of the part that lives in it. Rejects with a CausewayError `cluster.unavailable` when no
+ * server of `nats` answers, and with the signal's reason at once.
+ */
 export async function openNatsFor(part: Part, { config, log: whole, signal }: OverNats): Promise<Cluster> {
   const { openNatsCluster, subjects } = await import('@causeway/cluster');
   const { nats, streams } = config;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createBridge, type BridgeOptions } from '../src/index.ts';
+import { VERSION } from '../src/version.ts';
 
 const CHILD = join(import.meta.dirname, 'fixtures/child.mjs');
 const servers = { child: { command: process.execPath, args: [CHILD], idle: '5m' } };
@@ -43,10 +44,10 @@ test('a bridge has a listener for operators only when it is asked for', async ()
   await open.listen({ port: 0 });
   const { url, token } = open.admin!;
   const answer = await fetch(`${url}/api/v1/workers`, { headers: { authorization: `Bearer ${token}` } });
-  const { workers } = (await answer.json()) as { workers: { servers: string[] }[] };
+  const { workers } = (await answer.json()) as { workers: { servers: string[]; version: string }[] };
   assert.deepEqual(
-    workers.map((worker) => worker.servers),
-    [['child']],
+    workers.map((worker) => [worker.servers, worker.version]),
+    [[['child'], VERSION]],
   );
   await using given = await createBridge({ servers, admin: { port: 0, token: 'mine' } });
   await given.listen({ port: 0 });

@@ -28,6 +28,8 @@ export interface WorkerDeps {
   readonly log: Log;
   /** Needed where the cluster's inbox is named after it; default a new one. */
   readonly id?: WorkerId;
+  /** Of the program, for people; default none that says anything. */
+  readonly version?: string;
   /** Default the one that this process runs on. */
   readonly machine?: Machine;
   /** Where the worker says how it is, and what it holds; default nowhere. */
@@ -48,8 +50,6 @@ export interface Worker extends AsyncDisposable {
   drain(deadline: number, alone?: boolean): Promise<void>;
 }
 
-const VERSION = '0.1.0';
-
 /** Starts a worker; when it resolves, edges place sessions on it. */
 export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Promise<Worker> {
   const { cluster, metrics = createMetrics() } = deps;
@@ -64,7 +64,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   // Whoever knows the key can put it back; while it is looked for nobody should place a session here.
   const key = await cluster.sessions.signingKey();
   const generation = await cluster.sessions.tend();
-  const first = { ...firstRecord(id, options), mark: generation.count };
+  const first: NewRecord = { ...firstRecord(id, options), version: deps.version ?? '0', mark: generation.count };
   const standstill = new Standstill(clock, () => cluster.ledger.stamp(id));
   const tenure = stack.use(
     await openTenure({ ledger: cluster.ledger, wheel, log, now, standstill, grace: graceOf(options), sessions: capacity }, first),
@@ -177,7 +177,7 @@ function isHeld(capacity: Capacity, marks: ReadonlySet<string>, mark: string): b
   return marks.has(session) || capacity.find(session as SessionToken) !== undefined;
 }
 
-function firstRecord(worker: WorkerId, { servers, limits: totals, worker: { capacity } }: WorkerOptions): NewRecord {
+function firstRecord(worker: WorkerId, { servers, limits: totals, worker: { capacity } }: WorkerOptions): Omit<NewRecord, 'version'> {
   const served = Object.entries(servers).map(([name, server]): [string, ServedServer] => {
     const { default: first, defaultImplied, recovery, path, startTimeout: start, requestTimeout: request, limits } = server;
     return [
@@ -194,7 +194,6 @@ function firstRecord(worker: WorkerId, { servers, limits: totals, worker: { capa
     v: 1,
     worker,
     host: hostname(),
-    version: VERSION,
     capacity,
     draining: false,
     servers: Object.fromEntries(served),
