@@ -1,32 +1,24 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Wheel } from '@causeway/runtime';
+import { fakeTime } from '@causeway/runtime';
 import { Hold } from '../../src/session/hold.ts';
 
-function wheel() {
-  const due = new Map<object, () => void>();
-  const after = (_ms: number, fn: () => void) => {
-    const key = {};
-    due.set(key, fn);
-    return () => void due.delete(key);
-  };
-  return { wheel: { after } as unknown as Wheel, due, fire: () => [...due].forEach(([key, fn]) => due.delete(key) && fn()) };
-}
-
 test('a message that has waited as long as its sender would is refused, once, and is not let through later', () => {
-  const { wheel: timers, due, fire } = wheel();
+  const time = fakeTime();
   const told: string[] = [];
   const hold = new Hold({
-    ...{ wheel: timers, patience: 1_000, stops: () => 0 },
+    ...{ wheel: time.wheel, patience: 1_000, stops: () => 0 },
     refuse: (reply, late) => told.push(`${reply} ${late?.reason ?? 'ended'}`),
   });
   hold.begin('taking_over');
   hold.keep({ bytes: 1, reply: 'there', pass: () => told.push('passed') });
-  fire();
+  time.advance(999);
+  assert.deepEqual(told, []);
+  time.advance(1);
   hold.end('taking_over');
   hold.refuse();
   assert.deepEqual(told, ['there cluster.owner_silent']);
-  assert.equal(due.size, 0);
+  assert.equal(time.wheel.size, 0);
 });
 
 test('one for which there is no room beside others is told so: it is not that a server does not read', () => {
@@ -41,22 +33,22 @@ test('one for which there is no room beside others is told so: it is not that a 
 });
 
 test('messages are let through in their order, and leave no timer', () => {
-  const { wheel: timers, due } = wheel();
-  const hold = new Hold({ wheel: timers, patience: 1_000, stops: () => 0, refuse: () => assert.fail('refused') });
+  const time = fakeTime();
+  const hold = new Hold({ wheel: time.wheel, patience: 1_000, stops: () => 0, refuse: () => assert.fail('refused') });
   const told: number[] = [];
   hold.begin('lease');
   for (const one of [1, 2, 3]) hold.keep({ bytes: 1, reply: undefined, pass: () => told.push(one) });
   hold.end('lease');
   assert.deepEqual(told, [1, 2, 3]);
-  assert.equal(due.size, 0);
+  assert.equal(time.wheel.size, 0);
 });
 
 test('what came before a long stop is refused when it could be let through, and what came after it passes', () => {
-  const { wheel: timers } = wheel();
+  const time = fakeTime();
   let stops = 0;
   const told: string[] = [];
   const hold = new Hold({
-    ...{ wheel: timers, patience: 1_000, stops: () => stops },
+    ...{ wheel: time.wheel, patience: 1_000, stops: () => stops },
     refuse: (reply, late) => told.push(`${reply} ${late?.reason ?? 'ended'}`),
   });
   hold.begin('doubt');
@@ -71,16 +63,17 @@ test('of a message that came twice nothing is let through once its sender was re
   const told: string[] = [];
   const refuse = (reply: string | undefined): void => void told.push(`refused ${reply}`);
   const pass = (): void => void told.push('passed');
-  const { wheel: timers, due } = wheel();
+  const time = fakeTime();
   let stops = 0;
-  const hold = new Hold({ wheel: timers, patience: 1_000, stops: () => stops, refuse });
+  const hold = new Hold({ wheel: time.wheel, patience: 1_000, stops: () => stops, refuse });
   hold.begin('doubt');
-  for (const reply of ['twice', 'twice', undefined, undefined]) hold.keep({ bytes: 1, reply, pass });
-  [...due.values()][0]!();
-  [...due.values()][0]!();
+  for (const reply of ['twice', undefined]) hold.keep({ bytes: 1, reply, pass });
+  time.advance(500);
+  for (const reply of ['twice', undefined]) hold.keep({ bytes: 1, reply, pass });
+  time.advance(500);
   hold.end('doubt');
   assert.deepEqual(told, ['refused twice', 'refused twice', 'refused undefined', 'passed']);
-  assert.equal(due.size, 0);
+  assert.equal(time.wheel.size, 0);
   told.length = 0;
   hold.begin('doubt');
   hold.keep({ bytes: 1, reply: 'twice', pass });

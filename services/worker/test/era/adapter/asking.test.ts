@@ -1,7 +1,7 @@
 /** What a server of the stateless era asks for in the middle of a call, and how such a call ends. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { asks, call, FORM, meta, SAYS_ALL, settle, Stage, type Result } from './stage.ts';
+import { asks, call, FORM, meta, SAYS_ALL, settle, Stage, type Result } from '../stage.ts';
 
 test('what the server asks for is asked of the client on the way of the call, and the call is made again with the answers', () => {
   const stage = new Stage();
