@@ -20,6 +20,13 @@ const VERDICT = 10_000;
 /** Milliseconds for which a stream that was begun waits for its session to be taken over. */
 const PATIENCE = 60_000;
 
+/** What an owner is asked for. */
+interface Wanted {
+  readonly place: Place;
+  /** Where the client left off; `undefined`: a stream of its own. */
+  readonly from: EventId | undefined;
+}
+
 interface Attachment {
   readonly exchange: Exchange;
   readonly place: Place;
@@ -56,9 +63,9 @@ export class Listening {
     this.#ports = ports;
     this.#begun = missing !== undefined;
     this.#heard = heard;
-    const place = at ?? edge.places.of(session);
-    if (missing === undefined) this.#attach(place, from);
-    else this.#relocate(place, missing, from);
+    const wanted: Wanted = { place: at ?? edge.places.of(session), from };
+    if (missing === undefined) this.#attach(wanted);
+    else this.#relocate(wanted, missing);
   }
 
   /** The client's socket has taken everything up to `seq`. */
@@ -90,34 +97,36 @@ export class Listening {
     this.#ports.ended();
   }
 
-  #attach(place: Place, from: EventId | undefined): void {
+  #attach(wanted: Wanted): void {
+    const { place, from } = wanted;
     const { exchanges, wheel } = this.#edge;
     const { identity } = this.#session;
-    const exchange = exchanges.begin(this.#listener(place, from), undefined);
+    const exchange = exchanges.begin(this.#listener(wanted), undefined);
     const stream = from?.stream ?? exchange.name;
     this.#at = { exchange, place, stream };
-    this.#cancel = wheel.after(VERDICT, () => this.#failed(new CausewayError('cluster.owner_silent'), place, 'unreached', from));
+    this.#cancel = wheel.after(VERDICT, () => this.#failed(new CausewayError('cluster.owner_silent'), wanted, 'unreached'));
     const head: ControlHead = { t: 'attach', identity, stream, ...(from ? { after: from.seq } : {}) };
     exchange.follow(followed(this.#edge, this.#session, place, stream, from?.seq));
     try {
       exchange.send(place.owner, controlOf(this.#edge, this.#session, place), head);
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
-      this.#failed(error, place, 'unreached', from);
+      this.#failed(error, wanted, 'unreached');
     }
   }
 
-  #listener(place: Place, from: EventId | undefined): Listener {
+  #listener(wanted: Wanted): Listener {
     return {
       receive: (head, body) => {
-        if (!this.#over) this.#receive(head, body, place, from);
+        if (!this.#over) this.#receive(head, body, wanted);
       },
-      undelivered: () => this.#relocate(place, 'unreached', from),
-      lost: () => this.#relocate(place, 'unreached', from),
+      undelivered: () => this.#relocate(wanted, 'unreached'),
+      lost: () => this.#relocate(wanted, 'unreached'),
     };
   }
 
-  #receive(head: DownHead, body: Buffer, place: Place, from: EventId | undefined): void {
+  #receive(head: DownHead, body: Buffer, wanted: Wanted): void {
+    const { place, from } = wanted;
     if (!this.#begun && (head.t === 'ok' || head.t === 'no') && head.complete) return this.#nothing();
     switch (head.t) {
       case 'ok':
@@ -125,11 +134,11 @@ export class Listening {
       case 'no':
         // Whoever was not there when an owner let it go has not heard how its calls ended.
         if (head.reason === 'cluster.moved' && this.#endsWithOwner) return this.#giveUp();
-        if (head.reason === 'cluster.moved') return this.#relocate(place, 'absent', from);
+        if (head.reason === 'cluster.moved') return this.#relocate(wanted, 'absent');
         // The stream that the client had was a former owner's: what it missed is gone with that one.
         if (head.reason === 'request.event_id' && from && (place.epoch > 1 || this.#begun) && isListening(from.stream))
           return this.#afresh(place);
-        return this.#failed(errorOf(head), place, 'unreached', from);
+        return this.#failed(errorOf(head), wanted, 'unreached');
       case 'server':
         this.#begin(undefined, from);
         if (this.#heard) this.#heard = { ...this.#heard, seq: head.seq };
@@ -139,7 +148,7 @@ export class Listening {
       case 'pending':
         return this.#ports.pending?.(head);
       case 'end':
-        return head.why === 'moved' ? this.#relocate(place, 'absent', from) : this.#end();
+        return head.why === 'moved' ? this.#relocate(wanted, 'absent') : this.#end();
       default:
     }
   }
@@ -147,7 +156,7 @@ export class Listening {
   #afresh(place: Place): void {
     this.#edge.log.info({ session: this.#session.token.slice(0, 8), epoch: place.epoch }, 'stream begun anew after a former owner’s');
     this.#detach();
-    this.#attach(place, undefined);
+    this.#attach({ place, from: undefined });
   }
 
   #begin(revision: Revision | undefined, from: EventId | undefined): void {
@@ -160,23 +169,23 @@ export class Listening {
   }
 
   /** Finds the session's present owner and goes on there: at another one afresh where the client was given something already. */
-  #relocate(place: Place, missing: Missing, from: EventId | undefined): void {
+  #relocate(wanted: Wanted, missing: Missing): void {
     if (this.#retiring) return this.#giveUp();
     if (this.#over) return;
     this.#detach();
     this.#missingSince ??= this.#edge.clock.monotonic();
-    this.#find(place, missing).then(
+    this.#find(wanted.place, missing).then(
       (found) => {
         if (this.#over) return;
-        if (found) this.#resume(found, place, missing, from);
+        if (found) this.#resume(found, wanted, missing);
         else this.#end();
       },
-      (error: unknown) => this.#failed(error, place, missing, from),
+      (error: unknown) => this.#failed(error, wanted, missing),
     );
   }
 
   /** A client that has a stream already waits for what may yet come back; any other is refused. */
-  #failed(error: unknown, place: Place, missing: Missing, from: EventId | undefined): void {
+  #failed(error: unknown, wanted: Wanted, missing: Missing): void {
     if (this.#over) return;
     const { clock, places, random, wheel } = this.#edge;
     const refusal = busFailure(error);
@@ -186,15 +195,15 @@ export class Listening {
     this.#detach();
     const pause = 1_000 * (refusal.retryAfter ?? 1) * (0.5 + random());
     // It may only have seemed to be gone: whoever asks it finds out.
-    this.#cancel = wheel.after(pause, () => this.#resume(places.of(this.#session), place, missing, from));
+    this.#cancel = wheel.after(pause, () => this.#resume(places.of(this.#session), wanted, missing));
   }
 
   /** The same owner still has what was on its way when it seemed to be gone. */
-  #resume(found: Place, before: Place, missing: Missing, from: EventId | undefined): void {
-    const same = found.epoch === before.epoch;
+  #resume(place: Place, before: Wanted, missing: Missing): void {
+    const same = place.epoch === before.place.epoch;
     // A message of its client has made a next owner, which knows nothing of the calls before.
     if (!same && this.#endsWithOwner && missing === 'unreached') return this.#giveUp();
-    this.#attach(found, this.#begun ? (same ? this.#heard : undefined) : from);
+    this.#attach({ place, from: this.#begun ? (same ? this.#heard : undefined) : before.from });
   }
 
   /** `undefined`: the session is over. */
