@@ -5,7 +5,7 @@
  */
 import { CausewayError } from './errors.ts';
 import type { Frame } from './jsonrpc.ts';
-import { valueAt } from './members.ts';
+import { membersIn, valueAt } from './members.ts';
 import { CLIENT_CAPABILITIES_KEY, CLIENT_INFO_KEY, LOG_LEVEL_KEY, MODERN_REVISION, PROTOCOL_VERSION_KEY } from './meta-keys.ts';
 import type { Span } from './splice.ts';
 
@@ -70,8 +70,10 @@ export function isLogLevel(value: unknown): value is LogLevel {
   return typeof value === 'string' && (LOG_LEVELS as readonly string[]).includes(value);
 }
 
-/** Whether a message at `level` is wanted by whoever asked for `wanted` and what is more severe. */
-export function isLoud(level: unknown, wanted: LogLevel): boolean {
+/** Whether a log message is for whoever asked for `wanted` and what is more severe. */
+export function isLoud({ bytes, params }: Frame, wanted: LogLevel): boolean {
+  const span = membersIn(bytes, params)?.of.get('level');
+  const level = span && valueAt(bytes, span);
   return isLogLevel(level) && LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(wanted);
 }
 

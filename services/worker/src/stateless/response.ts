@@ -8,20 +8,7 @@
  * edge is not found for `GRACE`.
  */
 import { edgeOf, verdictOf, type ControlHead } from '@causeway/cluster';
-import {
-  answerTo,
-  CausewayError,
-  errorResponse,
-  ERRORS,
-  isLoud,
-  membersIn,
-  oneLine,
-  slice,
-  splice,
-  valueAt,
-  type Frame,
-  type LogLevel,
-} from '@causeway/protocol';
+import { answerTo, CausewayError, errorResponse, ERRORS, isLoud, oneLine, slice, splice, type Frame } from '@causeway/protocol';
 import type { EdgeHold, EdgeHolder } from '../edges.ts';
 import { tellMissed, type Reader } from '../session/patience.ts';
 import { GRACE, STALL } from '../session/readers.ts';
@@ -30,7 +17,7 @@ import type { FrameFacts } from '../session/journal.ts';
 import type { Asked, ResponseDeps, ResponseEvents } from './response-ports.ts';
 
 export class Response implements EdgeHolder {
-  readonly logLevel: LogLevel | undefined;
+  readonly logLevel: Asked['logLevel'];
   readonly identity: string;
   readonly #deps: ResponseDeps;
   readonly #stream: Stream;
@@ -102,10 +89,8 @@ export class Response implements EdgeHolder {
   }
 
   /** A log message, if the client wants such. */
-  logged({ bytes, params }: Frame): void {
-    if (this.logLevel === undefined) return;
-    const level = membersIn(bytes, params)?.of.get('level');
-    if (level && isLoud(valueAt(bytes, level), this.logLevel)) this.notify(bytes, { dispensable: 'log' });
+  logged(frame: Frame): void {
+    if (this.logLevel !== undefined && isLoud(frame, this.logLevel)) this.notify(frame.bytes, { dispensable: 'log' });
   }
 
   notify(bytes: Buffer, facts?: FrameFacts): void {

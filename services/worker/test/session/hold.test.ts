@@ -24,7 +24,7 @@ test('a message that has waited as long as its sender would is refused, once, an
 test('one for which there is no room beside others is told so: it is not that a server does not read', () => {
   const told: string[] = [];
   const hold = new Hold({
-    ...{ wheel: wheel().wheel, patience: 1_000, stops: () => 0 },
+    ...{ wheel: fakeTime().wheel, patience: 1_000, stops: () => 0 },
     refuse: (reply, late) => told.push(`${reply}: ${late?.reason} ${late?.message}`),
   });
   hold.begin('doubt');
