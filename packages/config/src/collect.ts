@@ -15,6 +15,7 @@ import { unknownKey } from './issues.ts';
 import { longForm } from './long-form.ts';
 import { fileSchema, settingsSchema } from './schema.ts';
 import { readBeside, type ServerSource } from './servers.ts';
+import { nearest } from './suggest.ts';
 
 export interface CollectInput {
   readonly file?: string;
@@ -68,6 +69,15 @@ function fromDirectory(nats: unknown, directory: string): void {
     if (typeof named[key] === 'string' && named[key] !== '') named[key] = resolve(directory, named[key]);
 }
 
+const NO_CLIENTS = 'not a file of an MCP client: it has no "mcpServers", nor "servers" as VS Code writes them';
+
+/** Several keys of which none is ours, nor meant to be one. */
+function isOfSomethingElse(value: object): boolean {
+  const known = Object.keys(fileSchema.shape);
+  const keys = Object.keys(value).filter((name) => name !== '$schema');
+  return keys.length > 1 && keys.every((name) => !known.includes(name) && nearest(name, known) === undefined);
+}
+
 class Collection {
   readonly #input: CollectInput;
   readonly faults: Fault[] = [];
@@ -102,6 +112,10 @@ class Collection {
       this.#take(main, key, this.#input.cwd);
       return settings;
     }
+    if (!this.#literal() && isOfSomethingElse(main.value)) {
+      this.#fault(main, [], `no setting of causeway is in it, and it is ${NO_CLIENTS}`);
+      return settings;
+    }
     const absolute = resolve(this.#input.cwd, main.file);
     const scope = scopeOf(absolute, this.#input.env);
     const fault = (path: Path, text: string): void => this.#fault(main, path, text);
@@ -124,8 +138,7 @@ class Collection {
     const document = this.#read(base === this.#input.cwd ? file : resolve(base, file), base, unread);
     if (document?.value === undefined) return;
     const key = foreignKey(document);
-    if (key === undefined)
-      this.#fault(document, [], 'not a file of an MCP client: it has no "mcpServers", nor "servers" as VS Code writes them');
+    if (key === undefined) this.#fault(document, [], NO_CLIENTS);
     else this.#take(document, key, base);
   }
 

@@ -444,6 +444,19 @@ test('names of files to import are expanded as every other value', (context) => 
   ]);
 });
 
+test('a file of something else is told as that, not key by key', (context) => {
+  const cwd = folder(context, {
+    'claude.json': '{"numStartups":3,"projects":{"/x":{"mcpServers":{"e":{"command":"x"}}}}}',
+    'settings.json': '{"editor.fontSize":12,"mcp":{"servers":{"e":{"command":"x"}}}}',
+    'typo.yaml': 'lisen: 1\nserverz: {}\n',
+  });
+  for (const file of ['claude.json', 'settings.json'])
+    assert.deepEqual(faultsOf({ cwd, file }), [
+      `${file}:1:1  no setting of causeway is in it, and it is not a file of an MCP client: it has no "mcpServers", nor "servers" as VS Code writes them`,
+    ]);
+  assert.deepEqual(faultsOf({ cwd, file: 'typo.yaml' }).length, 2);
+});
+
 test('a file that is not there is told with who has named it', (context) => {
   const cwd = folder(context, { 'causeway.yaml': 'servers: {}\nimport: [./.mcp.json]\n', 'one.yaml': 'import: gone.json\n', 'a/b': '' });
   assert.deepEqual(faultsOf({ cwd }), ['causeway.yaml:2:10  import[0]: ./.mcp.json: no such file']);
