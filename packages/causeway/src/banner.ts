@@ -40,8 +40,9 @@ export function banner({ url, config, absent }: BannerFacts): string[] {
     ];
   }
   const shown = servers.length > SHOWN ? servers.slice(0, SHOWN - 1) : servers;
+  const width = Math.max(12, ...shown.map(({ name }) => name.length));
   const lines = shown.map(
-    (server) => `  ${server.name.padEnd(12)} ${serverUrl(url, server.name)}${server.default ? '   (also /mcp)' : ''}`,
+    (server) => `  ${server.name.padEnd(width)} ${serverUrl(url, server.name)}${server.default ? '   (also /mcp)' : ''}`,
   );
   if (shown.length < servers.length)
     lines.push(

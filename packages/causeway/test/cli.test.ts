@@ -190,6 +190,16 @@ test('the banner names no server that cannot be started', () => {
   assert.ok(lines.includes('  connect      claude mcp add --transport http git http://127.0.0.1:8000/servers/git/mcp'), lines.join('\n'));
 });
 
+test('the addresses of the banner stand below each other, however long the names are', () => {
+  const servers = { git: { command: 'x' }, 'sequential-thinking': { command: 'x' } };
+  const { config } = loadConfig({ value: { servers }, env: {}, cwd: tmpdir() });
+  const lines = banner({ url: 'http://127.0.0.1:8000', config, absent: new Set() }).slice(2, 4);
+  assert.deepEqual(lines, [
+    '  git                 http://127.0.0.1:8000/servers/git/mcp',
+    '  sequential-thinking http://127.0.0.1:8000/servers/sequential-thinking/mcp',
+  ]);
+});
+
 test('piped: no banner, one line with the URLs; SIGTERM and Ctrl-C end it with 0', async (context) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     const { url, stop, lines } = await bridge(context, ['--', process.execPath, CHILD]);
