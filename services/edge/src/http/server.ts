@@ -18,10 +18,11 @@ import { createCors } from './cors.ts';
 import { createGuard, requireJson, type Guard } from './guard.ts';
 import { message, openSse } from './legacy-sse.ts';
 import { refuseHalf } from './localhost.ts';
-import { answerServerList } from './server-list.ts';
 import { closingIdle, partingResponse } from './parting.ts';
+import { Queued } from './queued.ts';
 import { asRefusal, noteRefusal, refuseFailure, type RefusalOptions } from './refusal.ts';
 import { METHODS, originForm, route, type Endpoint } from './routes.ts';
+import { answerServerList } from './server-list.ts';
 import { get, post, remove } from './streamable.ts';
 import { Unread } from './unread.ts';
 import { isOfUnseen, ofSession, type Visit } from './visit.ts';
@@ -71,6 +72,7 @@ export function createServer(edge: EdgeContext, health: Health, times = TIMES): 
   const { log } = edge;
   const bodies = new Bodies({ limit: http.maxBody, most: UNFINISHED * http.maxBody });
   const unread = new Unread(edge);
+  const queued = new Queued();
   const part = closingIdle(() => app.server);
   const app = fastify({
     requestTimeout: times.request,
@@ -103,6 +105,7 @@ export function createServer(edge: EdgeContext, health: Health, times = TIMES): 
   app.addHook('onRequest', (request, reply) => {
     const req = request.raw;
     const res = reply.raw;
+    queued.watch(res);
     req.url = originForm(req.url ?? '/');
     for (const [name, value] of extraHeaders) res.setHeader(name, value);
     guard.origin(req);
