@@ -84,6 +84,18 @@ describe('figures', () => {
     assert.deepEqual([await failing('broken'), await failing('other')], [1, 0]);
   });
 
+  it('count no session that was refused its place, as begun or as one that failed to start', async () => {
+    const counted = async (): Promise<readonly unknown[]> => {
+      const all = await figures();
+      return [all['causeway_session_started_total'], all['causeway_session_ended_total{reason="start_failed"}']];
+    };
+    const [started, failed] = await counted();
+    for (let nth = 0; nth < 2; nth++) await hello(bridge.url('hostile'));
+    await assert.rejects(hello(bridge.url('hostile')), /limit\.total/);
+    await bridge.logs.next('its end', ({ msg, error }) => msg === 'session ended' && error === 'limit.total');
+    assert.deepEqual(await counted(), [Number(started) + 2, failed]);
+  });
+
   it('are on the diagnostics port alone', async () => {
     assert.equal((await fetch(`${bridge.base}/metrics`)).status, 404);
   });

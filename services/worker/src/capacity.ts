@@ -18,9 +18,7 @@ export class Capacity implements HeldSessions {
   paused = false;
   /** This process ends soon: nothing new should come, and what comes all the same is taken in. */
   leaving = false;
-  /** Sessions that were ever taken in. */
-  begun = 0;
-  /** Sessions that have ended here, whether or not they go on elsewhere. */
+  /** Sessions that had a place and have ended here, whether or not they go on elsewhere. */
   readonly ended = new Counts<EndReason>();
   readonly #sessions = new Register<SessionToken, Session>();
   /** Ended, but with a record that could not be removed yet. */
@@ -54,9 +52,8 @@ export class Capacity implements HeldSessions {
     if (this.find(token) !== undefined) throw new CausewayError('cluster.moved', { retryAfter: 1 });
     const session = build();
     this.#sessions.set(token, session);
-    this.begun += 1;
     void session.ended.then(async (reason) => {
-      this.ended.count(reason);
+      if (session.placed) this.ended.count(reason);
       this.#sessions.delete(token);
       this.#unsettled.set(token, session);
       await session.aftermath.settled;
@@ -84,6 +81,12 @@ export class Capacity implements HeldSessions {
 
   get sessions(): readonly Session[] {
     return [...this.#sessions.values()];
+  }
+
+  /** Sessions that were ever given a place here. */
+  get begun(): number {
+    const ended = [...this.ended].reduce((sum, [, count]) => sum + count, 0);
+    return ended + this.sessions.filter(({ placed }) => placed).length;
   }
 
   get draining(): boolean {

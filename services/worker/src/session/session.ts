@@ -69,6 +69,11 @@ export class Session {
     return this.#ended.promise;
   }
 
+  /** It has, or had, a place under the limits: without one nothing of it was begun. */
+  get placed(): boolean {
+    return this.#held.permit !== undefined;
+  }
+
   get closing(): boolean {
     return 'reason' in this.#state;
   }
