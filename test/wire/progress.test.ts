@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { hostile, openCauseway, type Causeway } from '../harness/processes.ts';
+import { hostile, openCauseway, stdio2025, stdio2026, type Causeway } from '../harness/processes.ts';
 import { hello, openStream, post, toolCall, type Headers } from '../harness/speak.ts';
 import { ask, call } from '../harness/stateless.ts';
 
@@ -19,7 +19,8 @@ describe('progress', () => {
   let bridge: Causeway;
   let headers: Headers;
   before(async () => {
-    bridge = stack.use(await openCauseway('run', { servers: { legacy: hostile(), modern: hostile({ ERA: 'modern' }) } }));
+    const hostiles = { legacy: hostile(), modern: hostile({ ERA: 'modern' }) };
+    bridge = stack.use(await openCauseway('run', { servers: { ...hostiles, 'stdio-2025': stdio2025(), 'stdio-2026': stdio2026() } }));
     ({ headers } = await hello(bridge.url('legacy')));
   });
   after(() => stack.disposeAsync());
@@ -52,6 +53,20 @@ describe('progress', () => {
         const stateless = await ask(url, call(1, 'progress', { n: 2 }, meta));
         assert.equal(stateless.messages.length, 1, stateless.text);
       }
+    });
+  }
+
+  for (const server of ['stdio-2025', 'stdio-2026']) {
+    it(`${server}: a server that drops a message with a null in \`_meta\` answers a client that writes one`, async () => {
+      const url = bridge.url(server);
+      const session = await hello(url);
+      const told = toolCall(1, 'test_simple_text');
+      for (const _meta of [null, { progressToken: null }]) {
+        const { messages } = await post(url, { ...told, params: { ...told.params, _meta } }, session.headers);
+        assert.ok(messages.at(-1)?.result, JSON.stringify(messages));
+      }
+      const stateless = await ask(url, call(1, 'test_simple_text', {}, { progressToken: null }));
+      assert.ok(stateless.messages.at(-1)?.result, stateless.text);
     });
   }
 

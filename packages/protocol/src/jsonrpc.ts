@@ -11,6 +11,7 @@ import { JsonScanner } from './json.ts';
 import { JsonFault, type ScanLimits } from './json-limits.ts';
 import { printable, readId, refuseLookalike } from './member-rules.ts';
 import { PROTOCOL_VERSION_KEY } from './meta-keys.ts';
+import { withoutMember } from './null-members.ts';
 import { isNull, oneLine, rawText, splice, type Span } from './splice.ts';
 
 export interface Frame {
@@ -48,6 +49,7 @@ export class FrameFault extends Error {
 
 export const CLIENT_SCAN: ScanLimits = { depth: 64, keys: 10_000, prototypeKeys: 'refuse', controls: 'refuse' };
 const MAX_BATCH = 100;
+const NULL = 0x6e;
 /** Elements of an array of a server that are looked at one by one: more are no batch, and no list that anybody reads. */
 export const MAX_ELEMENTS = 10_000;
 /** A result may be large and deep, and reaches its client as it would directly; no parser takes it deeper than a line can be. */
@@ -63,6 +65,8 @@ class Draft {
   result: Span | undefined;
   error: Span | undefined;
   metaToken: Span | undefined;
+  /** `_meta`, or the token in it, where that is null. */
+  empty: Span | undefined;
   paramsToken: Span | undefined;
   requestId: Span | undefined;
   meta: Span | undefined;
@@ -147,7 +151,8 @@ function readFrame(bytes: Buffer, scanner: JsonScanner, strict: boolean): Frame 
     },
     () => textAt(draft.id, bytes),
   );
-  return settle(draft, strict && scanner.lines ? oneLine(bytes) : bytes, strict);
+  const line = strict && scanner.lines ? oneLine(bytes) : bytes;
+  return settle(draft, strict && draft.empty ? withoutMember(line, draft.empty) : line, strict);
 }
 
 function readMember(draft: Draft, bytes: Buffer, key: string, scanner: JsonScanner, depth: number, strict: boolean): void {
@@ -190,12 +195,16 @@ function readParam(draft: Draft, key: string, scanner: JsonScanner, depth: numbe
     draft.meta = scanner.object(depth, (name, at, deeper) => {
       if (strict) refuseLookalike(name, '_meta');
       draft.claims ||= name === PROTOCOL_VERSION_KEY;
-      if (name === 'progressToken') draft.metaToken = readId(at, deeper);
+      const token = name === 'progressToken';
+      if (token && at.peek() === NULL) draft.empty = at.value(deeper);
+      else if (token) draft.metaToken = readId(at, deeper);
       else at.value(deeper);
     });
   } else {
+    const empty = key === '_meta' && scanner.peek() === NULL;
     const span = scanner.value(depth);
-    if (key === 'progressToken') draft.paramsToken = span;
+    if (empty) draft.empty = span;
+    else if (key === 'progressToken') draft.paramsToken = span;
     else if (key === 'requestId') draft.requestId = span;
   }
 }
@@ -217,7 +226,7 @@ function settle(draft: Draft, bytes: Buffer, strict: boolean): Frame {
     bytes,
     id,
     method,
-    progressToken: tokenOf(draft, bytes),
+    progressToken: tokenOf(draft),
     requestId: method === 'notifications/cancelled' ? draft.requestId : undefined,
     claim: method !== undefined && draft.claims ? draft.meta : undefined,
     params: draft.params,
@@ -229,10 +238,9 @@ function settle(draft: Draft, bytes: Buffer, strict: boolean): Frame {
 /** Raw JSON, where it could be read. */
 const textAt = (span: Span | undefined, bytes: Buffer): string | undefined => span && rawText(bytes, span);
 
-/** None where it is null: some write so that they want no progress. */
-function tokenOf({ id, method, metaToken, paramsToken }: Draft, bytes: Buffer): Span | undefined {
+function tokenOf({ id, method, metaToken, paramsToken }: Draft): Span | undefined {
   if (!id) return method === 'notifications/progress' ? paramsToken : undefined;
-  return method === undefined || !metaToken || isNull(bytes, metaToken) ? undefined : metaToken;
+  return method === undefined ? undefined : metaToken;
 }
 
 /** The id's raw JSON; `null` where there is none. */

@@ -45,6 +45,23 @@ test('ids keep their type and their bytes', () => {
   }
 });
 
+test('what a client says nothing by is taken out, and everything else stays where it was', () => {
+  for (const [written, left] of [
+    ['{"_meta":null}', '{}'],
+    ['{"a":1 , "_meta" : null }', '{"a":1}'],
+    ['{"_meta":null, "a":1}', '{"a":1}'],
+    ['{"a":1,"_meta":null,"b":2}', '{"a":1,"b":2}'],
+    ['{"a":1,"_meta":{"progressToken":null}}', '{"a":1,"_meta":{}}'],
+    ['{"_meta":{"x":"\\"","progress\\u0054oken":null},"a":1}', '{"_meta":{"x":"\\""},"a":1}'],
+    ['{"_meta":{"progressToken":null,"x":null}}', '{"_meta":{"x":null}}'],
+  ] as const) {
+    const body = `{"jsonrpc":"2.0","method":"m","params":${written},"id":"last"}`;
+    const { bytes, id, progressToken } = single(body);
+    assert.equal(bytes.toString().replaceAll(' ', ''), `{"jsonrpc":"2.0","method":"m","params":${left},"id":"last"}`);
+    assert.deepEqual([bytes.length, bytes.toString('utf8', id?.start, id?.end), progressToken], [body.length, '"last"', undefined]);
+  }
+});
+
 test('the ids inside params are found', () => {
   const call = single(
     '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"arguments":{"_meta":{"progressToken":"no"}},"_meta":{"x":[1],"progressToken":"yes"}}}',
