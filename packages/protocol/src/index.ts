@@ -32,7 +32,8 @@ export {
   type WorkerId,
 } from './ids.ts';
 export { allRequired, ASKING_METHODS, inputRequired, isInputKind, mayAsk, toInputRequest, type InputRequest } from './input-required.ts';
-export { FrameFault, readClientBody, readServerLine, rawId, splitServerBatch, withId, type Body, type Frame } from './jsonrpc.ts';
+export { rawId, withId } from './frame-id.ts';
+export { FrameFault, readClientBody, readServerLine, splitServerBatch, type Body, type Frame } from './jsonrpc.ts';
 export { elementsOf, membersAt, membersIn, membersOf, textOf, valueAt, withMembers, withoutMembers, type Members } from './members.ts';
 export { isLogLevel, isLoud, isObject, OWN_META, readMeta, type ClientCapabilities, type LogLevel, type RequestMeta } from './meta.ts';
 export {

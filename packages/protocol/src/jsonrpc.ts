@@ -12,7 +12,7 @@ import { JsonFault, type ScanLimits } from './json-limits.ts';
 import { printable, readId, refuseLookalike } from './member-rules.ts';
 import { PROTOCOL_VERSION_KEY } from './meta-keys.ts';
 import { withoutMember } from './null-members.ts';
-import { isNull, oneLine, rawText, splice, type Span } from './splice.ts';
+import { isNull, oneLine, rawText, type Span } from './splice.ts';
 
 export interface Frame {
   readonly kind: 'request' | 'notification' | 'response';
@@ -35,7 +35,7 @@ export interface Frame {
 
 export type Body = { readonly kind: 'single'; readonly frame: Frame } | { readonly kind: 'batch'; readonly frames: readonly Frame[] };
 
-/** Why a message was refused. `id` is the request's raw id where it could be read. */
+/** Why a message was refused. `id` is the request's raw id where it could be read; what answers has none. */
 export class FrameFault extends Error {
   readonly kind: 'malformed' | 'invalid';
   readonly id: string | undefined;
@@ -58,6 +58,8 @@ export const SERVER_SCAN: ScanLimits = { depth: 10_000, keys: 5_000_000, prototy
 /** What was read of a message so far. */
 class Draft {
   version = false;
+  /** It has a result or an error: its id is not one of its sender's. */
+  answers = false;
   id: Span | undefined;
   idIsNull = false;
   method: string | undefined;
@@ -149,7 +151,7 @@ function readFrame(bytes: Buffer, scanner: JsonScanner, strict: boolean): Frame 
       scanner.object(0, (key, at, depth) => readMember(draft, bytes, key, at, depth, strict));
       scanner.end();
     },
-    () => textAt(draft.id, bytes),
+    () => requestId(draft, bytes),
   );
   const line = strict && scanner.lines ? oneLine(bytes) : bytes;
   return settle(draft, strict && draft.empty ? withoutMember(line, draft.empty) : line, strict);
@@ -178,9 +180,11 @@ function readMember(draft: Draft, bytes: Buffer, key: string, scanner: JsonScann
       draft.params = scanner.object(depth, (name, at, deeper) => readParam(draft, name, at, deeper, strict));
       return;
     case 'result':
+      draft.answers = true;
       draft.result = scanner.value(depth);
       return;
     case 'error':
+      draft.answers = true;
       draft.error = scanner.value(depth);
       return;
     default:
@@ -211,7 +215,7 @@ function readParam(draft: Draft, key: string, scanner: JsonScanner, depth: numbe
 
 function settle(draft: Draft, bytes: Buffer, strict: boolean): Frame {
   const { id, method, result, error } = draft;
-  const invalid = (message: string): FrameFault => new FrameFault('invalid', message, textAt(draft.id, bytes));
+  const invalid = (message: string): FrameFault => new FrameFault('invalid', message, requestId(draft, bytes));
   if (!draft.version) throw invalid('jsonrpc must be "2.0"');
   if (method !== undefined) {
     if (result || error) throw invalid('a message is either a request or a response');
@@ -235,20 +239,10 @@ function settle(draft: Draft, bytes: Buffer, strict: boolean): Frame {
   };
 }
 
-/** Raw JSON, where it could be read. */
-const textAt = (span: Span | undefined, bytes: Buffer): string | undefined => span && rawText(bytes, span);
+/** Raw JSON, where it could be read, and is not that of an answer. */
+const requestId = ({ id, answers }: Draft, bytes: Buffer): string | undefined => (id && !answers ? rawText(bytes, id) : undefined);
 
 function tokenOf({ id, method, metaToken, paramsToken }: Draft): Span | undefined {
   if (!id) return method === 'notifications/progress' ? paramsToken : undefined;
   return method === undefined ? undefined : metaToken;
-}
-
-/** The id's raw JSON; `null` where there is none. */
-export function rawId({ bytes, id }: Frame): string {
-  return id ? rawText(bytes, id) : 'null';
-}
-
-/** The message with another id. */
-export function withId(frame: Frame, id: Uint8Array): Buffer {
-  return frame.id ? splice(frame.bytes, [{ span: frame.id, bytes: id }]) : frame.bytes;
 }

@@ -114,6 +114,12 @@ test('the id of what is not JSON is not told', () => {
     assert.equal(refused(text, 'malformed').id, undefined);
 });
 
+test('the id of an answer is not told: it is one of the server’s, and may be that of another request of its client', () => {
+  for (const rest of ['"result":{},"extra":1', '"error":{"code":1,"message":"no"},"result":1', '"result":{"__proto__":1}'])
+    for (const text of [`{"jsonrpc":"2.0","id":1,${rest}}`, `{${rest},"jsonrpc":"2.0","id":1}`])
+      assert.equal(refused(text, 'invalid').id, undefined, text);
+});
+
 test('what is JSON but no message is invalid', () => {
   for (const text of ['42', '"x"', 'null', '[]', '[[]]', '[1]', '{}', '{"jsonrpc":"1.0","id":1,"method":"a"}', '{"jsonrpc":"2.0","id":1}'])
     refused(text, 'invalid');
