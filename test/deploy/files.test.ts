@@ -33,13 +33,18 @@ describe('the files of the stack', () => {
     for (const { args } of Object.values(config.servers)) assert.match(args.join(' '), /@\d+\.\d+\.\d+$/);
   });
 
-  it("the balancer's own refusal is one of the error table", async () => {
-    const [, body] = /^ {2}http-error status 503 content-type application\/json string '(.*)' hdr Retry-After 2 /m.exec(
-      await text('deploy/compose/haproxy.cfg'),
-    )!;
-    const error = new CausewayError('cluster.unavailable', { message: 'No edge of the bridge is ready.', retryAfter: 2 });
-    const { ref: _, ...data } = errorObject(error)['data'] as Record<string, unknown>;
-    assert.deepEqual(JSON.parse(body!), { jsonrpc: '2.0', id: null, error: { ...errorObject(error), data } });
+  it("the balancer's own answers are of the error table", async () => {
+    const config = await text('deploy/compose/haproxy.cfg');
+    for (const [status, error] of [
+      [502, new CausewayError('cluster.owner_lost', { message: 'The edge was lost before it answered.' })],
+      [503, new CausewayError('cluster.unavailable', { message: 'No edge of the bridge is ready.', retryAfter: 2 })],
+    ] as const) {
+      const line = new RegExp(`^ {2}http-error status ${status} content-type application/json string '(.*)'(.*)$`, 'm');
+      const [, body, headers] = line.exec(config)!;
+      const { ref: _, ...data } = errorObject(error)['data'] as Record<string, unknown>;
+      assert.deepEqual(JSON.parse(body!), { jsonrpc: '2.0', id: null, error: { ...errorObject(error), data } });
+      assert.equal(/hdr Retry-After (\d+)/.exec(headers!)?.[1], error.retryAfter?.toString());
+    }
   });
 
   it('the balancer passes each message of a stream on at once: by default it waits for more, up to 200 ms', async () => {
