@@ -26,6 +26,7 @@ export interface HearingDeps {
 
 /** What the child of the session is started with. */
 export function hearChild({ parts, deps, held, hold, readers, closing }: HearingDeps): ChildListeners {
+  let broken = false;
   return {
     right: {
       mayTouch: () => {
@@ -37,14 +38,16 @@ export function hearChild({ parts, deps, held, hold, readers, closing }: Hearing
       late: () => parts.close('lease_lost', new CausewayError('cluster.owner_lost')),
     },
     line: (line, call) => {
-      if (closing()) return;
+      if (broken || closing()) return;
       receive(parts, line, call);
       readers.balance();
     },
     broken: (why) => {
+      broken = true;
       held.attempt?.failed();
-      if (parts.starting()) parts.close('start_failed', startBroken(parts, why));
-      else parts.close('child_broken', new CausewayError('server.broken', { facts: { why } }));
+      if (!parts.starting()) return parts.close('child_broken', new CausewayError('server.broken', { facts: { why } }));
+      // Pipes have no order: by the end of this turn also that is read which it had written to stderr before.
+      setImmediate(() => parts.close('start_failed', startBroken(parts, why)));
     },
     exit: (exit) => {
       const detail = { facts: exitFacts(exit) };
