@@ -37,8 +37,11 @@ import { Questions } from './questions.ts';
 
 /** Milliseconds in which questions that a server asks at the same time come together. */
 const TOGETHER = 15;
-/** Milliseconds that a server has to go on without what it was refused: most answer at once, some ask for something else. */
-const WITHOUT = 2_000;
+/**
+ * Milliseconds that a server has to go on without what it was refused: most answer at once, some ask for something else. Less than it
+ * takes until its edge begins a stream, for then no status can be chosen any more.
+ */
+const WITHOUT = 1_000;
 const ROOTS: InputRequest = { method: 'roots/list', params: {} };
 
 export class LegacyCall implements Caller, Holder, LeftCall, ParkedCall {

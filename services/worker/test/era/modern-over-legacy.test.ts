@@ -19,7 +19,7 @@ test('the first roots that a child asks for in its life end no call of a client 
   const again = await begin(world, {}, 2);
   again.child.say(roots(1));
   world.time.advance(20);
-  world.time.advance(2_000);
+  world.time.advance(1_000);
   const refusal = world.told(again.stream)[0]!.head;
   assert.deepEqual(refusal.t === 'no' && refusal.required, { roots: {} }, 'what it asks for later is its call’s');
 });
@@ -83,7 +83,7 @@ test('roots that were asked for between calls were the first', async () => {
   const { child, stream } = await begin(world, {}, 2);
   child.say(roots(1));
   world.time.advance(20);
-  world.time.advance(2_000);
+  world.time.advance(1_000);
   assert.equal(world.told(stream)[0]!.head.t, 'no');
 });
 
@@ -92,7 +92,7 @@ test('what else a child asks at first is its call’s', async () => {
   const { child, stream } = await begin(world, {});
   elicit(child, 0);
   world.time.advance(20);
-  world.time.advance(2_000);
+  world.time.advance(1_000);
   const refusal = world.told(stream)[0]!.head;
   assert.deepEqual(refusal.t === 'no' && refusal.required, { elicitation: {} });
 });

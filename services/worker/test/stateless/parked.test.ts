@@ -166,9 +166,9 @@ test('a question that comes after one that was refused is asked', async () => {
 test('a server that says nothing more once it was refused is given up', async () => {
   const world = statelessWorld(server());
   const { child, call, stream } = await refused(world);
-  world.time.advance(1_000);
+  world.time.advance(500);
   child.say({ ...sample, id: 9, params: { messages: [], tools: [] } });
-  world.time.advance(1_000);
+  world.time.advance(500);
   lacks(world, stream, { sampling: { tools: {} } });
   assert.equal(child.take().find(({ method }) => method === 'notifications/cancelled')?.params?.['requestId'], call.id);
   await settle();
