@@ -5,7 +5,7 @@
  *
  * Invariants: a head never carries client credentials; spans always lie inside the message.
  */
-import type { Capabilities, ErrorFacts, Identity, Reason, SessionToken, Span, WorkerId } from '@causeway/protocol';
+import type { Capabilities, ErrorFacts, Identity, List, Reason, SessionToken, Span, WorkerId } from '@causeway/protocol';
 
 /** Offsets of what must be changed in a message, found once where it was parsed. */
 export interface FrameHead {
@@ -103,7 +103,7 @@ export interface CallHead {
 export interface ChangedHead {
   readonly t: 'changed';
   readonly server: string;
-  readonly list: 'tools' | 'prompts' | 'resources';
+  readonly list: List;
   /** It may have, and clients are not told: whoever says so says it whenever it starts. */
   readonly quiet?: true;
 }

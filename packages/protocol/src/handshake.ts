@@ -41,6 +41,10 @@ export function readHandshake(answer: Buffer): Handshake | undefined {
   return result === undefined ? undefined : { result, revision: versionIn(result) };
 }
 
+/** What a server has lists of, and may tell of changes of; the name of the capability is the list's. */
+export const LISTS = ['tools', 'prompts', 'resources'] as const;
+export type List = (typeof LISTS)[number];
+
 /**
  * Whether a server says in its result of `initialize`, or of `server/discover`, that it has a capability, or a flag of one.
  * What it is to say may be anything: `null`, or with control characters that JSON does not have.

@@ -13,7 +13,7 @@ export {
 export { classify, type EraHeaders, type ModernMessage } from './classify.ts';
 export { formatEventId, parseEventId, type EventId } from './event-id.ts';
 export { checkHeaderArguments, headerArguments, isParamHeader, PARAM_HEADER, refuseAmbiguous, type HeaderArgument } from './headers.ts';
-export { capabilitiesIn, memberText, readHandshake, requestedRevision, type Handshake } from './handshake.ts';
+export { capabilitiesIn, LISTS, memberText, readHandshake, requestedRevision, type Handshake, type List } from './handshake.ts';
 export {
   ANONYMOUS,
   identityLabel,
@@ -35,7 +35,17 @@ export { allRequired, ASKING_METHODS, inputRequired, isInputKind, mayAsk, toInpu
 export { rawId, withId } from './frame-id.ts';
 export { FrameFault, readClientBody, readServerLine, splitServerBatch, type Body, type Frame } from './jsonrpc.ts';
 export { elementsOf, membersAt, membersIn, membersOf, textOf, valueAt, withMembers, withoutMembers, type Members } from './members.ts';
-export { isLogLevel, isLoud, isObject, OWN_META, readMeta, type ClientCapabilities, type LogLevel, type RequestMeta } from './meta.ts';
+export {
+  isLogLevel,
+  isLoud,
+  isObject,
+  OWN_META,
+  ownMeta,
+  readMeta,
+  type ClientCapabilities,
+  type LogLevel,
+  type RequestMeta,
+} from './meta.ts';
 export {
   CLIENT_CAPABILITIES_KEY,
   CLIENT_INFO_KEY,

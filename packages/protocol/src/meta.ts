@@ -77,9 +77,14 @@ export function isLoud({ bytes, params }: Frame, wanted: LogLevel): boolean {
   return isLogLevel(level) && LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(wanted);
 }
 
-/** `_meta` of the requests that the bridge makes by itself; JSON text. */
-export const OWN_META = JSON.stringify({
-  [PROTOCOL_VERSION_KEY]: MODERN_REVISION,
-  [CLIENT_CAPABILITIES_KEY]: {},
-  [CLIENT_INFO_KEY]: { name: 'causeway', version: '0' },
-});
+/** `_meta` of a request that the bridge makes by itself, as the client of that name; JSON text. */
+export function ownMeta(name: string): string {
+  return JSON.stringify({
+    [PROTOCOL_VERSION_KEY]: MODERN_REVISION,
+    [CLIENT_CAPABILITIES_KEY]: {},
+    [CLIENT_INFO_KEY]: { name, version: '0' },
+  });
+}
+
+/** That of nearly all of them. */
+export const OWN_META = ownMeta('causeway');

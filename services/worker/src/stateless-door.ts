@@ -7,13 +7,13 @@
  */
 import { Envelope, offer, type CallHead, type ChangedHead, type Cluster, type ControlHead } from '@causeway/cluster';
 import type { Config, ServerConfig } from '@causeway/config';
-import { asCausewayError, CausewayError, type Frame } from '@causeway/protocol';
+import { asCausewayError, CausewayError, LISTS, type Frame, type List } from '@causeway/protocol';
 import { Register } from '@causeway/runtime';
 import type { EraDeps } from './era/deps.ts';
 import type { Eras } from './era/eras.ts';
 import { LegacyCall } from './era/modern-over-legacy.ts';
 import { callModern } from './era/modern-over-modern.ts';
-import { EraRefused, LISTS, type List } from './pool/greet.ts';
+import { EraRefused } from './pool/greet.ts';
 import { servesOnce, servesOne } from './pool/lease.ts';
 import type { Pool } from './pool/pool.ts';
 import type { Era, PooledProcess } from './pool/pooled-process.ts';

@@ -7,30 +7,14 @@
  * sibling that could not be started is none.
  */
 import type { ServerConfig } from '@causeway/config';
-import {
-  CLIENT_CAPABILITIES_KEY,
-  CLIENT_INFO_KEY,
-  echoedAt,
-  FrameFault,
-  memberText,
-  MODERN_REVISION,
-  PROTOCOL_VERSION_KEY,
-  readServerLine,
-  refusedAnswer,
-  requestOf,
-} from '@causeway/protocol';
+import { echoedAt, FrameFault, memberText, MODERN_REVISION, ownMeta, readServerLine, refusedAnswer, requestOf } from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
 import type { Child, ChildListeners } from '../child/child.ts';
 
 /** What the sibling did: only `modern` means that it speaks the revision. */
 export type ProbeOutcome = 'modern' | 'refused' | 'ended' | 'silent';
 
-const META = {
-  [PROTOCOL_VERSION_KEY]: MODERN_REVISION,
-  [CLIENT_INFO_KEY]: { name: 'causeway-probe', version: '0' },
-  [CLIENT_CAPABILITIES_KEY]: {},
-};
-const QUESTION = requestOf(1, 'server/discover', JSON.stringify({ _meta: META }));
+const QUESTION = requestOf(1, 'server/discover', `{"_meta":${ownMeta('causeway-probe')}}`);
 /** The code of an answer that lists the revisions which the server has. */
 const UNSUPPORTED_VERSION = -32022;
 /** Milliseconds from the start of the sibling on. */

@@ -5,6 +5,7 @@
 import {
   capabilitiesIn,
   CausewayError,
+  LISTS,
   membersAt,
   membersIn,
   notificationOf,
@@ -29,9 +30,6 @@ const initialize = (capabilities: object): string =>
   JSON.stringify({ protocolVersion: '2025-11-25', capabilities, clientInfo: { name: 'causeway', version: '0' } });
 /** Codes of a server that has not understood what it was asked: the parameters, or anything. */
 const NOT_UNDERSTOOD: ReadonlySet<unknown> = new Set([-32602, -32603, -32700]);
-
-export const LISTS = ['tools', 'prompts', 'resources'] as const;
-export type List = (typeof LISTS)[number];
 
 export interface GreetDeps {
   readonly wheel: Wheel;

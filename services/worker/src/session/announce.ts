@@ -3,11 +3,10 @@
  * have changed, each where the server has declared that it says such things (DECISIONS 7).
  */
 import type { SessionRecord } from '@causeway/cluster';
-import { capabilitiesIn, notificationOf } from '@causeway/protocol';
+import { capabilitiesIn, LISTS, notificationOf } from '@causeway/protocol';
 import type { SessionParts } from './parts.ts';
 
 const TEXT = 'The MCP server of this session was started anew, because its former host was lost. What it kept in memory is gone.';
-const LISTS = ['tools', 'prompts', 'resources'] as const;
 
 export function announceRestart({ streams }: SessionParts, { initialize }: SessionRecord): void {
   const say = (method: string, params?: object): void =>

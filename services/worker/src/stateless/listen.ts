@@ -11,6 +11,7 @@
 import {
   CausewayError,
   isObject,
+  LISTS,
   membersIn,
   membersOf,
   notificationOf,
@@ -19,11 +20,12 @@ import {
   textOf,
   valueAt,
   type Frame,
+  type List,
   type Members,
 } from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
 import { change } from '../era/adapter/change.ts';
-import { LISTS, listChanges, tellsOfResources, type List } from '../pool/greet.ts';
+import { listChanges, tellsOfResources } from '../pool/greet.ts';
 import type { Pool } from '../pool/pool.ts';
 import type { PooledProcess } from '../pool/pooled-process.ts';
 import { openWatch, type Watch, type Watcher } from '../pool/watch.ts';

@@ -6,6 +6,7 @@
 import {
   isRevision,
   LEGACY_REVISIONS,
+  LISTS,
   rawText,
   SERVER_INFO_KEY,
   textOf,
@@ -94,8 +95,6 @@ interface Capability {
   readonly listChanged?: unknown;
   readonly subscribe?: unknown;
 }
-
-const LISTS = ['tools', 'prompts', 'resources'] as const;
 
 export function declaredBy(bytes: Buffer, result: Outline): Declared {
   const members = result.inside.get('capabilities');
