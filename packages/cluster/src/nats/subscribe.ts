@@ -5,9 +5,8 @@
  */
 import { CausewayError } from '@causeway/protocol';
 import type { Msg } from '@nats-io/transport-node';
-import { within } from './patience.ts';
 import { RECONNECT, type Link } from './link.ts';
-import { unavailable } from './patience.ts';
+import { unavailable, within } from './patience.ts';
 
 /** Milliseconds that the server may take to confirm it. */
 const CONFIRM = 5_000;

@@ -78,10 +78,17 @@ export function refuseFailure(
   teller: Teller,
   how?: (error: CausewayError) => Omit<RefusalOptions, 'teller'>,
 ): void {
-  const { error, id } = asRefusal(failure);
-  if (error.reason === 'internal') teller.log.error({ err: failure, ref: error.ref }, 'request failed');
+  const { error, id } = noteFailure(failure, teller);
   const options = how?.(error);
   refuse(res, error, { teller, ...options, id: id ?? options?.id });
+}
+
+/** The same as `asRefusal`; what is unexpected stands in the log. */
+export function noteFailure(failure: unknown, { log }: Teller): ReturnType<typeof asRefusal> {
+  const told = asRefusal(failure);
+  const { reason, ref } = told.error;
+  if (reason === 'internal') log.error({ err: failure, ref }, 'request failed');
+  return told;
 }
 
 /** Any failure as an error of the table; what is unexpected stays inside. */

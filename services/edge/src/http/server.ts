@@ -20,7 +20,7 @@ import { message, openSse } from './legacy-sse.ts';
 import { refuseHalf } from './localhost.ts';
 import { closingIdle, partingResponse } from './parting.ts';
 import { Queued } from './queued.ts';
-import { asRefusal, noteRefusal, refuseFailure, type RefusalOptions } from './refusal.ts';
+import { asRefusal, noteFailure, noteRefusal, refuseFailure, type RefusalOptions } from './refusal.ts';
 import { METHODS, originForm, route, type Endpoint } from './routes.ts';
 import { answerServerList } from './server-list.ts';
 import { get, post, remove } from './streamable.ts';
@@ -97,8 +97,7 @@ export function createServer(edge: EdgeContext, health: Health, times = TIMES): 
   // For `localhost` Fastify has a second listener, on the other loopback address, which is not bounded.
   boundConnections(app.server, { listener: 'mcp', most: http.maxConnections, log });
   app.setErrorHandler((error, request, reply) => {
-    const { error: told } = asRefusal(error);
-    if (told.reason === 'internal') log.error({ err: error, ref: told.ref }, 'request failed');
+    const { error: told } = noteFailure(error, edge);
     unread.refuse(reply.hijack().raw, told, told.reason === 'request.method' ? allowed(edge, request.raw) : {});
   });
   // Everything is answered from here: what Fastify would do with a body and a reply is not ours, and has its price.

@@ -49,7 +49,7 @@ interface Watched {
   readonly names: Set<string>;
   /** When it was heard, or would have been, had this edge run since: what it stood still for is nobody's silence. */
   heard: number;
-  /** When the next question is due, or the answer to this one. */
+  /** When the next question is due. */
   due: number;
   /** Since when the bus finds nobody. */
   missing: number | undefined;
@@ -206,10 +206,12 @@ export class OwnerWatch implements Disposable {
     if (alone) watched.heard = now;
     watched.missing = alone ? now : (watched.missing ?? now);
     const missed = now - watched.missing;
-    // Whoever hears of it may wait for it anew.
-    if (missed >= NOBODY) this.#forget(worker, watched);
-    if (missed >= NOBODY) this.#lose(watched);
-    else if (missed >= LIKELY) for (const name of [...watched.names]) this.#deps.missing(name);
+    if (missed >= NOBODY) {
+      // Whoever hears of it may wait for it anew.
+      this.#forget(worker, watched);
+      return this.#lose(watched);
+    }
+    if (missed >= LIKELY) for (const name of [...watched.names]) this.#deps.missing(name);
     this.#sooner(worker, watched);
   }
 
