@@ -1,7 +1,7 @@
 /** Owns the forms that settings share: durations, sizes, counts, ports, paths, each read from what a user would write. */
-import { isIP } from 'node:net';
+import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
-import { durationMs, sizeBytes } from './units.ts';
+import { durationMs, isLoopback, sizeBytes } from './units.ts';
 
 export const duration = z.union([z.string(), z.number()], 'a duration: 30s, 5m, 250ms, or seconds').transform((value, context) => {
   const ms = durationMs(value);
@@ -118,3 +118,21 @@ export const natsServer = text.superRefine((written, context) => {
 });
 
 export const httpUrl = text.refine((value) => /^https?:\/\//.test(value) && URL.canParse(value), 'must be an http or https URL');
+
+/** Where machines of clouds tell their secrets to whoever asks from there (BAR S41). */
+const LINK_LOCAL = new BlockList();
+LINK_LOCAL.addSubnet('169.254.0.0', 16, 'ipv4');
+LINK_LOCAL.addSubnet('fe80::', 10, 'ipv6');
+LINK_LOCAL.addAddress('fd00:ec2::254', 'ipv6');
+
+/** An address that the bridge itself asks for keys: others on the way could give it theirs, so it is https but on this machine. */
+export const issuerUrl = text.superRefine((value, context) => {
+  const url = URL.parse(value);
+  const host = url?.hostname.replace(/^\[|\]$/g, '') ?? '';
+  const family = isIP(host) === 6 ? 'ipv6' : 'ipv4';
+  if (url === null || !/^https?:$/.test(url.protocol)) context.addIssue(`not a URL: ${JSON.stringify(value)} (https://idp.example)`);
+  else if (url.username !== '' || url.password !== '' || url.hash !== '') context.addIssue('must be a URL without a login and without "#"');
+  else if (url.protocol === 'http:' && !isLoopback(host))
+    context.addIssue('must be https: others on the way could give the bridge keys of their own');
+  else if (isIP(host) !== 0 && LINK_LOCAL.check(host, family)) context.addIssue('is an address that no identity provider has');
+});

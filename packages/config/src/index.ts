@@ -12,5 +12,5 @@ export { configReference, type ReferenceRow } from './reference.ts';
 export { isOwnVariable, variablesOf, type Override } from './settings.ts';
 export { nearest } from './suggest.ts';
 export { durationMs, isLoopback, sizeBytes } from './units.ts';
-export type { AdminConfig, AuthConfig, Config, HttpConfig, HttpPaths, NatsConfig, ServerConfig } from './types.ts';
+export type { AdminConfig, AuthConfig, Config, HttpConfig, HttpPaths, JwtConfig, NatsConfig, ServerConfig } from './types.ts';
 export { importedYaml, scaffold } from './write-yaml.ts';

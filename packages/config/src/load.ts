@@ -15,7 +15,7 @@ import { mistypedVariables } from './mistyped.ts';
 import { pathFaults } from './own-paths.ts';
 import { settingsSchema, type ParsedSettings } from './schema.ts';
 import { checkOverride, environmentOverrides, members, setIn, settingPaths, variablesOf, type Override } from './settings.ts';
-import type { Config } from './types.ts';
+import type { Config, JwtConfig } from './types.ts';
 import { isLoopback } from './units.ts';
 
 export interface LoadInput {
@@ -192,7 +192,7 @@ function checkPublic(
 }
 
 function warnOfEverybody({ listen, auth }: ParsedSettings, fromFile: ReadonlySet<string>, warnings: string[]): void {
-  if (isLoopback(listen.host) || fromFile.has('listen.host') || auth.apiKeys.length > 0) return;
+  if (isLoopback(listen.host) || fromFile.has('listen.host') || auth.apiKeys.length > 0 || auth.jwt !== undefined) return;
   warnings.push(`${listen.host} can be reached by others, and nobody is asked for a key: set --api-key, or listen on 127.0.0.1`);
 }
 
@@ -212,9 +212,10 @@ function checkAdmin({ admin }: ParsedSettings, main: Document | undefined, fromF
 
 function hashed({ auth }: ParsedSettings): Config['auth'] {
   const sha256 = (key: string): string => createHash('sha256').update(key).digest('hex');
-  const { apiKeys, identityHeader, ...rest } = auth;
+  const { apiKeys, identityHeader, jwt, ...rest } = auth;
   return {
     ...rest,
+    ...(jwt === undefined ? {} : { jwt: jwt as JwtConfig }),
     apiKeys: apiKeys.map((key) => ({ id: key.id, sha256: 'key' in key ? sha256(key.key) : key.sha256.toLowerCase() })),
     ...(identityHeader === undefined ? {} : { identityHeader: identityHeader.toLowerCase() }),
   };

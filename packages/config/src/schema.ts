@@ -3,25 +3,9 @@
  * form that a user would write. zod's only door together with `load.ts`.
  * Keeps: unknown keys are faults; what a schema yields is in milliseconds and bytes.
  */
-import { isIP } from 'node:net';
 import { z } from 'zod';
-import {
-  count,
-  countOrNone,
-  header,
-  headerName,
-  hosts,
-  httpUrl,
-  key,
-  origins,
-  routePath,
-  scalar,
-  size,
-  text,
-  texts,
-  timeSpan,
-  urlPath,
-} from './forms.ts';
+import { count, countOrNone, header, hosts, httpUrl, origins, routePath, scalar, size, text, texts, timeSpan, urlPath } from './forms.ts';
+import { auth } from './schema-auth.ts';
 import { drain, limit, limits, pool, streams, worker } from './schema-bounds.ts';
 import { admin, diagnostics, listen } from './schema-listeners.ts';
 import { nats } from './schema-nats.ts';
@@ -75,50 +59,6 @@ const http = z
   })
   .prefault({})
   .describe('What the HTTP side accepts and answers.');
-
-const apiKey = z.union(
-  [
-    z.strictObject({
-      id: text.describe('Name of the holder; stands in logs.'),
-      key: key.describe('The key itself; use `${file:/run/secrets/…}`.'),
-    }),
-    z.strictObject({
-      id: text,
-      sha256: z
-        .string()
-        .regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hexadecimal digits')
-        .describe('SHA-256 of the key.'),
-    }),
-  ],
-  '{ id, key } or { id, sha256 }',
-);
-
-/** An address, or an address and the length of its prefix. */
-function isNetwork(written: string): boolean {
-  const [address = '', length] = written.split('/');
-  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-  return bits >= 0 && (length === undefined || (/^\d{1,3}$/.test(length) && Number(length) <= bits));
-}
-
-const auth = z
-  .strictObject({
-    identityHeader: headerName
-      .optional()
-      .describe(
-        'Header in which a proxy in front tells who the client is, e.g. `X-Forwarded-User`. Believed from `identityProxies` only; without it a request needs an API key.',
-      ),
-    identityProxies: z
-      .array(text.refine(isNetwork, 'must be an address, or a network such as 10.0.0.0/8'))
-      .prefault(['127.0.0.1', '::1'])
-      .describe('Addresses of the proxies whose `identityHeader` is believed; networks as `10.0.0.0/8`.'),
-    anonymousBy: z
-      .enum(['none', 'address'])
-      .prefault('none')
-      .describe('Whose share of the limits clients take that nobody vouches for: none of their own, or that of their address.'),
-    apiKeys: z.array(apiKey).prefault([]).describe('Keys accepted as `Authorization: Bearer` or `X-API-Key`. With none, nobody is asked.'),
-  })
-  .prefault({})
-  .describe('Who may use the bridge.');
 
 const log = z
   .strictObject({

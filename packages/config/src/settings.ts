@@ -27,6 +27,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
   'http.cors': ['CAUSEWAY_CORS'],
   'http.maxBody': ['CAUSEWAY_MAX_BODY'],
   'http.headers': [],
+  'auth.jwt.serverScopes': [],
   'auth.apiKeys': ['CAUSEWAY_API_KEY', 'MCP_PROXY_API_KEY'],
   'nats.servers': ['CAUSEWAY_NATS_URL'],
   'log.level': ['CAUSEWAY_LOG_LEVEL', 'LOG_LEVEL'],
@@ -109,14 +110,24 @@ export function environmentOverrides(env: Readonly<Record<string, string | undef
   });
 }
 
+const LISTS: ReadonlySet<string> = new Set([
+  'http.allowedHosts',
+  'http.allowedOrigins',
+  'http.healthPaths',
+  'nats.servers',
+  'auth.identityProxies',
+  'auth.jwt.audience',
+  'auth.jwt.scopes',
+  'auth.jwt.algorithms',
+]);
+
 /** Gives the value the form that the schema reads: what arrives from outside is text. */
 function formed(path: string, value: unknown): unknown {
   // A key is taken whole, commas and equals signs included: a key misread is a door left open.
   if (path === 'auth.apiKeys') return [value].flat().map((key, index) => ({ id: `key-${index + 1}`, key }));
   if (typeof value !== 'string') return value;
   if (path === 'http.cors') return isOff(value) ? false : { origins: isOn(value) ? ['*'] : list(value) };
-  if (['http.allowedHosts', 'http.allowedOrigins', 'http.healthPaths', 'nats.servers', 'auth.identityProxies'].includes(path))
-    return list(value);
+  if (LISTS.has(path)) return list(value);
   if ((path === 'diagnostics.port' || path === 'admin.port') && isOff(value)) return false;
   if (path === 'log.level') return LEVELS[value.toLowerCase()] ?? value.toLowerCase();
   if (path === 'servers.*.passEnvironment')

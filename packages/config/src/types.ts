@@ -74,13 +74,28 @@ export interface HttpPaths {
 }
 
 export interface AuthConfig {
-  /** Empty: nobody is asked. `sha256` in lower-case hex; the key itself is not kept. */
+  /** Empty, and without `jwt`: nobody is asked. `sha256` in lower-case hex; the key itself is not kept. */
   readonly apiKeys: readonly ApiKey[];
   /** Lower case. */
   readonly identityHeader?: string;
   /** Addresses and networks. */
   readonly identityProxies: readonly string[];
   readonly anonymousBy: 'none' | 'address';
+  /** Absent: no tokens are accepted. */
+  readonly jwt?: JwtConfig;
+}
+
+export interface JwtConfig {
+  readonly issuer: string;
+  /** One of them must be among a token's. */
+  readonly audience: readonly string[];
+  /** Where the keys are; absent: where the issuer's metadata says. */
+  readonly jwks?: string;
+  readonly scopes: readonly string[];
+  /** By name of a server, besides `scopes`. */
+  readonly serverScopes: Readonly<Record<string, readonly string[]>>;
+  readonly algorithms: readonly string[];
+  readonly type?: string;
 }
 
 /** Absent: no limit. */

@@ -49,6 +49,13 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   'http.paths.message': path('posts'),
   'auth.identityHeader': token,
   'auth.identityProxies': fc.array(fc.constantFrom('10.0.0.0/8', '::1')),
+  'auth.jwt.issuer': fc.constantFrom('https://idp.example', 'http://127.0.0.1:8080/realm'),
+  'auth.jwt.audience': fc.oneof(literal, fc.array(literal, { minLength: 1 })),
+  'auth.jwt.jwks': fc.constant('https://idp.example/keys'),
+  'auth.jwt.scopes': fc.array(token),
+  'auth.jwt.serverScopes': fc.dictionary(token, fc.array(token)),
+  'auth.jwt.algorithms': fc.subarray(['RS256', 'ES256', 'EdDSA'], { minLength: 1 }),
+  'auth.jwt.type': fc.constant('at+jwt'),
   'nats.servers': fc.array(fc.constantFrom('nats://a:4222', 'tls://b'), { minLength: 1 }),
   'nats.prefix': token,
   'nats.credsFile': literal,
@@ -125,7 +132,8 @@ test('what is printed can be read again, and is the same', (context) => {
     writeFileSync(join(cwd, 'c.json'), text);
     return load({ cwd, file: 'c.json' });
   };
-  const servers = { servers: { a: { command: 'x' } }, nats: { servers: ['nats://a'] } };
+  const jwt = { issuer: 'https://idp.example', audience: ['a'] };
+  const servers = { servers: { a: { command: 'x' } }, nats: { servers: ['nats://a'] }, auth: { jwt } };
   fc.assert(
     fc.property(fc.record(values, { requiredKeys: [] }), (chosen) => {
       const value = structuredClone(servers) as Record<string, unknown>;

@@ -36,7 +36,8 @@ const row = (http: number, rpc: number, executed: Executed, retryable: boolean, 
 export const ERRORS = {
   'request.host': row(403, -32000, 'no', false, 'Host not allowed. Add it with --allowed-hosts.'),
   'request.origin': row(403, -32000, 'no', false, 'Origin not allowed. Add it with --allowed-origins.'),
-  'request.unauthorized': row(401, -32000, 'no', false, 'A valid API key is required.'),
+  'request.unauthorized': row(401, -32000, 'no', false, 'A valid API key or token is required.'),
+  'request.scope': row(403, -32000, 'no', false, 'The token lacks a scope that is needed here.'),
   'request.method': row(405, -32000, 'no', false, 'Method not allowed.'),
   'request.path': row(404, -32000, 'no', false, 'Nothing is served here. MCP servers are at /servers/{name}/mcp.'),
   'request.accept': row(406, -32000, 'no', false, 'Not Acceptable: the Accept header does not list what this endpoint answers.'),
@@ -96,6 +97,7 @@ export const ERRORS = {
   ),
   'cluster.owner_lost': row(200, -31502, 'unknown', true, 'The owner of this session was lost while the call was running.'),
   'cluster.moved': row(503, -31503, 'no', true, 'The session is on its way to another owner.'),
+  'cluster.issuer_unavailable': row(503, -31503, 'no', true, 'The keys of the identity provider cannot be had.'),
   'cluster.draining': row(503, -31503, 'no', true, 'This instance is shutting down.'),
   internal: row(500, -32603, 'unknown', false, 'Internal error.'),
 } as const satisfies Record<string, ErrorRow>;

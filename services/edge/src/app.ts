@@ -18,6 +18,7 @@ import type { EdgeContext, EdgeOptions, OpenStream } from './context.ts';
 import { addFigures } from './figures.ts';
 import { openAdmin, type AdminDoor } from './http/admin.ts';
 import { createServer } from './http/server.ts';
+import type { Tokens } from './http/tokens.ts';
 import { openContext } from './open-context.ts';
 
 export interface EdgeDeps {
@@ -61,7 +62,7 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
   health.add('bus', () => (cluster.bus.status === 'connected' ? { state: 'ok' } : { state: 'failing', note: cluster.bus.status }));
   health.add('workers', () => (cluster.ledger.workers().size > 0 ? { state: 'ok' } : { state: 'degraded', note: 'none' }));
   addFigures(metrics, edge);
-  const server = stack.use(createServer(edge, health));
+  const server = stack.use(createServer(edge, { health, tokens: await openTokens(edge) }));
   const url = await server.listen(options.listen);
   const diagnostics =
     options.diagnostics.port === false ? undefined : stack.use(await openDiagnostics({ health, log, metrics }, options.diagnostics));
@@ -97,4 +98,14 @@ async function openAdminIn(stack: AsyncDisposableStack, edge: EdgeContext, at: E
   if (at === undefined || at.port === false) return undefined;
   const { url, token, cluster } = stack.use(await openAdmin(edge, { ...at, port: at.port }));
   return { url, token, cluster };
+}
+
+/** What reads tokens is loaded where there are any to read. */
+async function openTokens(edge: EdgeContext): Promise<Tokens | undefined> {
+  const { jwt } = edge.options.auth;
+  if (!jwt) return undefined;
+  const { Tokens } = await import('./http/tokens.ts');
+  const tokens = new Tokens(jwt, edge);
+  tokens.prepare();
+  return tokens;
 }

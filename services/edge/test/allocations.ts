@@ -4,6 +4,7 @@ import { openMemoryCluster } from '@causeway/cluster';
 import { ANONYMOUS, mintSession, newEdgeId } from '@causeway/protocol';
 import { createWheel, silentLog } from '@causeway/runtime';
 import type { EdgeContext } from '../src/context.ts';
+import { createCallers } from '../src/http/callers.ts';
 import { createGuard, requireJson } from '../src/http/guard.ts';
 import { route } from '../src/http/routes.ts';
 import { findSession } from '../src/http/visit.ts';
@@ -37,12 +38,13 @@ export const operations = [
     bytes: 150,
     objects: 2.5,
     open: () => {
-      const guard = createGuard(edgeOptions.http, edgeOptions.auth);
+      const guard = createGuard(edgeOptions.http);
+      const callers = createCallers(edgeOptions.auth);
       return () => {
         guard.origin(request);
         guard.acceptBoth(request);
         requireJson(request);
-        return guard.caller(request);
+        return callers.callerOf(request);
       };
     },
   },

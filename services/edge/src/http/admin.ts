@@ -29,8 +29,7 @@ const sha256 = (text: string): Buffer => createHash('sha256').update(text).diges
 
 /** Listens; a taken port is exchanged for a free one, an absent token for a new one. */
 export async function openAdmin(edge: EdgeContext, at: AdminConfig & { readonly port: number }): Promise<AsyncDisposable & AdminDoor> {
-  const { http, auth } = edge.options;
-  const guard = createGuard({ ...http, cors: false }, auth, at.host);
+  const guard = createGuard({ ...edge.options.http, cors: false }, at.host);
   const token = at.token ?? randomBytes(32).toString('base64url');
   const digest = sha256(token);
   const server = createServer(OTHER_LISTENERS, (req, res) => void handle(edge, { guard, digest }, req, res));

@@ -1,14 +1,12 @@
 /**
  * Owns what is refused from a request's head alone, before its body is read and anything is published:
- * Host, Origin, repeated headers, identity, method, Accept, Content-Type (BAR S05-S10, S20, S32).
- * Pure but for the clock-free crypto; answers by throwing CausewayError.
+ * Host, Origin, repeated headers, method, Accept, Content-Type (BAR S05-S10, S32). Who asks is found out in callers.ts.
+ * Pure; answers by throwing CausewayError.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { BlockList, isIP } from 'node:net';
 import { hostname } from 'node:os';
-import type { AuthConfig, HttpConfig } from '@causeway/config';
-import { ANONYMOUS, CausewayError, identityOf, type Identity } from '@causeway/protocol';
+import type { HttpConfig } from '@causeway/config';
+import { CausewayError } from '@causeway/protocol';
 import { hostIn, isAddress } from '@causeway/runtime';
 
 /** Headers that mean something else when they come twice; Node would join or drop them. */
@@ -20,30 +18,13 @@ export interface Guard {
   /** The client takes JSON and event streams; event streams, and is no page of another site. Throw `request.accept`, `request.origin`. */
   acceptBoth(req: IncomingMessage): void;
   acceptStream(req: IncomingMessage): void;
-  /** Who asks; throws `request.unauthorized` where somebody must vouch for clients and nobody does. */
-  caller(req: IncomingMessage): Caller;
-}
-
-export interface Caller {
-  /** To whom its sessions belong. */
-  readonly identity: Identity;
-  /** Whose share of the limits they take; absent: a client that nobody vouches for. */
-  readonly share?: Identity;
 }
 
 /** `listening`: the name or address that is listened on. */
-export function createGuard(http: HttpConfig, auth: AuthConfig, listening?: string): Guard {
+export function createGuard(http: HttpConfig, listening?: string): Guard {
   const announced = [hostname(), listening ?? [], http.baseUrl === undefined ? [] : new URL(http.baseUrl).hostname].flat();
   const hosts = new Set([...announced, ...http.allowedHosts].map((host) => host.toLowerCase()));
   const originAllowed = originCheck([...http.allowedOrigins, ...(http.cors === false ? [] : http.cors.origins)]);
-  const keys = auth.apiKeys.map(({ id, sha256 }) => ({ identity: identityOf('api-key', id), digest: Buffer.from(sha256, 'hex') }));
-  const byHeader = headerIdentity(auth);
-  const byKey = (req: IncomingMessage): Identity | undefined => {
-    const presented = keys.length === 0 ? undefined : presentedKey(req);
-    if (presented === undefined) return undefined;
-    const given = createHash('sha256').update(presented).digest();
-    return keys.filter(({ digest }) => digest.length === given.length && timingSafeEqual(digest, given))[0]?.identity;
-  };
   const acceptsStream = acceptCheck('text/event-stream');
   const allowed = remember((host) => hostAllowed(host, hosts));
   return {
@@ -59,47 +40,12 @@ export function createGuard(http: HttpConfig, auth: AuthConfig, listening?: stri
       if (req.headers['sec-fetch-mode'] === 'navigate') throw new CausewayError('request.accept', { message: NOT_FOR_BROWSERS });
       acceptsStream(req);
     },
-    caller(req) {
-      const vouched = byKey(req) ?? byHeader(req);
-      if (vouched) return { identity: vouched, share: vouched };
-      if (keys.length > 0 || auth.identityHeader !== undefined) throw new CausewayError('request.unauthorized');
-      const address = auth.anonymousBy === 'address' ? req.socket.remoteAddress : undefined;
-      return address === undefined ? { identity: ANONYMOUS } : { identity: ANONYMOUS, share: identityOf('address', networkOf(address)) };
-    },
   };
 }
 
 /** A browser takes anything, and would open a session of a 2024-11-05 server for whoever follows the link. */
 const NOT_FOR_BROWSERS =
   'Not Acceptable: this is an endpoint for MCP clients, not a page. Give its address to a client; what else is served stands at /.';
-
-/** IPv6 clients choose freely below their /64. */
-function networkOf(address: string): string {
-  if (isIP(address) !== 6 || address.startsWith('::ffff:')) return address.replace('::ffff:', '');
-  const [head = '', rest] = address.split('::');
-  const groups = head.split(':').filter((group) => group !== '');
-  const missing = rest === undefined ? 0 : 8 - groups.length - rest.split(':').filter((group) => group !== '').length;
-  return [...groups, ...Array.from({ length: missing }, () => '0'), ...(rest ?? '').split(':')].slice(0, 4).join(':');
-}
-
-/** The identity that a proxy in front tells, if it is one that is believed. */
-function headerIdentity({ identityHeader, identityProxies }: AuthConfig): (req: IncomingMessage) => Identity | undefined {
-  if (identityHeader === undefined) return () => undefined;
-  const proxies = new BlockList();
-  for (const written of identityProxies) {
-    const [address = '', length] = written.split('/');
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
-    if (length === undefined) proxies.addAddress(address, family);
-    else proxies.addSubnet(address, Number(length), family);
-  }
-  return ({ headersDistinct, socket: { remoteAddress = '' } }) => {
-    // One that came twice was not set by the proxy alone.
-    const [value, ...more] = headersDistinct[identityHeader] ?? [];
-    const address = remoteAddress.replace(/^::ffff:(?=\d+\.)/, '');
-    if (value === undefined || value === '' || more.length > 0) return undefined;
-    return proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4') ? identityOf('header', value) : undefined;
-  };
-}
 
 function refuseRepeated({ rawHeaders, headers }: IncomingMessage): void {
   // Node keeps one entry for each name: as many entries as headers means that none came twice.
@@ -134,12 +80,6 @@ function originCheck(said: readonly string[]): (origin: string) => boolean {
 /** What a page embeds, such as an image, is asked for without an origin, and would begin a session. */
 function refuseForeignPage({ headers }: IncomingMessage): void {
   if (headers.origin === undefined && headers['sec-fetch-site'] === 'cross-site') throw new CausewayError('request.origin');
-}
-
-function presentedKey(req: IncomingMessage): string | undefined {
-  const header = req.headers['x-api-key'];
-  if (typeof header === 'string') return header;
-  return /^Bearer +(\S+)$/i.exec(req.headers.authorization ?? '')?.[1];
 }
 
 /** Texts whose judgement is remembered: clients send the same few headers again and again. */

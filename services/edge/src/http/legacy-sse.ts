@@ -18,7 +18,7 @@ import { SessionOpening, type OpenListener } from '../session/open.ts';
 import type { Missing } from '../session/relocate.ts';
 import { EventStream } from './event-stream.ts';
 import { asRefusal, refuse, refuseFailure } from './refusal.ts';
-import { findSession, requireOpen, sessionInAddress, type Visit } from './visit.ts';
+import { findSession, requireOpen, sessionInAddress, whileVouched, type Visit } from './visit.ts';
 
 /** Milliseconds until a stream must have been begun or refused. */
 const VERDICT = 60_000;
@@ -58,7 +58,9 @@ class LegacyStream implements OpenListener, OpenStream {
   }
 
   open(): void {
+    const cancelVouched = whileVouched(this.#edge, this.#visit, () => this.#giveUp());
     this.#res.once('close', () => {
+      cancelVouched();
       this.#calls.left();
       this.#edge.streams.delete(this);
       this.#leave();

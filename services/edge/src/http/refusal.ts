@@ -21,7 +21,11 @@ export interface RefusalOptions {
   readonly plain?: boolean;
   /** For 405. */
   readonly allow?: string;
+  /** `WWW-Authenticate`, for 401 and 403; what a 401 has anyway says no more than that a token is needed. */
+  readonly challenge?: string;
 }
+
+const CHALLENGE = 'Bearer realm="causeway"';
 
 /** Milliseconds without a byte after which a client is believed to have stopped sending a body that was refused. */
 const LINGER = 1_000;
@@ -33,6 +37,7 @@ export function refuse(res: ServerResponse, error: CausewayError, options: Refus
   const plain = options.plain === true;
   const body = options.body ?? (plain ? Buffer.from(error.message) : errorResponse(options.id, error));
   const { http } = ERRORS[error.reason];
+  const challenge = options.challenge ?? (http === 401 ? CHALLENGE : undefined);
   // Waiters that come back together would be refused together: the seconds are spread a little.
   const retryAfter = error.retryAfter ?? (http === 503 || http === 429 ? 1 + Math.floor(Math.random() * 3) : undefined);
   res.writeHead(http, {
@@ -41,7 +46,7 @@ export function refuse(res: ServerResponse, error: CausewayError, options: Refus
     'cache-control': 'no-store',
     ...(retryAfter === undefined ? {} : { 'retry-after': String(Math.max(1, Math.ceil(retryAfter))) }),
     ...(options.allow === undefined ? {} : { allow: options.allow }),
-    ...(http === 401 ? { 'www-authenticate': 'Bearer realm="causeway"' } : {}),
+    ...(challenge === undefined ? {} : { 'www-authenticate': challenge }),
     ...(http === 408 ? { connection: 'close' } : {}),
   });
   if (res.req.complete || http === 408) res.end(body);

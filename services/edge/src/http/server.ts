@@ -1,31 +1,23 @@
 /**
- * Owns the HTTP listener: Fastify's settings, the guard in front of every body, and the one place where a
- * path and a method find their code.
+ * Owns the HTTP listener: Fastify's settings, and what is said of what is no HTTP. Where a request goes says dispatch.ts.
  *
- * Invariants: a body is read only after its head was accepted, but for the id of its request (unread.ts); every answer to a
- * request that is refused is a JSON-RPC error, but for a method that a stream of 2024-11-05 does not have; a slow or malformed
- * request ends by itself, with its connection; nothing is said of one where another is being answered; connections are bounded.
+ * Invariants: a slow or malformed request ends by itself, with its connection; nothing is said of one where another is being
+ * answered; connections are bounded.
  */
 import { lookup } from 'node:dns/promises';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { CausewayError, errorResponse } from '@causeway/protocol';
-import { answerProbe, boundConnections, urlOf, type Health } from '@causeway/runtime';
+import { boundConnections, urlOf, type Health } from '@causeway/runtime';
 import fastify from 'fastify';
 import type { EdgeContext, EdgeOptions } from '../context.ts';
-import { Bodies } from './body.ts';
-import { createCors } from './cors.ts';
-import { createGuard, requireJson, type Guard } from './guard.ts';
-import { message, openSse } from './legacy-sse.ts';
+import { Dispatch } from './dispatch.ts';
 import { refuseHalf } from './localhost.ts';
 import { closingIdle, partingResponse } from './parting.ts';
 import { Queued } from './queued.ts';
-import { asRefusal, noteFailure, noteRefusal, refuseFailure, type RefusalOptions } from './refusal.ts';
-import { METHODS, originForm, route, type Endpoint } from './routes.ts';
-import { answerServerList } from './server-list.ts';
-import { get, post, remove } from './streamable.ts';
+import { asRefusal, noteRefusal } from './refusal.ts';
+import type { Tokens } from './tokens.ts';
 import { Unread } from './unread.ts';
-import { isOfUnseen, ofSession, type Visit } from './visit.ts';
 
 const MAX_HEADER_BYTES = 16 * 1024;
 /** Milliseconds that an unused connection is kept: longer than the usual load balancer's. */
@@ -44,16 +36,13 @@ interface Times {
   readonly linger: number;
 }
 
-/** Bodies of the largest size for which there is room while they come: connections are many, and each may send one slowly. */
-const UNFINISHED = 32;
-
 /** BAR S31. */
 const TIMES: Times = { head: 15_000, request: 30_000, look: 5_000, linger: 2_000 };
 
-/** What the guard found out of a request. */
-interface Admitted {
-  readonly endpoint: Endpoint;
-  readonly visit: Visit;
+export interface ServerDeps {
+  readonly health: Health;
+  /** Goes with `auth.jwt`. */
+  readonly tokens?: Tokens | undefined;
 }
 
 export interface HttpServer extends AsyncDisposable {
@@ -64,14 +53,12 @@ export interface HttpServer extends AsyncDisposable {
 }
 
 /** The server, not listening yet. */
-export function createServer(edge: EdgeContext, health: Health, times = TIMES): HttpServer {
-  const { http, auth, listen } = edge.options;
-  const guard = createGuard(http, auth, listen.host);
-  const cors = createCors(http.cors);
+export function createServer(edge: EdgeContext, { health, tokens }: ServerDeps, times = TIMES): HttpServer {
+  const { http } = edge.options;
   const extraHeaders = Object.entries(http.headers);
   const { log } = edge;
-  const bodies = new Bodies({ limit: http.maxBody, most: UNFINISHED * http.maxBody });
   const unread = new Unread(edge);
+  const dispatch = new Dispatch(edge, { health, unread, tokens });
   const queued = new Queued();
   const part = closingIdle(() => app.server);
   const app = fastify({
@@ -96,20 +83,13 @@ export function createServer(edge: EdgeContext, health: Health, times = TIMES): 
   });
   // For `localhost` Fastify has a second listener, on the other loopback address, which is not bounded.
   boundConnections(app.server, { listener: 'mcp', most: http.maxConnections, log });
-  app.setErrorHandler((error, request, reply) => {
-    const { error: told } = noteFailure(error, edge);
-    unread.refuse(reply.hijack().raw, told, told.reason === 'request.method' ? allowed(edge, request.raw) : {});
-  });
+  app.setErrorHandler((error, _request, reply) => dispatch.refuse(error, reply.hijack().raw));
   // Everything is answered from here: what Fastify would do with a body and a reply is not ours, and has its price.
   app.addHook('onRequest', (request, reply) => {
-    const req = request.raw;
     const res = reply.raw;
     queued.watch(res);
-    req.url = originForm(req.url ?? '/');
     for (const [name, value] of extraHeaders) res.setHeader(name, value);
-    guard.origin(req);
-    if (!cors.answer(req, res) && !answerElsewhere(edge, guard, health, req, res))
-      serve({ edge, bodies, unread }, admit(edge, guard, req), req, res);
+    dispatch.take(request.raw, res);
     reply.hijack();
   });
   app.route({ method: ['GET', 'POST', 'DELETE', 'PUT', 'PATCH', 'HEAD', 'OPTIONS'], url: '*', handler: () => undefined });
@@ -130,84 +110,6 @@ async function addressesOf(host: string): Promise<readonly string[]> {
 
 function noSchemas(): never {
   throw new TypeError('no route has a schema');
-}
-
-function pathOf(req: IncomingMessage): string {
-  const url = req.url ?? '/';
-  const query = url.indexOf('?');
-  return query < 0 ? url : url.slice(0, query);
-}
-
-/** Probes and the index: what is no MCP endpoint. Which servers there are is told to whoever may call them. Throws CausewayError. */
-function answerElsewhere(edge: EdgeContext, guard: Guard, health: Health, req: IncomingMessage, res: ServerResponse): boolean {
-  if (req.method !== 'GET' && req.method !== 'HEAD') return false;
-  const path = pathOf(req);
-  if (answerProbe(path, health, edge.options.http.healthPaths, req, res)) return true;
-  if (path !== '/') return false;
-  guard.caller(req);
-  answerServerList(edge.servers, res);
-  return true;
-}
-
-function admit(edge: EdgeContext, guard: Guard, req: IncomingMessage): Admitted {
-  const caller = guard.caller(req);
-  const found = ofSession(edge, req, caller.identity, route(pathOf(req), edge.servers, edge.options.http.paths));
-  if (found.kind === 'none') throw new CausewayError('request.path');
-  if (found.kind === 'unknown-server') {
-    const [any] = edge.servers.all();
-    // A client would take the 404 for the end of its session.
-    if (!any || isOfUnseen(edge, req, { server: found.name, identity: caller.identity }))
-      throw new CausewayError('cluster.no_worker', { retryAfter: 2 });
-    if (found.name === '')
-      throw new CausewayError('server.unknown', {
-        message: 'No server is the default. The address of each has its name: /servers/NAME/mcp.',
-      });
-    const nearest = edge.servers.nearest(found.name);
-    throw new CausewayError('server.unknown', nearest === undefined ? {} : { facts: { nearest } });
-  }
-  const { endpoint, server, base } = found;
-  if (!METHODS[endpoint].includes(req.method ?? '')) throw new CausewayError('request.method');
-  if (req.method === 'POST') {
-    if (endpoint === 'mcp') guard.acceptBoth(req);
-    requireJson(req);
-  } else if (req.method === 'GET') {
-    guard.acceptStream(req);
-  }
-  return { endpoint, visit: { server: server.name, base, identity: caller.identity, share: caller.share } };
-}
-
-/**
- * How a method is refused. Some clients POST to whatever URL they have, and look for a stream of 2024-11-05 there only if
- * they are refused as by a server of that time: a JSON-RPC error they take for the answer of a newer one.
- */
-function allowed(edge: EdgeContext, req: IncomingMessage): Pick<RefusalOptions, 'allow' | 'plain'> {
-  const found = route(pathOf(req), edge.servers, edge.options.http.paths);
-  return found.kind === 'endpoint' ? { allow: METHODS[found.endpoint].join(', '), plain: found.endpoint === 'sse' } : { allow: 'GET' };
-}
-
-interface Serving {
-  readonly edge: EdgeContext;
-  readonly bodies: Bodies;
-  readonly unread: Unread;
-}
-
-function serve({ edge, bodies, unread }: Serving, { endpoint, visit }: Admitted, req: IncomingMessage, res: ServerResponse): void {
-  const fail = (error: unknown): void =>
-    refuseFailure(res, error, edge, ({ reason }) => (reason === 'request.method' ? { allow: 'POST' } : {}));
-  if (req.method === 'POST') {
-    const answer = endpoint === 'message' ? message : post;
-    return bodies.read(req, {
-      take: (body) => answer(edge, visit, req, res, body),
-      refuse: (error, beginning) => unread.refuse(res, error, { beginning }),
-    });
-  }
-  try {
-    if (endpoint === 'sse') openSse(edge, visit, res);
-    else if (req.method === 'GET') get(edge, visit, req, res);
-    else remove(edge, visit, req, res).catch(fail);
-  } catch (error) {
-    fail(error);
-  }
 }
 
 /** What is no HTTP, or too slow to be any. Behind a request that is being answered it is told nothing: it would be taken for that answer, or be in it. */

@@ -25,7 +25,7 @@ import {
 import type { EdgeContext, OpenStream } from '../context.ts';
 import { StatelessCall, type StatelessListener, type StatelessOrder } from '../session/stateless-call.ts';
 import { PostReply, type Posted } from './post-reply.ts';
-import type { Visit } from './visit.ts';
+import { whileVouched, type Visit } from './visit.ts';
 
 /** Methods of the eras with sessions. */
 const REMOVED: ReadonlySet<string> = new Set(['initialize', 'ping', 'logging/setLevel', 'resources/subscribe', 'resources/unsubscribe']);
@@ -45,7 +45,7 @@ export function serveStateless(edge: EdgeContext, visit: Visit, req: IncomingMes
   if (method === 'server/discover') return void discover(edge, visit, res, id);
   const order = orderOf(edge, visit, req, message);
   const post = new StatelessPost(edge, res, id, order);
-  if (order.deadline === undefined) untilLeave(edge, res, post);
+  if (order.deadline === undefined) untilLeave(edge, visit, res, post);
   post.begin();
 }
 
@@ -151,10 +151,14 @@ class StatelessPost implements StatelessListener, Posted {
   }
 }
 
-function untilLeave(edge: EdgeContext, res: ServerResponse, post: StatelessPost): void {
+function untilLeave(edge: EdgeContext, visit: Visit, res: ServerResponse, post: StatelessPost): void {
   const open: OpenStream = { retire: async () => post.retire() };
   edge.streams.add(open);
-  res.once('close', () => edge.streams.delete(open));
+  const cancelVouched = whileVouched(edge, visit, () => post.retire());
+  res.once('close', () => {
+    cancelVouched();
+    edge.streams.delete(open);
+  });
 }
 
 async function discover(edge: EdgeContext, visit: Visit, res: ServerResponse, id: string): Promise<void> {

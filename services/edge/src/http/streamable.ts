@@ -37,7 +37,7 @@ import { openByPost } from './open-by-post.ts';
 import { isRequest, PostCall } from './post-call.ts';
 import { refuse, refuseFailure } from './refusal.ts';
 import { serveStateless } from './stateless.ts';
-import { findSession, requireOpen, type Visit } from './visit.ts';
+import { findSession, requireOpen, whileVouched, type Visit } from './visit.ts';
 
 /**
  * Milliseconds after which a quiet or busy GET is sent away to come back: a frozen client never does. Clients of revisions without
@@ -174,8 +174,10 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
   // An answer may be all that is to come: it is waited for from the beginning.
   if (ofCall()) edge.streams.add(open);
   const cancelAge = isRevision(agreed) && REVISIONS[agreed].primingEvent ? edge.wheel.after(MAX_AGE, dismiss) : undefined;
+  const cancelVouched = whileVouched(edge, visit, dismiss);
   res.once('close', () => {
     cancelAge?.();
+    cancelVouched();
     edge.streams.delete(open);
     listening.leave();
   });

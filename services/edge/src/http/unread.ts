@@ -16,7 +16,7 @@ const PATIENCE = 1_000;
 /** Requests that are waited for. */
 const MOST = 256;
 
-export interface UnreadOptions extends Pick<RefusalOptions, 'plain' | 'allow'> {
+export interface UnreadOptions extends Pick<RefusalOptions, 'plain' | 'allow' | 'challenge'> {
   readonly beginning?: Buffer | undefined;
 }
 

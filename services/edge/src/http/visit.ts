@@ -17,6 +17,8 @@ export interface Visit {
   readonly identity: Identity;
   /** Whose share of the limits its sessions take. */
   readonly share?: Identity | undefined;
+  /** Milliseconds since 1970 from which nobody vouches for the client any more. */
+  readonly until?: number | undefined;
 }
 
 /** Ids that are remembered as verified. */
@@ -84,4 +86,13 @@ export function isOfUnseen(edge: EdgeContext, req: IncomingMessage, { server, id
 /** Asserts that this edge still begins calls and streams. Throws `cluster.draining`. */
 export function requireOpen(edge: EdgeContext): void {
   if (edge.gate.state === 'closed') throw new CausewayError('cluster.draining', { retryAfter: 1 });
+}
+
+/**
+ * Ends a stream that lasts once nobody vouches for its client any more: what a call that was begun before has to tell comes all the
+ * same (BAR S49). Returns the cancel.
+ */
+export function whileVouched(edge: EdgeContext, { until }: Visit, end: () => void): () => void {
+  if (until === undefined) return () => undefined;
+  return edge.wheel.after(Math.max(0, until - edge.clock.now()), end);
 }

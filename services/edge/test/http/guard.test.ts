@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { test } from 'node:test';
-import type { AuthConfig, HttpConfig } from '@causeway/config';
-import { ANONYMOUS, identityOf } from '@causeway/protocol';
+import type { HttpConfig } from '@causeway/config';
 import { createGuard, requireJson } from '../../src/http/guard.ts';
 
 const http: HttpConfig = {
@@ -18,10 +16,7 @@ const http: HttpConfig = {
 };
 const request = (headers: Record<string, string>, raw: readonly string[] = Object.entries(headers).flat()): IncomingMessage =>
   ({ headers, rawHeaders: raw }) as unknown as IncomingMessage;
-const from = (remoteAddress: string, headersDistinct: Readonly<Record<string, readonly string[]>>): IncomingMessage =>
-  ({ headers: {}, rawHeaders: [], headersDistinct, socket: { remoteAddress } }) as unknown as IncomingMessage;
-const open: AuthConfig = { apiKeys: [], identityProxies: [], anonymousBy: 'none' };
-const guard = createGuard(http, open);
+const guard = createGuard(http);
 
 test('hosts: loopback, addresses and the listed ones pass, every other name is refused', () => {
   for (const host of [
@@ -52,7 +47,7 @@ test('hosts: loopback, addresses and the listed ones pass, every other name is r
 });
 
 test('hosts: those that the bridge announces itself pass', () => {
-  const announced = createGuard({ ...http, baseUrl: 'https://Public.Example:8443/mcp' }, open, 'box.lan');
+  const announced = createGuard({ ...http, baseUrl: 'https://Public.Example:8443/mcp' }, 'box.lan');
   for (const host of ['public.example:8443', 'public.example', 'box.lan:8000']) announced.origin(request({ host }));
   assert.throws(() => announced.origin(request({ host: 'other.example' })), { reason: 'request.host' });
 });
@@ -75,7 +70,7 @@ test('origins: absent, loopback and the listed ones pass', () => {
 
 test('an expression among the origins is taken as it is written', () => {
   const cors = { origins: [String.raw`/^https:\/\/app-\S+\.example$/`], headers: [] };
-  const matching = createGuard({ ...http, cors }, open);
+  const matching = createGuard({ ...http, cors });
   matching.origin(request({ host: 'localhost', origin: 'https://app-1.Example' }));
   assert.throws(() => matching.origin(request({ host: 'localhost', origin: 'https://app-.example' })), { reason: 'request.origin' });
 });
@@ -103,48 +98,6 @@ test('headers that may come once are refused when they come twice', () => {
     assert.throws(() => guard.origin(request({ host: 'localhost', [name]: 'a' }, raw)), { reason: 'request.header' }, name);
   }
   guard.origin(request({ host: 'localhost' }, ['host', 'localhost', 'accept', 'a', 'accept', 'b']));
-});
-
-test('keys: without any everybody is anonymous; with some, one must fit', () => {
-  assert.deepEqual(guard.caller(request({})), { identity: ANONYMOUS });
-  const keyed = createGuard(http, { ...open, apiKeys: [{ id: 'team', sha256: createHash('sha256').update('s3cret').digest('hex') }] });
-  const team = identityOf('api-key', 'team');
-  assert.deepEqual(keyed.caller(request({ authorization: 'Bearer s3cret' })), { identity: team, share: team });
-  assert.deepEqual(keyed.caller(request({ 'x-api-key': 's3cret' })), { identity: team, share: team });
-  for (const headers of [{}, { authorization: 'Bearer s3cre' }, { authorization: 'Basic s3cret' }, { 'x-api-key': '' }] as Record<
-    string,
-    string
-  >[]) {
-    assert.throws(() => keyed.caller(request(headers)), { reason: 'request.unauthorized' });
-  }
-});
-
-test('a header tells who asks if a proxy that is believed has set it, once; without it nobody is let in', () => {
-  const proxied = createGuard(http, { ...open, identityHeader: 'x-user', identityProxies: ['127.0.0.1', '10.0.0.0/8', 'fd00::/8'] });
-  const ann = identityOf('header', 'ann');
-  for (const address of ['127.0.0.1', '::ffff:10.1.2.3', '10.255.0.1', 'fd12::1'])
-    assert.deepEqual(proxied.caller(from(address, { 'x-user': ['ann'] })), { identity: ann, share: ann }, address);
-  for (const [address, headers] of [
-    ['192.168.0.1', { 'x-user': ['ann'] }],
-    ['fe80::1', { 'x-user': ['ann'] }],
-    ['127.0.0.1', { 'x-user': ['ann', 'bob'] }],
-    ['127.0.0.1', { 'x-user': [''] }],
-    ['127.0.0.1', {}],
-  ] as const)
-    assert.throws(() => proxied.caller(from(address, headers)), { reason: 'request.unauthorized' }, address);
-});
-
-test('anonymous clients may have the share of their address, and belong to nobody all the same', () => {
-  const counted = createGuard(http, { ...open, anonymousBy: 'address' });
-  const share = (address: string) => {
-    const caller = counted.caller(from(address, {}));
-    assert.equal(caller.identity, ANONYMOUS);
-    return caller.share;
-  };
-  assert.equal(share('10.0.0.1'), share('::ffff:10.0.0.1'));
-  assert.notEqual(share('10.0.0.1'), share('10.0.0.2'));
-  assert.equal(share('2001:db8:1:2::5'), share('2001:db8:1:2:a:b:c:d'));
-  assert.notEqual(share('2001:db8:1:2::5'), share('2001:db8:1:3::5'));
 });
 
 test('accept: both types, or ranges that cover them', () => {

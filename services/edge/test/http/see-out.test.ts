@@ -36,7 +36,7 @@ async function setting(t: TestContext): Promise<Setting> {
   const cluster = stack.use(await openMemoryCluster());
   const worker = stack.use(await scriptedWorker(cluster, obliging));
   const deps = { id: newEdgeId(), cluster, log: silentLog(), random: () => 0.5, ...time };
-  const server = stack.use(createServer(await openContext(stack, deps, edgeOptions), createHealth()));
+  const server = stack.use(createServer(await openContext(stack, deps, edgeOptions), { health: createHealth() }));
   const url = new URL(await server.listen(edgeOptions.listen));
   const accept = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
   const body = '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}';

@@ -34,7 +34,7 @@ async function setting(t: TestContext, change: Partial<EdgeOptions['http']> = {}
   const deps = { id: newEdgeId(), cluster, log, clock: systemClock, wheel: stack.use(createWheel()), random: () => 0.5 };
   const options = { ...edgeOptions, http: { ...edgeOptions.http, ...change } };
   const edge = await openContext(stack, deps, options);
-  const server = stack.use(createServer(edge, createHealth(), QUICK));
+  const server = stack.use(createServer(edge, { health: createHealth() }, QUICK));
   const url = await server.listen(options.listen);
   const port = Number(new URL(url).port);
   return {

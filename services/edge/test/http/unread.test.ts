@@ -25,7 +25,7 @@ async function setting(t: TestContext): Promise<Send> {
   const cluster = stack.use(await openMemoryCluster());
   stack.use(await scriptedWorker(cluster, obliging));
   const deps = { id: newEdgeId(), cluster, log: silentLog(), clock: systemClock, wheel: stack.use(createWheel()), random: () => 0.5 };
-  const server = stack.use(createServer(await openContext(stack, deps, edgeOptions), createHealth()));
+  const server = stack.use(createServer(await openContext(stack, deps, edgeOptions), { health: createHealth() }));
   const port = Number(new URL(await server.listen(edgeOptions.listen)).port);
   return async (head, pieces, path = '/mcp') => {
     const socket = connect(port, '127.0.0.1').setNoDelay(true);

@@ -1,0 +1,110 @@
+/**
+ * Owns what the bridge itself fetches: the metadata and the keys of the configured identity provider, and nothing else (BAR S41).
+ * Sources: RFC 8414 §3, OpenID Connect Discovery 1.0 §4, RFC 7517 §5.
+ *
+ * Invariants: only addresses that are configured, or that the provider's own metadata names and that are https or on its own
+ * origin; no redirect is followed; every fetch has a deadline and a bound; after one that failed there is a rest.
+ */
+import type { JwtConfig } from '@causeway/config';
+import { CausewayError } from '@causeway/protocol';
+import type { Clock, Log } from '@causeway/runtime';
+
+/** Milliseconds for one document. */
+const DEADLINE = 5_000;
+/** Milliseconds after a failure in which nothing is fetched. */
+const REST = 2_000;
+/** Bytes of a document. */
+const LARGEST = 1024 * 1024;
+
+export interface IssuerDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export class Issuer {
+  readonly #config: JwtConfig;
+  readonly #deps: IssuerDeps;
+  #failed: { readonly at: number; readonly error: unknown } | undefined;
+
+  constructor(config: JwtConfig, deps: IssuerDeps) {
+    this.#config = config;
+    this.#deps = deps;
+  }
+
+  /** Where its keys are. Rejects with `cluster.issuer_unavailable`. */
+  async keysUrl(): Promise<URL> {
+    const { jwks, issuer } = this.#config;
+    return jwks === undefined ? this.#ask(() => discover(issuer)) : new URL(jwks);
+  }
+
+  /** Its keys, in the form that jose asks for them. Rejects with `cluster.issuer_unavailable`. */
+  keys(url: string): Promise<Response> {
+    return this.#ask(async () => Response.json(await documentAt(url)));
+  }
+
+  async #ask<T>(ask: () => Promise<T>): Promise<T> {
+    const { clock, log } = this.#deps;
+    const { issuer } = this.#config;
+    if (this.#failed !== undefined && clock.monotonic() - this.#failed.at < REST) throw unavailable(this.#failed.error);
+    try {
+      const answer = await ask();
+      this.#failed = undefined;
+      return answer;
+    } catch (error) {
+      this.#failed = { at: clock.monotonic(), error };
+      log.warn({ err: error, issuer }, 'the keys of the identity provider cannot be had');
+      throw unavailable(error);
+    }
+  }
+}
+
+function unavailable(cause: unknown): CausewayError {
+  return new CausewayError('cluster.issuer_unavailable', { cause });
+}
+
+/** What its metadata says, at the first of the usual places that has any. */
+async function discover(issuer: string): Promise<URL> {
+  const failures: string[] = [];
+  for (const url of metadataUrls(issuer)) {
+    const metadata = await documentAt(url).catch((error: Error) => void failures.push(error.message));
+    if (metadata !== undefined) return keysIn(metadata, issuer, url);
+  }
+  throw new Error(failures.join('; '));
+}
+
+function metadataUrls(issuer: string): readonly string[] {
+  const { origin, pathname } = new URL(issuer);
+  const path = pathname.replace(/\/$/, '');
+  return [`${origin}/.well-known/oauth-authorization-server${path}`, `${origin}${path}/.well-known/openid-configuration`];
+}
+
+function keysIn(metadata: unknown, issuer: string, url: string): URL {
+  const { issuer: named, jwks_uri: written } = metadata as { readonly issuer?: unknown; readonly jwks_uri?: unknown };
+  if (named !== issuer) throw new Error(`${url} is of the issuer ${JSON.stringify(named)}, not ${JSON.stringify(issuer)}`);
+  const keys = typeof written === 'string' ? URL.parse(written) : null;
+  if (keys === null || (keys.protocol !== 'https:' && keys.origin !== new URL(issuer).origin))
+    throw new Error(`${url} names no address of keys that is https: ${JSON.stringify(written)}`);
+  return keys;
+}
+
+async function documentAt(url: string): Promise<unknown> {
+  const response = await fetch(url, {
+    headers: { accept: 'application/json' },
+    redirect: 'manual',
+    signal: AbortSignal.timeout(DEADLINE),
+  });
+  if (response.status !== 200) {
+    await response.body?.cancel();
+    throw new Error(`${url} answers ${response.status}, not 200`);
+  }
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of response.body ?? []) {
+    size += part.length;
+    if (size > LARGEST) throw new Error(`${url} answers more than ${LARGEST} bytes`);
+    parts.push(part);
+  }
+  const document: unknown = JSON.parse(Buffer.concat(parts).toString('utf8'));
+  if (typeof document !== 'object' || document === null) throw new Error(`${url} is no JSON object`);
+  return document;
+}
