@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { startNats, type Nats } from '@causeway/cluster';
+import { openIdentityProvider } from '../../services/edge/test/identity-provider.ts';
 import { openLedger } from '../harness/ledger.ts';
 import { openOperator, type Operator, type Said } from '../harness/operator.ts';
 import { hostile } from '../harness/processes.ts';
@@ -64,6 +65,22 @@ describe('doctor', () => {
       of(said, 'version').map(({ state, text }) => [state, text.includes('write some-mcp@1.2.3')]),
       [['warn', true]],
     );
+  });
+
+  it('the identity provider: its keys, or that it does not answer', async () => {
+    await using provider = await openIdentityProvider();
+    const look = async (issuer: string) => {
+      const env = { CAUSEWAY_AUTH_JWT_ISSUER: issuer, CAUSEWAY_AUTH_JWT_AUDIENCE: 'a' };
+      return of(await operator.runWith(env, 'doctor', '--format', 'json', ...ports, ...server), 'auth')[0];
+    };
+    assert.deepEqual(await look(provider.issuer), {
+      name: 'auth',
+      state: 'ok',
+      text: `identity provider ${provider.issuer}: 1 key at ${new URL(provider.issuer).origin}/keys`,
+    });
+    const other = await look(`${provider.issuer}/other`);
+    assert.equal(other?.state, 'fail');
+    assert.match(other.text, /openid-configuration answers 404, not 200$/);
   });
 
   it('a working directory that is not there: 1, as at the start', async () => {

@@ -5,6 +5,7 @@
 import { styleText } from 'node:util';
 import { examineNats, findNatsServer, type Finding, type NatsExamination } from '@causeway/cluster';
 import { loadConfig, splitCommand, type Config } from '@causeway/config';
+import { examineIssuer } from '@causeway/edge';
 import { EXIT } from '../failure.ts';
 import { lookAtFiles, lookAtPorts, lookAtServers } from '../machine.ts';
 import { natsOptions } from '../open-bridge.ts';
@@ -25,6 +26,7 @@ export async function doctor(argv: readonly string[]): Promise<number> {
     lookAtConfig(config, file),
     ...warnings.map((text): Finding => ({ name: 'config', state: 'warn', text })),
     ...nats.findings,
+    ...(await lookAtIssuer(config)),
     ...lookAtServers(servers, process.env),
     lookAtFiles(config.worker.capacity),
     ...(await lookAtPorts(config)),
@@ -52,6 +54,22 @@ async function lookAtNats({ nats }: Config): Promise<NatsExamination> {
   if (isOwn(nats)) return lookForServer();
   if (nats !== undefined) return examineNats({ ...natsOptions(nats), name: 'causeway-doctor' });
   return { reachable: true, findings: [{ name: 'nats', state: 'ok', text: 'no NATS configured: one process, bus in memory' }] };
+}
+
+/** The identity provider whose tokens edges are to accept. */
+async function lookAtIssuer({ auth: { jwt } }: Config): Promise<Finding[]> {
+  if (!jwt) return [];
+  const finding = (state: Finding['state'], text: string): Finding => ({
+    name: 'auth',
+    state,
+    text: `identity provider ${jwt.issuer}: ${text}`,
+  });
+  try {
+    const { url, keys } = await examineIssuer(jwt);
+    return [keys === 0 ? finding('fail', `no keys at ${url}`) : finding('ok', `${keys === 1 ? '1 key' : `${keys} keys`} at ${url}`)];
+  } catch (error) {
+    return [finding('fail', (error as Error).message)];
+  }
 }
 
 async function lookForServer(): Promise<NatsExamination> {

@@ -58,6 +58,14 @@ export class Issuer {
   }
 }
 
+/** Where its keys are, and how many there are; nothing is kept. Rejects with what is wrong. */
+export async function examineIssuer({ issuer, jwks }: JwtConfig): Promise<{ readonly url: string; readonly keys: number }> {
+  const url = jwks ?? (await discover(issuer)).href;
+  const { keys } = (await documentAt(url)) as { readonly keys?: unknown };
+  if (!Array.isArray(keys)) throw new Error(`${url} has no keys`);
+  return { url, keys: keys.length };
+}
+
 function unavailable(cause: unknown): CausewayError {
   return new CausewayError('cluster.issuer_unavailable', { cause });
 }
@@ -92,6 +100,9 @@ async function documentAt(url: string): Promise<unknown> {
     headers: { accept: 'application/json' },
     redirect: 'manual',
     signal: AbortSignal.timeout(DEADLINE),
+  }).catch((error: Error) => {
+    const { code, message } = (error.cause ?? error) as NodeJS.ErrnoException;
+    throw new Error(`${url} cannot be reached: ${code ?? message}`, { cause: error });
   });
   if (response.status !== 200) {
     await response.body?.cancel();
