@@ -9,7 +9,7 @@
  *     to which its sender subscribes, and that reaches no subscriber, is answered there with
  *     `kind: 'undelivered'`. Silence means that it was delivered, or that the connection failed meanwhile.
  *  4. Size: anything up to `maxMessageBytes` is delivered whole (large ones travel in parts, within a
- *     window, and do not hold up other subjects); anything above it throws `too_large` at the sender. A receiver
+ *     window for each process that receives, and do not hold up other subjects); anything above it throws `too_large` at the sender. A receiver
  *     that takes in less is told of it (`kind: 'too_large'`), for its sender learns only that nobody took it.
  *  5. Definite: a request ends in a message, or in a BusError before its deadline plus one second.
  * Bytes handed to the bus, and bytes it hands out, are never modified afterwards by either side.
@@ -104,7 +104,7 @@ export interface BusLimits {
   readonly maxMessageBytes: number;
   /** Above this a message travels in parts, in bytes. Default 256 KiB. */
   readonly partBytes: number;
-  /** Parts on their way without an acknowledgement. Default 8. */
+  /** Parts on their way to one process without an acknowledgement, those of all messages together. Default 8. */
   readonly partWindow: number;
 }
 

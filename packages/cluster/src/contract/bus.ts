@@ -29,6 +29,7 @@ export function busContract(make: MakeBusWorld): void {
     void describe('delivery', () => delivery(pair));
     void describe('what reaches nobody', () => losses(pair));
     void describe('sizes', () => sizes(pair));
+    void describe('many at once', () => crowds(pair));
     void describe('requests', () => requests(pair));
     void describe('disconnection', () => outages(pair));
     void describe('end', () => ends(pair));
@@ -169,6 +170,26 @@ function sizes(pair: Register): void {
     await Promise.all([atA.count(6), atB.count(6)]);
     for (const { subject, data } of atB.messages) assert.ok(data.equals(pattern(data.length, data.length - 1_000_000)), subject);
     for (const { subject, data } of atA.messages) assert.ok(data.equals(pattern(data.length, data.length - 700_000)), subject);
+  });
+}
+
+function crowds(pair: Register): void {
+  pair('1, 4: many large messages to one process all arrive, and what follows each on its subject', async ({ world, a, b, p }) => {
+    const heard = await hear(b.part, `${p}.w.one.>`);
+    await routed(world, a.part, b.part);
+    for (let index = 0; index < 40; index += 1) {
+      a.part.publish(`${p}.w.one.s.${index}.1.in`, pattern(400_000 + index, index));
+      a.part.publish(`${p}.w.one.s.${index}.1.in`, pattern(index, index));
+    }
+    await heard.count(80);
+    for (let index = 0; index < 40; index += 1) {
+      const arrived = heard.messages.filter(({ subject }) => subject === `${p}.w.one.s.${index}.1.in`).map(({ data }) => data);
+      assert.deepEqual(
+        arrived.map(({ length }) => length),
+        [400_000 + index, index],
+      );
+      assert.ok(arrived.every((data) => data.equals(pattern(data.length, index))));
+    }
   });
 }
 

@@ -1,7 +1,7 @@
 /**
  * Owns the bus over one NATS connection. Invariants: one standing subscription takes answers, acknowledgements and the server's word about bundles, so a
  * request subscribes to nothing; payloads carry no NATS headers; a bundle brings nothing but what may travel in one.
- * Leaves reconnecting to the client, sending to `outbox.ts`, parts to `chunks.ts` and `reassembly.ts`.
+ * Leaves reconnecting to the client, sending to `outbox.ts`, parts to `transfers.ts` and `reassembly.ts`.
  */
 import type { Msg } from '@nats-io/transport-node';
 import {
@@ -16,11 +16,12 @@ import {
   type Subscription,
 } from '../bus.ts';
 import { readBundle } from '../bundles.ts';
-import { LAST_MARK, lengthOf, MARK, PartSender, whole } from '../chunks.ts';
+import { LAST_MARK, lengthOf, MARK, whole } from '../chunks.ts';
 import { piecesOf, type Envelope } from '../envelope.ts';
 import { PartReceiver, type Budget } from '../reassembly.ts';
 import { Requests } from '../requests.ts';
 import { call, Routes, undelivered, type Listener } from '../routes.ts';
+import { PartSender } from '../transfers.ts';
 import type { Link } from './link.ts';
 import { Outbox } from './outbox.ts';
 import { within } from './patience.ts';
@@ -74,6 +75,7 @@ class NatsBus implements Bus {
       inbox: `${options.inbox}.a`,
       limits: this.#limits,
       send: (subject, payload, reply) => this.#post(subject, payload, reply),
+      receiver: (subject) => this.#bundle(subject) ?? subject,
       bounce: (reply, failure) => {
         if (!this.#requests.fail(reply, failure)) queueMicrotask(() => this.#routes.deliver(undelivered(reply)));
       },

@@ -1,7 +1,7 @@
 /** Worlds over NATS for the contract suites: each member behind a relay of its own, each world under a prefix of its own. */
 import { randomBytes } from 'node:crypto';
 import { until } from '../../src/contract/world.ts';
-import { openNatsCluster, type Bus, type BusLimits, type Cluster, type LeaseTimes, type Nats } from '@causeway/cluster';
+import { openNatsCluster, subjects, type Bus, type BusLimits, type Cluster, type LeaseTimes, type Nats } from '@causeway/cluster';
 import type { World } from '@causeway/cluster/contract';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
@@ -59,7 +59,8 @@ export function natsBusWorld(nats: Nats, limits: Partial<BusLimits>): Promise<Wo
   return natsWorld(nats, async (address, prefix, name) => {
     const inbox = `i.${prefix}.${name}`;
     const connections = await connectNats({ servers: [address], name, inbox, gossip: false });
-    const bus = await openNatsBus(connections.data, { inbox, limits });
+    const bundle = subjects(prefix).bundle;
+    const bus = await openNatsBus(connections.data, { inbox, limits, bundle });
     return {
       part: bus,
       bus,

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, it, mock } from 'node:test';
 import fc from 'fast-check';
 import { BusError, type BusFailure, type BusLimits, type BusMessage } from '../src/bus.ts';
-import { LAST_MARK, MARK, PartSender, PROBE_INTERVAL, TRANSFER_SILENCE, whole } from '../src/chunks.ts';
+import { LAST_MARK, MARK, readPart, TRANSFER_SILENCE, whole } from '../src/chunks.ts';
 import { PartReceiver } from '../src/reassembly.ts';
+import { PartSender, PROBE_INTERVAL } from '../src/transfers.ts';
 
 const LIMITS: BusLimits = { maxMessageBytes: 1_000, partBytes: 100, partWindow: 3 };
 
@@ -29,6 +30,7 @@ function wire(limits: BusLimits = LIMITS, receiverBytes = limits.maxMessageBytes
     inbox: 'inbox.a',
     limits,
     send: (subject, payload, reply) => outbound.push({ subject, payload: Buffer.from(payload), reply }),
+    receiver: (subject) => subject.split('.')[0]!,
     bounce: (reply, failure) => bounced.push({ reply, failure }),
   });
   const receiver = new PartReceiver({
@@ -183,14 +185,92 @@ describe('parts', () => {
   });
 
   it('what waits is bounded', () => {
-    const { sender } = wire();
-    const fill = (): void => {
-      for (let index = 0; index < 20; index += 1) sender.send('s', [Buffer.alloc(1_000)], undefined);
-    };
-    assert.throws(fill, (error: unknown) => error instanceof BusError && error.failure === 'too_large');
+    const mib = 1024 * 1024;
+    const { sender } = wire({ maxMessageBytes: 32 * mib, partBytes: mib, partWindow: 1 });
+    const large = Array.from({ length: 32 }, () => Buffer.alloc(mib));
+    for (let index = 0; index < 8; index += 1) sender.send(`s.${index % 3}`, large, undefined);
+    assert.throws(
+      () => sender.send('s.4', [Buffer.alloc(1)], undefined),
+      (error: unknown) => error instanceof BusError && error.failure === 'too_large',
+    );
     sender.drop('aborted');
-    sender.send('s', [Buffer.alloc(1_000)], undefined);
+    sender.send('s', large, undefined);
     sender.drop('aborted');
+  });
+
+  it('the window is that of a process, whose messages have their turns; other processes have their own', () => {
+    const { sender, receiver, outbound, delivered, arrive, acknowledge } = wire();
+    for (const subject of ['a.1', 'a.2', 'a.3', 'a.4', 'a.5', 'b.1']) sender.send(subject, [Buffer.alloc(1_000, 1)], undefined);
+    const leaving = (): [string, number][] => outbound.map(({ subject, payload }) => [subject, readPart(payload)!.index]);
+    const first: [string, number][] = ['a.1', 'a.1', 'a.1', 'b.1', 'b.1', 'b.1'].map((subject, nth) => [subject, nth % 3]);
+    assert.deepEqual(leaving(), first);
+    for (const sent of outbound.splice(0, 3)) arrive(sent);
+    outbound.length = 0;
+    for (let nth = 0; nth < 3; nth += 1) acknowledge();
+    assert.deepEqual(leaving(), [
+      ['a.2', 0],
+      ['a.3', 0],
+      ['a.1', 3],
+    ]);
+    let most = 0;
+    const ended: string[] = [];
+    while (delivered.length < 5) {
+      most = Math.max(most, outbound.length);
+      arrive(outbound.shift()!);
+      acknowledge();
+      if (ended.length < delivered.length) ended.push(delivered.at(-1)!.subject);
+    }
+    assert.equal(most, LIMITS.partWindow);
+    assert.deepEqual(ended, ['a.1', 'a.2', 'a.3', 'a.4', 'a.5']);
+    sender.drop('aborted');
+    receiver.close();
+  });
+
+  it('a small large message does not wait for the end of larger ones', () => {
+    const { sender, receiver, outbound, delivered, arrive, acknowledge } = wire();
+    for (const subject of ['a.1', 'a.2']) sender.send(subject, [Buffer.alloc(1_000, 1)], undefined);
+    sender.send('a.3', [Buffer.alloc(150, 1)], undefined);
+    let parts = 0;
+    for (; delivered.length === 0; parts += 1) {
+      arrive(outbound.shift()!);
+      acknowledge();
+    }
+    assert.equal(delivered[0]!.subject, 'a.3');
+    assert.ok(parts <= 8, `${parts} parts`);
+    sender.drop('aborted');
+    receiver.close();
+  });
+
+  it('what was lost on its way takes nobody room for longer than two intervals', () => {
+    mock.timers.enable({ apis: ['setTimeout', 'setInterval'] });
+    try {
+      const { sender, outbound, bounced } = wire();
+      for (const subject of ['a.1', 'a.2', 'a.3', 'a.4']) sender.send(subject, [Buffer.alloc(1_000, 1)], subject);
+      sender.send('a.5', [Buffer.alloc(200, 1)], 'a.5');
+      outbound.length = 0;
+      mock.timers.tick(PROBE_INTERVAL);
+      assert.deepEqual(
+        outbound.splice(0).map(({ payload }) => payload[0]),
+        [MARK.probe],
+      );
+      mock.timers.tick(PROBE_INTERVAL);
+      assert.deepEqual(
+        outbound.filter(({ payload }) => payload[0] === MARK.part).map(({ subject }) => subject),
+        ['a.2', 'a.3', 'a.4'],
+      );
+      sender.settle(outbound.find(({ subject }) => subject === 'a.2')!.reply!, 'undelivered');
+      assert.deepEqual(bounced, [{ reply: 'a.2', failure: 'no_responders' }]);
+      assert.equal(outbound.at(-1)!.subject, 'a.5', 'its place is the next one’s');
+      mock.timers.tick(TRANSFER_SILENCE);
+      assert.deepEqual(
+        bounced.map(({ reply }) => reply),
+        ['a.2', 'a.1', 'a.3', 'a.4'],
+        'of what has left completely nothing is known',
+      );
+      for (const subject of ['a.1', 'a.2', 'a.3', 'a.4', 'a.5']) assert.equal(sender.holds(subject), false);
+    } finally {
+      mock.timers.reset();
+    }
   });
 
   it('a receiver refuses what is too large, too much at once, out of order, or no part', () => {
