@@ -17,7 +17,7 @@ import { dirname, join } from 'node:path';
 import * as module from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-followNpx();
+followNpm();
 
 const here = dirname(fileURLToPath(import.meta.url));
 // Node strips types from sources, but not below node_modules: there, what was published is run.
@@ -43,15 +43,19 @@ if (enough(process.versions.node)) {
 }
 
 /**
- * `npx` runs a program below a shell, which hands on no signal: when npx is told to stop, or is killed, we would stay,
- * with our port and our children. The system tells nobody that a parent is gone, so shell and npx are looked at, and npx alone where
- * the shell (bash as `sh`) has put us in its own place: whoever started npx may go. Whoever
+ * `npx` and `npm start` run a program below a shell, which hands on no signal: when npm is told to stop, or is killed, we
+ * would stay, with our port and our children. The system tells nobody that a parent is gone, so shell and npm are looked at,
+ * and npm alone where the shell (bash as `sh`) has put us in its own place: whoever started npm may go. Whoever
  * was told to stop together with them (a terminal, `timeout`, systemd) hears of it as `parentGone`: it is no second signal.
+ * Who leads a process group was put there by a program that means it to stay; of a script, where there is no /proc to
+ * tell, everybody.
  */
-function followNpx() {
-  if (process.env.npm_command !== 'exec') return;
+function followNpm() {
+  const script = process.env.npm_lifecycle_event;
+  const [, group] = statOf(process.pid);
+  if (script === undefined || group === String(process.pid) || (group === undefined && script !== 'npx')) return;
   const inShell = isShell(process.ppid);
-  const above = () => [process.ppid, inShell && parentOf(process.ppid)].join();
+  const above = () => [process.ppid, inShell && statOf(process.ppid)[0]].join();
   const before = above();
   const look = setInterval(() => {
     if (above() === before) return;
@@ -61,13 +65,13 @@ function followNpx() {
   look.unref();
 }
 
-/** Where the system has /proc; elsewhere nothing. */
-function parentOf(pid) {
+/** Its parent and its process group, where the system has /proc; elsewhere nothing. */
+function statOf(pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 4).split(' ')[0];
+    return stat.slice(stat.lastIndexOf(')') + 4).split(' ');
   } catch {
-    return '';
+    return [];
   }
 }
 

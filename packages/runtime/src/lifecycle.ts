@@ -5,7 +5,7 @@
  *  1. First signal: unready, then drain with a deadline, then release, exit 0. Second signal: exit 1 at once.
  *  2. Before it is ready a signal abandons the start and exits 128 + signal number.
  *  3. Equal signals within 250 ms are one: a terminal, npm and systemd each deliver to parent and child, and the
- *     parent passes it on. So is the end of npx (`parentGone`, bin/causeway.js): SIGTERM to whoever was told nothing yet.
+ *     parent passes it on. So is the end of npm (`parentGone`, bin/causeway.js): SIGTERM to whoever was told nothing yet.
  *  4. After an uncaught error nothing of the process is trusted: one fatal line, exit 70. Others take over by lease.
  *  5. The end of the process that started this one through an IPC channel (the launcher for older Nodes) ends this
  *     one too, without draining: who kills the launcher for good means what it runs, and nothing is left behind.
