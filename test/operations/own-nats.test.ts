@@ -1,6 +1,8 @@
 /** `--nats auto`: a process that brings its own NATS server, which is nobody else's, comes back when it dies, and goes with it. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 import { openNatsCluster, subjects } from '@causeway/cluster';
 import { newEdgeId } from '@causeway/protocol';
@@ -19,7 +21,8 @@ const lives = (pid: number): boolean => {
   }
 };
 const gone = (pid: number): Promise<true> => until(5_000, `the end of ${pid}`, async () => !lives(pid) || undefined);
-const open = (): Promise<Causeway> => openCauseway('run', { servers: { hostile: hostile({}) }, args: ['--nats', 'auto'] });
+const open = (env: NodeJS.ProcessEnv = {}): Promise<Causeway> =>
+  openCauseway('run', { servers: { hostile: hostile({}) }, args: ['--nats', 'auto'], env });
 
 test('it serves, takes nobody without its token, and leaves nothing behind', async () => {
   let pid: number;
@@ -55,9 +58,21 @@ test('killed, it is started again, and the session goes on', async () => {
   assert.equal(textOf(answer.messages.at(-1)), 'b');
 });
 
-test('it ends with a process that is killed', { skip: process.platform !== 'linux' }, async () => {
+test('it ends with a process that is killed', async () => {
   await using bridge = await open();
   const { pid } = await started(bridge);
+  bridge.kill('SIGKILL');
+  await gone(Number(pid));
+});
+
+test('it does so where the system has no death signal, and after it was started again', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'causeway-path-'));
+  t.after(() => rm(directory, { recursive: true }));
+  await writeFile(join(directory, 'setpriv'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+  await using bridge = await open({ PATH: `${directory}${delimiter}${process.env['PATH']}` });
+  const first = await started(bridge);
+  process.kill(Number(first['pid']), 'SIGKILL');
+  const { pid } = await bridge.logs.next('its return', ({ msg }) => msg === 'nats-server started again');
   bridge.kill('SIGKILL');
   await gone(Number(pid));
 });

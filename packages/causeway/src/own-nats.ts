@@ -2,8 +2,7 @@
  * Owns the NATS server of `--nats auto`: one of this process's own, so that a single machine runs what a cluster runs.
  *
  * Invariants: it listens on a free port of loopback, and takes nobody without a token that is made here and stands in no
- * command line, environment or log; it ends with this process, also with one that is killed, where the system can do that;
- * one that ends by itself is started again, at the same address and with its data.
+ * command line, environment or log; it ends with this process, also with one that is killed; one that ends by itself is started again, at the same address and with its data.
  */
 import { randomBytes } from 'node:crypto';
 import { findNatsServer, startNats, type NatsNode } from '@causeway/cluster';
@@ -25,25 +24,25 @@ export function isOwn(nats: NatsConfig | undefined): boolean {
 
 /** Rejects with a CausewayError `cluster.unavailable` where no nats-server of 2.11 or newer is found, or it does not start. */
 export async function openOwnNats(config: NatsConfig, log: Log): Promise<OwnNats> {
-  const [{ launchPrefixes }, { path, version }] = await Promise.all([import('@causeway/worker'), findNatsServer()]);
-  const { confined } = await launchPrefixes();
+  const [{ openTie }, { path, version }] = await Promise.all([import('@causeway/worker'), findNatsServer()]);
+  await using stack = new AsyncDisposableStack();
+  const tie = stack.use(await openTie('nats', log));
   const token = randomBytes(24).toString('base64url');
   const revival = new Revival(log);
-  const nats = await startNats({
-    nodes: 1,
-    binary: path,
-    config: `authorization { token: "${token}" }`,
-    process: { prefix: confined, env: {}, ended: (node, how) => revival.ended(node, how) },
-  });
+  const nats = stack.use(
+    await startNats({
+      nodes: 1,
+      binary: path,
+      config: `authorization { token: "${token}" }`,
+      process: { prefix: tie.prefix, env: {}, started: (one) => tie.bind(one), ended: (node, how) => revival.ended(node, how) },
+    }),
+  );
+  // Before it ends: else it would be started again.
+  stack.use(revival);
   const [url] = nats.urls;
   log.info({ url, version, pid: nats.nodes[0]!.pid, path }, 'nats-server of our own');
-  return {
-    config: { ...config, servers: [url!], token, replicas: 1 },
-    async [Symbol.asyncDispose]() {
-      revival[Symbol.dispose]();
-      await nats[Symbol.asyncDispose]();
-    },
-  };
+  const owned = stack.move();
+  return { config: { ...config, servers: [url!], token, replicas: 1 }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 /** Starts a server again whenever it has ended, later each time that it does not get ready. */

@@ -2,8 +2,8 @@
  * Owns nats-servers on this machine, for tests and for a cluster of one that brings its own: finding a
  * binary that is new enough, starting one or three, and leaving nothing behind.
  * Invariants: servers listen on loopback only; a server that is restarted keeps its address and its data;
- * after disposal there is no process and no directory. If this process is killed, its servers stay, unless a prefix sees
- * to them (`NatsProcess`).
+ * after disposal there is no process and no directory. If this process is killed, its servers stay, unless whoever is told
+ * of them sees to that (`NatsProcess`).
  */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -68,6 +68,8 @@ export interface NatsProcess {
   readonly prefix: readonly string[];
   /** All of its environment. */
   readonly env: NodeJS.ProcessEnv;
+  /** Told of each that is started, which leads a process group of its own. */
+  readonly started: (process: ChildProcess) => void;
   /** Told when a server that was ready has ended, and nobody here ended it. It can be restarted. */
   readonly ended: (node: NatsNode, how: string) => void;
 }
@@ -172,6 +174,7 @@ class Node implements NatsNode {
     // In a group of its own it does not get what a terminal sends to ours.
     const apart = how === undefined ? {} : { env: how.env, detached: true };
     const child = spawn(file!, args, { stdio: ['ignore', 'ignore', 'pipe'], ...apart });
+    how?.started(child);
     const ended = once(child, 'exit').then(
       () => undefined,
       () => undefined,
