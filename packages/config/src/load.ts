@@ -6,10 +6,11 @@
  * ever written; a public address must have been said by flag or variable, a file alone does not open it.
  */
 import { createHash } from 'node:crypto';
+import { bareSecondsBelow } from './bare-seconds.ts';
 import { collect, type Collected } from './collect.ts';
 import { PER_SERVER, ServerTable, type CommandServer } from './server-table.ts';
 import { faultAt, type Document } from './document.ts';
-import { ConfigError, pathText, type Fault, type Path } from './faults.ts';
+import { ConfigError, formatFault, pathText, type Fault, type Path } from './faults.ts';
 import { findings } from './issues.ts';
 import { mistypedVariables } from './mistyped.ts';
 import { pathFaults } from './own-paths.ts';
@@ -62,7 +63,7 @@ export function loadConfig(input: LoadInput): Loaded {
     servers: input.servers !== false,
   });
   const { faults, warnings, main, settings: raw } = collected;
-  const overrides = checkedOverrides(input, faults);
+  const overrides = checkedOverrides(input, collected);
   const fromFile = new Set(settingPaths().filter((path) => present(raw, path.split('.'))));
   const said = 'value' in input;
   for (const { path, value } of overrides) {
@@ -79,6 +80,8 @@ export function loadConfig(input: LoadInput): Loaded {
   if (settings !== undefined) {
     const files = said ? new Set<string>() : fromFile;
     checkPublic(settings, main, files, collected);
+    for (const { path, text } of bareSecondsBelow(raw, settings))
+      if (main !== undefined && fromFile.has(path.join('.'))) warnings.push(formatFault(faultAt(main, path, text)));
     if (input.listens !== false) warnOfEverybody(settings, files, warnings);
     checkAdmin(settings, main, files, collected);
   }
@@ -93,12 +96,13 @@ export function loadConfig(input: LoadInput): Loaded {
 }
 
 /** Variables, then flags, so that the latter win; each is checked by itself, for the sake of its message. */
-function checkedOverrides(input: LoadInput, faults: Fault[]): Override[] {
+function checkedOverrides(input: LoadInput, { faults, warnings }: Collected): Override[] {
   return [...environmentOverrides(input.env), ...(input.overrides ?? [])].flatMap((override) => {
     const result = checkOverride(override);
-    if ('value' in result) return [{ ...override, value: result.value }];
-    faults.push(...result.faults);
-    return [];
+    if ('faults' in result) return (faults.push(...result.faults), []);
+    const { value, odd } = result;
+    if (odd !== undefined) warnings.push(`${override.origin} ${String(override.value)}: ${odd}`);
+    return [{ ...override, value }];
   });
 }
 

@@ -3,9 +3,11 @@
  * Keeps: names are only names (no prototype); a server of the command line replaces the file's of that name; at most
  * one is the default, and a single one always is.
  */
+import { bareSecondsBelow } from './bare-seconds.ts';
 import type { Collected } from './collect.ts';
 import { serverNameOf } from './command-line.ts';
 import { faultAt, type Document } from './document.ts';
+import { formatFault } from './faults.ts';
 import { resolveServer, type ServerSource } from './servers.ts';
 import type { Override } from './settings.ts';
 import type { ServerConfig } from './types.ts';
@@ -81,6 +83,8 @@ export class ServerTable {
     const { config, faults } = resolveServer(source, overrides);
     this.#collected.faults.push(...faults);
     if (config === undefined) return;
+    for (const { path, text } of bareSecondsBelow(source.value, config))
+      this.#collected.warnings.push(formatFault(faultAt(source.document, [...source.path, ...path], text)));
     this.origins.set(source.name, originsOf(source, overrides));
     this.#servers[source.name] = config;
   }

@@ -4,6 +4,7 @@
  * Keeps: a value from here passes the same schema as one from a file; later layers replace earlier ones whole.
  */
 import { z } from 'zod';
+import { bareSeconds } from './bare-seconds.ts';
 import { isOff, isOn } from './long-form.ts';
 import { serverSchema, settingsSchema } from './schema.ts';
 import type { Fault, Path } from './faults.ts';
@@ -145,11 +146,13 @@ function list(value: string): string[] {
     .filter((one) => one !== '');
 }
 
-/** The value of one override in the form that the schema reads, or its faults. */
-export function checkOverride(override: Override): { readonly value: unknown } | { readonly faults: readonly Fault[] } {
+/** The value of one override in the form that the schema reads, and what is odd about it; or its faults. */
+export function checkOverride(
+  override: Override,
+): { readonly value: unknown; readonly odd: string | undefined } | { readonly faults: readonly Fault[] } {
   const value = formed(override.path, override.value);
   const result = z.safeParse(schemaOf(override.path), value);
-  if (result.success) return { value };
+  if (result.success) return { value, odd: bareSeconds(value, result.data) };
   const faults = findings(result.error.issues, { input: value, root: override.path.split('.'), known: () => [] }).map((finding): Fault => ({
     where: override.origin,
     path: '',

@@ -48,3 +48,29 @@ servers: { a: { command: x, pool: { idle: 0 }, idle: 24d } }
     [0, 0, 0, 0, 0, 0],
   );
 });
+
+test('a bare number that was most probably meant as milliseconds is told, wherever it stands; seconds by the minute are not', (context) => {
+  const cwd = folder(context, {
+    'causeway.yaml': `streams: { heartbeat: 15000 }
+drain: { timeout: 30 }
+servers:
+  a: { command: x, startTimeout: 2500, requestTimeout: "5000", idle: 3600, age: 86400, env: { MS: "5000" } }
+`,
+  });
+  const env = { CAUSEWAY_DRAIN_DELAY: '5000', CAUSEWAY_MAX_BODY: '5000000', CAUSEWAY_LIMITS_SESSIONS: '2000' };
+  const said = (ms: number): string => `a bare number is seconds; if these are milliseconds, write ${ms}ms, else ${ms}s`;
+  assert.deepEqual(load({ cwd, env }).warnings, [
+    `CAUSEWAY_DRAIN_DELAY 5000: ${said(5000)}`,
+    `causeway.yaml:4:34  servers.a.startTimeout: ${said(2500)}`,
+    `causeway.yaml:4:56  servers.a.requestTimeout: ${said(5000)}`,
+    `causeway.yaml:1:23  streams.heartbeat: ${said(15_000)}`,
+  ]);
+  const of = (value: string): readonly string[] =>
+    load({
+      cwd: import.meta.dirname,
+      overrides: [{ path: 'servers.*.requestTimeout', value, origin: '--request-timeout' }],
+      commands: [{ command: 'x', args: [], origin: 'command line' }],
+    }).warnings;
+  assert.deepEqual(of('5000'), [`--request-timeout 5000: ${said(5000)}`]);
+  for (const meant of ['5000ms', '5s', '300', '7200', '5000s']) assert.deepEqual(of(meant), []);
+});
