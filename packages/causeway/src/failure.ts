@@ -50,6 +50,7 @@ export function report(error: unknown): number {
     const many = error.faults.length;
     say(`${colour('red', 'error:')} ${many === 1 ? error.message : `${many} mistakes in the configuration`}`);
     if (many > 1) for (const line of error.message.split('\n')) say(`  ${line}`);
+    for (const hint of error.hints) say(`  ${hint}`);
     return EXIT.usage;
   }
   say(`${colour('red', 'error:')} ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
@@ -57,7 +58,7 @@ export function report(error: unknown): number {
 }
 
 /** By shape: the class lives in a package that is loaded only when it is needed. */
-function isConfigError(error: unknown): error is Error & { readonly faults: readonly unknown[] } {
+function isConfigError(error: unknown): error is Error & { readonly faults: readonly unknown[]; readonly hints: readonly string[] } {
   return error instanceof Error && error.name === 'ConfigError' && 'faults' in error;
 }
 
@@ -67,7 +68,7 @@ export function reportJson(error: unknown): number {
     error instanceof Failure
       ? error
       : isConfigError(error)
-        ? new Failure(EXIT.usage, error.message)
+        ? new Failure(EXIT.usage, error.message, error.hints)
         : new Failure(EXIT.unexpected, error instanceof Error ? error.message : String(error));
   const { exitCode, message, hints, reason } = failure;
   const [name = 'unexpected'] = Object.entries(EXIT).find(([, code]) => code === exitCode) ?? [];

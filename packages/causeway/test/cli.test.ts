@@ -72,6 +72,15 @@ test('mistakes of usage exit 2 with what was probably meant, and nothing is star
   }
 });
 
+test('beside what is wrong with a configuration stands the variable that was mistyped', async () => {
+  const env = { CAUSEWAY_PROT: '9' };
+  const hint = 'CAUSEWAY_PROT sets nothing; did you mean CAUSEWAY_PORT?';
+  const { code, err } = await causeway(['--max-body', 'big', '--', process.execPath], { env });
+  assert.deepEqual([code, err], [2, `error: --max-body  not a size: "big" (4MiB, 64kB, or bytes)\n  ${hint}\n`]);
+  const json = await causeway(['warm', '--format', 'json', '--config', 'nope.yaml'], { env });
+  assert.deepEqual(JSON.parse(json.err), { error: { code: 'usage', message: 'nope.yaml  no such file', hint } });
+});
+
 test('with --format json a failure is one line of JSON, of every command that has it', async () => {
   for (const [argv, expected] of [
     [['sessions', '--admin', 'http://127.0.0.1:1', '--format', 'json'], { status: 4, code: 'unreachable' }],

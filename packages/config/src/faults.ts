@@ -21,11 +21,14 @@ export interface Fault {
 /** Configuration that cannot be used: every fault of it. */
 export class ConfigError extends Error {
   readonly faults: readonly Fault[];
+  /** What may have led to them, one line each. */
+  readonly hints: readonly string[];
 
-  constructor(faults: readonly Fault[]) {
+  constructor(faults: readonly Fault[], hints: readonly string[] = []) {
     super(faults.map(formatFault).join('\n'));
     this.name = 'ConfigError';
     this.faults = faults;
+    this.hints = hints;
   }
 }
 

@@ -85,10 +85,11 @@ export function loadConfig(input: LoadInput): Loaded {
     if (input.listens !== false) warnOfEverybody(settings, files, warnings);
     checkAdmin(settings, main, files, collected);
   }
-  if (faults.length > 0 || settings === undefined) throw new ConfigError(faults.toSorted(byPlace));
+  const mistyped = mistypedVariables(input.env);
+  if (faults.length > 0 || settings === undefined) throw new ConfigError(faults.toSorted(byPlace), mistyped);
   return {
     config: freeze({ ...settings, auth: hashed(settings), servers }) as Config,
-    warnings: [...warnings, ...mistypedVariables(input.env)],
+    warnings: [...warnings, ...mistyped],
     origins,
     serverOrigins: all.origins,
     file: main?.file,

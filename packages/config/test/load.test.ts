@@ -238,6 +238,9 @@ test("a variable that was meant for us and misses is told; what is near to none 
     'CAUSEWAY_AUTH_API_KEYS sets nothing; did you mean CAUSEWAY_API_KEY?',
     'CAUSEWAY_NATS_SERVERS sets nothing; did you mean CAUSEWAY_NATS_URL?',
   ]);
+  // It may be why something else is missing.
+  const failing = (): unknown => load({ cwd: tmpdir(), env: { CAUSEWAY_PROT: '1', CAUSEWAY_NATS_USER: 'u' } });
+  assert.throws(failing, { name: 'ConfigError', hints: ['CAUSEWAY_PROT sets nothing; did you mean CAUSEWAY_PORT?'] });
   assert.deepEqual(warned({ CAUSEWAY_HTTP_HEADERS: 'x' }), ['CAUSEWAY_HTTP_HEADERS sets nothing: http.headers can only be set in a file']);
   const others = {
     CAUSEWAY_SERVICE_HOST: '10.0.0.1',

@@ -127,7 +127,7 @@ function tell({ json }: Wanted, score: Score, story: readonly string[]): void {
   const by = [...served].toSorted(([a], [b]) => a.localeCompare(b)).map(([name, count]) => `${name}: ${count}`);
   const repeated = again.cut + again.refused + again.unknown;
   print([
-    ` calls ${latencies.length}/${wanted} ok    served by ${by.join(', ')}`,
+    ` calls ${latencies.length}/${wanted} ok${by.length === 0 ? '' : `    served by ${by.join(', ')}`}`,
     ...story.map((line) => ` ${line}`),
     ` asked again ${repeated}${repeated === 0 ? '' : `: ${again.cut} cut off, ${again.refused} refused before they ran, ${again.unknown} "unknown whether it ran"`}`,
     ` lost ${lost.length}   p50 ${p50} ms   p99 ${p99} ms   longest ${longest} ms${served.size > 1 ? '    sticky sessions: none' : ''}`,

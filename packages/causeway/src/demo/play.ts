@@ -13,7 +13,7 @@ export interface Score {
   readonly wanted: number;
   /** Milliseconds until each call was answered, repetitions included. */
   readonly latencies: number[];
-  /** Answered calls by who served them. */
+  /** Answered calls by who served them, where a balancer says who. */
   readonly served: Map<string, number>;
   /** Attempts that brought no answer, by kind. */
   readonly again: { cut: number; refused: number; unknown: number };
@@ -64,8 +64,8 @@ async function answer(client: DemoClient, call: number, question: Play['question
     const ms = performance.now() - begin;
     if (attempt.kind === 'answered' && attempt.right) {
       score.latencies.push(ms);
-      const by = attempt.by ?? 'unnamed';
-      score.served.set(by, (score.served.get(by) ?? 0) + 1);
+      const { by } = attempt;
+      if (by !== undefined) score.served.set(by, (score.served.get(by) ?? 0) + 1);
       return;
     }
     if (attempt.kind === 'answered') return void score.lost.push(`call ${call}: the answer is not its own`);
