@@ -29,7 +29,7 @@ describe('init --cluster', () => {
     const cwd = await directory();
     const { code, stderr } = await init(cwd, '--', 'node', 'server.js');
     assert.equal(code, 0, stderr);
-    assert.deepEqual(await files(cwd), ['causeway.yaml', ...STACK, 'docker-compose.yml']);
+    assert.deepEqual(await files(cwd), ['causeway.schema.json', 'causeway.yaml', ...STACK, 'docker-compose.yml']);
     for (const name of STACK)
       assert.equal(await readFile(join(cwd, name), 'utf8'), await readFile(new URL(`../../${name}`, import.meta.url), 'utf8'));
     assert.match(await readFile(join(cwd, 'causeway.yaml'), 'utf8'), /command: node/);

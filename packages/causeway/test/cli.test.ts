@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -320,10 +320,18 @@ test('init writes a file that checks, and never over an existing one', async (co
   const cwd = folder(context);
   assert.equal((await causeway(['init', '--', 'uvx', 'mcp-server-git', '--repo', '${X}'], { cwd })).code, 0);
   const text = readFileSync(join(cwd, 'causeway.yaml'), 'utf8');
-  assert.match(text, /^# yaml-language-server: \$schema=/);
+  const named = /^# yaml-language-server: \$schema=\.\/(\S+)\n/.exec(text)?.[1];
+  assert.deepEqual(
+    readFileSync(join(cwd, named!), 'utf8'),
+    readFileSync(join(import.meta.dirname, '../../config/schema.json'), 'utf8'),
+    'an editor finds the schema',
+  );
+  assert.doesNotMatch(text, /docs\//);
   assert.equal((await causeway(['config', 'check'], { cwd })).out, 'causeway.yaml: ok, 1 server (git)\n');
   const again = await causeway(['init'], { cwd });
   assert.deepEqual([again.code, readFileSync(join(cwd, 'causeway.yaml'), 'utf8')], [2, text]);
+  rmSync(join(cwd, 'causeway.yaml'));
+  assert.equal((await causeway(['init'], { cwd })).code, 0, 'the schema of before is in no way');
 });
 
 test('help fits on a screen, examples first; every option is in --all with its variable', async () => {

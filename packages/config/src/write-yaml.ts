@@ -7,8 +7,6 @@ import { ConfigError } from './faults.ts';
 import { escaped } from './interpolate.ts';
 import { foreignKey, importMcpServers, workspaceFolder } from './import-mcp-servers.ts';
 
-const FIRST_LINE = '# yaml-language-server: $schema=https://unpkg.com/@causeway/config/schema.json\n';
-
 export interface ScaffoldServer {
   readonly name: string;
   readonly command: string;
@@ -21,7 +19,7 @@ export function scaffold({ name, command, args }: ScaffoldServer): string {
     { servers: { [name]: { command: escaped(command), args: args.map(escaped) } } },
     { flowCollectionPadding: false, collectionStyle: 'any' },
   );
-  return `${FIRST_LINE}# All settings: docs/config.md, or "causeway config schema". Check with "causeway config check".
+  return `# All settings: "causeway config schema". Check with "causeway config check".
 listen: 127.0.0.1:8000
 # import: [./.mcp.json]        # servers of an MCP client's file, which is only read
 ${servers}    # env: { NAME: "\${NAME}" }
@@ -60,7 +58,7 @@ export function importedYaml(file: string, cwd: string): ImportedYaml {
   const { servers, warnings, faults } = importMcpServers(document, key);
   if (faults.length > 0) throw new ConfigError(faults);
   const map = new Map(servers.map(({ name, value }) => [name, seenFrom(cwd, value as Record<string, unknown>, absolute)]));
-  return { yaml: `${FIRST_LINE}${stringify({ servers: map })}`, warnings, closed };
+  return { yaml: stringify({ servers: map }), warnings, closed };
 }
 
 /** A server of the file at `absolute`, as a file in `cwd` has to say it. */

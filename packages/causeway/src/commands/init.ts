@@ -1,16 +1,20 @@
 /**
- * Owns `causeway init`: a first causeway.yaml, and with `--cluster` the whole stack of docker compose around it. Keeps:
+ * Owns `causeway init`: a first causeway.yaml with the schema by which editors complete it, and with `--cluster` the whole stack of
+ * docker compose around it. Keeps:
  * what exists is never overwritten, and when a file is in the way none is written; what is written from a file that nobody else
  * may read is closed to others, too.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { importedYaml, scaffold, serverNameOf } from '@causeway/config';
+import { importedYaml, jsonSchema, scaffold, serverNameOf } from '@causeway/config';
 import { EXIT, Failure, say, warn } from '../failure.ts';
 import { meantOption } from '../meant.ts';
 import { VERSION } from '../version.ts';
 
 const FILE = 'causeway.yaml';
+/** Beside it, so that an editor finds it wherever the two are taken. */
+const SCHEMA = 'causeway.schema.json';
+const FIRST_LINE = `# yaml-language-server: $schema=./${SCHEMA}\n`;
 /** Of the stack, as they stand in `stack/`: copies of the repository's own (scripts/generate-docs.ts). */
 const STACK = ['docker-compose.yml', 'haproxy.cfg', 'nats.conf', 'prometheus.yml', 'rules.yml'] as const;
 const USAGE = ['causeway init [--cluster] [--import FILE] [--] [COMMAND…]'];
@@ -26,13 +30,13 @@ export async function init(argv: readonly string[]): Promise<number> {
   const { cluster, from, words } = await options(argv);
   const serves = servedBy(words, from, cluster);
   if (!cluster) {
-    write([serves]);
+    write([serves, ...schema()]);
     say(`wrote ${FILE}; start it with:  causeway`);
     return EXIT.ok;
   }
   // Servers that are described already are what the stack is for.
   const kept = existsSync(FILE) && words.length === 0 && from === undefined;
-  const files = [...STACK.map(stackFile), ...(kept ? [] : [serves])];
+  const files = [...STACK.map(stackFile), ...(kept ? [] : [serves, ...schema()])];
   write(files);
   say(`wrote ${files.map(({ path }) => path).join(', ')}`);
   if (kept) say(`${FILE} is left as it is: it says what the stack serves`);
@@ -69,10 +73,15 @@ function servedBy(words: readonly string[], from: string | undefined, cluster: b
     for (const text of warnings) warn(text);
     // The containers of the stack read it as a user of their own.
     if (closed && cluster) warn(`${FILE} is readable by others, as the stack needs it; ${from} is not`);
-    return { path: FILE, text: yaml, closed: closed && !cluster };
+    return { path: FILE, text: `${FIRST_LINE}${yaml}`, closed: closed && !cluster };
   }
   const [command = 'npx', ...args] = words.length === 0 ? ['npx', '-y', '@modelcontextprotocol/server-everything'] : words;
-  return { path: FILE, text: scaffold({ name: serverNameOf(command, args), command, args }) };
+  return { path: FILE, text: `${FIRST_LINE}${scaffold({ name: serverNameOf(command, args), command, args })}` };
+}
+
+/** Unless there is one: it is the same for every file. */
+function schema(): readonly NewFile[] {
+  return existsSync(SCHEMA) ? [] : [{ path: SCHEMA, text: `${JSON.stringify(jsonSchema(), null, 2)}\n` }];
 }
 
 function stackFile(name: (typeof STACK)[number]): NewFile {
