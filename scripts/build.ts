@@ -16,6 +16,9 @@ if (into === undefined) throw new Error('usage: node scripts/build.ts DIRECTORY'
 /** `from './x.ts'`, `import('./x.ts')` and `import './x.ts'`: sources end in `.ts`, what is built in `.js`. */
 const SPECIFIER = /((?:\bfrom|\bimport)[ (]')(\.[^']*)\.ts'/g;
 
+/** What the sources are written for; where they are published for older ones, they have to be lowered first. */
+const ENGINES = { node: '>=24' };
+
 interface Manifest {
   readonly exports?: Readonly<Record<string, string>>;
   readonly devDependencies?: unknown;
@@ -29,7 +32,7 @@ function buildPackage(folder: string): void {
   const { devDependencies: _, ...manifest } = JSON.parse(readFileSync(join(from, 'package.json'), 'utf8')) as Manifest;
   const exported = Object.fromEntries(Object.entries(manifest.exports ?? {}).map(([name, path]) => [name, built(path)]));
   mkdirSync(to, { recursive: true });
-  writeFileSync(join(to, 'package.json'), `${JSON.stringify({ ...manifest, exports: exported }, undefined, 2)}\n`);
+  writeFileSync(join(to, 'package.json'), `${JSON.stringify({ ...manifest, engines: ENGINES, exports: exported }, undefined, 2)}\n`);
   for (const name of readdirSync(join(from, 'src'), { recursive: true, encoding: 'utf8' })) {
     if (!name.endsWith('.ts')) continue;
     const stripped = stripTypeScriptTypes(readFileSync(join(from, 'src', name), 'utf8'), { mode: 'strip' });

@@ -22,8 +22,8 @@ followNpm();
 const here = dirname(fileURLToPath(import.meta.url));
 // Node strips types from sources, but not below node_modules: there, what was published is run.
 const fromSource = existsSync(join(here, '../src/bin.ts')) && !here.includes('node_modules');
-// Sources use what only Node 24 has (explicit resource management); what is published is lowered to the floor.
-const FLOOR = fromSource ? [24, 0] : [22, 22];
+// What only Node 24 has is used (explicit resource management), and the build takes nothing but types away (docs/adr/0010).
+const FLOOR = [24, 0];
 
 if (enough(process.versions.node)) {
   // What was compiled once is read back at the next start, which halves it.
