@@ -2,8 +2,9 @@
  * Owns the requests of the stateless era at this worker: each is given a response, a child that suits it, and the way of
  * its server's era.
  *
- * Invariants: a request belongs to no session and holds nothing after its answer but, while it waits for its client, its
- * child; every one is answered once; while the worker shuts down nothing is begun, and what waits may go on.
+ * Invariants: a request belongs to no session and holds nothing after its answer but, for a moment, the answer, and, while it
+ * waits for its client, its child; every one is answered once; while the worker shuts down nothing is begun, and what waits may
+ * go on.
  */
 import { Envelope, offer, type CallHead, type ChangedHead, type Cluster, type ControlHead } from '@causeway/cluster';
 import type { Config, ServerConfig } from '@causeway/config';
@@ -26,9 +27,10 @@ import { ParkedCalls } from './stateless/parked-calls.ts';
 import { readRequest, sameArguments, type StatelessRequest } from './stateless/request.ts';
 import { Response } from './stateless/response.ts';
 import type { ResponseDeps } from './stateless/response-ports.ts';
+import { SentAnswers } from './stateless/sent-answers.ts';
 import { ToolHeaders } from './stateless/tool-headers.ts';
 
-export interface DoorDeps extends Omit<ResponseDeps, 'streamPorts'>, Omit<EraDeps, 'parked'>, Omit<PoolsDeps, 'heard' | 'lapsed'> {
+export interface DoorDeps extends Omit<ResponseDeps, 'streamPorts' | 'sent'>, Omit<EraDeps, 'parked'>, Omit<PoolsDeps, 'heard' | 'lapsed'> {
   readonly cluster: Cluster;
   readonly charge: StreamPorts['charge'];
   readonly servers: Config['servers'];
@@ -46,12 +48,14 @@ export class StatelessDoor {
   readonly #running = new Register<string, Response>();
   readonly #listens: Listens;
   readonly #parked: ParkedCalls;
+  readonly #sent: SentAnswers;
   readonly #tools = new ToolHeaders();
   readonly pools: Pools;
 
   constructor(deps: DoorDeps) {
     this.#parked = new ParkedCalls(deps.wheel);
-    this.#deps = { ...deps, parked: this.#parked, streamPorts: portsOf(deps) };
+    this.#sent = new SentAnswers(deps);
+    this.#deps = { ...deps, parked: this.#parked, sent: this.#sent, streamPorts: portsOf(deps) };
     this.#listens = new Listens(deps.wheel);
     this.pools = new Pools({
       ...deps,
@@ -91,7 +95,7 @@ export class StatelessDoor {
   control(stream: string, head: ControlHead, reply: string | undefined): void {
     const response = this.#running.get(stream);
     if (response) response.control(head, reply);
-    else if (head.t === 'attach') this.#deps.reply(reply, { t: 'no', reason: 'cluster.owner_lost' });
+    else if (head.t === 'attach') this.#sent.attach(head, reply);
   }
 
   /** A frame of a response reached nobody; as `Response.lost`. */

@@ -6,6 +6,7 @@ import type { LogLevel } from '@causeway/protocol';
 import type { Log, Wheel } from '@causeway/runtime';
 import type { EdgeWatch } from '../edges.ts';
 import type { StreamLimits, StreamPorts } from '../session/stream-ports.ts';
+import type { SentAnswers } from './sent-answers.ts';
 
 export interface ResponseDeps {
   readonly streamPorts: StreamPorts;
@@ -14,6 +15,8 @@ export interface ResponseDeps {
   readonly reply: (to: string | undefined, head: DownHead) => void;
   /** Whether the edges live that are sent to: one that dies says nothing. */
   readonly edges: EdgeWatch;
+  /** What was answered a moment ago. */
+  readonly sent: Pick<SentAnswers, 'add'>;
   readonly wheel: Wheel;
   readonly log: Log;
 }

@@ -228,19 +228,20 @@ export class Response implements EdgeHolder {
     this.#left();
   }
 
-  /** Kept until its last frame was sent. */
+  /** Held until its last frame was sent. */
   #settle(): void {
-    if (this.#answered && !this.#stream.blocked && !this.#cancelGrace) this.#end();
+    if (this.#answered && !this.#stream.blocked && !this.#cancelGrace) this.#end(true);
     else this.#balance();
   }
 
-  #end(): void {
+  #end(sent = false): void {
     if (this.#over) return;
     this.#over = true;
     this.#cancelGrace?.();
     this.#letGo();
     this.#balance();
-    this.#stream.discard();
+    if (sent) this.#deps.sent.add(this.#stream, this.identity);
+    else this.#stream.discard();
     this.#ended();
     this.#gone?.resolve();
   }

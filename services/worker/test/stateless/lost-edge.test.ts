@@ -1,8 +1,9 @@
 /** Requests without a session whose edge is not found: it may only have lost its connection for a moment. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ANONYMOUS } from '@causeway/protocol';
+import { ANONYMOUS, type Identity } from '@causeway/protocol';
 import { GRACE } from '../../src/session/readers.ts';
+import { MOST } from '../../src/stateless/sent-answers.ts';
 import { server, settle } from '../pool/pool-world.ts';
 import type { ScriptedChild } from '../era/scripted-child.ts';
 import { statelessWorld, type StatelessWorld } from './stateless-world.ts';
@@ -77,4 +78,55 @@ test('a client that leaves meanwhile cancels, and so does an edge that waits for
   const disowned = await unfound();
   disowned.world.door.lost(disowned.stream, 1, 1, true);
   assert.ok(cancelled(disowned));
+});
+
+/** A call that was answered, each frame sent before its edge was missed. */
+async function answered(id = 1): Promise<Called> {
+  const world = statelessWorld(server(), 'modern');
+  const stream = world.ask(id, { meta: { progressToken: 'p' } });
+  const child = await world.nursery.nth(1);
+  await settle();
+  const called = { world, stream, child, id: child.take().findLast(({ method }) => method === 'tools/call')!.id as number };
+  progress(called, 1);
+  child.say({ id: called.id, result: { resultType: 'complete' } });
+  assert.deepEqual(said(called), [1, 2]);
+  return called;
+}
+
+test('an answer that was sent just as its edge lost its way is there when that asks again, as often as it does', async () => {
+  const called = await answered();
+  called.world.door.lost(called.stream, 1, 2, false);
+  called.world.time.advance(GRACE - 20);
+  comeBack(called, 1);
+  assert.deepEqual(said(called), [1, 2, 'ok', 2]);
+  comeBack(called, 0);
+  assert.deepEqual(said(called), [1, 2, 'ok', 2, 'ok', 1, 2]);
+});
+
+test('it is nobody else’s, and is not kept for long', async () => {
+  const { world, stream } = await answered();
+  const ask = (identity: Identity): unknown => {
+    world.door.control(stream, { t: 'attach', identity, stream, after: 0 }, `cw.e.edge.g.${stream}`);
+    return world.told(stream).at(-1)!.head;
+  };
+  assert.partialDeepStrictEqual(ask('somebody else' as Identity), { t: 'no', reason: 'cluster.owner_lost' });
+  world.time.advance(2 * GRACE + 20);
+  assert.partialDeepStrictEqual(ask(ANONYMOUS), { t: 'no', reason: 'cluster.owner_lost' });
+  assert.equal(world.told(stream).length, 4);
+});
+
+test('only so many are kept, and the newest of them', async () => {
+  const called = await answered();
+  const { world, child } = called;
+  const streams = [called.stream];
+  for (let nth = 0; nth < MOST.answers; nth++) {
+    const stream = world.ask(nth + 2);
+    await settle();
+    child.say({ id: child.take().findLast(({ method }) => method === 'tools/call')!.id as number, result: { resultType: 'complete' } });
+    assert.ok(world.answer(stream));
+    streams.push(stream);
+  }
+  for (const stream of streams) comeBack({ ...called, stream }, 0);
+  const kept = streams.filter((stream) => world.told(stream).some(({ head }) => head.t === 'ok'));
+  assert.deepEqual(kept, streams.slice(1));
 });
