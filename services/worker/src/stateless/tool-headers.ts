@@ -4,7 +4,8 @@
  * Source: 2026-07-28 server/tools (x-mcp-header); SEP-2243.
  *
  * Invariants: a call is checked against what the server declares now, before it is sent there, and again in each of its
- * rounds while that is known; a server that cannot say declares nothing; the list is read within bounds.
+ * rounds while that is known; a server that cannot say declares nothing; a process that does not answer is waited for
+ * once; the list is read within bounds.
  */
 import {
   checkHeaderArguments,
@@ -18,7 +19,7 @@ import {
   valueAt,
   type HeaderArgument,
 } from '@causeway/protocol';
-import { withDeadline } from '@causeway/runtime';
+import { DeadlineError, withDeadline } from '@causeway/runtime';
 import type { PooledProcess } from '../pool/pooled-process.ts';
 import type { StatelessRequest } from './request.ts';
 
@@ -31,6 +32,8 @@ const HEADER = Buffer.from('x-mcp-header');
 
 export class ToolHeaders {
   readonly #declared = new Map<string, Promise<Declared>>();
+  /** They were asked and said nothing. */
+  readonly #silent = new WeakSet<PooledProcess>();
 
   /**
    * Throws `request.header_mismatch` for a call whose headers are not what its arguments are. Without a process that could
@@ -38,7 +41,7 @@ export class ToolHeaders {
    */
   async check({ server, head, body, params, method }: StatelessRequest, process?: PooledProcess): Promise<void> {
     if (method !== 'tools/call') return;
-    const declared = await (this.#declared.get(server.name) ?? (process && this.#read(server.name, process)));
+    const declared = await (this.#declared.get(server.name) ?? this.#read(server.name, process));
     const arguments_ = declared?.get(head.name ?? '');
     if (!arguments_) return;
     const span = params.of.get('arguments');
@@ -51,8 +54,10 @@ export class ToolHeaders {
     this.#declared.delete(server);
   }
 
-  #read(server: string, process: PooledProcess): Promise<Declared> {
-    const reading = read(process).catch(() => {
+  #read(server: string, process: PooledProcess | undefined): Promise<Declared> | undefined {
+    if (!process || this.#silent.has(process)) return undefined;
+    const reading = read(process).catch((error: unknown) => {
+      if (error instanceof DeadlineError) this.#silent.add(process);
       // Whoever comes next asks again.
       this.#declared.delete(server);
       return new Map();
