@@ -49,6 +49,13 @@ test('a server that breaks the protocol at its start has failed to start, and is
   assert.equal(await opening(at, 'noisy'), 'server.crash_loop');
 });
 
+test('a server whose answer to initialize is no JSON has failed to start', async (t) => {
+  const at = await setting(t);
+  // Its clients are told so in an answer.
+  for (let nth = 0; nth < 5; nth++) assert.equal(await opening(at, 'garbled'), undefined);
+  assert.equal(await opening(at, 'garbled'), 'server.crash_loop');
+});
+
 /** A worker in time that stands still until told, with children of which each exits as it is asked to initialize, until they are well. */
 function scripted() {
   const { clock, wheel, advance } = fakeTime();

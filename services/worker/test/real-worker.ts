@@ -21,6 +21,12 @@ const NOISE = `
   for (let nth = 0; nth < 150; nth++) console.log('INFO bean ' + nth + ' created');
   process.stdin.resume();`;
 
+/** A server whose answers are no JSON. */
+const GARBLED = `
+  require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+    console.log('{"jsonrpc":"2.0","id":' + JSON.stringify(JSON.parse(line).id) + ',"result":{"capabilities":undefined}}');
+  });`;
+
 const server = (name: string, recovery: ServerConfig['recovery'] = 'end'): ServerConfig => ({
   name,
   command: process.execPath,
@@ -51,6 +57,7 @@ const options: WorkerOptions = {
     time: server('time'),
     lasting: server('lasting', 'restart'),
     broken: { ...server('broken'), command: '/nowhere' },
+    garbled: { ...server('garbled'), era: 'legacy', args: ['-e', GARBLED] },
     noisy: { ...server('noisy'), era: 'legacy', args: ['-e', NOISE] },
   },
   limits: { callsPerSession: 64, callsPerIdentity: 256 },

@@ -64,7 +64,7 @@ function failAnswered(session: SessionParts, line: Buffer): void {
   const call = id && session.calls.answered({ kind: 'response', bytes: line, id });
   if (!call) return;
   const error = new CausewayError('server.reply_invalid');
-  if (call.method === 'initialize') session.handshake.inconclusive();
+  if (call.method === 'initialize') session.handshake.failed();
   // Without a granted handshake there is no session.
   if (call.method === 'initialize' && session.starting()) session.close('start_failed', error);
   else failCall(session, call, error);

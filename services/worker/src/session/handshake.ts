@@ -50,6 +50,11 @@ export class Handshake {
     parts().ownership.change({ revision: handshake.revision, initialize });
   }
 
+  /** What the child has answered is no JSON-RPC: the server does not start as one that speaks MCP. */
+  failed(): void {
+    this.#ports.held.attempt?.failed();
+  }
+
   /** What was answered, if anything, says nothing of how the server starts. */
   inconclusive(): void {
     this.#ports.held.attempt?.[Symbol.dispose]();
