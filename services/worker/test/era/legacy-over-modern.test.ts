@@ -144,7 +144,6 @@ test('a client that says nonsense of itself is passed on as one that says nothin
 test('codes of the stateless era are told as an internal error, all others as they are', () => {
   const codes: readonly (readonly [number, number])[] = [
     [-32020, -32603],
-    [-32021, -32603],
     [-32022, -32603],
     [-32602, -32602],
     [-32042, -32042],
@@ -157,6 +156,21 @@ test('codes of the stateless era are told as an internal error, all others as th
     stage.child.say({ id: stage.given().id!, error: { code, message: 'because' } });
     assert.deepEqual(stage.heard()[0]?.error, { code: told, message: 'because' });
   }
+});
+
+test('a server that refuses for what the client has not declared ends the call as one that asks for it: of a tool in its result', async () => {
+  const data = { requiredCapabilities: { sampling: {} } };
+  const tool = new Stage();
+  tool.open();
+  tool.write(call(2));
+  tool.child.say({ id: tool.given().id!, error: { code: -32021, message: 'no sampling here', data } });
+  await settle();
+  assert.deepEqual(tool.heard()[0]?.result, { content: [{ type: 'text', text: 'no sampling here' }], isError: true });
+  const stage = new Stage();
+  stage.open();
+  stage.write({ id: 2, method: 'prompts/get', params: { name: 'p' } });
+  stage.child.say({ id: stage.given().id!, error: { code: -32021, message: 'no sampling here', data } });
+  assert.deepEqual(stage.heard()[0]?.error, { code: -32603, message: 'no sampling here', data });
 });
 
 test('what the stateless era has no word for is answered here, after it is written', async () => {

@@ -26,7 +26,7 @@ import {
 import { questionsOf, type Outcome } from './asking.ts';
 import { change, joined } from './change.ts';
 import type { OpenCall } from './open-calls.ts';
-import { declaredBy, handshakeOf, kindOf, legacyError, legacyResult, SERVER_DEPTH } from './outcome.ts';
+import { declaredBy, handshakeOf, kindOf, lackOf, legacyError, legacyResult, SERVER_DEPTH } from './outcome.ts';
 import type { AdapterParts } from './parts.ts';
 
 /** Times that a server may ask in the course of one call. */
@@ -119,8 +119,11 @@ export class FromServer {
     const kind = result ? kindOf(bytes, result) : 'complete';
     if (result && kind === 'input_required') return this.#inputRequired(call, bytes, result);
     if (kind !== 'complete') return this.#fail(call, `The server answered with a result of the kind ${JSON.stringify(kind)}.`);
+    const error = message.inside.get('error');
+    const lack = call.method === 'tools/call' ? lackOf(bytes, error) : undefined;
+    if (lack !== undefined) return this.#fail(call, lack);
     const id: Edit = { span: message.of.get('id')!, bytes: Buffer.from(String(call.internal)) };
-    const edits = result ? legacyResult(bytes, result, call.method) : legacyError(bytes, message.inside.get('error'));
+    const edits = result ? legacyResult(bytes, result, call.method) : legacyError(bytes, error);
     calls.end(call);
     say(splice(bytes, [id, ...edits]));
   }

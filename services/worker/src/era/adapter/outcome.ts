@@ -28,6 +28,8 @@ const INFO: ReadonlySet<string> = new Set([SERVER_INFO_KEY]);
 const RESULT: ReadonlySet<string> = new Set(OF_RESULTS);
 const RESULT_AND_META: ReadonlySet<string> = new Set([...OF_RESULTS, '_meta']);
 const INTERNAL = Buffer.from('-32603');
+/** A missing capability. */
+const LACKS = -32_021;
 /** The block of codes that the stateless era has reserved, and the one in it that an era with a handshake uses. */
 const RESERVED = { first: -32_099, last: -32_020, legacy: -32_042 };
 
@@ -51,6 +53,12 @@ export function legacyError(bytes: Buffer, error: Outline | undefined): readonly
   const code = span && valueAt(bytes, span);
   const reserved = typeof code === 'number' && code >= RESERVED.first && code <= RESERVED.last && code !== RESERVED.legacy;
   return span && reserved ? [{ span, bytes: INTERNAL }] : [];
+}
+
+/** What a server says that refuses a call for what its client has not declared. */
+export function lackOf(bytes: Buffer, error: Outline | undefined): string | undefined {
+  const span = error?.of.get('code');
+  return span && valueAt(bytes, span) === LACKS ? textOf(bytes, error, 'message') : undefined;
 }
 
 /** What a server has declared that the translation must know. */
