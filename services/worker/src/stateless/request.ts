@@ -66,20 +66,21 @@ function same(one: unknown, other: unknown): boolean {
   return names.length === Object.keys(other).length && names.every((name) => Object.hasOwn(other, name) && same(one[name], other[name]));
 }
 
-const ROUND: ReadonlySet<string> = new Set(['requestState', 'inputResponses']);
-const ROUND_AND_META: ReadonlySet<string> = new Set([...ROUND, '_meta']);
+/** What a client says of rounds, which are ours, and of tasks, which are not carried. */
+const FOREIGN: ReadonlySet<string> = new Set(['requestState', 'inputResponses', 'task']);
+const FOREIGN_AND_META: ReadonlySet<string> = new Set([...FOREIGN, '_meta']);
 const CLIENT_META: ReadonlySet<string> = new Set(CLIENT_META_KEYS);
 const CLIENT_META_AND_TOKEN: ReadonlySet<string> = new Set([...CLIENT_META_KEYS, 'progressToken']);
 const STATE: ReadonlySet<string> = new Set(['requestState']);
 
-/** For a server with a handshake, under the id that it knows: nothing of what its client says of itself, nothing of rounds. */
+/** For a server with a handshake, under the id that it knows: nothing of what its client says of itself, nothing of rounds or tasks. */
 export function forLegacy({ head, body, meta, params }: Pick<StatelessRequest, 'head' | 'body' | 'meta' | 'params'>, id: number): Buffer {
   const number = Buffer.from(String(id));
   const edits: Edit[] = [{ span: head.frame.id!, bytes: number }];
   const token = head.frame.progressToken;
   const own = hasMore(meta) ? membersIn(body, meta.span) : undefined;
-  if (!own && !token) return splice(body, [...edits, ...withoutMembers(body, params, ROUND_AND_META)]);
-  edits.push(...withoutMembers(body, params, ROUND));
+  if (!own && !token) return splice(body, [...edits, ...withoutMembers(body, params, FOREIGN_AND_META)]);
+  edits.push(...withoutMembers(body, params, FOREIGN));
   if (!own) edits.push({ span: meta.span, bytes: Buffer.from(`{"progressToken":${id}}`) });
   else edits.push(...withoutMembers(body, own, token ? CLIENT_META : CLIENT_META_AND_TOKEN));
   if (own && token) edits.push({ span: token, bytes: number });

@@ -44,3 +44,12 @@ test('of metadata that was the envelope alone nothing is left, nor of rounds, no
     told('{"_meta":{"progressToken":7},"name":"t"}'),
   );
 });
+
+test('nothing of tasks, which are not carried: the server would begin one that its client cannot ask for', () => {
+  const task = '"task":{"ttl":60000}';
+  assert.equal(given(`{"name":"t",${task},"_meta":{${OWN.join(',')}}}`), told('{"name":"t"}'));
+  assert.equal(
+    given(`{${task},"name":"t","arguments":{${task}},"_meta":{${OWN.join(',')},"vendor/x":1}}`),
+    told(`{"name":"t","arguments":{${task}},"_meta":{"vendor/x":1}}`),
+  );
+});
