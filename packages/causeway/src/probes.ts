@@ -12,7 +12,7 @@ export interface Probes extends AsyncDisposable {
   readonly health: Health;
   readonly metrics: Metrics;
   readonly started: () => void;
-  /** There is a bus: its figure is of it. */
+  /** There is a bus: its figure is of it, and what else the start waits for is there. */
   readonly connected: (bus: Bus) => void;
   /** For the log: where the listener is. */
   readonly listener: { readonly diagnostics?: string };
@@ -20,14 +20,22 @@ export interface Probes extends AsyncDisposable {
 
 export async function openProbes(role: 'edge' | 'worker', { diagnostics }: Config, log: Log): Promise<Probes> {
   const [health, metrics] = [createHealth(), processMetrics(role)];
-  const connected = addBusFigure(metrics);
-  const started = health.add('start', () => ({ state: 'failing', note: 'connecting to nats' }));
+  const hasBus = addBusFigure(metrics);
+  let bus: Bus | undefined;
+  const started = health.add('start', () => {
+    // A worker's lease is there, and the key of the session ids.
+    const waiting = bus?.status === 'connected';
+    return { state: 'failing', note: waiting ? 'waiting for the store of nats' : 'connecting to nats' };
+  });
   const listener = diagnostics.port === false ? undefined : await openDiagnostics({ health, log, metrics }, diagnostics);
   return {
     health,
     metrics,
     started,
-    connected,
+    connected: (opened) => {
+      bus = opened;
+      hasBus(opened);
+    },
     listener: listener === undefined ? {} : { diagnostics: listener.url },
     [Symbol.asyncDispose]: async () => listener?.[Symbol.asyncDispose](),
   };
