@@ -66,8 +66,8 @@ function answer(frame: Buffer, end: number): Buffer {
 
 const initialized = (id: string): Buffer => Buffer.from(`{"jsonrpc":"2.0","id":${id},"result":${JSON.stringify(CAPABILITIES)}}`);
 
-/** `time`: the worker's. */
-export async function bridgeWith(time: { readonly clock: Clock; readonly wheel: Wheel }): Promise<MemoryCluster> {
+/** `time`: the worker's; `tools`: so many are told apart by its figures. */
+export async function bridgeWith(time: { readonly clock: Clock; readonly wheel: Wheel }, tools = 0): Promise<MemoryCluster> {
   const cluster = await openMemoryCluster();
   const { clock, wheel } = time;
   const machine: Machine = {
@@ -76,7 +76,7 @@ export async function bridgeWith(time: { readonly clock: Clock; readonly wheel: 
     start: async (_session, _server, listeners) => new EchoChild(listeners),
     sweep: async () => ({ [Symbol.asyncDispose]: () => Promise.resolve() }),
   };
-  await openWorker({ cluster, log: silentLog(), machine }, workerOptions({ grace: 0, total: undefined }));
+  await openWorker({ cluster, log: silentLog(), machine }, { ...workerOptions({ grace: 0, total: undefined }), diagnostics: { tools } });
   return cluster;
 }
 

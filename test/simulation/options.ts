@@ -38,6 +38,7 @@ export interface Variation {
 }
 
 export const workerOptions = ({ grace, total }: Variation): WorkerOptions => ({
+  diagnostics: { tools: 0 },
   servers: { again: server('again', 'restart'), once: server('once', 'end') },
   limits: { callsPerSession: 64, callsPerIdentity: 256, ...(total === undefined ? {} : { sessions: total }) },
   worker: { grace, capacity: 100, spawnConcurrency: 8, spawnQueue: 64, lineBytes: 1 << 20, stdinBytes: 1 << 20, stdinFrames: 256 },
@@ -47,7 +48,7 @@ export const workerOptions = ({ grace, total }: Variation): WorkerOptions => ({
 
 export const edgeOptions: EdgeOptions = {
   listen: { host: '127.0.0.1', port: 0 },
-  diagnostics: { host: '127.0.0.1', port: false },
+  diagnostics: { host: '127.0.0.1', port: false, tools: 0 },
   http: { allowedHosts: [], allowedOrigins: [], cors: false, maxBody: 4096, maxConnections: 1000, headers: {}, healthPaths: [], paths: {} },
   auth: { apiKeys: [], identityProxies: [], anonymousBy: 'none' },
   streams,

@@ -61,8 +61,8 @@ export async function openWorkerOn(
   { id = newWorkerId(), ...extras }: WorkerExtras = {},
 ): Promise<Worker> {
   const { openWorker } = await import('@causeway/worker');
-  const { servers, limits, worker, streams, drain } = config;
-  return openWorker({ cluster, log, id, version: VERSION, ...extras }, { servers, limits, worker, streams, drain });
+  const { diagnostics, servers, limits, worker, streams, drain } = config;
+  return openWorker({ cluster, log, id, version: VERSION, ...extras }, { diagnostics, servers, limits, worker, streams, drain });
 }
 
 /** A cluster within one process. */

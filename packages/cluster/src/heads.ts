@@ -15,6 +15,8 @@ export interface FrameHead {
   readonly progressToken?: Span | undefined;
   /** `params.requestId` of a cancellation. */
   readonly requestId?: Span | undefined;
+  /** What figures call the tool or prompt that it names, where those of the edge tell them apart. */
+  readonly label?: string | undefined;
 }
 
 /**
@@ -181,6 +183,8 @@ export interface PendingHead {
   /** Milliseconds that it may take. */
   readonly due?: number;
   readonly method?: string;
+  /** As the `FrameHead` had it. */
+  readonly label?: string | undefined;
 }
 
 /** Worker to edge: yes or no to an open, a message or a control; `no` also ends a stream before it began. */

@@ -1,6 +1,6 @@
 /** Owns what may be written of the addresses that are listened on: for clients, for probes, for operators. */
 import { z } from 'zod';
-import { key, port, text } from './forms.ts';
+import { countOrNone, key, port, text } from './forms.ts';
 
 export const listen = z
   .strictObject({
@@ -25,6 +25,11 @@ export const diagnostics = z
       .union([z.literal(false), port], 'a port (0 to 65535) or false')
       .prefault(9464)
       .describe('Port of `/livez`, `/readyz` and the like; `false` for none. If it is taken, a free one is used and logged.'),
+    tools: countOrNone
+      .prefault(0)
+      .describe(
+        'Tools, and prompts, of each server that the durations in `/metrics` tell apart by name; the others are `_other`. 0: names are not told. Each has 17 lines there for every way in which its calls end, at an edge and at a worker, which need this setting both.',
+      ),
   })
   .prefault({})
   .describe('The listener for probes, of every process. Short: `off` or `false`, `"host:port"`, or the port alone.');

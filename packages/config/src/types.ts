@@ -31,6 +31,8 @@ export interface DiagnosticsConfig {
   readonly host: string;
   /** `false`: no listener of its own. When it is taken a free one is used, and logged. */
   readonly port: number | false;
+  /** Of each server so many tools, and prompts, are told apart by figures; 0: none. */
+  readonly tools: number;
 }
 
 export interface AdminConfig {

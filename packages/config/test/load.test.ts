@@ -10,7 +10,7 @@ import { faultsOf, FIXTURES, folder, load } from './loading.ts';
 test('our own file: units, short forms, expansion, imports, defaults', () => {
   const { config, warnings, origins } = load({ file: 'causeway.yaml' });
   assert.deepEqual(config.listen, { host: '127.0.0.1', port: 8123 });
-  assert.deepEqual(config.diagnostics, { host: '127.0.0.1', port: 9464 });
+  assert.deepEqual(config.diagnostics, { host: '127.0.0.1', port: 9464, tools: 0 });
   assert.deepEqual(config.nats, { servers: ['nats://a:4222', 'nats://b:4222'], prefix: 'cw' });
   assert.equal(config.http.maxBody, 10 * 1024 * 1024);
   assert.deepEqual(config.http.cors, { origins: ['https://app.example'], headers: [] });

@@ -3,7 +3,7 @@
  * both travel on unchanged. Pure. Source: basic/lifecycle of the revisions 2024-11-05 to 2025-11-25.
  */
 import { JsonScanner } from './json.ts';
-import { SERVER_SCAN } from './jsonrpc.ts';
+import { SERVER_SCAN } from './json-limits.ts';
 import { membersAt, membersOf, textOf, valueAt } from './members.ts';
 import { rawText, type Span } from './splice.ts';
 

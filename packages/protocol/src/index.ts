@@ -77,4 +77,4 @@ export {
 } from './revisions.ts';
 export { numberAt, echoedAt } from './minted-numbers.ts';
 export { isNull, oneLine, rawText, slice, splice, type Edit, type Span } from './splice.ts';
-export { failureOf, methodLabel } from './request-labels.ts';
+export { failureOf, methodLabel, nameAttribute, nameLabel, OTHER } from './request-labels.ts';

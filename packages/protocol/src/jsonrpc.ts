@@ -8,7 +8,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { JsonScanner } from './json.ts';
-import { JsonFault, type ScanLimits } from './json-limits.ts';
+import { CLIENT_SCAN, JsonFault, SERVER_SCAN } from './json-limits.ts';
 import { printable, readId, refuseLookalike } from './member-rules.ts';
 import { PROTOCOL_VERSION_KEY } from './meta-keys.ts';
 import { withoutMember } from './null-members.ts';
@@ -27,6 +27,8 @@ export interface Frame {
   readonly requestId?: Span | undefined;
   /** `params._meta`, where that names a protocol version: the message claims to be of the stateless era. */
   readonly claim?: Span | undefined;
+  /** Where `params.name` begins, whatever it is: of a call, that of its tool. 0: there is none. */
+  readonly name?: number;
   /** Where `params` lies, if that is an object; `result` or `error` of a response. */
   readonly params?: Span | undefined;
   readonly result?: Span | undefined;
@@ -47,13 +49,10 @@ export class FrameFault extends Error {
   }
 }
 
-export const CLIENT_SCAN: ScanLimits = { depth: 64, keys: 10_000, prototypeKeys: 'refuse', controls: 'refuse' };
 const MAX_BATCH = 100;
 const NULL = 0x6e;
 /** Elements of an array of a server that are looked at one by one: more are no batch, and no list that anybody reads. */
 export const MAX_ELEMENTS = 10_000;
-/** A result may be large and deep, and reaches its client as it would directly; no parser takes it deeper than a line can be. */
-export const SERVER_SCAN: ScanLimits = { depth: 10_000, keys: 5_000_000, prototypeKeys: 'pass', controls: 'pass' };
 
 /** What was read of a message so far. */
 class Draft {
@@ -71,6 +70,7 @@ class Draft {
   empty: Span | undefined;
   paramsToken: Span | undefined;
   requestId: Span | undefined;
+  name = 0;
   meta: Span | undefined;
   claims = false;
 }
@@ -210,6 +210,7 @@ function readParam(draft: Draft, key: string, scanner: JsonScanner, depth: numbe
     if (empty) draft.empty = span;
     else if (key === 'progressToken') draft.paramsToken = span;
     else if (key === 'requestId') draft.requestId = span;
+    else if (key === 'name') draft.name = span.start;
   }
 }
 
@@ -233,6 +234,7 @@ function settle(draft: Draft, bytes: Buffer, strict: boolean): Frame {
     progressToken: tokenOf(draft),
     requestId: method === 'notifications/cancelled' ? draft.requestId : undefined,
     claim: method !== undefined && draft.claims ? draft.meta : undefined,
+    name: draft.name,
     params: draft.params,
     result,
     error,

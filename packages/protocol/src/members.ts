@@ -6,8 +6,8 @@
  * deep inside it (a member twice, a control character) is no object and no value; keys are decoded.
  */
 import { JsonScanner } from './json.ts';
-import { JsonFault } from './json-limits.ts';
-import { MAX_ELEMENTS, SERVER_SCAN } from './jsonrpc.ts';
+import { JsonFault, SERVER_SCAN } from './json-limits.ts';
+import { MAX_ELEMENTS } from './jsonrpc.ts';
 import type { Edit, Span } from './splice.ts';
 
 /** An object and the values of its members, in their order. */

@@ -5,8 +5,7 @@
  * Invariants: one pass over the bytes, whatever is asked for; what cannot be read gives nothing, and throws nothing.
  */
 import { JsonScanner } from './json.ts';
-import { JsonFault } from './json-limits.ts';
-import { SERVER_SCAN } from './jsonrpc.ts';
+import { JsonFault, SERVER_SCAN } from './json-limits.ts';
 import type { Members } from './members.ts';
 import type { Span } from './splice.ts';
 

@@ -6,8 +6,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import { JsonScanner } from './json.ts';
-import { JsonFault } from './json-limits.ts';
-import { CLIENT_SCAN } from './jsonrpc.ts';
+import { CLIENT_SCAN, JsonFault } from './json-limits.ts';
 import { readId } from './member-rules.ts';
 import { isNull, type Span } from './splice.ts';
 

@@ -1,6 +1,7 @@
 /**
- * Owns what figures say of a request: its method, as one of a bounded number of names, and how it failed at its server. Pure.
- * Source: open-telemetry/semantic-conventions-genai, docs/gen-ai/mcp.md (`mcp.method.name`, `error.type`).
+ * Owns what figures say of a request: its method, as one of a bounded number of names, the tool or prompt that it names, and
+ * how it failed at its server. Pure.
+ * Source: open-telemetry/semantic-conventions-genai, docs/gen-ai/mcp.md (`mcp.method.name`, `gen_ai.tool.name`, `error.type`).
  */
 import type { Frame } from './jsonrpc.ts';
 import { membersIn, valueAt } from './members.ts';
@@ -13,8 +14,31 @@ const METHODS: ReadonlySet<string> = new Set([
   ...['tasks/get', 'tasks/result', 'tasks/list', 'tasks/update', 'tasks/cancel'],
 ]);
 
+/** What figures call all that they do not tell apart. */
+export const OTHER = '_other';
+
 /** A client may name any method. */
-export const methodLabel = (method: string | undefined): string => (method !== undefined && METHODS.has(method) ? method : '_other');
+export const methodLabel = (method: string | undefined): string => (method !== undefined && METHODS.has(method) ? method : OTHER);
+
+/** What figures call that which a request names, by its method. */
+const NAMED = new Map([
+  ['tools/call', 'gen_ai.tool.name'],
+  ['prompts/get', 'gen_ai.prompt.name'],
+]);
+
+export const nameAttribute = (method: string): string | undefined => NAMED.get(method);
+
+/** Bytes of a name, of which MCP wants at most 128 characters. Longer ones are not told apart. */
+const LONGEST = 256;
+const [QUOTE, BACKSLASH] = [0x22, 0x5c];
+
+/** The tool or prompt that a request names, if it is one of those that name any. A client may name any, too. */
+export function nameLabel({ bytes, method = '', name = 0 }: Frame): string | undefined {
+  if (name === 0 || !NAMED.has(method) || bytes[name] !== QUOTE) return undefined;
+  let end = name + 1;
+  while (bytes[end] !== QUOTE && end - name <= LONGEST) end += bytes[end] === BACKSLASH ? 2 : 1;
+  return bytes[end] === QUOTE ? (valueAt(bytes, { start: name, end: end + 1 }) as string) : OTHER;
+}
 
 /** What JSON-RPC and MCP define, and what servers of the official SDKs say; a server may give any number. */
 const CODES: ReadonlySet<unknown> = new Set([
@@ -32,7 +56,7 @@ export function failureOf(frame: Frame, method: string): string | undefined {
   if (error) {
     const span = membersIn(bytes, error)?.of.get('code');
     const code = span && valueAt(bytes, span);
-    return CODES.has(code) ? String(code) : '_other';
+    return CODES.has(code) ? String(code) : OTHER;
   }
   if (method !== 'tools/call' || !result || !mayBeError(bytes)) return undefined;
   const span = membersIn(bytes, result)?.of.get('isError');

@@ -1,7 +1,7 @@
 /** What figures say of a request and of its answer. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { failureOf, methodLabel, readServerLine } from '../src/index.ts';
+import { failureOf, methodLabel, nameAttribute, nameLabel, readClientBody, readServerLine } from '../src/index.ts';
 
 const failure = (line: string, method = 'tools/call'): string | undefined => failureOf(readServerLine(Buffer.from(line)), method);
 const result = (text: string): string => `{"jsonrpc":"2.0","id":1,"result":${text}}`;
@@ -11,6 +11,33 @@ describe('the method of a request', () => {
     assert.equal(methodLabel('tools/call'), 'tools/call');
     assert.equal(methodLabel('subscriptions/listen'), 'subscriptions/listen');
     for (const method of ['x/y', '', undefined, '__proto__']) assert.equal(methodLabel(method), '_other');
+  });
+});
+
+describe('what a request names', () => {
+  const name = (method: string, params: string): string | undefined => {
+    const body = readClientBody(Buffer.from(`{"jsonrpc":"2.0","id":1,"method":"${method}","params":${params}}`));
+    assert.equal(body.kind, 'single');
+    return nameLabel(body.frame);
+  };
+
+  it('is its tool or its prompt, wherever it stands, as text', () => {
+    assert.equal(name('tools/call', '{"name":"echo","arguments":{"name":"x"}}'), 'echo');
+    assert.equal(name('prompts/get', '{ "_meta": {"name":"y"}, "arguments": {"name":"x"}, "name" : "gr\\u00fc\\"sse" }'), 'grü"sse');
+    assert.equal(name('tools/call', `{"name":"${'x'.repeat(256)}"}`), 'x'.repeat(256));
+    assert.deepEqual(['tools/call', 'prompts/get', 'resources/read'].map(nameAttribute), [
+      'gen_ai.tool.name',
+      'gen_ai.prompt.name',
+      undefined,
+    ]);
+  });
+
+  it('is one of the others where it is longer than a name can be, and nothing where there is none', () => {
+    assert.equal(name('tools/call', `{"name":"${'x'.repeat(257)}"}`), '_other');
+    for (const params of ['{}', '{"name":7}', '{"name":{"name":"x"}}', '{"arguments":{"name":"x"}}'])
+      assert.equal(name('tools/call', params), undefined, params);
+    assert.equal(name('resources/read', '{"uri":"file:///x","name":"x"}'), undefined);
+    assert.equal(name('constructor', '{"name":"x"}'), undefined);
   });
 });
 

@@ -10,7 +10,7 @@ import type { ValueType } from '@opentelemetry/api';
 import type * as Sdk from '@opentelemetry/sdk-metrics';
 import { loopUse } from './loop-use.ts';
 
-/** One value, and what it is of. Labels are no client's words: their number is bounded by the configuration, and by our tables. */
+/** One value, and what it is of. The number of labels is bounded by the configuration, and by our tables: no client's words are one as they come. */
 export interface Reading {
   readonly value: number;
   readonly of?: Readonly<Record<string, string>>;

@@ -46,6 +46,49 @@ describe('metrics', () => {
       assert.ok(lines.includes(`mcp_server_operation_duration_seconds${line}`), line);
   });
 
+  it('tell names apart of which one operation has succeeded, so many of each method of each server, and nothing else', async () => {
+    const attributeOf = (method: string): string | undefined => (method === 'tools/call' ? 'gen_ai.tool.name' : undefined);
+    const names = { most: 2, other: '_other', attributeOf };
+    const durations = new Durations({ monotonic: () => 0 }, (method) => method ?? '_other', names);
+    assert.ok(durations.named);
+    const called = (name: string | undefined, error?: string, server = 'git', method = 'tools/call'): void =>
+      durations.record(server, method, error, 0, name);
+    for (let nth = 0; nth < 10_000; nth += 1) called(`made up ${nth}`, 'tool_error');
+    called('a"b', 'cancelled');
+    called('a"b');
+    called('a"b', 'tool_error');
+    called('second');
+    for (let nth = 0; nth < 10_000; nth += 1) called(`third ${nth}`);
+    called(undefined);
+    called('third 0', undefined, 'other');
+    called('of no attribute', undefined, 'git', 'ping');
+    const metrics = createMetrics();
+    metrics.add(durations.figure('x', ''));
+    assert.deepEqual(
+      (await metrics.text()).split('\n').filter((line) => line.startsWith('x_seconds_count')),
+      [
+        'git",mcp_method_name="tools/call",gen_ai_tool_name="_other",error_type="tool_error"} 10000',
+        'git",mcp_method_name="tools/call",gen_ai_tool_name="_other",error_type="cancelled"} 1',
+        'git",mcp_method_name="tools/call",gen_ai_tool_name="_other"} 10000',
+        'git",mcp_method_name="tools/call",gen_ai_tool_name="a\\"b"} 1',
+        'git",mcp_method_name="tools/call",gen_ai_tool_name="a\\"b",error_type="tool_error"} 1',
+        'git",mcp_method_name="tools/call",gen_ai_tool_name="second"} 1',
+        'git",mcp_method_name="tools/call"} 1',
+        'git",mcp_method_name="ping"} 1',
+        'other",mcp_method_name="tools/call",gen_ai_tool_name="third 0"} 1',
+      ].map((rest) => `x_seconds_count{causeway_server="${rest}`),
+    );
+  });
+
+  it('tell no names where they were not asked for', async () => {
+    const durations = new Durations({ monotonic: () => 0 }, (method) => method ?? '_other');
+    assert.equal(durations.named, false);
+    durations.record('git', 'tools/call', undefined, 0, 'echo');
+    const metrics = createMetrics();
+    metrics.add(durations.figure('x', ''));
+    assert.match(await metrics.text(), /^x_seconds_count\{causeway_server="git",mcp_method_name="tools\/call"\} 1$/m);
+  });
+
   it('a name is used once, and can be given back', async () => {
     const metrics = createMetrics();
     const figure = { name: 'a', text: 't', kind: 'gauge', read: () => [{ value: 1 }] } as const;

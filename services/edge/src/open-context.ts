@@ -3,7 +3,7 @@
  * and chance are given, so that a simulation can run it in a world of its own.
  */
 import type { Cluster } from '@causeway/cluster';
-import { methodLabel, type EdgeId } from '@causeway/protocol';
+import { methodLabel, nameAttribute, OTHER, type EdgeId } from '@causeway/protocol';
 import { Counts, Durations, type Clock, type Log, type Wheel } from '@causeway/runtime';
 import type { EdgeContext, EdgeOptions } from './context.ts';
 import { openServers } from './servers.ts';
@@ -43,7 +43,7 @@ export async function openContext(stack: AsyncDisposableStack, deps: ContextDeps
     key,
     verified: new Map(),
     streams: new Set(),
-    durations: new Durations(clock, methodLabel),
+    durations: new Durations(clock, methodLabel, { most: options.diagnostics.tools, other: OTHER, attributeOf: nameAttribute }),
     told: new Counts(),
     options,
     gate: { state: 'open' },

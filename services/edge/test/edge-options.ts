@@ -7,7 +7,7 @@ const { streams } = loadConfig({ value: {}, env: {}, cwd: '/', servers: false })
 
 export const edgeOptions: EdgeOptions = {
   listen: { host: '127.0.0.1', port: 0 },
-  diagnostics: { host: '127.0.0.1', port: false },
+  diagnostics: { host: '127.0.0.1', port: false, tools: 0 },
   http: { allowedHosts: [], allowedOrigins: [], cors: false, maxBody: 4096, maxConnections: 1000, headers: {}, healthPaths: [], paths: {} },
   auth: { apiKeys: [], identityProxies: [], anonymousBy: 'none' },
   streams,

@@ -1,5 +1,5 @@
 /** Owns the figures of a worker: how many sessions it holds, and has room for, its lease, and its servers; read when somebody asks. */
-import { methodLabel } from '@causeway/protocol';
+import { methodLabel, nameAttribute, OTHER } from '@causeway/protocol';
 import { Durations, type Clock, type Metrics } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
 import type { WorkerOptions } from './options.ts';
@@ -33,8 +33,8 @@ export function addServerFigure(metrics: Metrics, servers: WorkerOptions['server
 }
 
 /** Of what servers are asked, from where it is written to a child to the answer. */
-export function addServerDurations(metrics: Metrics, clock: Clock): Durations {
-  const durations = new Durations(clock, methodLabel);
+export function addServerDurations(metrics: Metrics, clock: Clock, { tools }: WorkerOptions['diagnostics']): Durations {
+  const durations = new Durations(clock, methodLabel, { most: tools, other: OTHER, attributeOf: nameAttribute });
   metrics.add(durations.figure('mcp.client.operation.duration', 'How long requests take at their server, by server, method and failure.'));
   return durations;
 }

@@ -4,6 +4,7 @@ import type { Config } from '@causeway/config';
 
 /** The groups of the configuration that a worker is given. */
 export interface WorkerOptions {
+  readonly diagnostics: Pick<Config['diagnostics'], 'tools'>;
   readonly servers: Config['servers'];
   readonly limits: Config['limits'];
   readonly worker: Config['worker'];

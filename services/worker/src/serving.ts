@@ -68,7 +68,7 @@ export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Ser
   const { clock, wheel, random, start } = machine;
   const now = (): number => clock.monotonic();
   const breaker = createBreaker({ now, random });
-  const durations = addServerDurations(deps.metrics, clock);
+  const durations = addServerDurations(deps.metrics, clock, options.diagnostics);
   addLeaseFigure(deps.metrics, tenure);
   addServerFigure(deps.metrics, options.servers, (server) => breaker.isOpen(server));
   const spares = stack.use(new Spares({ start, servers: options.servers, marks: deps.marks, wheel, now, random, log }));

@@ -52,6 +52,7 @@ const server = (name: string, recovery: ServerConfig['recovery'] = 'end'): Serve
 const { streams } = loadConfig({ value: {}, env: {}, cwd: '/', servers: false }).config;
 
 const options: WorkerOptions = {
+  diagnostics: { tools: 0 },
   servers: {
     git: server('git'),
     time: server('time'),

@@ -11,6 +11,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorOf, type DownHead, type Place, type ServerHead } from '@causeway/cluster';
 import { CausewayError, ERRORS, rawId, readClientBody } from '@causeway/protocol';
 import type { EdgeContext, KnownSession, OpenStream } from '../context.ts';
+import { labelOf } from '../label.ts';
 import { abandon, notify, retire, tell } from '../session/call.ts';
 import { StreamCalls } from '../session/stream-calls.ts';
 import { Listening } from '../session/listen.ts';
@@ -202,7 +203,8 @@ export function message(edge: EdgeContext, visit: Visit, req: IncomingMessage, r
     const refused = (error: unknown): void => {
       const { reason } = asRefusal(error).error;
       // What may run is counted where its answer comes.
-      if (frame.kind === 'request' && ERRORS[reason].executed === 'no') edge.durations.record(session.server, frame.method, reason, begun);
+      if (frame.kind === 'request' && ERRORS[reason].executed === 'no')
+        edge.durations.record(session.server, frame.method, reason, begun, labelOf(edge, frame));
       fail(error);
     };
     notify(edge, session, { frames: [frame], batch: false }).then(() => {

@@ -19,7 +19,7 @@ export function openByPost(edge: EdgeContext, visit: Visit, res: ServerResponse,
   let left = false;
   const opening = new SessionOpening(
     edge,
-    { ...visit, transport: 'streamable', first: { head: frameHead(frame), body: frame.bytes } },
+    { ...visit, transport: 'streamable', first: { head: frameHead(edge, frame), body: frame.bytes } },
     {
       receive: (head, bytes) => {
         if (head.t === 'server') {

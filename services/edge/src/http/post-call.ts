@@ -11,6 +11,7 @@ import type { ServerResponse } from 'node:http';
 import { errorOf, type DownHead, type Place } from '@causeway/cluster';
 import { asCausewayError, CausewayError, ERRORS, rawId, REVISIONS, type AgreedRevision, type Frame } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
+import { labelOf } from '../label.ts';
 import { followed, forsake, notify, partlyTaken, sendFrame, tell, type Messages, type Outgoing } from '../session/call.ts';
 import { Delivery, type DeliveryOptions } from '../session/delivery.ts';
 import type { Exchange, Listener, Loss } from '../session/exchange.ts';
@@ -173,6 +174,10 @@ export class PostCall implements Listener, DeliveryOptions, Posted {
 
   methodOf(nth: number): string {
     return this.#asked[nth]?.method ?? '';
+  }
+
+  labelOf(nth: number): string | undefined {
+    return labelOf(this.edge, this.#asked[nth]);
   }
 
   taken(seq: number): void {

@@ -26,6 +26,8 @@ export interface Posted {
   readonly server: string;
   /** Its method; `undefined` of one that lasts: its duration says nothing. */
   methodOf(nth: number): string | undefined;
+  /** What figures call the tool or prompt that it names, where they tell them apart. */
+  labelOf?(nth: number): string | undefined;
   /** Name of the stream that the answers ride. */
   readonly stream: string;
   /** Begin a stream with a priming event. Default false. */
@@ -228,7 +230,7 @@ export class PostReply {
   #count(nth: number, failed: string | undefined): void {
     const method = this.#posted.methodOf(nth);
     if (method === undefined) return;
-    this.#edge.durations.record(this.#posted.server, method, failed, this.#begun);
+    this.#edge.durations.record(this.#posted.server, method, failed, this.#begun, this.#posted.labelOf?.(nth));
   }
 
   #finish(): void {

@@ -23,6 +23,7 @@ import {
   type RequestState,
 } from '@causeway/protocol';
 import type { EdgeContext, OpenStream } from '../context.ts';
+import { labelOf } from '../label.ts';
 import { StatelessCall, type StatelessListener, type StatelessOrder } from '../session/stateless-call.ts';
 import { PostReply, type Posted } from './post-reply.ts';
 import { whileVouched, type Visit } from './visit.ts';
@@ -91,6 +92,7 @@ class StatelessPost implements StatelessListener, Posted {
   readonly server: string;
   readonly #id: string;
   readonly #method: string | undefined;
+  readonly #label: string | undefined;
   readonly #call: StatelessCall;
   readonly #reply: PostReply;
 
@@ -98,6 +100,7 @@ class StatelessPost implements StatelessListener, Posted {
     this.#id = id;
     this.server = order.server;
     this.#method = order.deadline === undefined ? undefined : order.frame.method;
+    this.#label = labelOf(edge, order.frame);
     this.#call = new StatelessCall(edge, order, this);
     this.stream = this.#call.stream;
     this.#reply = new PostReply(edge, res, this);
@@ -113,6 +116,10 @@ class StatelessPost implements StatelessListener, Posted {
 
   methodOf(): string | undefined {
     return this.#method;
+  }
+
+  labelOf(): string | undefined {
+    return this.#label;
   }
 
   message(head: Extract<DownHead, { t: 'server' }>, bytes: Buffer): void {

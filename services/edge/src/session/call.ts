@@ -8,6 +8,7 @@
 import { errorOf, LEASE_TIMES, offer, type ClientHead, type DownHead, type FrameHead, type Place } from '@causeway/cluster';
 import { asCausewayError, CausewayError, type Frame } from '@causeway/protocol';
 import type { EdgeContext, KnownSession } from '../context.ts';
+import { labelOf } from '../label.ts';
 import { Delivery } from './delivery.ts';
 import type { Exchange, Followed } from './exchange.ts';
 import { busFailure } from './failures.ts';
@@ -18,8 +19,9 @@ const VERDICT = LEASE_TIMES.fence + 1_000;
 const CLOSED = 30_000;
 
 /** What the worker needs to know of a message that was read here. */
-export function frameHead({ kind, method, id, progressToken, requestId }: Frame): FrameHead {
-  return { kind, method, id, progressToken, requestId };
+export function frameHead(edge: EdgeContext, frame: Frame): FrameHead {
+  const { kind, method, id, progressToken, requestId } = frame;
+  return { kind, method, id, progressToken, requestId, label: labelOf(edge, frame) };
 }
 
 /** A session under an owner, as subjects name it. */
@@ -60,7 +62,7 @@ export function sendFrame({ edge, session, exchange, place }: Outgoing, frame: F
     t: 'client',
     identity: session.identity,
     stamp: edge.cluster.ledger.stamp(place.owner),
-    frame: frameHead(frame),
+    frame: frameHead(edge, frame),
     stream: frame.kind === 'request' ? exchange.name : undefined,
     batch,
   };

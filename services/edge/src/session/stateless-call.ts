@@ -156,7 +156,7 @@ export class StatelessCall implements Listener {
       stamp: this.#edge.cluster.ledger.stamp(worker),
       identity,
       stream: this.#exchange.name,
-      frame: frameHead(frame),
+      frame: frameHead(this.#edge, frame),
       params,
       meta,
       ...(share === undefined ? {} : { share }),

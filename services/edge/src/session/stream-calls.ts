@@ -21,6 +21,7 @@ interface Pending {
   readonly id: string;
   /** Its label: a client may have named any. */
   readonly method: string;
+  readonly label: string | undefined;
   /** The moment at which it was heard of, in the clock's monotonic milliseconds. */
   readonly begun: number;
   /** Stops waiting. */
@@ -42,10 +43,11 @@ export class StreamCalls {
     this.#tell = tell;
   }
 
-  hear({ call, id, due, method }: PendingHead): void {
+  hear({ call, id, due, method, label }: PendingHead): void {
     if (id === undefined || due === undefined) return this.#forget(call, 'cancelled');
     if (this.#pending.size >= MOST || this.#pending.has(call)) return;
-    const pending: Pending = { id, method: methodLabel(method), begun: this.#edge.clock.monotonic(), cancel: () => undefined };
+    const begun = this.#edge.clock.monotonic();
+    const pending: Pending = { id, method: methodLabel(method), label, begun, cancel: () => undefined };
     this.#pending.set(call, pending);
     this.#wait(call, pending, due + SLACK);
   }
@@ -94,6 +96,6 @@ export class StreamCalls {
     if (pending === undefined) return;
     pending.cancel();
     this.#pending.delete(call);
-    this.#edge.durations.record(this.#server, pending.method, failed, pending.begun);
+    this.#edge.durations.record(this.#server, pending.method, failed, pending.begun, pending.label);
   }
 }

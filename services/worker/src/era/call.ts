@@ -78,8 +78,8 @@ export class CallInUse implements ResponseEvents {
     this.#cancelDeadline();
     if (this.#id !== undefined) {
       this.process.forget(this.#id);
-      const { server, method } = this.#request;
-      this.#deps.durations.record(server.name, method, failed, this.#begun);
+      const { server, method, head } = this.#request;
+      this.#deps.durations.record(server.name, method, failed, this.#begun, head.frame.label);
     }
     this.#lease.end(outcome);
   }

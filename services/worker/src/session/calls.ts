@@ -18,6 +18,8 @@ export interface Call {
   readonly clientId: Buffer;
   readonly progressToken: Buffer | undefined;
   readonly method: string;
+  /** What figures call its tool or prompt. */
+  readonly label: string | undefined;
   readonly stream: Stream;
   readonly index: number | undefined;
   /** The moment at which it began, in the clock's monotonic milliseconds. */
@@ -72,6 +74,7 @@ export class Calls {
       clientId: copy(slice(body, head.id)),
       progressToken: token && copy(slice(body, token)),
       method: head.method ?? '',
+      label: head.label,
       stream,
       index,
       begun,

@@ -15,7 +15,7 @@ import type { Stream } from './stream.ts';
 /** The call is over; nothing of it is held any more. `failed`: as figures name it. Idempotent. */
 export function endCall(session: SessionParts, call: Call, failed?: string): void {
   const { calls, idle, durations, server } = session;
-  if (calls.has(call)) durations.record(server.name, call.method, failed, call.begun);
+  if (calls.has(call)) durations.record(server.name, call.method, failed, call.begun, call.label);
   calls.end(call);
   if (calls.size === 0) idle.release(calls);
 }

@@ -53,10 +53,10 @@ function write(session: SessionParts, bytes: Buffer): void {
 
 function request(session: SessionParts, head: ClientHead, body: Buffer, reply: string | undefined): void {
   if (session.transport === 'sse') {
-    const { clientId, internal, method } = beginCall(session, { head, body, stream: session.streams.standalone });
+    const { clientId, internal, method, label } = beginCall(session, { head, body, stream: session.streams.standalone });
     const due = session.server.requestTimeout;
     // Should the bus be lost, only the edge of the stream can tell the client that it took too long.
-    session.reply(session.streams.standalone.to, { t: 'pending', call: internal, id: clientId.toString(), due, method });
+    session.reply(session.streams.standalone.to, { t: 'pending', call: internal, id: clientId.toString(), due, method, label });
     return session.reply(reply, { t: 'ok' });
   }
   const stream = callStream(session, head, reply);
