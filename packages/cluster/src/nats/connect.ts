@@ -28,6 +28,8 @@ import { isPassing, patiently } from './patience.ts';
 const CONNECT_DEADLINE = 30_000;
 /** Milliseconds between attempts, and the most that chance adds. */
 const RETRY = 250;
+/** Milliseconds after which it is told that no server has answered yet: one that starts with us may. */
+const SILENT = 1_000;
 /** Milliseconds that one server may take to greet us. */
 const HANDSHAKE = 5_000;
 /** Milliseconds for one management request: a stream that has no leader yet answers nothing at all. */
@@ -123,6 +125,8 @@ function fromFile(path: string, make: (bytes: Buffer) => Authenticator): Authent
 
 /** Waits for a first server to answer, until the deadline; a refusal of the credentials ends the wait. */
 export async function dial(connection: NodeConnectionOptions, options: NatsClusterOptions, ends: number): Promise<NatsConnection> {
+  const begun = performance.now();
+  let told = false;
   for (;;) {
     const left = ends - performance.now();
     try {
@@ -134,6 +138,12 @@ export async function dial(connection: NodeConnectionOptions, options: NatsClust
     } catch (error) {
       const wait = RETRY + Math.random() * RETRY;
       if (error instanceof AuthorizationError || left < wait) throw unreachable(error, options);
+      if (!told && performance.now() - begun > SILENT) {
+        told = true;
+        options.warn?.(
+          `no NATS server answers at ${placesOf(options)} (${reasonOf(error)}), waiting for one up to ${Math.round(left / 1000)} s`,
+        );
+      }
       await sleep(wait, undefined, options.signal === undefined ? {} : { signal: options.signal });
     }
   }
@@ -170,9 +180,17 @@ async function greeted(connection: NodeConnectionOptions): Promise<NatsConnectio
   }
 }
 
+/** Without what it logs in with. */
+function placesOf({ servers }: NatsClusterOptions): string {
+  return servers.map((server) => server.replace(/^([a-z]+:\/\/)?.*@/is, '$1')).join(', ');
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 function unreachable(cause: unknown, options: NatsClusterOptions): CausewayError {
-  const where = options.servers.map((server) => server.replace(/^([a-z]+:\/\/)?.*@/is, '$1')).join(', ');
-  const why = cause instanceof Error ? cause.message : String(cause);
+  const [where, why] = [placesOf(options), reasonOf(cause)];
   const message =
     cause instanceof AuthorizationError
       ? `NATS at ${where} refused the credentials (${why}). Check the NATS user, password, token or credentials file.`

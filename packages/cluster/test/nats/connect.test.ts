@@ -53,6 +53,16 @@ describe('connecting to NATS', () => {
     assert.ok(performance.now() - started < 2_000);
   });
 
+  it('tells once that it waits for a server, when it has waited for a while', async () => {
+    const told: string[] = [];
+    const warn = (text: string): void => void told.push(text);
+    await assert.rejects(open(['127.0.0.1:1'], { warn }), says(/No NATS server answered/));
+    assert.deepEqual(told, [], 'one that starts beside us needs no word');
+    await assert.rejects(open(['user:secret@127.0.0.1:1'], { warn, connectDeadline: 3_000 }), says(/No NATS server answered/));
+    assert.equal(told.length, 1);
+    assert.match(told[0]!, /^no NATS server answers at 127\.0\.0\.1:1 \(connection refused\), waiting for one up to 2 s$/);
+  });
+
   it('leaves nothing open at what takes a connection and says nothing', async () => {
     const sockets: Socket[] = [];
     const server = createServer((socket) => sockets.push(socket)).listen(0, '127.0.0.1');
