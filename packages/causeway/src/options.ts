@@ -36,6 +36,8 @@ export function loadInput(line: Line, splitCommand: (text: string) => string[]):
 }
 
 function overrides({ given, spelled }: Line): Override[] {
+  if (given['corsHeader'] !== undefined && given['cors'] === undefined)
+    throw new Failure(EXIT.usage, `${spelled.get('--cors-header') ?? '--cors-header'} says nothing without --cors, which lets pages call`);
   return FLAGS.flatMap((flag): Override[] => {
     const value = given[attribute(flag.name)];
     if (flag.path === undefined || value === undefined || flag.name === '--cors-header') return [];

@@ -42,6 +42,7 @@ test('mistakes of usage exit 2 with what was probably meant, and nothing is star
     [['edge', '--sessionTimeout', '5000'], /^error: unknown option '--sessionTimeout'/],
     [['config', 'chek'], /did you mean "check"/],
     [['--port', 'http', '--', process.execPath], /--port {2}not a port: "http"/],
+    [['--corsAddAllowedHeader', 'X-A', '--', process.execPath], /--corsAddAllowedHeader says nothing without --cors/],
     [['health', '--nope'], /Unknown option '--nope'/],
     [['health', '--liv'], /Unknown option '--liv'\n {2}did you mean --live\?\n {2}causeway health /],
     [['demo', '--kil-edge'], /Unknown option '--kil-edge'\n {2}did you mean --kill-edge\?\n {2}causeway demo /],

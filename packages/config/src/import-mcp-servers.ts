@@ -32,7 +32,7 @@ type Fields = Readonly<Record<string, unknown>>;
 export function foreignKey(document: Document): 'mcpServers' | 'servers' | undefined {
   const { value, file } = document;
   if (!isFields(value)) return undefined;
-  if (isFields(value['mcpServers'])) return 'mcpServers';
+  if (Object.hasOwn(value, 'mcpServers')) return 'mcpServers';
   if (!isFields(value['servers'])) return undefined;
   if (Array.isArray(value['inputs']) || /^\.?mcp\.json$/.test(basename(file))) return 'servers';
   const marks = ['type', 'url', 'sandboxEnabled', 'sandbox', 'dev'];
@@ -57,7 +57,9 @@ export function importMcpServers(document: Document, key: 'mcpServers' | 'server
   const text = `this is a setting of causeway, and the file is one of an MCP client ("${key}"): put it into causeway.yaml with "import: [${basename(document.file)}]"`;
   const faults = ours.map((name) => faultAt(document, [name], text, 'key'));
   for (const name of ours) ignored.delete(name);
-  for (const [name, entry] of Object.entries(root[key] as Fields)) {
+  const entries = root[key];
+  if (!isFields(entries)) faults.push(faultAt(document, [key], 'expected an object with a server under each name'));
+  for (const [name, entry] of Object.entries(isFields(entries) ? entries : {})) {
     const mapped = mapEntry(name, entry);
     if ('skipped' in mapped) {
       warnings.push(`${document.file}: skipped "${name}": ${mapped.skipped}`);
@@ -94,7 +96,7 @@ function mapEntry(name: string, entry: unknown): Mapped {
   let note: string | undefined;
   if (typeof timeout === 'number' && timeout > 0) {
     // Clients write seconds; a few write milliseconds, and nobody means a call of an hour or more.
-    value['requestTimeout'] = timeout > 3600 ? timeout / 1000 : timeout;
+    value['requestTimeout'] = timeout > 3600 ? `${timeout}ms` : `${timeout}s`;
     if (timeout > 3600) note = `timeout ${timeout} taken as milliseconds`;
   }
   const unknown = Object.keys(entry).filter((field) => !READ.includes(field));

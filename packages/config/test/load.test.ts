@@ -479,3 +479,14 @@ test('the environment is passed on, or not, in every spelling of yes and no', ()
   for (const word of ['false', 'off', 'No', '0']) assert.equal(passed(word), false, word);
   assert.deepEqual(passed('HOME,LANG'), ['HOME', 'LANG']);
 });
+
+test("a client's file whose servers are no object is told so; its timeouts are of the unit that was understood", (context) => {
+  const cwd = folder(context, {
+    'list.json': '{ "mcpServers": [] }',
+    'times.json': '{ "mcpServers": { "a": { "command": "x", "timeout": 2500 }, "b": { "command": "x", "timeout": 5000000 } } }',
+  });
+  assert.deepEqual(faultsOf({ cwd, file: 'list.json' }), ['list.json:1:17  mcpServers: expected an object with a server under each name']);
+  const { config, warnings } = load({ cwd, file: 'times.json' });
+  assert.deepEqual([config.servers['a']!.requestTimeout, config.servers['b']!.requestTimeout], [2_500_000, 5_000_000]);
+  assert.deepEqual(warnings, ['times.json: b: timeout 5000000 taken as milliseconds']);
+});
