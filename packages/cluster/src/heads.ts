@@ -85,6 +85,9 @@ export interface CallHead {
   /** Whose share of the limits the process takes that runs it. */
   readonly share?: Identity;
   readonly stream: string;
+  /** Of the requests that this edge sends to this worker; the same when it is sent `again`, because the worker had not heard of it. */
+  readonly number: number;
+  readonly again?: true;
   readonly frame: FrameHead;
   /** `params`, and `params._meta`. */
   readonly params: Span;

@@ -6,6 +6,7 @@ import type { Config } from '@causeway/config';
 import type { EdgeId, Identity, Reason, SessionClaims } from '@causeway/protocol';
 import type { Clock, Counts, Durations, Log, Wheel } from '@causeway/runtime';
 import type { Servers } from './servers.ts';
+import type { CallNumbers } from './session/call-numbers.ts';
 import type { Descriptions } from './session/descriptions.ts';
 import type { Exchanges } from './session/exchanges.ts';
 import type { PendingOpens } from './session/pending-opens.ts';
@@ -33,6 +34,7 @@ export interface EdgeContext {
   readonly places: Places;
   readonly relocation: Relocation;
   readonly descriptions: Descriptions;
+  readonly numbers: CallNumbers;
   /** Signs and verifies session ids. */
   readonly key: Buffer;
   /** Sessions by their ids, each verified here for the one audience that it has. */

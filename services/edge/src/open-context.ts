@@ -7,6 +7,7 @@ import { methodLabel, nameAttribute, OTHER, type EdgeId } from '@causeway/protoc
 import { Counts, Durations, type Clock, type Log, type Wheel } from '@causeway/runtime';
 import type { EdgeContext, EdgeOptions } from './context.ts';
 import { openServers } from './servers.ts';
+import { CallNumbers } from './session/call-numbers.ts';
 import { Descriptions } from './session/descriptions.ts';
 import { Exchanges } from './session/exchanges.ts';
 import { PendingOpens } from './session/pending-opens.ts';
@@ -40,6 +41,7 @@ export async function openContext(stack: AsyncDisposableStack, deps: ContextDeps
     places: new Places(),
     relocation: new Relocation(() => edge),
     descriptions: new Descriptions(),
+    numbers: new CallNumbers(),
     key,
     verified: new Map(),
     streams: new Set(),

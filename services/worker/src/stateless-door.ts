@@ -21,6 +21,7 @@ import type { Era, PooledProcess } from './pool/pooled-process.ts';
 import { Pools, type PoolsDeps } from './pool/pools.ts';
 import type { SessionDeps } from './session/deps.ts';
 import type { StreamPorts } from './session/stream-ports.ts';
+import { CallWindows } from './stateless/call-windows.ts';
 import { describe } from './stateless/description.ts';
 import { Listens } from './stateless/listen.ts';
 import { ParkedCalls } from './stateless/parked-calls.ts';
@@ -49,6 +50,7 @@ export class StatelessDoor {
   readonly #listens: Listens;
   readonly #parked: ParkedCalls;
   readonly #sent: SentAnswers;
+  readonly #windows = new CallWindows();
   readonly #tools = new ToolHeaders();
   readonly pools: Pools;
 
@@ -70,6 +72,13 @@ export class StatelessDoor {
     const known = this.#running.get(head.stream);
     // An edge that heard nothing asks again: it is running.
     if (known) return reply(to, { t: 'ok' });
+    const again = head.again === true;
+    if (!this.#windows.isNew(to.slice(0, to.lastIndexOf('.')), head.number, again)) {
+      const attach = { t: 'attach', identity: head.identity, stream: head.stream } as const;
+      // What comes twice by itself has its answer, or will.
+      if (again && !this.#sent.attach(attach, to)) reply(to, { t: 'no', reason: 'cluster.owner_lost' });
+      return;
+    }
     const { meta, params } = readRequest(head, body);
     let release = (): void => undefined;
     const response: Response = new Response(this.#deps, { head, body, logLevel: meta.logLevel, to }, () => {
@@ -95,7 +104,7 @@ export class StatelessDoor {
   control(stream: string, head: ControlHead, reply: string | undefined): void {
     const response = this.#running.get(stream);
     if (response) response.control(head, reply);
-    else if (head.t === 'attach') this.#sent.attach(head, reply);
+    else if (head.t === 'attach' && !this.#sent.attach(head, reply)) this.#deps.reply(reply, { t: 'no', reason: 'request.event_id' });
   }
 
   /** A frame of a response reached nobody; as `Response.lost`. */

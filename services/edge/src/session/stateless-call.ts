@@ -2,8 +2,9 @@
  * Owns one request of the stateless era on its way: choosing a worker, asking it, and asking another where the first has
  * certainly not taken it. A request that goes on with one that waits goes to the worker where that waits, and nowhere else.
  *
- * Invariants: one worker is asked at a time, the next only after a definite no; every request ends with its answer, its
- * refusal, its deadline, or the loss of the worker.
+ * Invariants: one worker is asked at a time, once more where it has not heard of the request, for a connection was lost; the next
+ * only after a definite no to what was sent once; every request ends with its answer, its refusal, its deadline, or the loss of
+ * the worker.
  */
 import { BusError, errorOf, type CallHead, type DownHead } from '@causeway/cluster';
 import { CausewayError, type Frame, type Identity, type RequestState, type Span, type WorkerId } from '@causeway/protocol';
@@ -48,6 +49,10 @@ export class StatelessCall implements Listener {
   readonly #exchange: Exchange;
   readonly #candidates: Candidates;
   #worker: WorkerId | undefined;
+  /** Its number at that worker. */
+  #number = 0;
+  /** It was sent there once more: what was sent before may still arrive. */
+  #again = false;
   /** The worker that it asks for has not taken it. */
   #astray = false;
   #spoken = false;
@@ -70,13 +75,16 @@ export class StatelessCall implements Listener {
     if (worker instanceof CausewayError) return this.#fail(worker);
     if (worker === undefined) return this.#exchange.later(() => this.ask());
     this.#worker = worker;
-    const { cluster } = this.#edge;
-    const { frame, identity } = this.#order;
+    this.#number = this.#edge.numbers.next(worker);
     const { name: stream } = this.#exchange;
-    const control = cluster.subjects.callControl(worker, stream);
-    this.#exchange.follow({ owner: worker, control, identity, stream, after: 0 });
+    const control = this.#edge.cluster.subjects.callControl(worker, stream);
+    this.#exchange.follow({ owner: worker, control, identity: this.#order.identity, stream, after: 0 });
+    this.#send(worker);
+  }
+
+  #send(worker: WorkerId): void {
     try {
-      this.#exchange.send(worker, cluster.subjects.call(worker), this.#head(worker), frame.bytes);
+      this.#exchange.send(worker, this.#edge.cluster.subjects.call(worker), this.#head(worker), this.#order.frame.bytes);
     } catch (error) {
       if (!(error instanceof BusError)) throw error;
       this.#fail(busFailure(error));
@@ -100,11 +108,7 @@ export class StatelessCall implements Listener {
   }
 
   receive(head: DownHead, body: Buffer): void {
-    if (head.t === 'no' && !this.#spoken) {
-      const error = errorOf(head);
-      if (this.#bound || !this.#candidates.refuse(this.#worker!, error)) return this.#fail(error);
-      return this.#askNext();
-    }
+    if (head.t === 'no' && !this.#spoken) return this.#refused(errorOf(head));
     if (!this.#spoken) this.#candidates.found(this.#worker!);
     this.#spoken = true;
     if (head.t === 'server') this.#listener.message(head, body);
@@ -115,7 +119,7 @@ export class StatelessCall implements Listener {
 
   undelivered(): void {
     this.#candidates.miss(this.#worker!);
-    if (this.#spoken) return this.#fail(new CausewayError('cluster.owner_lost'));
+    if (this.#spoken || this.#again) return this.#fail(new CausewayError('cluster.owner_lost'));
     if (this.#bound && this.#candidates.patient()) this.#exchange.later(() => this.ask());
     else this.#askNext();
   }
@@ -124,6 +128,16 @@ export class StatelessCall implements Listener {
     // One that only stood still would go on for nobody.
     this.#tell({ t: 'detach' });
     this.#listener.failed(lossOf(why));
+  }
+
+  #refused(error: CausewayError): void {
+    if (error.reason === 'request.event_id' && !this.#again) {
+      // Asked for what it had sent, it says that it never heard of the request.
+      this.#again = true;
+      return this.#send(this.#worker!);
+    }
+    if (this.#again || this.#bound || !this.#candidates.refuse(this.#worker!, error)) return this.#fail(error);
+    this.#askNext();
   }
 
   /** The call that it goes on with waits at one worker. */
@@ -156,6 +170,8 @@ export class StatelessCall implements Listener {
       stamp: this.#edge.cluster.ledger.stamp(worker),
       identity,
       stream: this.#exchange.name,
+      number: this.#number,
+      ...(this.#again ? { again: true } : {}),
       frame: frameHead(this.#edge, frame),
       params,
       meta,
@@ -175,8 +191,9 @@ export class StatelessCall implements Listener {
     this.#edge.exchanges.words.tell(control, { ...word, stream, to, identity: this.#order.identity });
   }
 
+  /** What may have been taken is not said to have been refused. */
   #fail(error: CausewayError): void {
     this.end();
-    this.#listener.failed(error);
+    this.#listener.failed(this.#again && !this.#spoken ? new CausewayError('cluster.owner_lost') : error);
   }
 }

@@ -4,8 +4,7 @@
  * Invariants: only the identity that was answered is answered again; they are bounded in number and bytes, the oldest are given
  * up first, and none is kept much longer than an edge may take to come back.
  */
-import { verdictOf, type ControlHead, type DownHead } from '@causeway/cluster';
-import { CausewayError } from '@causeway/protocol';
+import type { ControlHead, DownHead } from '@causeway/cluster';
 import { Chain, Register, type Link, type Wheel } from '@causeway/runtime';
 import { GRACE } from '../session/readers.ts';
 import type { Stream } from '../session/stream.ts';
@@ -46,16 +45,16 @@ export class SentAnswers {
     this.#sweepLater();
   }
 
-  /** An edge asks for what follows the last frame that it has. */
-  attach({ stream: name = '', after = 0, identity }: ControlHead, reply: string | undefined): void {
+  /** An edge asks for what follows the last frame that it has. `false`: that is not kept. */
+  attach({ stream: name = '', after = 0, identity }: ControlHead, reply: string | undefined): boolean {
     const sent = this.#byName.get(name)?.value;
-    if (sent?.identity !== identity || reply === undefined || !sent.stream.covers(after))
-      return this.#deps.reply(reply, verdictOf(new CausewayError('cluster.owner_lost')));
+    if (sent?.identity !== identity || reply === undefined || !sent.stream.covers(after)) return false;
     this.#deps.reply(reply, { t: 'ok' });
     sent.stream.attach(reply, after);
     sent.stream.flush();
     // What the bus did not take is asked for once more.
     sent.stream.detach();
+    return true;
   }
 
   #sweepLater(): void {

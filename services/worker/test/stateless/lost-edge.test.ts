@@ -5,7 +5,7 @@ import { ANONYMOUS, type Identity } from '@causeway/protocol';
 import { GRACE } from '../../src/session/readers.ts';
 import { MOST } from '../../src/stateless/sent-answers.ts';
 import { server, settle } from '../pool/pool-world.ts';
-import type { ScriptedChild } from '../era/scripted-child.ts';
+import type { Message, ScriptedChild } from '../era/scripted-child.ts';
 import { statelessWorld, type StatelessWorld } from './stateless-world.ts';
 
 interface Called {
@@ -109,9 +109,9 @@ test('it is nobody else’s, and is not kept for long', async () => {
     world.door.control(stream, { t: 'attach', identity, stream, after: 0 }, `cw.e.edge.g.${stream}`);
     return world.told(stream).at(-1)!.head;
   };
-  assert.partialDeepStrictEqual(ask('somebody else' as Identity), { t: 'no', reason: 'cluster.owner_lost' });
+  assert.partialDeepStrictEqual(ask('somebody else' as Identity), { t: 'no', reason: 'request.event_id' });
   world.time.advance(2 * GRACE + 20);
-  assert.partialDeepStrictEqual(ask(ANONYMOUS), { t: 'no', reason: 'cluster.owner_lost' });
+  assert.partialDeepStrictEqual(ask(ANONYMOUS), { t: 'no', reason: 'request.event_id' });
   assert.equal(world.told(stream).length, 4);
 });
 
@@ -129,4 +129,33 @@ test('only so many are kept, and the newest of them', async () => {
   for (const stream of streams) comeBack({ ...called, stream }, 0);
   const kept = streams.filter((stream) => world.told(stream).some(({ head }) => head.t === 'ok'));
   assert.deepEqual(kept, streams.slice(1));
+});
+
+test('a request that was lost on its way is not known here, and runs once when it is sent again, however often it comes', async () => {
+  const called = await answered();
+  const { world, child } = called;
+  const [lost, next] = [world.ask(2, { lost: true }), world.ask(3)];
+  const calls = (): readonly Message[] => child.take().filter(({ method }) => method === 'tools/call');
+  await settle();
+  assert.equal(calls().length, 1);
+  comeBack({ ...called, stream: lost }, 0);
+  const heard = (): readonly unknown[] => said({ ...called, stream: lost });
+  assert.partialDeepStrictEqual(world.told(lost).at(-1)!.head, { t: 'no', reason: 'request.event_id' });
+  world.come(lost, true);
+  await settle();
+  const [call, ...more] = calls();
+  assert.deepEqual(more, []);
+  world.come(lost);
+  world.come(lost, true);
+  child.say({ id: call!.id!, result: { resultType: 'complete' } });
+  world.come(lost, true);
+  world.come(lost);
+  world.time.advance(2 * GRACE + 20);
+  world.come(lost, true);
+  world.come(next, true);
+  await settle();
+  assert.deepEqual(calls(), []);
+  assert.partialDeepStrictEqual(world.told(lost).at(-1)!.head, { reason: 'cluster.owner_lost' });
+  assert.deepEqual(heard(), ['no', 'ok', 'ok', 1, 'ok', 1, 'no']);
+  assert.deepEqual(said({ ...called, stream: next }), ['ok'], 'it runs');
 });

@@ -37,6 +37,8 @@ export interface AskOptions {
   readonly state?: string;
   /** Of its `Mcp-Param-` headers, by the rest of their names. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** It does not come, as yet. */
+  readonly lost?: true;
 }
 
 export interface StatelessWorld {
@@ -46,6 +48,8 @@ export interface StatelessWorld {
   readonly nursery: Nursery;
   /** Sends a request; gives the name of its stream. */
   ask(id: number | string, options?: AskOptions): string;
+  /** The request comes once more, late or sent `again`. */
+  come(stream: string, again?: true): void;
   /** What was said on a stream. */
   told(stream: string): readonly Told[];
   /** The one answer that was given on a stream. */
@@ -117,6 +121,7 @@ export function statelessWorld(
   } as unknown as DoorDeps;
   const door = new StatelessDoor(deps);
   let streams = 0;
+  const asked = new Map<string, (again?: true) => void>();
   const audience = ({ identity, method = 'tools/call' }: AskOptions = {}): StateAudience => ({
     identity: (identity ?? ANONYMOUS) as Identity,
     server: server.name,
@@ -164,6 +169,7 @@ export function statelessWorld(
         server: server.name,
         identity: (identity ?? ANONYMOUS) as Identity,
         stream,
+        number: streams,
         frame: { kind: 'request', method, id: span!, ...(progressToken ? { progressToken } : {}) },
         params: message.params.span,
         meta: message.meta.span,
@@ -173,9 +179,12 @@ export function statelessWorld(
         ...(opened?.process === undefined ? {} : { process: opened.process }),
         ...(opened === undefined ? {} : { inner: opened.inner ?? '' }),
       };
-      door.call(head, bytes, `cw.e.edge.g.${stream}`);
+      const come = (again?: true): void => door.call({ ...head, ...(again && { again }) }, bytes, `cw.e.edge.g.${stream}`);
+      asked.set(stream, come);
+      if (!options.lost) come();
       return stream;
     },
+    come: (stream, again) => asked.get(stream)!(again),
     told: (stream) => said.get(stream) ?? [],
     answer(stream) {
       const answers = (said.get(stream) ?? []).filter(({ head }) => head.t === 'server' && head.last === true);
