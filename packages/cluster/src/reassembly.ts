@@ -72,7 +72,7 @@ export class PartReceiver {
     this.#options.deliver({ kind: 'data', subject, reply: assembly.reply, data: assembly.bytes });
   }
 
-  /** Refuses what is incomplete. */
+  /** Refuses what is incomplete: nobody listens any more, or parts of it may be lost. */
   close(): void {
     for (const address of [...this.#assemblies.keys()]) this.#refuse(address);
   }

@@ -63,6 +63,8 @@ class NatsBus implements Bus {
   readonly #outbox: Outbox;
   #told: BusStatus = 'connected';
   #closed = false;
+  /** The connection was lost, and is not known to be back. */
+  #lost = false;
 
   constructor(link: Link, options: NatsBusOptions) {
     const limits = { ...BUS_LIMITS, ...options.limits };
@@ -210,6 +212,11 @@ class NatsBus implements Bus {
       this.#outbox.flush();
       this.#outbox.drop();
       this.#parts.drop('disconnected');
+      this.#lost = true;
+    } else if (this.#lost) {
+      // parts that were on their way here may be lost, and nothing else would tell their senders
+      this.#lost = false;
+      for (const receiver of this.#receivers) receiver.close();
     }
     if (this.#link.closed) this.#requests.close();
     this.#tell();
