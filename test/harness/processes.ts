@@ -129,6 +129,10 @@ export interface Causeway extends Launched {
   /** Value of MARK in this process and in all its children. */
   readonly mark: string;
   readonly base: string;
+  /** Its configuration file. */
+  readonly file: string;
+  /** Writes that anew, as it was written for the start. */
+  write(options: Pick<CausewayOptions, 'servers' | 'config'>): Promise<void>;
   /** URL of a server, e.g. `http://127.0.0.1:4711/servers/hostile/mcp`. */
   url(server: string, door?: 'mcp' | 'sse'): string;
 }
@@ -138,11 +142,17 @@ export async function openCauseway(verb: 'run' | 'edge' | 'worker', options: Cau
   const mark = options.mark ?? randomUUID();
   const directory = await mkdtemp(join(tmpdir(), 'causeway-test-'));
   const file = join(directory, 'causeway.json');
-  const servers = Object.fromEntries(
-    Object.entries(options.servers ?? {}).map(([name, server]) => [name, { ...server, env: { ...server.env, [MARK]: mark } }]),
-  );
-  const config = { diagnostics: false, admin: false, ...(options.servers === undefined ? {} : { servers }), ...options.config };
-  await writeFile(file, JSON.stringify(config, undefined, 2));
+  const write: Causeway['write'] = async ({ servers, config }) => {
+    const marked = Object.entries(servers ?? {}).map(([name, server]) => [name, { ...server, env: { ...server.env, [MARK]: mark } }]);
+    const whole = {
+      diagnostics: false,
+      admin: false,
+      ...(servers === undefined ? {} : { servers: Object.fromEntries(marked) }),
+      ...config,
+    };
+    await writeFile(file, JSON.stringify(whole, undefined, 2));
+  };
+  await write(options);
   const flags = verb === 'worker' ? [] : ['--port', '0'];
   const launched = launch([verb, '--config', file, ...flags, ...(options.args ?? [])], {
     env: { ...options.env, [MARK]: mark },
@@ -157,7 +167,7 @@ export async function openCauseway(verb: 'run' | 'edge' | 'worker', options: Cau
     const port = await ready(launched, verb);
     const base = `http://127.0.0.1:${port}`;
     const url = (server: string, door: 'mcp' | 'sse' = 'mcp') => `${base}/servers/${server}/${door}`;
-    return { ...launched, port, mark, base, url, [Symbol.asyncDispose]: dispose };
+    return { ...launched, port, mark, base, file, write, url, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     const output = `stdout:\n${launched.stdout().slice(-3_000)}\nstderr:\n${launched.stderr().slice(-3_000)}`;

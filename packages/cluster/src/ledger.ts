@@ -21,6 +21,8 @@ export interface ServedServer {
   readonly timeouts?: { readonly start: number; readonly request: number };
   /** Sessions of it that the cluster may hold, as this worker was configured. */
   readonly limit?: number;
+  /** How often its worker was given another definition of it since it began; absent: never. */
+  readonly edition?: number;
   /** What its worker has found out; absent: nothing, or what the configuration says. */
   readonly era?: FoundEra;
 }

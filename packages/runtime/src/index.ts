@@ -11,7 +11,7 @@ export { fakeTime, type FakeTime } from './fake-time.ts';
 export { createHealth, healthJson, healthText, type CheckResult, type Health } from './health.ts';
 export { hostIn, isAddress } from './host.ts';
 export { createServer, OTHER_LISTENERS, request, ServerResponse } from './http.ts';
-export { atExit, runProcess, type ProcessDoor, type ProcessOptions, type Running } from './lifecycle.ts';
+export { atExit, hasTerminal, runProcess, type ProcessDoor, type ProcessOptions, type Running } from './lifecycle.ts';
 export { LOG_LEVELS, maskUrls, openLog, silentLog, type Log, type LogLevel, type LogWrite, type OpenLog } from './log.ts';
 export { addProcessFigures, createMetrics, type Metrics } from './metrics.ts';
 export { urlOf } from './url.ts';

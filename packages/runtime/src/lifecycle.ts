@@ -7,11 +7,13 @@
  *  3. Equal signals within 250 ms are one: a terminal, npm and systemd each deliver to parent and child, and the
  *     parent passes it on. So is the end of npm (`parentGone`, bin/causeway.js): SIGTERM to whoever was told nothing yet.
  *  4. After an uncaught error nothing of the process is trusted: one fatal line, exit 70. Others take over by lease.
- *  5. The end of the process that started this one through an IPC channel (the launcher for older Nodes) ends this
+ *  5. Where `rereads` says so, SIGHUP stops nothing: what runs reads again, at once or as soon as it is ready, until it is told to stop.
+ *  6. The end of the process that started this one through an IPC channel (the launcher for older Nodes) ends this
  *     one too, without draining: who kills the launcher for good means what it runs, and nothing is left behind.
  *
  * It leaves to `Running` what draining and releasing mean.
  */
+import { closeSync, openSync } from 'node:fs';
 import { withDeadline } from './async.ts';
 import { systemClock, type Clock } from './clock.ts';
 import type { Log } from './log.ts';
@@ -35,6 +37,8 @@ export interface Running extends AsyncDisposable {
   unready?(): void;
   /** Takes nothing new and finishes what runs, within `ms` milliseconds. */
   drain(ms: number): Promise<void>;
+  /** Reads its configuration again. Never throws. */
+  reread?(): void;
   /** Resolves when the thing ends by itself; the process then ends with that code. */
   readonly ended?: Promise<number>;
 }
@@ -52,6 +56,8 @@ export interface ProcessOptions {
   readonly drain: { readonly timeout: number; readonly delay: number };
   /** Starts it. The signal fires when the process is told to stop before it is ready. */
   readonly start: (abandon: AbortSignal) => Promise<Running>;
+  /** SIGHUP asks for reading again. Not for a process that a terminal may send it to (`hasTerminal`). Default false: it stops, too. */
+  readonly rereads?: boolean;
   /** Turns a failed start into an exit code, having told the user. */
   readonly failed: (error: unknown) => number;
   readonly door?: ProcessDoor;
@@ -67,10 +73,12 @@ export async function runProcess(options: ProcessOptions): Promise<number> {
     door.exit(code);
     return code;
   };
-  const stops = listen(door, options.clock ?? systemClock, (signal) => {
+  const second = (signal: Stop): void => {
     log.warn({ reason: signal }, 'second signal, ending at once');
     exit(1);
-  });
+  };
+  const hangups = options.rereads === true ? new Hangups() : undefined;
+  const stops = listen(door, options.clock ?? systemClock, { second, hangup: hangups?.hear });
   const crash = (err: unknown): void => {
     log.fatal({ err }, 'uncaught error');
     exit(70);
@@ -78,7 +86,7 @@ export async function runProcess(options: ProcessOptions): Promise<number> {
   door.on('uncaughtException', crash);
   door.on('unhandledRejection', crash);
   try {
-    return exit(await live(options, stops));
+    return exit(await live(options, stops, hangups));
   } finally {
     stops.release();
     door.off('uncaughtException', crash);
@@ -86,7 +94,7 @@ export async function runProcess(options: ProcessOptions): Promise<number> {
   }
 }
 
-async function live(options: ProcessOptions, stops: Stops): Promise<number> {
+async function live(options: ProcessOptions, stops: Stops, hangups?: Hangups): Promise<number> {
   const { log, drain } = options;
   const abandon = new AbortController();
   void stops.first.then((signal) => abandon.abort(new Error(`stopped by ${signal}`)));
@@ -108,7 +116,9 @@ async function live(options: ProcessOptions, stops: Stops): Promise<number> {
   }
   if ('error' in begun) return options.failed(begun.error);
   const { running } = begun;
+  hangups?.tell(() => running.reread?.());
   const why = await Promise.race([stops.first, running.ended ?? new Promise<never>(() => undefined)]);
+  hangups?.tell(() => undefined);
   let code = 0;
   if (typeof why === 'number') code = why;
   else log.info({ reason: why }, 'stopping');
@@ -130,12 +140,35 @@ async function live(options: ProcessOptions, stops: Stops): Promise<number> {
   return code;
 }
 
+/** Signals to read again. One that comes before there is somebody to tell is told then. */
+class Hangups {
+  #tell: (() => void) | undefined;
+  #due = false;
+
+  readonly hear = (): void => {
+    if (this.#tell) this.#tell();
+    else this.#due = true;
+  };
+
+  tell(reread: () => void): void {
+    this.#tell = reread;
+    if (this.#due) reread();
+    this.#due = false;
+  }
+}
+
 interface Stops {
   readonly first: Promise<Stop>;
   release(): void;
 }
 
-function listen(door: ProcessDoor, clock: Clock, second: (stop: Stop) => void): Stops {
+interface Listeners {
+  readonly second: (stop: Stop) => void;
+  /** Told of SIGHUP where that is no stop. */
+  readonly hangup: (() => void) | undefined;
+}
+
+function listen(door: ProcessDoor, clock: Clock, { second, hangup }: Listeners): Stops {
   const { promise, resolve } = Promise.withResolvers<Stop>();
   let told: { readonly stop: Stop; readonly at: number } | undefined;
   const hear = (stop: Stop): void => {
@@ -145,7 +178,10 @@ function listen(door: ProcessDoor, clock: Clock, second: (stop: Stop) => void): 
       resolve(stop);
     } else if (told.stop !== stop || at - told.at > ONE_PRESS_MS) second(stop);
   };
-  const listeners = (Object.keys(NUMBER) as StopSignal[]).map((signal) => [signal, () => hear(signal)] as const);
+  const listeners = (Object.keys(NUMBER) as StopSignal[]).map((signal) => {
+    const stop = (): void => hear(signal);
+    return [signal, signal === 'SIGHUP' ? (hangup ?? stop) : stop] as const;
+  });
   for (const [signal, listener] of listeners) door.on(signal, listener);
   const orphaned = (): void => hear('orphaned');
   door.on('disconnect', orphaned);
@@ -163,6 +199,20 @@ function listen(door: ProcessDoor, clock: Clock, second: (stop: Stop) => void): 
       door.off('parentGone', parentGone);
     },
   };
+}
+
+/**
+ * Whether this process has a terminal, whose end would send it SIGHUP. To be asked at the start: after that end nobody can tell.
+ * On Windows every SIGHUP is the end of a console.
+ */
+export function hasTerminal(): boolean {
+  if (process.platform === 'win32') return true;
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Runs `fn` when the process exits, in whatever way it can still notice; synchronous. Returns the way to remove it. */

@@ -88,6 +88,39 @@ test('the end of the parent is a signal, and no second one', async () => {
   assert.equal(door.listenerCount('parentGone'), 0);
 });
 
+test('where SIGHUP asks for reading again it stops nothing: told at once, after a start, and not to what is being stopped', async () => {
+  const begin = Promise.withResolvers<void>();
+  const held = Promise.withResolvers<void>();
+  const steps: string[] = [];
+  const { door, result } = launch({
+    rereads: true,
+    start: async () => {
+      await begin.promise;
+      return {
+        reread: () => void steps.push('reread'),
+        drain: () => held.promise,
+        [Symbol.asyncDispose]: async () => void steps.push('dispose'),
+      };
+    },
+  });
+  door.emit('SIGHUP');
+  door.emit('SIGHUP');
+  await settled();
+  assert.deepEqual(steps, [], 'there is nothing yet that reads');
+  begin.resolve();
+  await settled();
+  assert.deepEqual(steps, ['reread']);
+  door.emit('SIGHUP');
+  assert.deepEqual(steps, ['reread', 'reread']);
+  door.emit('SIGTERM');
+  await settled();
+  door.emit('SIGHUP');
+  held.resolve();
+  assert.equal(await result, 0);
+  assert.deepEqual(steps, ['reread', 'reread', 'dispose']);
+  assert.deepEqual([door.codes, door.listenerCount('SIGHUP')], [[0], 0]);
+});
+
 test('the same signal later is a second one', async () => {
   const held = Promise.withResolvers<void>();
   const { clock, advance } = fakeTime();

@@ -1,7 +1,8 @@
 /**
  * Owns which MCP servers this edge offers and where: learnt from the workers' records, which the ledger
  * keeps current. A server that was seen stays known, so that a moment without its workers is told as such
- * ("nobody serves it now") and never as a mistyped name.
+ * ("nobody serves it now") and never as a mistyped name. One that a worker has given up while it went on is withdrawn when no
+ * other has it: sessions of it find their way, and nothing new is begun.
  */
 import type { Ledger, ServedServer, WorkerRecord } from '@causeway/cluster';
 import { nearest } from '@causeway/config';
@@ -22,6 +23,8 @@ const SLACK = { request: 5_000, start: 30_000 };
 /** `default` is what it is in the cluster, which need not be what its workers say of it. */
 export interface OfferedServer extends ServedServer {
   readonly name: string;
+  /** It is served no more but to those who use it already. */
+  readonly withdrawn?: true;
 }
 
 export interface Servers extends Disposable {
@@ -31,6 +34,8 @@ export interface Servers extends Disposable {
   /** The server whose own path is `path`, e.g. `/git`. */
   atPath(path: string): OfferedServer | undefined;
   all(): Iterable<OfferedServer>;
+  /** Those, and what is withdrawn. */
+  known(): Iterable<OfferedServer>;
   /** Milliseconds after which whoever waits for its start, or for an answer, gives up, whatever its worker says. */
   deadline(name: string, what: 'start' | 'request'): number;
   /** The name most like `name`, for whoever mistyped it. */
@@ -39,9 +44,10 @@ export interface Servers extends Disposable {
 
 export function openServers(ledger: Ledger, log: Log): Servers {
   const known = new Map<string, OfferedServer>();
+  const served = new ServedLately();
   let warned = false;
   const read = (): Index => {
-    collect(ledger, known);
+    collect(ledger, known, served.dropped);
     const found = indexOf(known);
     const { marked } = found;
     if (marked.length > 1 && !warned) {
@@ -53,7 +59,6 @@ export function openServers(ledger: Ledger, log: Log): Servers {
     }
     return found;
   };
-  const served = new ServedLately();
   served.changed(ledger);
   let index = read();
   const stop = ledger.onChange(() => {
@@ -63,15 +68,18 @@ export function openServers(ledger: Ledger, log: Log): Servers {
     get: (name) => index.byName.get(name),
     default: () => index.default,
     atPath: (path) => index.byPath.get(path),
-    all: () => index.byName.values(),
+    all: () => index.offered,
+    known: () => index.byName.values(),
     deadline: (name, what) => (known.get(name)?.timeouts?.[what] ?? DEADLINE) + SLACK[what],
-    nearest: (name) => (name.length > 64 ? undefined : nearest(name, known.keys())),
+    nearest: (name) => (name.length > 64 ? undefined : nearest(name, namesOf(known, isOffered))),
     [Symbol.dispose]: stop,
   };
 }
 
 /** Records change with every session, what they say of servers hardly ever: only then are all read. */
 class ServedLately {
+  /** Names that a worker had before the last change, and has no more. */
+  dropped: ReadonlySet<string> = new Set();
   #seen: ReadonlyMap<string, { readonly servers: WorkerRecord['servers']; readonly text: string }> = new Map();
 
   /** Whether what the workers serve is something else than at the last question. */
@@ -79,13 +87,17 @@ class ServedLately {
     const workers = ledger.workers();
     let changed = workers.size !== this.#seen.size;
     const now = new Map<string, { readonly servers: WorkerRecord['servers']; readonly text: string }>();
+    const dropped = new Set<string>();
     for (const [worker, { servers }] of workers) {
       const before = this.#seen.get(worker);
       const text = before?.servers === servers ? before.text : JSON.stringify(servers);
       changed ||= before?.text !== text;
+      if (before && before.text !== text)
+        for (const name of Object.keys(before.servers)) if (!Object.hasOwn(servers, name)) dropped.add(name);
       now.set(worker, { servers, text });
     }
     this.#seen = now;
+    this.dropped = dropped;
     return changed;
   }
 }
@@ -94,6 +106,7 @@ interface Index {
   readonly byName: ReadonlyMap<string, OfferedServer>;
   readonly byPath: ReadonlyMap<string, OfferedServer>;
   readonly default: OfferedServer | undefined;
+  readonly offered: readonly OfferedServer[];
   /** Names for which a default is written, in order. */
   readonly marked: readonly string[];
 }
@@ -110,16 +123,23 @@ function indexOf(known: ReadonlyMap<string, OfferedServer>): Index {
     if (server.path === undefined) continue;
     const other = byPath.get(server.path);
     // Workers whose files give one path to two servers: every edge takes the same.
-    if (other === undefined || name < other.name) byPath.set(server.path, offered);
+    if (other === undefined || goesBefore(offered, other)) byPath.set(server.path, offered);
   }
-  return { byName, byPath, default: first === undefined ? undefined : byName.get(first), marked };
+  const offered = [...byName.values()].filter(isOffered);
+  return { byName, byPath, default: first === undefined ? undefined : byName.get(first), offered, marked };
+}
+
+const isOffered = ({ withdrawn }: OfferedServer): boolean => withdrawn !== true;
+
+function goesBefore(one: OfferedServer, other: OfferedServer): boolean {
+  return isOffered(one) === isOffered(other) ? one.name < other.name : isOffered(one);
 }
 
 /** Told by names alone: every edge has seen the workers in another order. What is only implied must be implied of one server alone. */
 function defaultOf(known: ReadonlyMap<string, OfferedServer>, [first]: readonly string[]): string | undefined {
   if (first !== undefined) return first;
   const implied = namesOf(known, (server) => server.default);
-  const [only, ...others] = implied.length > 0 ? implied : known.keys();
+  const [only, ...others] = implied.length > 0 ? implied : namesOf(known, isOffered);
   return others.length === 0 ? only : undefined;
 }
 
@@ -130,7 +150,7 @@ function namesOf(known: ReadonlyMap<string, OfferedServer>, which: (server: Offe
     .toSorted();
 }
 
-function collect(ledger: Ledger, known: Map<string, OfferedServer>): void {
+function collect(ledger: Ledger, known: Map<string, OfferedServer>, dropped: ReadonlySet<string>): void {
   const now = new Map<string, OfferedServer>();
   for (const record of ledger.workers().values()) {
     for (const [name, server] of Object.entries(record.servers)) {
@@ -142,6 +162,10 @@ function collect(ledger: Ledger, known: Map<string, OfferedServer>): void {
   // A default that moved to another server is not remembered at the old one.
   const moved = [...now.values()].some((server) => server.default);
   for (const [name, server] of known) if (!now.has(name) && moved) known.set(name, { ...server, default: false });
+  for (const name of dropped) {
+    const server = known.get(name);
+    if (server && !now.has(name)) known.set(name, { ...server, default: false, withdrawn: true });
+  }
   for (const [name, server] of now) if (known.has(name) || known.size < MAX_KNOWN) known.set(name, server);
 }
 

@@ -10,21 +10,18 @@ type Served = Readonly<Record<string, Part>>;
 const written: Part = { default: true };
 const implied: Part = { default: true, defaultImplied: true };
 
-function recordsOf(served: readonly Served[]): Map<string, Pick<WorkerRecord, 'servers'>> {
-  return new Map(
-    served.map((servers, index) => [
-      `w${index}`,
-      {
-        servers: Object.fromEntries(
-          Object.entries(servers).map(([name, server]) => [name, { default: false, recovery: 'end', ...server }]),
-        ),
-      },
-    ]),
-  );
+function recordsOf(served: readonly (Served | undefined)[]): Map<string, Pick<WorkerRecord, 'servers'>> {
+  const records = new Map<string, Pick<WorkerRecord, 'servers'>>();
+  for (const [index, servers] of served.entries()) {
+    if (servers === undefined) continue;
+    const told = Object.entries(servers).map(([name, server]) => [name, { default: false, recovery: 'end', ...server }]);
+    records.set(`w${index}`, { servers: Object.fromEntries(told) as WorkerRecord['servers'] });
+  }
+  return records;
 }
 
-/** A ledger that holds one worker for each of `served`, in this order; `become` changes them. */
-function ledgerOf(...served: readonly Served[]): Ledger & { become(...served: readonly Served[]): void } {
+/** A ledger that holds one worker for each of `served`, in this order; `become` changes them, `undefined` is one that is gone. */
+function ledgerOf(...served: readonly Served[]): Ledger & { become(...served: readonly (Served | undefined)[]): void } {
   let records = recordsOf(served);
   let changed: () => void = () => undefined;
   return {
@@ -33,7 +30,7 @@ function ledgerOf(...served: readonly Served[]): Ledger & { become(...served: re
       changed = listener;
       return () => undefined;
     },
-    become: (...next: readonly Served[]) => {
+    become: (...next: readonly (Served | undefined)[]) => {
       records = recordsOf(next);
       changed();
     },
@@ -90,11 +87,34 @@ test('of several defaults that are written it is said once that they are', () =>
   ]);
 });
 
+test('what a worker that lives has given up is withdrawn once no other has it: known, and offered no more, until it is served again', () => {
+  const ledger = ledgerOf({ git: { path: '/x', default: true }, fs: {} }, { git: {} });
+  using servers = openServers(ledger, silentLog());
+  const names = (): readonly string[] => [...servers.all()].map(({ name }) => name);
+  ledger.become({ fs: {} }, { git: {} });
+  assert.deepEqual([names(), servers.get('git')?.withdrawn], [['git', 'fs'], undefined]);
+  ledger.become({ fs: {}, zip: { path: '/x' } }, {});
+  assert.deepEqual([names(), servers.get('git')?.withdrawn], [['fs', 'zip'], true]);
+  assert.deepEqual([servers.atPath('/x')?.name, servers.default(), servers.nearest('gitt')], ['zip', undefined, undefined]);
+  assert.equal([...servers.known()].length, 3);
+  ledger.become({ fs: {} });
+  assert.deepEqual(names(), ['fs'], 'the end of another worker gives nothing back');
+  ledger.become({ git: {} });
+  assert.deepEqual([names().includes('git'), servers.get('git')?.withdrawn], [true, undefined]);
+});
+
+test('of what is offered a single one is the default, whatever is withdrawn', () => {
+  const ledger = ledgerOf({ git: implied });
+  using servers = openServers(ledger, silentLog());
+  ledger.become({ fs: implied });
+  assert.equal(servers.default()?.name, 'fs');
+});
+
 test('a server that is gone for the moment stays the default, until another is marked', () => {
   const ledger = ledgerOf({ git: written }, { fs: {}, hub: {} });
   using servers = openServers(ledger, silentLog());
-  ledger.become({ fs: {}, hub: {} });
+  ledger.become(undefined, { fs: {}, hub: {} });
   assert.equal(servers.default()?.name, 'git');
-  ledger.become({ fs: {}, hub: written });
+  ledger.become(undefined, { fs: {}, hub: written });
   assert.equal(servers.default()?.name, 'hub');
 });

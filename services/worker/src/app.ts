@@ -2,25 +2,26 @@
  * Owns the composition of a worker: its parts in the order of their dependencies, released in reverse.
  */
 import { hostname } from 'node:os';
-import type { Cluster, NewRecord, ServedServer } from '@causeway/cluster';
+import type { Cluster, NewRecord } from '@causeway/cluster';
 import { CausewayError, newWorkerId, type SessionToken, type WorkerId } from '@causeway/protocol';
 import { createMetrics, type Health, type Log, type Metrics, type Wheel } from '@causeway/runtime';
 import { Absences } from './absences.ts';
 import { Capacity } from './capacity.ts';
 import { addChecks } from './checks.ts';
 import { createControl } from './control.ts';
+import { Definitions, type Replaced } from './definitions.ts';
 import { addFigures } from './figures.ts';
 import { openIntake } from './intake.ts';
 import { openMachine, type Machine } from './machine.ts';
 import { graceOf, totalsOf, type WorkerOptions } from './options.ts';
 import { probe } from './probe.ts';
-import { openServing } from './serving.ts';
+import { openServing, type Serving } from './serving.ts';
 import { replyBy } from './session-ports.ts';
 import type { Spares } from './spares.ts';
 import { startProbed, type StartProbed } from './start-probed.ts';
 import type { StatelessDoor } from './stateless-door.ts';
 import { Standstill } from './standstill.ts';
-import { Takeover } from './takeover.ts';
+import { Takeover, type TakeoverDeps } from './takeover.ts';
 import { openTenure, type Tenure } from './tenure.ts';
 
 export interface WorkerDeps {
@@ -41,6 +42,8 @@ export interface Worker extends AsyncDisposable {
   readonly id: WorkerId;
   /** Starts a child of the server once and stops it; resolves with the first stray line on its stdout. Rejects with CausewayError `server.*`. */
   probe(server: string): Promise<string | undefined>;
+  /** Starts these servers from now on, as they are defined here; what runs ends as it began. Says what is another now. */
+  serve(servers: WorkerOptions['servers']): Replaced;
   /** It is not ready, and edges place nothing here any more; what comes all the same is taken in. */
   unready(): void;
   /**
@@ -60,31 +63,29 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const { clock, wheel, start } = machine;
   const now = (): number => clock.monotonic();
   const held = (): number => cluster.ledger.workers().get(id)?.sessions ?? 0;
-  const [capacity, marks] = [new Capacity(), new Set<string>()];
+  const [capacity, marks, servers] = [new Capacity(), new Set<string>(), new Definitions(options.servers)];
   // Whoever knows the key can put it back; while it is looked for nobody should place a session here.
   const key = await cluster.sessions.signingKey();
   const generation = await cluster.sessions.tend();
-  const first: NewRecord = { ...firstRecord(id, options), version: deps.version ?? '0', mark: generation.count };
+  const first: NewRecord = { ...firstRecord(id, options, servers), version: deps.version ?? '0', mark: generation.count };
   const standstill = new Standstill(clock, () => cluster.ledger.stamp(id));
   const tenure = stack.use(
-    await openTenure({ ledger: cluster.ledger, wheel, log, now, standstill, grace: graceOf(options), sessions: capacity }, first),
+    await openTenure(
+      {
+        ...{ ledger: cluster.ledger, wheel, log, now, standstill, sessions: capacity },
+        grace: () => graceOf({ ...options, servers: servers.all }),
+      },
+      first,
+    ),
   );
-  addFigures(metrics, { capacity, tenure, options, held });
+  addFigures(metrics, { capacity, tenure, servers, options, held });
   stack.use(await machine.sweep((mark) => isHeld(capacity, marks, mark)));
   const reply = replyBy(cluster);
   const { bus } = cluster;
-  const given = { cluster, id, options, first, generation, capacity, tenure, standstill, machine, key, marks, reply, metrics, log };
-  const { door, build, edges, room, spares } = openServing(stack, given);
-  const takeover = new Takeover({
-    cluster,
-    worker: id,
-    servers: options.servers,
-    capacity,
-    absences: stack.use(new Absences({ cluster, worker: id, wheel, now })),
-    sleep: (ms) => new Promise((resolve) => wheel.after(ms, resolve)),
-    now,
-    build: (session, stored) => build({ ...stored.record, session, epoch: stored.record.epoch + 1 }, stored),
-  });
+  const given = { cluster, id, options, servers, generation, capacity, tenure, standstill, machine, key, marks, reply, metrics, log };
+  const { door, build, edges, room, spares, serve } = openServing(stack, given);
+  const absences = stack.use(new Absences({ cluster, worker: id, wheel, now }));
+  const takeover = takeoverBy(build, { cluster, worker: id, servers, capacity, absences, wheel, now });
   if (deps.health !== undefined) stack.use(addChecks(deps.health, { bus, tenure, capacity }));
   const link = stack.use(followBus(bus, tenure, { capacity, door }));
   stack.use(
@@ -115,15 +116,27 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const owned = stack.move();
   return {
     id,
-    probe: (name) => probeNamed(name, options, startProbed(start, marks)),
+    probe: (name) => probeNamed(name, servers, startProbed(start, marks)),
+    serve,
     unready: () => unready({ capacity, tenure }),
     drain: (deadline, alone = false) => drain({ deadline, alone }, { capacity, door, spares, tenure, wheel }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
-async function probeNamed(name: string, { servers }: WorkerOptions, start: StartProbed): Promise<string | undefined> {
-  const server = Object.hasOwn(servers, name) ? servers[name] : undefined;
+function takeoverBy(
+  build: Serving['build'],
+  { wheel, ...deps }: Omit<TakeoverDeps, 'sleep' | 'build'> & { readonly wheel: Wheel },
+): Takeover {
+  return new Takeover({
+    ...deps,
+    sleep: (ms) => new Promise((resolve) => wheel.after(ms, resolve)),
+    build: (session, stored) => build({ ...stored.record, session, epoch: stored.record.epoch + 1 }, stored),
+  });
+}
+
+async function probeNamed(name: string, servers: Definitions, start: StartProbed): Promise<string | undefined> {
+  const server = servers.get(name);
   if (!server) throw new CausewayError('server.unknown');
   return probe(server, (listeners) => start(server, listeners));
 }
@@ -177,26 +190,10 @@ function isHeld(capacity: Capacity, marks: ReadonlySet<string>, mark: string): b
   return marks.has(session) || capacity.find(session as SessionToken) !== undefined;
 }
 
-function firstRecord(worker: WorkerId, { servers, limits: totals, worker: { capacity } }: WorkerOptions): Omit<NewRecord, 'version'> {
-  const served = Object.entries(servers).map(([name, server]): [string, ServedServer] => {
-    const { default: first, defaultImplied, recovery, path, startTimeout: start, requestTimeout: request, limits } = server;
-    return [
-      name,
-      {
-        ...{ default: first, recovery, timeouts: { start, request } },
-        ...(defaultImplied ? { defaultImplied } : {}),
-        ...(path === undefined ? {} : { path }),
-        ...(limits.sessions === undefined ? {} : { limit: limits.sessions }),
-      },
-    ];
-  });
-  return {
-    v: 1,
-    worker,
-    host: hostname(),
-    capacity,
-    draining: false,
-    servers: Object.fromEntries(served),
-    limits: totalsOf(totals),
-  };
+function firstRecord(
+  worker: WorkerId,
+  { limits: totals, worker: { capacity } }: WorkerOptions,
+  { served }: Definitions,
+): Omit<NewRecord, 'version'> {
+  return { v: 1, worker, host: hostname(), capacity, draining: false, servers: served, limits: totalsOf(totals) };
 }

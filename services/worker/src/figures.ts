@@ -2,13 +2,15 @@
 import { methodLabel, nameAttribute, OTHER } from '@causeway/protocol';
 import { Durations, type Clock, type Metrics } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
+import type { Definitions } from './definitions.ts';
 import type { WorkerOptions } from './options.ts';
 import type { Tenure } from './tenure.ts';
 
 interface Shown {
   readonly capacity: Pick<Capacity, 'begun' | 'ended' | 'sessions' | 'draining' | 'leaving' | 'paused'>;
   readonly tenure: Pick<Tenure, 'held'>;
-  readonly options: Pick<WorkerOptions, 'servers' | 'worker'>;
+  readonly servers: Pick<Definitions, 'all'>;
+  readonly options: Pick<WorkerOptions, 'worker'>;
   /** Places that are held, by sessions and by what serves requests without one: as the ledger knows it. */
   readonly held: () => number;
 }
@@ -23,12 +25,12 @@ export function addLeaseFigure(metrics: Metrics, tenure: Pick<Tenure, 'held'>): 
 }
 
 /** `failing`: whether the breaker keeps starts of the server back. */
-export function addServerFigure(metrics: Metrics, servers: WorkerOptions['servers'], failing: (server: string) => boolean): void {
+export function addServerFigure(metrics: Metrics, servers: Pick<Definitions, 'all'>, failing: (server: string) => boolean): void {
   metrics.add({
     name: 'causeway.server.failing',
     text: '1 while starts of the server are paused or on trial at this worker, since too many of them failed, else 0.',
     kind: 'gauge',
-    read: () => Object.keys(servers).map((server) => ({ value: failing(server) ? 1 : 0, of: { 'causeway.server': server } })),
+    read: () => Object.keys(servers.all).map((server) => ({ value: failing(server) ? 1 : 0, of: { 'causeway.server': server } })),
   });
 }
 
@@ -39,8 +41,8 @@ export function addServerDurations(metrics: Metrics, clock: Clock, { tools }: Wo
   return durations;
 }
 
-export function addFigures(metrics: Metrics, { capacity, tenure, options, held }: Shown): void {
-  const { servers, worker } = options;
+export function addFigures(metrics: Metrics, { capacity, tenure, servers, options, held }: Shown): void {
+  const { worker } = options;
   const takes = (): boolean => tenure.held && !capacity.draining && !capacity.leaving && !capacity.paused;
   const slots = (name: string, text: string, value: () => number): void => {
     metrics.add({ name: `causeway.worker.slots.${name}`, text, kind: 'gauge', read: () => [{ value: value() }] });
@@ -55,7 +57,7 @@ export function addFigures(metrics: Metrics, { capacity, tenure, options, held }
     text: 'Sessions that this worker holds, by server.',
     kind: 'gauge',
     read: () => {
-      const counts = new Map(Object.keys(servers).map((server) => [server, 0]));
+      const counts = new Map(Object.keys(servers.all).map((server) => [server, 0]));
       for (const session of capacity.sessions) {
         const { server } = session.describe();
         counts.set(server, (counts.get(server) ?? 0) + 1);

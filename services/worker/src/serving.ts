@@ -2,13 +2,14 @@
  * Owns what a worker serves with: how its sessions are built, the door for requests without one, and what both share,
  * which is places, children, the eras of servers, and the account of what runs.
  */
-import { Envelope, type Cluster, type Generation, type NewRecord, type OpenHead, type StoredSession } from '@causeway/cluster';
+import { Envelope, type Cluster, type Generation, type OpenHead, type StoredSession } from '@causeway/cluster';
 import { ANONYMOUS, CausewayError, identityLabel, type WorkerId } from '@causeway/protocol';
 import type { Log, Metrics } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
 import { createBreaker, type Breaker } from './child/breaker.ts';
+import type { Definitions, Replaced } from './definitions.ts';
 import { EdgeWatch } from './edges.ts';
-import { openEras, type ErasDeps } from './era/eras.ts';
+import { openEras, type ErasDeps, type OpenEras } from './era/eras.ts';
 import { addLeaseFigure, addServerDurations, addServerFigure } from './figures.ts';
 import type { Machine } from './machine.ts';
 import type { WorkerOptions } from './options.ts';
@@ -27,8 +28,7 @@ export interface ServingDeps {
   readonly cluster: Cluster;
   readonly id: WorkerId;
   readonly options: WorkerOptions;
-  /** This worker's record as it began. */
-  readonly first: NewRecord;
+  readonly servers: Definitions;
   /** Of the session records, as this worker began. */
   readonly generation: Generation;
   readonly capacity: Capacity;
@@ -60,18 +60,20 @@ export interface Serving {
   readonly spares: Spares;
   /** A session, not begun yet; `from`: the record of the one that is taken over. Throws CausewayError. */
   readonly build: (facts: BuiltSession, from?: StoredSession) => Session;
+  /** Starts these servers from now on; says what is another now. */
+  readonly serve: (servers: WorkerOptions['servers']) => Replaced;
 }
 
 /** What is opened is left to `stack`. */
 export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Serving {
-  const { cluster, id, options, capacity, tenure, machine, reply, log } = deps;
+  const { cluster, id, options, servers, capacity, tenure, machine, reply, log } = deps;
   const { clock, wheel, random, start } = machine;
   const now = (): number => clock.monotonic();
   const breaker = createBreaker({ now, random });
   const durations = addServerDurations(deps.metrics, clock, options.diagnostics);
   addLeaseFigure(deps.metrics, tenure);
-  addServerFigure(deps.metrics, options.servers, (server) => breaker.isOpen(server));
-  const spares = stack.use(new Spares({ start, servers: options.servers, marks: deps.marks, wheel, now, random, log }));
+  addServerFigure(deps.metrics, servers, (server) => breaker.isOpen(server));
+  const spares = stack.use(new Spares({ start, servers, marks: deps.marks, wheel, now, random, log }));
   const startChild = spares.start;
   const eras = stack.use(openEras(erasDeps(deps, breaker, startProbed(startChild, deps.marks))));
   const ping = (edge: string, to: string, nth: number): void =>
@@ -98,7 +100,7 @@ export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Ser
   const room: Room = new Room({ cluster, worker: id, wheel, now, random, giveUp: (place, limit) => door.pools.giveUp(place, limit) });
   const elsewhere = room.find.bind(room);
   const roomElsewhere = room.isElsewhere.bind(room);
-  const door = new StatelessDoor({ ...shared, ...deps, servers: options.servers, eras, clock, wheel, now, elsewhere, roomElsewhere });
+  const door = new StatelessDoor({ ...shared, ...deps, eras, clock, wheel, now, elsewhere, roomElsewhere });
   capacity.onLost(() => void door.close(new CausewayError('cluster.owner_lost')));
   const sessionDeps: SessionDeps = { ...shared, admit: door.pools.makingRoom((claim, how) => shared.admit(claim, how)) };
   return {
@@ -110,7 +112,26 @@ export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Ser
       if (!tenure.held) throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
       return buildSession(facts, sessionDeps, deps, from);
     },
+    serve: (next) => replace(deps.servers, next, { breaker, door, spares, eras }),
   };
+}
+
+interface Replacing {
+  readonly breaker: Breaker;
+  readonly door: StatelessDoor;
+  readonly spares: Spares;
+  readonly eras: OpenEras;
+}
+
+function replace(servers: Definitions, next: WorkerOptions['servers'], { breaker, door, spares, eras }: Replacing): Replaced {
+  const replaced = servers.replace(next);
+  const otherwise = [...replaced.changed, ...replaced.removed];
+  for (const server of otherwise) breaker.forget(server);
+  door.replaced(otherwise);
+  spares.fill();
+  // Last: whoever comes for one of them finds all of it.
+  eras.replaced();
+  return replaced;
 }
 
 function openVigil({ cluster, generation, capacity, tenure, machine: { clock, wheel }, log }: ServingDeps): Vigil {
@@ -121,21 +142,20 @@ function openVigil({ cluster, generation, capacity, tenure, machine: { clock, wh
   });
 }
 
-function erasDeps({ cluster, first, machine, tenure, log }: ServingDeps, breaker: Breaker, start: StartProbed): ErasDeps {
+function erasDeps({ cluster, id, servers, machine, tenure, log }: ServingDeps, breaker: Breaker, start: StartProbed): ErasDeps {
   return {
-    ...{ wheel: machine.wheel, log, served: first.servers },
+    ...{ wheel: machine.wheel, log, servers },
     start,
     attempt: (server) => breaker.attempt(server),
-    others: () => [...cluster.ledger.workers().values()].filter(({ worker }) => worker !== first.worker),
+    others: () => [...cluster.ledger.workers().values()].filter(({ worker }) => worker !== id),
     update: (change) => tenure.update(change),
   };
 }
 
 /** A session, not begun yet. Throws `server.unknown`. */
-function buildSession(facts: BuiltSession, deps: SessionDeps, { options, machine, log }: ServingDeps, from?: StoredSession): Session {
+function buildSession(facts: BuiltSession, deps: SessionDeps, { servers, machine, log }: ServingDeps, from?: StoredSession): Session {
   const { clock, wheel } = machine;
-  const { servers } = options;
-  const server = Object.hasOwn(servers, facts.server) ? servers[facts.server] : undefined;
+  const server = servers.get(facts.server);
   if (!server) throw new CausewayError('server.unknown');
   const { session: token, identity, share, transport, epoch, created } = facts;
   const whose = identity === ANONYMOUS ? {} : { identity: identityLabel(identity) };

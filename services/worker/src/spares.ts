@@ -5,13 +5,15 @@
  * Invariants: nobody has spoken to a spare and what it writes is not read until it is taken (spare.ts); a server has at
  * most `warm` of them; they start one after the other, in turn with all other starts; one that ends by itself is replaced
  * with the pauses of a breaker, which is not that of the sessions: a server that does not wait for its client would pause
- * those too; spares hold no place under the limits; after `close` there is none and none comes.
+ * those too; one is taken for the definition that it was started by, and those of a definition that is no longer in force
+ * are ended; spares hold no place under the limits; after `close` there is none and none comes.
  */
-import type { Config, ServerConfig } from '@causeway/config';
+import type { ServerConfig } from '@causeway/config';
 import { CausewayError, type ErrorFacts } from '@causeway/protocol';
 import type { Log, Wheel } from '@causeway/runtime';
 import { createBreaker, type Breaker } from './child/breaker.ts';
 import type { Child, ChildListeners } from './child/child.ts';
+import type { Definitions } from './definitions.ts';
 import { startSpare, type Spare } from './spare.ts';
 import type { StartChild } from './starts.ts';
 
@@ -20,7 +22,7 @@ const PACE = 250;
 
 export interface SparesDeps {
   readonly start: StartChild;
-  readonly servers: Config['servers'];
+  readonly servers: Pick<Definitions, 'all' | 'inForce'>;
   /** Of children that belong to no session. */
   readonly marks: Set<string>;
   readonly wheel: Wheel;
@@ -30,32 +32,46 @@ export interface SparesDeps {
 }
 
 export class Spares implements AsyncDisposable {
-  readonly #start: StartChild;
-  /** By the name of the server. */
-  readonly #stocks: ReadonlyMap<string, Stock>;
+  readonly #deps: SparesDeps;
+  readonly #stocks = new Map<ServerConfig, Stock>();
+  /** Stocks that are being ended. */
+  readonly #closing = new Set<Promise<void>>();
+  #closed = false;
 
   constructor(deps: SparesDeps) {
-    const { now, random, servers, start } = deps;
-    const breaker = createBreaker({ now, random });
-    this.#start = start;
-    const warm = Object.values(servers).filter((server) => server.warm > 0);
-    this.#stocks = new Map(warm.map((server) => [server.name, new Stock(deps, server, breaker)]));
+    this.#deps = deps;
   }
 
   /** A spare, or else a child that is started now. */
   readonly start: StartChild = async (session, server, listeners, signal) => {
     signal?.throwIfAborted();
-    return this.#stocks.get(server.name)?.take(session.token, listeners) ?? this.#start(session, server, listeners, signal);
+    return this.#stocks.get(server)?.take(session.token, listeners) ?? this.#deps.start(session, server, listeners, signal);
   };
 
-  /** From here on there are to be spares. */
+  /** From here on there are to be spares, of the definitions that are in force now. */
   fill(): void {
-    for (const stock of this.#stocks.values()) stock.fill();
+    if (this.#closed) return;
+    const { servers } = this.#deps;
+    for (const [server, stock] of this.#stocks) if (!servers.inForce(server)) this.#end(server, stock);
+    for (const server of Object.values(servers.all)) {
+      if (server.warm === 0) continue;
+      const stock = this.#stocks.get(server) ?? new Stock(this.#deps, server);
+      this.#stocks.set(server, stock);
+      stock.fill();
+    }
+  }
+
+  #end(server: ServerConfig, stock: Stock): void {
+    this.#stocks.delete(server);
+    const closing = stock.close().finally(() => this.#closing.delete(closing));
+    this.#closing.add(closing);
   }
 
   /** Ends them; resolves when they are gone. Idempotent, never rejects. */
   async close(): Promise<void> {
-    await Promise.all([...this.#stocks.values()].map((stock) => stock.close()));
+    this.#closed = true;
+    for (const [server, stock] of this.#stocks) this.#end(server, stock);
+    await Promise.all(this.#closing);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -75,10 +91,10 @@ class Stock {
   /** Cancels the next look at what is missing. */
   #next: (() => void) | undefined;
 
-  constructor(deps: SparesDeps, server: ServerConfig, breaker: Breaker) {
+  constructor(deps: SparesDeps, server: ServerConfig) {
     this.#deps = deps;
     this.#server = server;
-    this.#breaker = breaker;
+    this.#breaker = createBreaker(deps);
     this.#log = deps.log.child({ server: server.name });
   }
 

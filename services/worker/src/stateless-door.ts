@@ -7,9 +7,10 @@
  * go on.
  */
 import { Envelope, offer, type CallHead, type ChangedHead, type Cluster, type ControlHead } from '@causeway/cluster';
-import type { Config, ServerConfig } from '@causeway/config';
+import type { ServerConfig } from '@causeway/config';
 import { asCausewayError, CausewayError, LISTS, type Frame, type List } from '@causeway/protocol';
 import { Register } from '@causeway/runtime';
+import type { Definitions } from './definitions.ts';
 import type { EraDeps } from './era/deps.ts';
 import type { Eras } from './era/eras.ts';
 import { LegacyCall } from './era/modern-over-legacy.ts';
@@ -31,10 +32,11 @@ import type { ResponseDeps } from './stateless/response-ports.ts';
 import { SentAnswers } from './stateless/sent-answers.ts';
 import { ToolHeaders } from './stateless/tool-headers.ts';
 
-export interface DoorDeps extends Omit<ResponseDeps, 'streamPorts' | 'sent'>, Omit<EraDeps, 'parked'>, Omit<PoolsDeps, 'heard' | 'lapsed'> {
+export interface DoorDeps
+  extends Omit<ResponseDeps, 'streamPorts' | 'sent'>, Omit<EraDeps, 'parked'>, Omit<PoolsDeps, 'heard' | 'lapsed' | 'inForce'> {
   readonly cluster: Cluster;
   readonly charge: StreamPorts['charge'];
-  readonly servers: Config['servers'];
+  readonly servers: Pick<Definitions, 'get' | 'inForce'>;
   readonly eras: Eras;
   readonly calls: SessionDeps['calls'];
   readonly draining: () => boolean;
@@ -63,6 +65,7 @@ export class StatelessDoor {
       ...deps,
       heard: (pool, frame, process) => this.#heard(pool, frame, process),
       lapsed: ({ order }) => this.#tools.forget(order.server.name),
+      inForce: (server) => deps.servers.inForce(server),
     });
   }
 
@@ -87,7 +90,7 @@ export class StatelessDoor {
     });
     this.#running.set(head.stream, response);
     try {
-      const server = Object.hasOwn(servers, head.server) ? servers[head.server] : undefined;
+      const server = servers.get(head.server) ?? this.#parked.serverOf(head.parked, head.server);
       if (!server) throw new CausewayError('server.unknown');
       if (draining() && head.parked === undefined) throw new CausewayError('cluster.draining', { retryAfter: 1 });
       if (!mayAct()) throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
@@ -116,6 +119,15 @@ export class StatelessDoor {
   changed({ server, list, quiet }: ChangedHead): void {
     this.#tools.forget(server);
     if (!quiet) this.#listens.changed(server, list);
+  }
+
+  /** Servers are defined otherwise, or not at all: their subscriptions end, and their children once nobody uses them. */
+  replaced(servers: readonly string[]): void {
+    for (const server of servers) {
+      this.#tools.forget(server);
+      this.#listens.close(server);
+    }
+    this.pools.retire();
   }
 
   /** The bus is back. */

@@ -17,10 +17,10 @@ import {
   type SessionRecord,
   type StoredSession,
 } from '@causeway/cluster';
-import type { Config } from '@causeway/config';
 import { CausewayError, type SessionToken, type WorkerId } from '@causeway/protocol';
 import { LOOK, type Absences } from './absences.ts';
 import type { Capacity } from './capacity.ts';
+import type { Definitions } from './definitions.ts';
 import { isRecoverable } from './session/announce.ts';
 import type { Session } from './session/session.ts';
 
@@ -36,7 +36,7 @@ const PATIENCE = 6_000;
 export interface TakeoverDeps {
   readonly cluster: Cluster;
   readonly worker: WorkerId;
-  readonly servers: Config['servers'];
+  readonly servers: Pick<Definitions, 'get'>;
   readonly capacity: Capacity;
   readonly absences: Absences;
   readonly sleep: (ms: number) => Promise<void>;
@@ -119,7 +119,7 @@ export class Takeover {
   }
 
   #mayRestart(record: SessionRecord): boolean {
-    const server = Object.hasOwn(this.#deps.servers, record.server) ? this.#deps.servers[record.server] : undefined;
+    const server = this.#deps.servers.get(record.server);
     if (!server) throw new CausewayError('cluster.no_worker', { retryAfter: 2 });
     return server.recovery === 'restart' && isRecoverable(record);
   }

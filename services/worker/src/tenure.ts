@@ -41,8 +41,8 @@ export interface TenureDeps {
   readonly now: () => number;
   readonly standstill: Pick<Standstill, 'sinceAsked'>;
   readonly log: Log;
-  /** Milliseconds for which sessions outlive a lease that ran out. */
-  readonly grace: number;
+  /** Milliseconds for which sessions outlive a lease that ran out now. */
+  readonly grace: () => number;
   readonly sessions: HeldSessions;
 }
 
@@ -189,7 +189,7 @@ class WorkerTenure implements Tenure {
     this.#lease = undefined;
     const { log, sessions } = this.#deps;
     const why = lease.lost.reason as LeaseLoss;
-    const grace = why === 'deposed' ? Math.max(this.#deps.grace, DEPOSED_GRACE) : this.#deps.grace;
+    const grace = Math.max(this.#deps.grace(), why === 'deposed' ? DEPOSED_GRACE : 0);
     const next = grace > 0 ? 'sessions wait for another' : 'ending every session';
     log.error({ reason: 'lease_lost', why, grace, err: lease.failure }, `lease lost, ${next}`);
     sessions.suspend('lease');
@@ -218,7 +218,7 @@ class WorkerTenure implements Tenure {
       return;
     }
     if (!this.#kept) return;
-    this.#keep(Math.max(this.#deps.grace, DEPOSED_GRACE), 'sessions could not be taken in again in time, ending them');
+    this.#keep(Math.max(this.#deps.grace(), DEPOSED_GRACE), 'sessions could not be taken in again in time, ending them');
     await this.#readmit();
   }
 

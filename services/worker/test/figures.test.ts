@@ -6,12 +6,12 @@ import { Capacity } from '../src/capacity.ts';
 import { addFigures } from '../src/figures.ts';
 import type { WorkerOptions } from '../src/options.ts';
 
-const OPTIONS = { servers: {}, worker: { capacity: 8 } as WorkerOptions['worker'] };
+const OPTIONS = { worker: { capacity: 8 } as WorkerOptions['worker'] };
 
 test('no place is free while a worker takes no session in: it drains, for an operator or for good, or has no lease', async () => {
   const metrics = createMetrics();
   const [capacity, tenure] = [new Capacity(), { held: true }];
-  addFigures(metrics, { capacity, tenure, options: OPTIONS, held: () => 3 });
+  addFigures(metrics, { capacity, tenure, servers: { all: {} }, options: OPTIONS, held: () => 3 });
   const slots = async (): Promise<readonly number[]> => {
     const text = await metrics.text();
     return ['used', 'available', 'max'].map((name) => Number(new RegExp(`^causeway_worker_slots_${name} (\\d+)$`, 'm').exec(text)![1]));

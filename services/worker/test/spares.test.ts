@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { CausewayError, type SessionToken } from '@causeway/protocol';
 import { fakeTime, silentLog } from '@causeway/runtime';
 import type { ChildListeners } from '../src/child/child.ts';
+import { Definitions } from '../src/definitions.ts';
 import { Spares } from '../src/spares.ts';
 import { EXIT, Nursery, server } from './era/scripted-child.ts';
 
@@ -28,12 +29,13 @@ function setting(warm: number) {
   const marks = new Set<string>();
   const named: string[] = [];
   const git = server({ warm });
+  const servers = new Definitions({ git });
   const spares = new Spares({
     start: async ({ token }, _, listeners) => {
       named.push(token);
       return nursery.start(listeners);
     },
-    ...{ servers: { git }, marks, wheel: time.wheel, now: () => time.clock.monotonic(), random: () => 0, log: silentLog() },
+    ...{ servers, marks, wheel: time.wheel, now: () => time.clock.monotonic(), random: () => 0, log: silentLog() },
   });
   const take = (listeners: ChildListeners) => spares.start(SESSION, git, listeners, signal);
   /** The child of that number, once it waits. */
@@ -44,7 +46,7 @@ function setting(warm: number) {
     }
     return nursery.nth(number);
   };
-  return { time, nursery, marks, named, git, spares, take, nth };
+  return { time, nursery, marks, named, git, servers, spares, take, nth };
 }
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -91,6 +93,30 @@ test('where none waits a child is started under the name of whoever needs it', a
   assert.deepEqual(heard, ['hello']);
   await assert.rejects(spares.start(SESSION, server(), listeners, AbortSignal.abort(new Error('gone'))), /gone/);
   await spares.close();
+});
+
+test('those of a definition that is no longer in force are ended, and nobody is given one of another definition than his', async () => {
+  const { nth, nursery, named, servers, spares, git, take } = setting(1);
+  spares.fill();
+  const first = await nth(1);
+  const { args: _, ...rest } = git;
+  servers.replace({ git: { ...rest, args: ['--other'] } });
+  spares.fill();
+  await nth(2);
+  await settled();
+  assert.deepEqual(
+    nursery.children.map(({ stops }) => stops),
+    [1, 0],
+  );
+  assert.equal(first.stops, 1);
+  await take(taker().listeners);
+  assert.deepEqual([nursery.children.length, named.at(-1)], [3, 'a-session'], 'asked for by the old definition: started now');
+  await spares.start(SESSION, servers.get('git')!, taker().listeners, signal);
+  assert.equal(nursery.children.length, 3, 'by the new one: there was one');
+  await spares.close();
+  spares.fill();
+  await settled();
+  assert.equal(nursery.children.length, 3, 'after the end none comes');
 });
 
 test('one that ends, or breaks, is replaced', async () => {

@@ -79,7 +79,7 @@ async function deposedAt(script: (ms: number) => Look): Promise<number | undefin
     worker: newWorkerId(),
     capacity: { find: () => undefined, hasEnded: () => false },
     absences: { look },
-    servers: {},
+    servers: { get: () => undefined },
     now: () => now,
     sleep: async (ms: number) => void (now += ms),
   } as unknown as ConstructorParameters<typeof Takeover>[0]);
@@ -120,7 +120,7 @@ async function forgotten(onItsWay: object | undefined): Promise<string> {
     delete: async () => steps.push('deleted') > 0,
   };
   const takeover = new Takeover({
-    ...{ cluster: { ledger, sessions }, worker: newWorkerId(), servers: {}, now: () => 0 },
+    ...{ cluster: { ledger, sessions }, worker: newWorkerId(), servers: { get: () => undefined }, now: () => 0 },
     capacity: { find: () => undefined, hasEnded: () => false },
   } as unknown as ConstructorParameters<typeof Takeover>[0]);
   const head: ClaimHead = { t: 'forget', session: '1'.repeat(22) as SessionToken, identity: ANONYMOUS, from: { owner, epoch: 1 } };
@@ -140,7 +140,7 @@ async function ofAnother(told: { readonly revision: number; readonly since: numb
     delete: async () => steps.push('deleted') > 0,
   };
   const takeover = new Takeover({
-    ...{ cluster: { ledger: { whole: true }, sessions }, worker: newWorkerId(), servers: {}, now: () => now },
+    ...{ cluster: { ledger: { whole: true }, sessions }, worker: newWorkerId(), servers: { get: () => undefined }, now: () => now },
     sleep: async (ms: number) => void (now += ms),
     capacity: { find: () => undefined, hasEnded: () => false },
   } as unknown as ConstructorParameters<typeof Takeover>[0]);

@@ -90,7 +90,10 @@ async function setting(grace: number) {
   const standstill = new Standstill(clock, () => undefined);
   const told: unknown[] = [];
   const log: Log = { ...silentLog(), error: (...[facts]: readonly unknown[]) => void told.push(facts) };
-  const tenure = await openTenure({ ledger: cluster.one, wheel: time.wheel, now, standstill, log, grace, sessions: kept.held }, record);
+  const tenure = await openTenure(
+    { ledger: cluster.one, wheel: time.wheel, now, standstill, log, grace: () => grace, sessions: kept.held },
+    record,
+  );
   return { ...cluster, ...kept, time, machine, tenure, told };
 }
 

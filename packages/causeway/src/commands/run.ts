@@ -2,18 +2,21 @@
  * Owns `causeway run`: edge and worker in one process, the check of the commands, the banner. The address is open first,
  * then every command is tried once, so that a bad one is an error now and not at the first client.
  */
-import { loadConfig, splitCommand, type Config, type Loaded } from '@causeway/config';
+import { loadConfig, splitCommand, type Config, type Loaded, type ServerConfig } from '@causeway/config';
 import { openLog, runProcess, type OpenLog, type Running } from '@causeway/runtime';
+import type { Worker } from '@causeway/worker';
 import { announce as announceAdmin } from '../admin-file.ts';
 import { banner, serverUrl } from '../banner.ts';
 import { colour, EXIT, Failure, report, say, strayWarning, warn } from '../failure.ts';
 import { missingCommand } from '../not-found.ts';
 import { drainBoth, openBridge, otherListeners, type OpenBridge } from '../open-bridge.ts';
 import { loadInput, type Line } from '../options.ts';
+import { rereader, rereads, type Begun } from '../reread.ts';
 import { childFailure, listenFailure } from '../start-failure.ts';
 
 export async function run(line: Line): Promise<number> {
-  const loaded = loadConfig(loadInput(line, splitCommand));
+  const input = loadInput(line, splitCommand);
+  const loaded = loadConfig(input);
   for (const text of loaded.warnings) warn(text);
   const absent = checkCommands(loaded);
   const { config } = loaded;
@@ -22,7 +25,8 @@ export async function run(line: Line): Promise<number> {
     log,
     drain: config.drain,
     failed: report,
-    start: (abandon) => start(config, log, { probe: line.given['probe'] !== false, absent, abandon }),
+    rereads: rereads({ input, loaded }),
+    start: (abandon) => start(log, { input, loaded, probe: line.given['probe'] !== false, absent, abandon }),
   });
 }
 
@@ -50,14 +54,15 @@ function checkCommands({ config, file }: Loaded): ReadonlySet<string> {
   return absent;
 }
 
-interface StartOptions {
+interface StartOptions extends Begun {
   readonly probe: boolean;
   /** Servers that need no trying. */
   readonly absent: ReadonlySet<string>;
   readonly abandon: AbortSignal;
 }
 
-async function start(config: Config, log: OpenLog, { probe, absent, abandon }: StartOptions): Promise<Running> {
+async function start(log: OpenLog, { input, loaded, probe, absent, abandon }: StartOptions): Promise<Running> {
+  const { config } = loaded;
   let bridge: OpenBridge;
   try {
     bridge = await openBridge(config, log, abandon);
@@ -72,7 +77,12 @@ async function start(config: Config, log: OpenLog, { probe, absent, abandon }: S
     announce(bridge, config, { log, absent });
     if (probe) void probeAll(bridge, config, { log, absent, ended, stopping: stopping.signal });
   }
+  const { worker } = bridge;
+  const served = (servers: Config['servers'], names: readonly string[]): void => {
+    if (probe) for (const name of names) void probeAgain(worker, servers[name]!, { log, stopping: stopping.signal });
+  };
   return {
+    reread: rereader({ input, loaded, log, worker, served }),
     unready: () => {
       stopping.abort();
       bridge.edge.unready();
@@ -109,6 +119,21 @@ interface Probing {
   readonly ended: PromiseWithResolvers<number>;
   /** The process is told to stop: what a probe finds out is no news any more. */
   readonly stopping: AbortSignal;
+}
+
+/** Tries the command of a server that is started otherwise now, or for the first time. */
+async function probeAgain(worker: Worker, server: ServerConfig, { log, stopping }: Pick<Probing, 'log' | 'stopping'>): Promise<void> {
+  const { name } = server;
+  const begun = performance.now();
+  try {
+    const stray = await worker.probe(name);
+    if (stray !== undefined) log.warn({ server: name, stray }, 'server wrote a line to stdout that is no json');
+    log.info({ server: name, ms: Math.round(performance.now() - begun) }, 'server answers');
+  } catch (error) {
+    if (stopping.aborted) return;
+    const { message, hints } = childFailure(server, error);
+    log.error({ server: name, why: message, hint: hints.at(-1) }, 'server cannot be started');
+  }
 }
 
 /** Tries each command once. When none works there is nothing to serve, and the process ends. */

@@ -8,10 +8,13 @@ import { isOwn } from '../own-nats.ts';
 import { openNatsFor, openWorkerOn } from '../open-bridge.ts';
 import { loadInput, type Line } from '../options.ts';
 import { openProbes } from '../probes.ts';
+import { rereader, rereads, type Begun } from '../reread.ts';
 import { listenFailure } from '../start-failure.ts';
 
 export async function worker(line: Line): Promise<number> {
-  const { config, warnings } = loadConfig({ ...loadInput(line, splitCommand), listens: false });
+  const input = { ...loadInput(line, splitCommand), listens: false };
+  const loaded = loadConfig(input);
+  const { config, warnings } = loaded;
   for (const text of warnings) warn(text);
   if (config.nats === undefined || isOwn(config.nats))
     throw new Failure(EXIT.usage, 'a worker needs the NATS servers that its edges are on', [
@@ -22,31 +25,37 @@ export async function worker(line: Line): Promise<number> {
   const servers = Object.values(config.servers);
   if (servers.length === 0)
     throw new Failure(EXIT.usage, 'a worker needs servers to run', ['--config FILE, or a command: causeway worker --nats URL -- COMMAND']);
-  const missing = servers.flatMap((server) => {
-    const failure = missingCommand(server, process.env);
-    if (failure !== undefined && servers.length === 1) throw failure;
-    if (failure !== undefined) report(failure);
-    return failure?.message ?? [];
-  });
+  const missing = missingCommands(config.servers);
+  if (servers.length === 1 && missing[0]) throw missing[0];
+  for (const failure of missing) report(failure);
   const id = newWorkerId();
   await using log = await openLog({ ...config.log, service: 'causeway-worker', instance: id });
-  return runProcess({ log, drain: config.drain, failed: report, start: (abandon) => start({ config, log, id, missing, abandon }) });
+  return runProcess({
+    ...{ log, drain: config.drain, failed: report, rereads: rereads({ input, loaded }) },
+    start: (abandon) => start({ input, loaded, log, id, abandon }),
+  });
 }
 
-interface Start {
-  readonly config: Config;
+/** Of servers whose command is not here. */
+function missingCommands(servers: Config['servers']): readonly Failure[] {
+  return Object.values(servers).flatMap((server) => missingCommand(server, process.env) ?? []);
+}
+
+interface Start extends Begun {
   readonly log: OpenLog;
   readonly id: ReturnType<typeof newWorkerId>;
-  /** Of servers whose command is not here: what health says of it. */
-  readonly missing: readonly string[];
   readonly abandon: AbortSignal;
 }
 
-async function start({ config, log, id, missing, abandon }: Start): Promise<Running> {
+async function start({ input, loaded, log, id, abandon }: Start): Promise<Running> {
+  const { config } = loaded;
+  let missing = missingCommands(config.servers);
   await using stack = new AsyncDisposableStack();
   try {
     const { health, metrics, listener, started, connected } = stack.use(await openProbes('worker', config, log));
-    health.add('servers', () => (missing.length === 0 ? { state: 'ok' } : { state: 'degraded', note: missing.join('; ') }));
+    health.add('servers', () =>
+      missing.length === 0 ? { state: 'ok' } : { state: 'degraded', note: missing.map(({ message }) => message).join('; ') },
+    );
     log.info({ url: config.nats!.servers.map(masked).join(',') }, 'connecting to nats');
     const cluster = stack.use(await openNatsFor({ worker: id }, { config, log, signal: abandon }));
     connected(cluster.bus);
@@ -54,7 +63,9 @@ async function start({ config, log, id, missing, abandon }: Start): Promise<Runn
     started();
     log.info({ servers: Object.keys(config.servers), capacity: config.worker.capacity, ...listener }, 'working');
     const owned = stack.move();
-    return { unready: () => opened.unready(), drain: (ms) => opened.drain(ms), [Symbol.asyncDispose]: () => owned.disposeAsync() };
+    const served = (servers: Config['servers']): void => void (missing = missingCommands(servers));
+    const reread = rereader({ input, loaded, log, worker: opened, served });
+    return { reread, unready: () => opened.unready(), drain: (ms) => opened.drain(ms), [Symbol.asyncDispose]: () => owned.disposeAsync() };
   } catch (error) {
     throw await listenFailure(error, config);
   }

@@ -7,7 +7,7 @@ import { CausewayError, tokenOf, verifySession, type Identity } from '@causeway/
 import { rememberAs } from '@causeway/runtime';
 import type { EdgeContext, KnownSession, VerifiedSession } from '../context.ts';
 import type { OfferedServer } from '../servers.ts';
-import { namesNone, type Route } from './routes.ts';
+import { namesNone, type Endpoint, type Route } from './routes.ts';
 
 export interface Visit {
   /** Name of the server that the URL names. */
@@ -52,22 +52,33 @@ export function sessionInAddress(req: IncomingMessage): string | null {
 }
 
 /**
- * Where a message goes that was posted to the root: to the server of the session that its address names. Some clients resolve
- * the address that a stream announces against the root of the URL that they were given, and so post there for every server.
- * What names no session of this client goes where the path leads, and is answered there as anything unknown.
+ * Where a request of a session goes that came to the root: to the server of the session that it names. The default may have been
+ * another server when that was opened; and some clients of HTTP+SSE resolve the address that a stream announces against the
+ * root of the URL that they were given, and so post there for every server. What names no session of this client goes where the
+ * path leads, and is answered there as anything unknown.
  */
 export function ofSession(edge: EdgeContext, req: IncomingMessage, identity: Identity, found: Route): Route {
-  if (found.kind === 'none' || found.endpoint !== 'message' || req.method !== 'POST' || !namesNone(found)) return found;
-  const server = serverOf(edge, sessionInAddress(req) ?? '', identity);
-  return server ? { kind: 'endpoint', endpoint: 'message', server, base: '' } : found;
+  if (found.kind === 'none' || !namesNone(found)) return found;
+  const { endpoint } = found;
+  const transport = endpoint === 'mcp' ? 'streamable' : 'sse';
+  const id = endpoint === 'mcp' ? req.headers['mcp-session-id'] : sessionPostedTo(endpoint, req);
+  if (typeof id !== 'string') return found;
+  const server = serverOf(edge, id, identity, transport);
+  // As a rule it is the default's.
+  if (!server || (found.kind === 'endpoint' && found.server === server)) return found;
+  return { kind: 'endpoint', endpoint, server, base: '' };
 }
 
-/** The server, of those that are offered, that this id was minted for, and for this client. */
-function serverOf(edge: EdgeContext, id: string, identity: Identity): OfferedServer | undefined {
-  if (tokenOf(id) === undefined) return undefined;
+function sessionPostedTo(endpoint: Endpoint, req: IncomingMessage): string | null {
+  return endpoint === 'message' && req.method === 'POST' ? sessionInAddress(req) : null;
+}
+
+/** The server, of those that are known, that this id was minted for, and for this client. */
+function serverOf(edge: EdgeContext, id: string, identity: Identity, transport: Transport): OfferedServer | undefined {
   const known = edge.verified.get(id);
-  if (known?.identity === identity && known.transport === 'sse') return edge.servers.get(known.server);
-  for (const server of edge.servers.all()) if (verified(edge, id, { server: server.name, identity }, 'sse')) return server;
+  if (known?.identity === identity && known.transport === transport) return edge.servers.get(known.server);
+  if (tokenOf(id) === undefined) return undefined;
+  for (const server of edge.servers.known()) if (verified(edge, id, { server: server.name, identity }, transport)) return server;
   return undefined;
 }
 

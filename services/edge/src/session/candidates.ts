@@ -16,7 +16,7 @@ const ATTEMPTS = 3;
 const ELSEWHERE: ReadonlySet<Reason> = new Set(['limit.worker', 'cluster.draining', 'cluster.unavailable']);
 const NONE: ReadonlySet<WorkerId> = new Set();
 
-type Parts = Pick<EdgeContext, 'cluster' | 'opens' | 'clock' | 'random'>;
+type Parts = Pick<EdgeContext, 'cluster' | 'servers' | 'opens' | 'clock' | 'random'>;
 
 /** Is the question itself: one is made for every call without a session. */
 export class Candidates implements PlacementQuestion {
@@ -87,6 +87,7 @@ export class Candidates implements PlacementQuestion {
   }
 
   #refusal(why: 'unknown' | 'none' | 'full'): CausewayError {
+    if (why === 'unknown' && this.#edge.servers.get(this.server)?.withdrawn) return new CausewayError('server.unknown');
     const reason = why === 'full' ? 'limit.worker' : 'cluster.no_worker';
     return this.#full ?? new CausewayError(reason, { retryAfter: 2, facts: { server: this.server } });
   }

@@ -3,7 +3,7 @@
  * is refused it takes the whole bridge for an old one (WIRE §1.7).
  *
  * Invariants: a server is asked by one request at a time; what it said is told for a while after nobody can be asked;
- * it is asked again when the workers that serve it are other ones.
+ * it is asked again when the workers that serve it are other ones, or start it otherwise.
  */
 import { CausewayError, isReason, membersAt, OWN_META, rawText, readClientBody, requestOf, type Identity } from '@causeway/protocol';
 import { rememberAs } from '@causeway/runtime';
@@ -44,7 +44,8 @@ export class Descriptions {
     try {
       return await (this.#asking.get(server) ?? this.#ask(edge, asker, workers));
     } catch (error) {
-      if (known && now - known.at < STALE) return known.text;
+      const served = !(error instanceof CausewayError && error.reason === 'server.unknown');
+      if (served && known && now - known.at < STALE) return known.text;
       throw error;
     }
   }
@@ -64,7 +65,7 @@ export class Descriptions {
 function servedBy(edge: EdgeContext, server: string): string {
   const workers = [...edge.cluster.ledger.workers().values()].filter(({ servers }) => Object.hasOwn(servers, server));
   return workers
-    .map(({ worker }) => worker)
+    .map(({ worker, servers }) => `${worker}/${servers[server]?.edition ?? 0}`)
     .toSorted()
     .join(' ');
 }

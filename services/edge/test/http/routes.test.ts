@@ -10,6 +10,7 @@ function offer(...list: Partial<OfferedServer>[]): Servers {
     default: () => all.find((server) => server.default) ?? (all.length === 1 ? all[0] : undefined),
     atPath: (path) => all.find((server) => server.path === path),
     all: () => all,
+    known: () => all,
     deadline: () => 1_000,
     nearest: () => undefined,
     [Symbol.dispose]: () => undefined,

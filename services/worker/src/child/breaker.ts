@@ -44,6 +44,8 @@ export interface Breaker {
   attempt(server: string, identity?: Identity): Attempt;
   /** Whether starts of the server are paused or on trial for all. */
   isOpen(server: string): boolean;
+  /** It is started otherwise now: its failures say nothing of that. */
+  forget(server: string): void;
 }
 
 /** `by`: at whose request, where that is told apart. */
@@ -90,6 +92,10 @@ class StartBreaker implements Breaker {
 
   isOpen(server: string): boolean {
     return this.#of(server).kind !== 'closed';
+  }
+
+  forget(server: string): void {
+    for (const key of this.#circuits.keys()) if (key === server || key.startsWith(ownPrefix(server))) this.#circuits.delete(key);
   }
 
   attempt(server: string, identity: Identity = ANONYMOUS): Attempt {
@@ -181,7 +187,11 @@ class StartBreaker implements Breaker {
 
 /** A server's name has no blank. */
 function ownKey(server: string, identity: Identity): string {
-  return `${server} ${identity}`;
+  return `${ownPrefix(server)}${identity}`;
+}
+
+function ownPrefix(server: string): string {
+  return `${server} `;
 }
 
 function isOwn(key: string): boolean {

@@ -5,13 +5,15 @@
  * Invariants: the setting wins, then what was found out here, then what other workers say in their records of a server
  * with the same fingerprint, where a yes, which was proved, goes before a no; a server is probed by one sibling at a
  * time; what was found out is written beside the served server in this worker's own record; a server that would speak
- * neither era has changed or was misjudged, so of two such findings the older one is forgotten.
+ * neither era has changed or was misjudged, so of two such findings the older one is forgotten; what was found out of a
+ * server that is started otherwise now says nothing of it.
  */
 import type { NewRecord, ServedServer, WorkerRecord } from '@causeway/cluster';
 import type { ServerConfig } from '@causeway/config';
 import { CausewayError } from '@causeway/protocol';
 import type { Log } from '@causeway/runtime';
 import type { Attempt } from '../child/breaker.ts';
+import type { Definitions } from '../definitions.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { probeEra, type ProbeDeps } from './probe.ts';
 
@@ -27,6 +29,11 @@ export interface Eras {
   learn(server: ServerConfig, proved: Proved): void;
 }
 
+export interface OpenEras extends Eras, AsyncDisposable {
+  /** Servers are defined otherwise: writes what the record says of them now. */
+  replaced(): void;
+}
+
 export interface Proved {
   readonly modern?: boolean;
   readonly legacy?: boolean;
@@ -37,8 +44,8 @@ export interface ErasDeps extends Pick<ProbeDeps, 'start' | 'wheel'> {
   readonly attempt: (server: string) => Attempt;
   /** The records of the other workers. */
   readonly others: () => Iterable<Pick<WorkerRecord, 'servers'>>;
-  /** This worker's servers, as its record names them, and the way to change that. */
-  readonly served: NewRecord['servers'];
+  /** This worker's servers, and the way to change what its record says of them. */
+  readonly servers: Pick<Definitions, 'get' | 'served'>;
   readonly update: (change: { readonly servers: NewRecord['servers'] }) => void;
   readonly log: Log;
 }
@@ -48,6 +55,11 @@ type Bit = keyof Proved;
 /** `doubtful`: it was believed, and is to be found out anew, whatever others say. */
 type Finding = Partial<Record<Bit, boolean | 'doubtful'>>;
 
+interface Program {
+  readonly fingerprint: string;
+  readonly key: string;
+}
+
 const OTHER: Readonly<Record<Bit, Bit>> = { modern: 'legacy', legacy: 'modern' };
 const SETTINGS: Readonly<Record<ServerConfig['era'], Readonly<Required<Proved>> | undefined>> = {
   auto: undefined,
@@ -55,16 +67,16 @@ const SETTINGS: Readonly<Record<ServerConfig['era'], Readonly<Required<Proved>> 
   modern: { modern: true, legacy: false },
 };
 
-export function openEras(deps: ErasDeps): Eras & AsyncDisposable {
+export function openEras(deps: ErasDeps): OpenEras {
   return new ServerEras(deps);
 }
 
-class ServerEras implements Eras, AsyncDisposable {
+class ServerEras implements OpenEras {
   readonly #deps: ErasDeps;
-  /** By the name of the server. */
+  /** By the server's name and fingerprint. */
   readonly #found = new Map<string, Finding>();
   readonly #probes = new Map<string, Promise<boolean>>();
-  readonly #fingerprints = new Map<string, string>();
+  readonly #programs = new WeakMap<ServerConfig, Program>();
   readonly #closed = new AbortController();
 
   constructor(deps: ErasDeps) {
@@ -75,7 +87,7 @@ class ServerEras implements Eras, AsyncDisposable {
     const known = this.#known(server, 'modern');
     if (known !== undefined) return known;
     signal?.throwIfAborted();
-    const probe = this.#probes.get(server.name) ?? this.#probe(server);
+    const probe = this.#probes.get(this.#program(server).key) ?? this.#probe(server);
     if (!signal) return probe;
     const { promise: given, reject } = Promise.withResolvers<never>();
     const abort = (): void => reject(signal.reason as Error);
@@ -89,17 +101,24 @@ class ServerEras implements Eras, AsyncDisposable {
 
   learn(server: ServerConfig, proved: Proved): void {
     if (server.era !== 'auto') return;
-    this.#fingerprint(server);
-    const before = this.#found.get(server.name) ?? {};
+    const { key } = this.#program(server);
+    const before = this.#found.get(key) ?? {};
     const after: Finding = { ...before, ...proved };
     for (const bit of ['modern', 'legacy'] as const) {
       const other = OTHER[bit];
       if (proved[bit] === false && proved[other] === undefined && this.#known(server, other) === false) after[other] = 'doubtful';
     }
     if (before.modern === after.modern && before.legacy === after.legacy) return;
-    this.#found.set(server.name, after);
+    this.#found.set(key, after);
     const { modern, legacy } = after;
     this.#deps.log.info({ server: server.name, modern, legacy }, 'era of server found');
+    this.#deps.update({ servers: this.#servers() });
+  }
+
+  replaced(): void {
+    const { servers } = this.#deps;
+    const now = new Set(Object.keys(servers.served).map((name) => this.#program(servers.get(name)!).key));
+    for (const key of this.#found.keys()) if (!now.has(key)) this.#found.delete(key);
     this.#deps.update({ servers: this.#servers() });
   }
 
@@ -111,9 +130,9 @@ class ServerEras implements Eras, AsyncDisposable {
   #known(server: ServerConfig, bit: Bit): boolean | undefined {
     const set = SETTINGS[server.era];
     if (set) return set[bit];
-    const own = this.#found.get(server.name)?.[bit];
+    const { key, fingerprint } = this.#program(server);
+    const own = this.#found.get(key)?.[bit];
     if (own !== undefined) return own === 'doubtful' ? undefined : own;
-    const fingerprint = this.#fingerprint(server);
     const said = [...this.#deps.others()]
       .map(({ servers }) => (Object.hasOwn(servers, server.name) ? servers[server.name]?.era : undefined))
       .filter((era) => era?.fingerprint === fingerprint)
@@ -122,8 +141,9 @@ class ServerEras implements Eras, AsyncDisposable {
   }
 
   #probe(server: ServerConfig): Promise<boolean> {
-    const probe = this.#ask(server).finally(() => this.#probes.delete(server.name));
-    this.#probes.set(server.name, probe);
+    const { key } = this.#program(server);
+    const probe = this.#ask(server).finally(() => this.#probes.delete(key));
+    this.#probes.set(key, probe);
     // Whoever asked may have gone.
     probe.catch(() => undefined);
     return probe;
@@ -143,21 +163,25 @@ class ServerEras implements Eras, AsyncDisposable {
   }
 
   #servers(): NewRecord['servers'] {
-    const { served } = this.#deps;
+    const { served } = this.#deps.servers;
     return Object.fromEntries(Object.entries(served).map(([name, facts]) => [name, { ...facts, ...this.#era(name) }]));
   }
 
   #era(name: string): Pick<ServedServer, 'era'> {
-    const found = this.#found.get(name);
-    const fingerprint = this.#fingerprints.get(name);
-    if (!found || fingerprint === undefined) return {};
+    const server = this.#deps.servers.get(name);
+    const { key = '', fingerprint = '' } = server ? this.#program(server) : {};
+    const found = this.#found.get(key);
+    if (!found) return {};
     const sure = Object.entries(found).filter(([, value]) => typeof value === 'boolean');
     return { era: { fingerprint, ...(Object.fromEntries(sure) as Proved) } };
   }
 
-  #fingerprint(server: ServerConfig): string {
-    const known = this.#fingerprints.get(server.name) ?? fingerprintOf(server);
-    this.#fingerprints.set(server.name, known);
-    return known;
+  #program(server: ServerConfig): Program {
+    const known = this.#programs.get(server);
+    if (known) return known;
+    const fingerprint = fingerprintOf(server);
+    const program = { fingerprint, key: `${server.name} ${fingerprint}` };
+    this.#programs.set(server, program);
+    return program;
   }
 }

@@ -41,6 +41,7 @@ export class Pool {
   readonly #starting = new Map<AbortController, Promise<void>>();
   readonly #examined = new Set<Member>();
   readonly #waiting: Waiting<LeaseWish, Lease>;
+  #retired = false;
   #closed: CausewayError | undefined;
 
   constructor(deps: PoolDeps, order: PoolOrder) {
@@ -102,6 +103,12 @@ export class Pool {
     if (oldest) await this.#discard(oldest);
   }
 
+  /** From here on a child that nobody uses is given up. */
+  retire(): void {
+    this.#retired = true;
+    for (const member of [...this.#idle]) void this.#discard(member);
+  }
+
   /** Ends every child, those that start included; nothing is given out any more. Resolves when they are gone. */
   async close(why: CausewayError): Promise<void> {
     this.#closed = why;
@@ -136,7 +143,7 @@ export class Pool {
         if (!member.leases.remove(link)) return;
         member.process.holder = undefined;
         member.parked = false;
-        member.retired ||= outcome === 'doubtful' || servesOnce(this.order);
+        member.retired ||= this.#retired || outcome === 'doubtful' || servesOnce(this.order);
         if (isIdle(member) && member.retired) void this.#discard(member);
         else if (isIdle(member)) this.#rest(member);
         this.#serve();
@@ -167,6 +174,8 @@ export class Pool {
         if (this.#closed) return this.#discard(member, this.#closed);
         this.#rest(member);
         this.#serve();
+        // Whoever it was started for may have left.
+        if (this.#retired && member.idle) void this.#discard(member);
       },
       (error: unknown) => {
         this.#starting.delete(abandon);

@@ -2,7 +2,8 @@
  * Owns all pools of a worker: which children may be shared by whom, and giving up what is idle where a place is needed.
  *
  * Invariants: a child serves one scope for all its life, so what one identity left in it no other meets, unless the
- * server is configured to be shared; an idle child, here or at another worker, is given up before a claim is refused for
+ * server is configured to be shared; children of a definition that is no longer in force serve those who came under it, and
+ * nobody after them; an idle child, here or at another worker, is given up before a claim is refused for
  * want of a place, if that makes room for it.
  */
 import type { AdmitOptions, Claim, Permit } from '@causeway/cluster';
@@ -13,6 +14,8 @@ import type { Era, PooledProcess } from './pooled-process.ts';
 import type { Wanted } from './room.ts';
 
 export interface PoolsDeps extends Omit<PoolDeps, 'heard' | 'lapsed' | 'empty'> {
+  /** Whether this is how the server is started now. */
+  readonly inForce: (server: ServerConfig) => boolean;
   /** A child said something that names no request. */
   readonly heard: (pool: Pool, frame: Frame, process: PooledProcess) => void;
   /** A child may have missed changes of its server's lists. */
@@ -38,6 +41,8 @@ const PARTING = 3_000;
 export class Pools {
   readonly #deps: PoolsDeps;
   readonly #pools = new Map<string, Pool>();
+  /** Of definitions that are no longer in force. */
+  readonly #retired = new Set<Pool>();
   /** Closing pools whose children are not gone yet. */
   readonly #closing = new Set<Promise<void>>();
 
@@ -50,18 +55,35 @@ export class Pools {
     const shared = server.sharing === 'shared';
     const key = `${era} ${shared ? '*' : identity} ${server.name}`;
     const known = this.#pools.get(key);
-    if (known) return known;
+    if (known?.order.server === server) return known;
     const deps: PoolDeps = {
       ...this.#deps,
       heard: (frame, process) => this.#deps.heard(pool, frame, process),
       lapsed: () => this.#deps.lapsed(pool),
       empty: () => {
-        if (this.#pools.get(key) === pool && pool.size === 0) this.#pools.delete(key);
+        if (pool.size > 0) return;
+        this.#retired.delete(pool);
+        if (this.#pools.get(key) === pool) this.#pools.delete(key);
       },
     };
     const pool: Pool = new Pool(deps, { server, era, share: shared ? undefined : share });
-    this.#pools.set(key, pool);
+    if (this.#deps.inForce(server)) this.#pools.set(key, pool);
+    else this.#retire(pool);
     return pool;
+  }
+
+  /** Looks which children belong to a definition that is no longer in force. */
+  retire(): void {
+    for (const [key, pool] of this.#pools) {
+      if (this.#deps.inForce(pool.order.server)) continue;
+      this.#pools.delete(key);
+      this.#retire(pool);
+    }
+  }
+
+  #retire(pool: Pool): void {
+    this.#retired.add(pool);
+    pool.retire();
   }
 
   /** Raw JSON text with which any child of the server greeted. */
@@ -94,20 +116,25 @@ export class Pools {
    * claim. Resolves once it is gone; `undefined`: there is none.
    */
   giveUp(claim: Wanted, limit: Reason): Promise<void> | undefined {
-    const idle = [...this.#pools.values()].filter((pool) => pool.idleSince !== undefined && countsWith(pool, claim, limit));
+    const idle = this.#all.filter((pool) => pool.idleSince !== undefined && countsWith(pool, claim, limit));
     const [pool] = idle.toSorted((one, other) => (one.idleSince ?? 0) - (other.idleSince ?? 0));
     return pool?.shrink();
   }
 
   /** Ends every child; what is asked later begins anew. Resolves when they are gone. */
   async discard(why: CausewayError): Promise<void> {
-    const pools = [...this.#pools.values()];
+    const pools = this.#all;
     this.#pools.clear();
+    this.#retired.clear();
     for (const pool of pools) {
       const closed = pool.close(why).finally(() => this.#closing.delete(closed));
       this.#closing.add(closed);
     }
     await Promise.all(this.#closing);
+  }
+
+  get #all(): readonly Pool[] {
+    return [...this.#pools.values(), ...this.#retired];
   }
 }
 

@@ -140,9 +140,10 @@ export class Listens {
       if (watch.pool === pool && resources.has(uri)) response.notify(retagged(bytes, params, response));
   }
 
-  /** Ends all of them properly. */
-  close(): void {
+  /** Ends all of them properly, or those of one server. */
+  close(server?: string): void {
     for (const one of [...this.#open]) {
+      if (server !== undefined && one.server !== server) continue;
       finish(one.response);
       this.#end(one);
     }

@@ -5,6 +5,7 @@
  * for a bounded time; there is a bound on their number, over all and for each identity.
  */
 import { randomBytes } from 'node:crypto';
+import type { ServerConfig } from '@causeway/config';
 import type { Identity } from '@causeway/protocol';
 import type { Wheel } from '@causeway/runtime';
 import type { StatelessRequest } from './request.ts';
@@ -55,6 +56,12 @@ export class ParkedCalls {
   /** It goes on waiting. */
   find(name: string): ParkedCall | undefined {
     return this.#calls.get(name)?.call;
+  }
+
+  /** How the server of that name is defined for the call: that goes on though the server is served no more. */
+  serverOf(name: string | undefined, server: string): ServerConfig | undefined {
+    const defined = name === undefined ? undefined : this.find(name)?.request.server;
+    return defined?.name === server ? defined : undefined;
   }
 
   /** Takes it out: whoever asks for the same name later finds nothing. */

@@ -36,6 +36,14 @@ test('five failures within a minute pause the starts of that server alone', () =
   assert.equal(refusal(breaker, 'b'), undefined);
 });
 
+test('what is started otherwise now has no failures, for nobody; others keep theirs', () => {
+  const breaker = at({ now: 0 });
+  for (const server of ['a', 'ab']) for (let n = 0; n < 5; n += 1) breaker.attempt(server).failed();
+  for (let n = 0; n < 5; n += 1) breaker.attempt('b', mallory).failed();
+  for (const server of ['a', 'b']) breaker.forget(server);
+  assert.deepEqual([refusal(breaker, 'a'), refusal(breaker, 'b', mallory), refusal(breaker, 'ab')], [undefined, undefined, 1]);
+});
+
 test('failures older than a minute do not count', () => {
   const time = { now: 0 };
   const breaker = at(time);

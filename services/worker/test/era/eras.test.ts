@@ -19,16 +19,19 @@ function setting() {
   const nursery = new Nursery();
   const others: { servers: NewRecord['servers'] }[] = [];
   const written: NewRecord['servers'][] = [];
+  /** As they are defined; `other` is of no concern here. */
+  const defined = { git: server(), other: server({ name: 'other' }) };
+  const servers = { served: { git: served, other: served }, get: (name: string) => defined[name as keyof typeof defined] };
   const breaker = createBreaker({ now: () => time.clock.monotonic(), random: () => 0 });
   const eras = openEras({
-    ...{ wheel: time.wheel, log: silentLog(), served: { git: served, other: served } },
+    ...{ wheel: time.wheel, log: silentLog(), servers },
     start: (_, listeners) => nursery.start(listeners),
     attempt: (name) => breaker.attempt(name),
     others: () => others,
     update: ({ servers }) => void written.push(servers),
   });
   const say = (era: FoundEra): void => void others.push({ servers: { git: { ...served, era } } });
-  return { time, nursery, say, written, breaker, eras };
+  return { time, nursery, say, written, breaker, eras, defined };
 }
 
 const fingerprint = fingerprintOf(server());
@@ -67,6 +70,23 @@ test('another worker is believed under the same fingerprint, a yes before a no, 
   eras.learn(server(), { modern: false, legacy: true });
   assert.deepEqual([await eras.modern(server()), eras.legacy(server())], [false, true]);
   assert.equal(nursery.children.length, 0);
+});
+
+test('a finding stays with a definition of the same command, and says nothing of another command', async () => {
+  const { eras, nursery, written, defined } = setting();
+  eras.learn(defined.git, { modern: true });
+  defined.git = server({ idle: 1 });
+  eras.replaced();
+  assert.equal(await eras.modern(defined.git), true);
+  const before = defined.git;
+  defined.git = server({ args: ['--other'] });
+  eras.replaced();
+  assert.deepEqual(written.at(-1), { git: served, other: served });
+  eras.learn(before, { modern: true });
+  assert.deepEqual(written.at(-1), { git: served, other: served }, 'what the old one proves is not said of the new');
+  const asked = eras.modern(defined.git);
+  (await nursery.nth(1)).say(REFUSED);
+  assert.equal(await asked, false);
 });
 
 test('a wrong verdict is corrected by what the server proves', async () => {

@@ -26,6 +26,8 @@ export interface PoolWorld {
   healthy: boolean;
   /** Children answer to `initialize`. */
   greets: boolean;
+  /** As `PoolsDeps.inForce`; default always. */
+  inForce: (server: ServerConfig) => boolean;
   /** How starts went that have an outcome; the first counts. */
   readonly starts: ('succeeded' | 'failed')[];
   /** Called whenever a child is about to be touched. */
@@ -48,6 +50,7 @@ export function poolWorld(): PoolWorld {
     full: 'limit.worker' as Reason,
     roomElsewhere: false,
     healthy: true,
+    inForce: (() => true) as PoolWorld['inForce'],
     greets: true,
     held: new Set<object>(),
     revoke: [] as (() => void)[],
@@ -102,6 +105,7 @@ export function poolWorld(): PoolWorld {
       };
       return child;
     },
+    inForce: (one) => world.inForce(one),
     heard: () => undefined,
     lapsed: () => undefined,
   };

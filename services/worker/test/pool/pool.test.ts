@@ -253,7 +253,8 @@ test('a child of another worker is given up where there is none here, once for e
 
 test('an identity that is at its own limit costs no other its child', async () => {
   const world = poolWorld();
-  const of = (whom: string): Pool => world.pools.of(server(), 'legacy', { identity: whom as Identity, share: whom as Identity });
+  const one = server();
+  const of = (whom: string): Pool => world.pools.of(one, 'legacy', { identity: whom as Identity, share: whom as Identity });
   for (const whom of ['b', 'a']) (await of(whom).lease(EXCLUSIVE)).end('sound');
   const admit = world.pools.makingRoom(async () => {
     throw new CausewayError('limit.identity');
@@ -382,4 +383,29 @@ test('whoever discards all waits also for the children that are greeted at that 
   assert.equal(world.held.size, 0);
   assert.equal(world.time.wheel.size, 0);
   assert.deepEqual(world.starts, [], 'nothing is said of the server');
+});
+
+test('of a definition that is no longer in force whoever uses a child keeps it, nobody has it after, and others have a new one', async () => {
+  const world = poolWorld();
+  const old = server();
+  const used = await world.of(old).lease(EXCLUSIVE);
+  const waits = world.of(server({ max: 1 }, { name: 'other' }));
+  (await world.of(old).lease(EXCLUSIVE)).end('sound');
+  await waits.lease(EXCLUSIVE);
+  world.inForce = (one) => one !== old;
+  world.pools.retire();
+  await settle();
+  assert.equal(running(world.children), 2, 'what was idle is ended');
+  const now = server();
+  const fresh = await world.of(now).lease(EXCLUSIVE);
+  assert.notEqual(fresh.process, used.process);
+  const late = await world.of(old).lease(EXCLUSIVE);
+  assert.equal(world.of(now), world.of(now));
+  late.end('sound');
+  used.end('sound');
+  await settle();
+  assert.equal(running(world.children), 2, 'that of the other server, and the fresh one');
+  fresh.end('sound');
+  await world.pools.discard(new CausewayError('cluster.draining'));
+  assert.deepEqual([running(world.children), world.held.size], [0, 0]);
 });

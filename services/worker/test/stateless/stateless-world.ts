@@ -16,6 +16,7 @@ import {
 } from '@causeway/protocol';
 import { Durations, fakeTime, silentLog, type FakeTime } from '@causeway/runtime';
 import { createBreaker } from '../../src/child/breaker.ts';
+import { Definitions } from '../../src/definitions.ts';
 import { openEras, type Eras } from '../../src/era/eras.ts';
 import { CallLimits } from '../../src/session/call-limits.ts';
 import { StatelessDoor, type DoorDeps } from '../../src/stateless-door.ts';
@@ -98,7 +99,7 @@ export function statelessWorld(
     now: () => time.clock.monotonic(),
     key,
     marks: new Set<string>(),
-    servers: { [server.name]: server },
+    servers: new Definitions({ [server.name]: server }),
     eras:
       era === 'auto'
         ? foundOut(time, nursery)
@@ -201,7 +202,7 @@ export function statelessWorld(
 function foundOut({ clock, wheel }: FakeTime, nursery: Nursery): Eras {
   const breaker = createBreaker({ now: () => clock.monotonic(), random: () => 0 });
   return openEras({
-    ...{ wheel, log: silentLog(), served: {}, others: () => [], update: () => undefined },
+    ...{ wheel, log: silentLog(), servers: new Definitions({}), others: () => [], update: () => undefined },
     start: (_, listeners) => nursery.start(listeners),
     attempt: (name) => breaker.attempt(name),
   });
