@@ -39,6 +39,7 @@ export function announce({ admin, url: serves }: Edge, configured: boolean, log:
   // What killed processes left is cleared away.
   findBridges();
   const file = folders(process.env)
+    .values()
     .map((folder) => write(folder, bridge))
     .find((path) => path !== undefined);
   if (file === undefined) {

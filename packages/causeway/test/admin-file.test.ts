@@ -1,6 +1,17 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
@@ -57,6 +68,16 @@ test('a token that was configured is not written down', (t) => {
   assert.ok(told);
   assert.ok(!readFileSync(file, 'utf8').includes('T0KEN'));
   assert.equal(findBridges()[0]!.url, edge.admin!.url);
+});
+
+test('it is told at one place: the next is for where that cannot be', (t) => {
+  const { root, file } = runtime(t);
+  const next = join(root, 'none');
+  mkdirSync(next);
+  const told = announce(edge, false, silentLog());
+  assert.deepEqual([existsSync(file), readdirSync(next), findBridges().length], [true, [], 1]);
+  told[Symbol.dispose]();
+  assert.equal(findBridges().length, 0);
 });
 
 test('without an admin listener nothing is written', (t) => {
