@@ -20,6 +20,7 @@ const doors: readonly (readonly [module: string, door: string])[] = [
   ['parse-duration', 'packages/config/src/**'],
   ['string-argv', 'packages/config/src/**'],
   ['commander', 'packages/causeway/src/**'],
+  ['eventsource-parser', 'packages/causeway/src/mcp/**'],
 ];
 
 /** Never in `src`: clients, servers and transports of the SDKs belong to tests. */

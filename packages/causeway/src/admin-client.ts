@@ -2,7 +2,7 @@
  * Owns asking a running bridge: which one, with which token, and what its refusals mean as exit codes.
  * Invariant: the token goes to the URL that it belongs to, and nowhere else.
  */
-import { findBridges, type FoundBridge } from './admin-file.ts';
+import { findBridges, onlyCluster, type FoundBridge } from './admin-file.ts';
 import { EXIT, Failure } from './failure.ts';
 import { ask } from './http-question.ts';
 
@@ -25,21 +25,17 @@ const NAME_ANOTHER = 'name another bridge with --admin URL, and its token with -
 
 /** Whom to ask. Throws a `Failure` where that is not clear. */
 export function chooseTarget(asked: Asked, found: readonly FoundBridge[], env: Readonly<Record<string, string | undefined>>): Target {
-  const [newest] = found;
   const given = asked.token ?? (env['CAUSEWAY_ADMIN_TOKEN'] || undefined);
   if (asked.admin !== undefined) {
     const url = originOf(asked.admin);
     return withToken(url, asked.token ?? found.find((one) => one.url === url)?.token ?? given);
   }
+  const newest = onlyCluster(found, ({ url }) => `--admin ${url}`);
   if (newest === undefined) {
     const port = env['CAUSEWAY_ADMIN_PORT'];
     if (given !== undefined) return withToken(`http://127.0.0.1:${/^\d+$/.test(port ?? '') ? port : 8001}`, given);
     throw new Failure(EXIT.unreachable, 'no bridge of this user runs on this machine', [NAME_ANOTHER]);
   }
-  if (found.some(({ cluster }) => cluster !== newest.cluster))
-    throw new Failure(EXIT.usage, 'several bridges run on this machine; say which', [
-      ...found.slice(0, 10).map(({ url, pid, serves }) => `--admin ${url}   serves ${serves}, pid ${pid}`),
-    ]);
   return withToken(newest.url, asked.token ?? newest.token ?? given);
 }
 

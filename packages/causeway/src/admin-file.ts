@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import type { Edge } from '@causeway/edge';
 import { atExit, type Log } from '@causeway/runtime';
+import { EXIT, Failure } from './failure.ts';
 
 /** A running bridge, as it says of itself. */
 export interface FoundBridge {
@@ -66,6 +67,14 @@ export function findBridges(env: Env = process.env): FoundBridge[] {
         .flatMap((name) => read(join(folder, name)) ?? []),
     );
   return found.toSorted((a, b) => b.since - a.since);
+}
+
+/** The newest, if all are of one cluster; `option` is what names one otherwise. Throws a `Failure` if they are not. */
+export function onlyCluster(found: readonly FoundBridge[], option: (bridge: FoundBridge) => string): FoundBridge | undefined {
+  const [newest] = found;
+  if (found.every(({ cluster }) => cluster === newest?.cluster)) return newest;
+  const choices = found.slice(0, 10).map((bridge) => `${option(bridge)}   serves ${bridge.serves}, pid ${bridge.pid}`);
+  throw new Failure(EXIT.usage, 'several bridges run on this machine; say which', choices);
 }
 
 /** Where such a directory may be, the best place first. */

@@ -3,7 +3,7 @@
  * neither a verb nor a program, ends it before anything is started; only the verb's own code is loaded.
  */
 import { EXIT, Failure, report, reportJson } from './failure.ts';
-import { isOperation, isVerb, VERBS, type Operation, type Verb } from './flags.ts';
+import { hasJson, isOperation, isVerb, VERBS, type Operation, type Verb } from './flags.ts';
 import { setUpEngine } from './engine.ts';
 import { outliveReader } from './reader.ts';
 import { giveBackAtRest } from './rest.ts';
@@ -31,6 +31,9 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   if (verb === 'init') return (await import('./commands/init.ts')).init(rest);
   if (verb === 'health') return (await import('./commands/health.ts')).health(rest);
   if (verb === 'demo') return (await import('./commands/demo.ts')).demo(rest);
+  if (verb === 'tools') return (await import('./commands/tools.ts')).tools(rest);
+  if (verb === 'call') return (await import('./commands/call.ts')).call(rest);
+  if (verb === 'client') return (await import('./commands/client.ts')).client(rest);
   if (verb === 'nats') return (await import('./commands/nats.ts')).nats(rest);
   if (verb === 'config') return (await import('./commands/config.ts')).config(rest);
   if (isOperation(verb)) return operate(verb, rest);
@@ -72,7 +75,7 @@ async function operate(verb: Operation, argv: readonly string[]): Promise<number
 
 function asksForJson(argv: readonly string[]): boolean {
   const own = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : undefined);
-  return (isOperation(argv[0]) || argv[0] === 'demo') && /\s--format[= ]json\s/.test(` ${own.join(' ')} `);
+  return hasJson(argv[0]) && /\s--format[= ]json\s/.test(` ${own.join(' ')} `);
 }
 
 /** Whether one of our own options asks for help: behind a command, `--help` is the command's. */

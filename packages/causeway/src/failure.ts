@@ -3,9 +3,13 @@
  * can rely on. Keeps: no stack, unless the failure is ours.
  */
 import { styleText } from 'node:util';
+import { harmless } from './table.ts';
 
 /** 3, 4 and 5 mean the same as in the MCP Inspector. */
 export const EXIT = { ok: 0, unexpected: 1, usage: 2, auth: 3, unreachable: 4, child: 5, limit: 6, notFound: 127 } as const;
+
+/** In place of a reason of the error table: a tool said of itself that it failed, as `error_type` of the figures has it. */
+export const TOOL_ERROR = 'tool_error';
 
 /** A failure that was foreseen: its text is for the user as it stands. */
 export class Failure extends Error {
@@ -42,8 +46,9 @@ export function strayWarning(server: string, stray: string): string {
 /** Prints the failure; returns the exit code. */
 export function report(error: unknown): number {
   if (error instanceof Failure) {
-    say(`${colour('red', 'error:')} ${error.message}`);
-    for (const hint of error.hints) say(`  ${hint}`);
+    // Both may quote what a server said.
+    say(`${colour('red', 'error:')} ${harmless(error.message)}`);
+    for (const hint of error.hints) say(`  ${harmless(hint)}`);
     return error.exitCode;
   }
   if (isConfigError(error)) {
@@ -76,7 +81,7 @@ export function reportJson(error: unknown): number {
     code: reason ?? name,
     message,
     ...(hints.length === 0 ? {} : { hint: hints.join('\n') }),
-    ...(reason === undefined ? {} : { docs: 'docs/errors.md' }),
+    ...(reason === undefined || reason === TOOL_ERROR ? {} : { docs: 'docs/errors.md' }),
   };
   say(JSON.stringify({ error: told }));
   return exitCode;

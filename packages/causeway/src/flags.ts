@@ -3,7 +3,9 @@
  * help is quick. The peers' names for the same are in `aliases.ts`.
  */
 
-export type Role = 'run' | 'edge' | 'worker' | 'config' | 'doctor' | 'warm';
+/** Verbs that take options of this list. */
+const ROLES = ['run', 'edge', 'worker', 'config', 'doctor', 'warm'] as const;
+export type Role = (typeof ROLES)[number];
 
 export interface Flag {
   /** e.g. `--port`; the camelCase spelling is accepted too. */
@@ -208,7 +210,9 @@ export function kebabCase(name: string): string {
 /** What an operator asks; all of them answer with `--format json` too. */
 export const OPERATIONS = ['sessions', 'workers', 'servers', 'limits', 'doctor', 'warm'] as const;
 export type Operation = (typeof OPERATIONS)[number];
-export const VERBS = ['run', 'edge', 'worker', 'config', 'init', 'health', 'nats', 'demo', ...OPERATIONS] as const;
+/** What is asked as a client asks it; these have `--format json`, too. */
+const ASKING = ['demo', 'tools', 'call'] as const;
+export const VERBS = ['run', 'edge', 'worker', 'config', 'init', 'health', 'nats', 'client', ...ASKING, ...OPERATIONS] as const;
 export type Verb = (typeof VERBS)[number];
 
 export function isVerb(word: string | undefined): word is Verb {
@@ -217,6 +221,15 @@ export function isVerb(word: string | undefined): word is Verb {
 
 export function isOperation(word: string | undefined): word is Operation {
   return OPERATIONS.includes(word as Operation);
+}
+
+export function isRole(verb: Verb): verb is Role {
+  return ROLES.includes(verb as Role);
+}
+
+/** Whether its answer, and its failure, may be asked for as JSON. */
+export function hasJson(word: string | undefined): boolean {
+  return isOperation(word) || ASKING.includes(word as (typeof ASKING)[number]);
 }
 
 /** Whether a verb takes an option: `warm` those that say what a worker starts. */

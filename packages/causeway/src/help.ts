@@ -1,6 +1,6 @@
 /** Owns the help texts, made from the list of options; short first, everything on `--help --all`. */
 import { PEER_NAMES } from './alias-table.ts';
-import { camelCase, FLAGS, isOperation, takes, type Flag, type Verb } from './flags.ts';
+import { camelCase, FLAGS, isRole, takes, type Flag, type Verb } from './flags.ts';
 
 const EXAMPLES = `Examples:
   causeway -- npx -y @modelcontextprotocol/server-everything     a server on http://127.0.0.1:8000/mcp
@@ -11,6 +11,10 @@ const EXAMPLES = `Examples:
 const ASKING = `
        [--format table|json] [-q]          one JSON document; names only
        [--admin URL] [--token TOKEN]       default: the bridge of this user on this machine ($CAUSEWAY_ADMIN_TOKEN)`;
+
+const WHOM = `
+       [--url URL]                         an MCP endpoint, or the address of a bridge; default: this user's on this machine
+       [--api-key KEY] [--header "K: V"]   what it asks of its clients`;
 
 const USAGE: Readonly<Record<Verb, string>> = {
   run: 'causeway [run] [options] [--] COMMAND [ARGS…]     put stdio MCP servers on the network',
@@ -26,6 +30,15 @@ const USAGE: Readonly<Record<Verb, string>> = {
   demo: `causeway demo [--url URL] [--api-key KEY] [--calls N]     one session, its calls over every edge; what the client saw. Default http://localhost:8000/mcp
        [--kill-edge] [--kill-worker]        kills them on the way: a stack of docker compose, from its directory
        [--together N] [--gap MS] [--tool NAME] [--format table|json]`,
+  tools: `causeway tools [SERVER]     what a server can do; the default server of the bridge where none is named
+       [--format table|json] [-q]          one JSON document; names only
+       [--timeout TIME]                    default 10m${WHOM}`,
+  call: `causeway call [SERVER] TOOL [NAME=VALUE…]     call a tool of a server and print what it says; exit 0, or 5 when it failed
+       [--json '{"NAME": VALUE…}']         the arguments as JSON, in place of NAME=VALUE
+       [--format table|json]               the whole result
+       [--timeout TIME]                    default 10m; the call is cancelled then, and by Ctrl-C${WHOM}`,
+  client: `causeway client claude-code|claude-desktop|cursor|vscode [SERVER]
+       what to write in the configuration of that client; all servers of the bridge where none is named${WHOM}`,
   nats: `causeway nats keys DIRECTORY HOST…     make the keys of a NATS with one user for each role; what is there is kept
        causeway nats buckets [options]        make the buckets, as the user that may; exit 0 or 4`,
   sessions: `causeway sessions [ls] [--server NAME] [--limit N]     the sessions of a running bridge, the newest first
@@ -50,9 +63,10 @@ const VERBS_TEXT = `Verbs:
   run       (default) everything in one process, bus in memory
   edge      the HTTP side, over NATS        worker    the children's side, over NATS
   config    check, print, schema, import    init      write a causeway.yaml
-  health    ask a running bridge: --live, --ready
   sessions  ls, get, kill                   workers   ls, get, drain, resume
   servers   what is served                  limits    used and allowed, per scope
+  tools     what a server can do            call      call one tool of a server
+  client    what to write in a client       health    ask a running bridge: --live, --ready
   demo      what clients see of losses      warm      start each server once: packages ahead
   doctor    look for what would go wrong    nats    keys, buckets: before the first start`;
 
@@ -66,14 +80,7 @@ const TITLES: Readonly<Record<Flag['group'], string>> = {
 };
 
 export function helpText(verb: Verb | undefined, all: boolean): string {
-  if (
-    verb === 'init' ||
-    verb === 'health' ||
-    verb === 'nats' ||
-    verb === 'demo' ||
-    (isOperation(verb) && verb !== 'doctor' && verb !== 'warm')
-  )
-    return `Usage: ${USAGE[verb]}\n`;
+  if (verb !== undefined && !isRole(verb)) return `Usage: ${USAGE[verb]}\n`;
   const role = verb ?? 'run';
   const flags = FLAGS.filter((flag) => (all || !flag.rare) && takes(role, flag));
   const parts = [`${verb === undefined ? `${EXAMPLES}\n\n` : ''}Usage: ${USAGE[role]}`];
@@ -109,8 +116,8 @@ ${wrap(PEER_NAMES)}
 
 Exit codes:
   0 ok · 1 unexpected · 2 usage or configuration · 3 authentication · 4 NATS or bridge unreachable
-  5 the command failed to start · 6 refused by a limit · 127 command not found
-  70 a fault of causeway's own · 130, 143 interrupted before it was ready`;
+  5 the command failed to start, a tool failed · 6 refused by a limit · 127 command not found
+  70 a fault of causeway's own · 130, 143 interrupted, a bridge before it was ready`;
 }
 
 function wrap(words: readonly string[]): string {

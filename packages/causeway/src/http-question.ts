@@ -1,13 +1,47 @@
 /**
- * Owns one question over HTTP to a bridge that runs already. No pool, so that a command ends with its answer.
- * Invariant: it ends: with an answer of any status, or with a `Failure` that says why there is none.
+ * Owns questions over HTTP to what runs already: one that is answered at once, and a request whose answer the caller reads.
+ * Invariant: `ask` ends: with an answer of any status, or with a `Failure` that says why there is none.
  */
-import type { RequestOptions } from 'node:http';
+import type { IncomingMessage, RequestOptions } from 'node:http';
 import { request as overHttps } from 'node:https';
 import { request as overHttp } from '@causeway/runtime';
 import { EXIT, Failure } from './failure.ts';
 
+/** Bytes of an answer. */
 const MOST_BYTES = 64 * 1024 * 1024;
+
+export interface Sending extends Pick<RequestOptions, 'method' | 'headers' | 'signal' | 'agent'> {
+  readonly body?: string;
+}
+
+/** The head of an answer of any status; what follows it is the caller's to read. Rejects with what Node says. */
+export function send(url: URL, { body, ...options }: Sending): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const call = (url.protocol === 'https:' ? overHttps : overHttp)(url, options, resolve);
+    call.on('error', reject);
+    call.end(body);
+  });
+}
+
+/** What follows a head, part by part; throws where it is too large, or broken off. What its reader leaves is let go. */
+export async function* partsOf(response: IncomingMessage): AsyncGenerator<string> {
+  let bytes = 0;
+  try {
+    for await (const part of response.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+      bytes += Buffer.byteLength(part as string);
+      if (bytes > MOST_BYTES) throw response.destroy(new Error('the answer is too large')).errored!;
+      yield part as string;
+    }
+  } finally {
+    response.resume();
+  }
+}
+
+/** Why there is no answer, in a few words. */
+export function why(error: unknown): string {
+  const { name, code, message } = error as NodeJS.ErrnoException;
+  return name === 'TimeoutError' || name === 'AbortError' ? 'no answer in time' : (code ?? message);
+}
 
 export interface Question extends Pick<RequestOptions, 'method' | 'headers'> {
   /** Milliseconds for the whole answer. */
@@ -16,26 +50,17 @@ export interface Question extends Pick<RequestOptions, 'method' | 'headers'> {
   readonly hints?: readonly string[];
 }
 
-/** Rejects with a `Failure`, `EXIT.unreachable`. */
-export function ask(url: URL, { wait, hints = [], ...options }: Question): Promise<{ readonly status: number; readonly text: string }> {
-  const failed = (why: string): Failure => new Failure(EXIT.unreachable, `${url.origin} does not answer: ${why}`, hints);
-  return new Promise((resolve, reject) => {
-    const how = { ...options, agent: false as const, signal: AbortSignal.timeout(wait) };
-    const call = (url.protocol === 'https:' ? overHttps : overHttp)(url, how, (response) => {
-      const parts: Buffer[] = [];
-      let bytes = 0;
-      response.on('data', (part: Buffer) => {
-        parts.push(part);
-        bytes += part.length;
-        if (bytes > MOST_BYTES) call.destroy(new Error('the answer is too large'));
-      });
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8') }));
-      response.on('error', (error) => reject(failed(error.message)));
-    });
-    call.on('error', (error: NodeJS.ErrnoException) => {
-      const late = error.name === 'TimeoutError' || error.name === 'AbortError';
-      reject(failed(late ? `no answer within ${wait / 1000} s` : (error.code ?? error.message)));
-    });
-    call.end();
-  });
+/** No pool, so that a command ends with its answer. Rejects with a `Failure`, `EXIT.unreachable`. */
+export async function ask(
+  url: URL,
+  { wait, hints = [], ...options }: Question,
+): Promise<{ readonly status: number; readonly text: string }> {
+  const signal = AbortSignal.timeout(wait);
+  try {
+    const response = await send(url, { ...options, agent: false, signal });
+    return { status: response.statusCode ?? 0, text: (await Array.fromAsync(partsOf(response))).join('') };
+  } catch (error) {
+    const text = signal.aborted ? `no answer within ${wait / 1000} s` : why(error);
+    throw new Failure(EXIT.unreachable, `${url.origin} does not answer: ${text}`, hints);
+  }
 }

@@ -51,13 +51,12 @@ export async function parseOperation(argv: readonly string[], extra: readonly Ex
   const options = Object.fromEntries(known.map((name) => [name, OPTIONS[name]]));
   const { values, positionals } = await parse(joined(argv), options);
   const text = (name: string): string | undefined => (typeof values[name] === 'string' ? values[name] : undefined);
-  const format = text('format') ?? 'table';
-  if (format !== 'table' && format !== 'json') throw new Failure(EXIT.usage, `--format ${format}: there are table and json`);
-  if (positionals.length > most) throw new Failure(EXIT.usage, `"${positionals[most]}" is left over`);
+  const json = isJson(text('format'));
+  checkWords(positionals, most);
   const [admin, token, server, limit] = [text('admin'), text('token'), text('server'), text('limit')];
   return {
     words: positionals,
-    json: format === 'json',
+    json,
     quiet: values['quiet'] === true,
     yes: values['yes'] === true,
     ...(admin === undefined ? {} : { admin }),
@@ -65,6 +64,16 @@ export async function parseOperation(argv: readonly string[], extra: readonly Ex
     ...(server === undefined ? {} : { server }),
     ...(limit === undefined ? {} : { limit }),
   };
+}
+
+/** Whether an answer is to be one JSON document. Throws a `Failure` for a format that there is not. */
+export function isJson(format = 'table'): boolean {
+  if (format === 'table' || format === 'json') return format === 'json';
+  throw new Failure(EXIT.usage, `--format ${format}: there are table and json`);
+}
+
+export function checkWords(words: readonly string[], most: number, ...hints: readonly string[]): void {
+  if (words.length > most) throw new Failure(EXIT.usage, `"${words[most]}" is left over`, hints);
 }
 
 /** Takes an option out of a line that is a role's otherwise; what stands behind `--` is the command's. */
@@ -80,9 +89,8 @@ export function takeOption(
 }
 
 export function formatOf(argv: readonly string[]): { readonly json: boolean; readonly rest: readonly string[] } {
-  const { value = 'table', rest } = takeOption(argv, '--format');
-  if (value !== 'table' && value !== 'json') throw new Failure(EXIT.usage, `--format ${value}: there are table and json`);
-  return { json: value === 'json', rest };
+  const { value, rest } = takeOption(argv, '--format');
+  return { json: isJson(value), rest };
 }
 
 type Options = Record<string, (typeof OPTIONS)[keyof typeof OPTIONS]>;
@@ -163,7 +171,7 @@ export interface Listing {
   readonly none: string;
 }
 
-export function printList({ json, quiet }: Operation, { document, names, lines, none }: Listing): void {
+export function printList({ json, quiet }: Pick<Operation, 'json' | 'quiet'>, { document, names, lines, none }: Listing): void {
   if (json) return printJson(document);
   if (names.length === 0 && !quiet) say(none);
   print(quiet ? names : lines);

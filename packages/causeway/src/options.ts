@@ -80,7 +80,8 @@ function valueOf(name: string, value: unknown, given: Given, origin: string): un
   }
 }
 
-function pairOf(
+/** Throws a `Failure` for what is no pair; `origin` is the option that has it. */
+export function pairOf(
   pair: string,
   separator: string,
   origin: string,

@@ -30,9 +30,16 @@ export function card(fields: readonly (readonly [name: string, value: string | n
   return fields.map(([name, value]) => `${name.padEnd(width)}  ${plain(value)}`);
 }
 
+// oxlint-disable-next-line no-control-regex -- these are what is to be kept from the terminal
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/g;
+
 function plain(value: string | number | null): string {
-  // oxlint-disable-next-line no-control-regex -- these are what is to be kept from the terminal
-  return value === null || value === '' ? '-' : String(value).replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd');
+  return value === null || value === '' ? '-' : String(value).replaceAll(CONTROL, '\ufffd');
+}
+
+/** Lines of text. */
+export function harmless(text: string): string {
+  return text.replaceAll('\r\n', '\n').replaceAll(CONTROL, (character) => (/[\t\n]/.test(character) ? character : '\ufffd'));
 }
 
 const UNITS = [

@@ -62,6 +62,23 @@ test('mistakes of usage exit 2 with what was probably meant, and nothing is star
     [['workers', 'drain'], /which worker\?/],
     [['workers', 'resume', 'a', '--admin', 'ftp://x'], /--admin ftp:\/\/x: not an http URL/],
     [['demo', '--api-key', ''], /--api-key: expected a key, without blanks/],
+    [['tools', 'a', 'b'], /^error: "b" is left over\n$/],
+    [['tools', '--url', 'ftp://x/mcp'], /^error: --url ftp:\/\/x\/mcp: not an http URL\n$/],
+    [['tools', '--timeout', 'soon'], /--timeout soon: expected a time, e\.g\. 5m/],
+    [['tools', '../x', '--url', 'http://127.0.0.1:1'], /^error: "\.\.\/x" is no name of a server\n$/],
+    [['call', '--format', 'xml'], /--format xml: there are table and json/],
+    [['call', 'a=b'], /^error: which tool\?\n {2}causeway tools \[SERVER\] lists them\n/],
+    [['call', 'a', 'b', 'c'], /^error: "c" is left over\n {2}arguments are written NAME=VALUE\n$/],
+    [['call', 'a', '--jsn', '{}'], /^error: Unknown option '--jsn'\n {2}did you mean --json\?\n {2}causeway call /],
+    [['call', 'a', '--json', '[1]'], /^error: --json: expected an object, \{…\}\n$/],
+    [['call', 'a', '--json', '{'], /^error: --json: /],
+    [['call', 'a', 'b=c', '--json', '{}'], /^error: there are --json and "b=c": one or the other\n$/],
+    [['call', 'a', '--header', 'x'], /^error: --header x: expected "Name: value"\n$/],
+    [['call', 'a', '--header', 'x: a\u0007b'], /expected "Name: value"/],
+    [['call', 'a', '--api-key', 'a b'], /--api-key: expected a key, without blanks/],
+    [['client'], /^error: which client\?\n {2}causeway client claude-code\|claude-desktop\|cursor\|vscode /],
+    [['client', 'curser'], /^error: no client is known as "curser"; did you mean "cursor"\?\n/],
+    [['client', 'cursor', '--url', 'http://x/mcp'], /^error: the client needs a name for http:\/\/x\/mcp\n/],
     [['doctor', '--format', 'xml'], /--format xml: there are table and json/],
     [['doctor', '--prot', '1'], /did you mean --port/i],
   ] as const) {
@@ -87,6 +104,8 @@ test('with --format json a failure is one line of JSON, of every command that ha
     [['sessions', '--admin', 'http://127.0.0.1:1', '--format', 'json'], { status: 4, code: 'unreachable' }],
     [['demo', '--url', 'http://127.0.0.1:1/mcp', '--format', 'json'], { status: 4, code: 'unreachable' }],
     [['demo', '--format=json', '--calls', 'x'], { status: 2, code: 'usage' }],
+    [['tools', '--url', 'http://127.0.0.1:1/mcp', '--format', 'json'], { status: 4, code: 'unreachable' }],
+    [['call', '--format=json', '--json', 'x', 'y'], { status: 2, code: 'usage' }],
   ] as const) {
     const { code, out, err } = await causeway(argv);
     const { error } = JSON.parse(err) as { error: { code: string } };

@@ -5,13 +5,15 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DemoClient, outcomeOf, type Outcome } from '../src/demo/client.ts';
 import { Loss } from '../src/demo/loss.ts';
 import { percentile, play, type Play } from '../src/demo/play.ts';
 import { EXIT, Failure } from '../src/failure.ts';
+import { McpClient } from '../src/mcp/client.ts';
+import { bearer } from '../src/mcp/endpoint.ts';
+import { outcomeOf, type Outcome } from '../src/mcp/message.ts';
 
 /** No client is asked: the questions of these tests answer themselves. */
-const nobody = {} as DemoClient;
+const nobody = {} as McpClient;
 
 const told = (executed: string, retryable: boolean, source = 'causeway'): Parameters<typeof outcomeOf>[0] => ({
   id: 1,
@@ -40,7 +42,8 @@ it('a session that is refused for a moment is asked for again, as a client does'
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   try {
-    const client = await DemoClient.open(`http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`);
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`;
+    const client = await McpClient.open({ url, headers: {} }, { name: 'a', patience: 5_000 });
     assert.deepEqual([client.session, asked], ['s', 3], 'refused, opened, initialized');
   } finally {
     server.closeAllConnections();
@@ -60,8 +63,9 @@ it('a key goes with every request; where one is asked for, that is what is said'
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/mcp`;
+  const open = (key?: string): Promise<McpClient> => McpClient.open({ url, headers: key === undefined ? {} : bearer(key) }, { name: 'a' });
   try {
-    const client = await DemoClient.open(url, 'k');
+    const client = await open('k');
     await client.ask('ping', {});
     await client.close();
     assert.deepEqual(keys, Array(4).fill('Bearer k'));
@@ -70,8 +74,8 @@ it('a key goes with every request; where one is asked for, that is what is said'
       error.exitCode === EXIT.auth &&
       error.message.endsWith('unauthorized') &&
       /--api-key/.test(error.hints[0]!);
-    await assert.rejects(DemoClient.open(url), refusal);
-    await assert.rejects(DemoClient.open(url, 'other'), refusal);
+    await assert.rejects(open(), refusal);
+    await assert.rejects(open('other'), refusal);
   } finally {
     server.closeAllConnections();
     server.close();

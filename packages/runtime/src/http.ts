@@ -3,7 +3,7 @@
  * (WebSocket, CloseEvent, MessageEvent) load all of Node's web client then: 13 MiB and 27 ms in each process
  * (docs/adr/0024). Types may be imported from there as ever.
  */
-export const { createServer, request, ServerResponse } = process.getBuiltinModule('node:http');
+export const { Agent, createServer, request, ServerResponse } = process.getBuiltinModule('node:http');
 
 /** Bytes for a head; milliseconds for it, for all of a request, and between two looks at what is late. */
 export const OTHER_LISTENERS = {

@@ -10,7 +10,7 @@ export { Durations } from './durations.ts';
 export { fakeTime, type FakeTime } from './fake-time.ts';
 export { createHealth, healthJson, healthText, type CheckResult, type Health } from './health.ts';
 export { hostIn, isAddress } from './host.ts';
-export { createServer, OTHER_LISTENERS, request, ServerResponse } from './http.ts';
+export { Agent, createServer, OTHER_LISTENERS, request, ServerResponse } from './http.ts';
 export { atExit, hasTerminal, runProcess, type ProcessDoor, type ProcessOptions, type Running } from './lifecycle.ts';
 export { LOG_LEVELS, maskUrls, openLog, silentLog, type Log, type LogLevel, type LogWrite, type OpenLog } from './log.ts';
 export { addProcessFigures, createMetrics, type Metrics } from './metrics.ts';

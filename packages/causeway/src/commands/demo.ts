@@ -6,17 +6,17 @@
 import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { tokenOf } from '@causeway/protocol';
-import { DemoClient, type Attempt } from '../demo/client.ts';
 import { Loss } from '../demo/loss.ts';
 import { percentile, play, type Event, type Score } from '../demo/play.ts';
 import { containersOf, kill, ownerOf, start, type Container } from '../demo/stack.ts';
 import { EXIT, Failure } from '../failure.ts';
+import { McpClient, type Attempt, type Endpoint } from '../mcp/client.ts';
+import { bearer } from '../mcp/endpoint.ts';
 import { meantOption } from '../meant.ts';
 import { print, printJson } from '../operation.ts';
 
 interface Wanted {
-  readonly url: string;
-  readonly apiKey: string | undefined;
+  readonly endpoint: Endpoint;
   readonly calls: number;
   readonly together: number;
   readonly gap: number;
@@ -25,6 +25,9 @@ interface Wanted {
   readonly json: boolean;
 }
 
+/** Milliseconds for which a refusal of the session is taken for a moment's. */
+const PATIENCE = 15_000;
+
 const USAGE = 'causeway demo [--url URL] [--api-key KEY] [--calls N] [--together N] [--kill-edge] [--kill-worker] [--format json]';
 
 export async function demo(argv: readonly string[]): Promise<number> {
@@ -32,16 +35,18 @@ export async function demo(argv: readonly string[]): Promise<number> {
   // A stack that is not there is said before anything is asked of it.
   const edges = wanted.kill.edge ? await containersOf('edge') : [];
   const workers = wanted.kill.worker ? await containersOf('worker') : [];
-  const client = await DemoClient.open(wanted.url, wanted.apiKey);
+  const client = await McpClient.open(wanted.endpoint, { name: 'causeway-demo', patience: PATIENCE });
+  const { session } = client;
+  if (session === undefined) throw new Failure(EXIT.usage, `${wanted.endpoint.url} opens no session`);
   const story: string[] = [];
   const known = wanted.kill.edge || wanted.kill.worker;
-  const owner = known ? await ownerOf(client.session) : undefined;
+  const owner = known ? await ownerOf(session) : undefined;
   if (!wanted.json)
-    print([`session ${(tokenOf(client.session) ?? client.session).slice(0, 8)}${owner === undefined ? '' : ` on worker ${owner.worker}`}`]);
+    print([`session ${(tokenOf(session) ?? session).slice(0, 8)}${owner === undefined ? '' : ` on worker ${owner.worker}`}`]);
   const question = await questionOf(client, wanted.tool);
-  const { events, losses } = eventsOf(wanted, { client, edges, workers, story });
+  const { events, losses } = eventsOf(wanted, { session, edges, workers, story });
   const score = await restoring(losses, () => play(client, { ...wanted, question, events }));
-  const after = wanted.kill.worker && score.lost.length === 0 ? await ownerOf(client.session) : undefined;
+  const after = wanted.kill.worker && score.lost.length === 0 ? await ownerOf(session) : undefined;
   if (after !== undefined && after.worker !== owner?.worker) story.push(`the session went on at worker ${after.worker}`);
   await client.close();
   tell(wanted, score, story);
@@ -49,7 +54,7 @@ export async function demo(argv: readonly string[]): Promise<number> {
 }
 
 interface Scene {
-  readonly client: DemoClient;
+  readonly session: string;
   readonly edges: readonly Container[];
   readonly workers: readonly Container[];
   /** What happened, in order. */
@@ -73,7 +78,7 @@ async function restoring<T>(losses: readonly Loss[], work: () => Promise<T>): Pr
 /** The edge dies after a third of the calls, the owner after two; each is started again a sixth later. */
 function eventsOf(
   { calls, kill: killed }: Wanted,
-  { client, edges, workers, story }: Scene,
+  { session, edges, workers, story }: Scene,
 ): { readonly events: readonly Event[]; readonly losses: readonly Loss[] } {
   const events: Event[] = [];
   const losses: Loss[] = [];
@@ -90,7 +95,7 @@ function eventsOf(
   if (killed.edge) lose(Math.max(1, Math.floor(calls / 3)), async () => edges.at(-1));
   if (killed.worker)
     lose(Math.max(Math.min(2, calls), Math.floor((calls * 2) / 3)), async () => {
-      const { host } = await ownerOf(client.session);
+      const { host } = await ownerOf(session);
       return workers.find(({ id }) => host !== '' && id.startsWith(host));
     });
   return { events, losses };
@@ -98,9 +103,9 @@ function eventsOf(
 
 /** `echo` with a text of its own where the server has the tool; else a ping, to which every server answers. */
 async function questionOf(
-  client: DemoClient,
+  client: McpClient,
   tool: string,
-): Promise<(client: DemoClient, call: number) => Promise<Attempt & { readonly right: boolean }>> {
+): Promise<(client: McpClient, call: number) => Promise<Attempt & { readonly right: boolean }>> {
   const listed = await client.ask('tools/list', {});
   const tools = listed.kind === 'answered' ? (listed.result['tools'] as readonly { readonly name?: unknown }[] | undefined) : undefined;
   const has = tools?.some(({ name }) => name === tool) ?? false;
@@ -161,11 +166,9 @@ async function options(argv: readonly string[]): Promise<Wanted> {
     });
     if (!URL.canParse(values.url) || !/^https?:/.test(values.url)) throw fail(`${values.url} is no http URL`);
     const apiKey = values['api-key'];
-    if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) throw fail('--api-key: expected a key, without blanks');
     if (values.format !== 'table' && values.format !== 'json') throw fail(`--format ${values.format}: there are table and json`);
     return {
-      url: values.url,
-      apiKey,
+      endpoint: { url: values.url, headers: apiKey === undefined ? {} : bearer(apiKey) },
       calls: count('calls', values.calls, 100_000),
       together: count('together', values.together, 64),
       gap: count('gap', values.gap, 60_000),

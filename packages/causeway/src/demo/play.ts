@@ -3,7 +3,7 @@
  * the way. Invariant: it ends; a call without an answer is lost after its deadline, and counted.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Attempt, DemoClient } from './client.ts';
+import type { Attempt, McpClient } from '../mcp/client.ts';
 
 /** Milliseconds in which a call must have been answered, however often it was asked; and between two attempts. */
 const PATIENCE = 60_000;
@@ -27,7 +27,7 @@ export interface Play {
   /** Milliseconds between two calls of one caller. */
   readonly gap: number;
   /** Asks the server something, and tells whether the answer is the right one. */
-  readonly question: (client: DemoClient, call: number) => Promise<Attempt & { readonly right: boolean }>;
+  readonly question: (client: McpClient, call: number) => Promise<Attempt & { readonly right: boolean }>;
   readonly events: readonly Event[];
 }
 
@@ -38,7 +38,7 @@ export interface Event {
 }
 
 /** Rejects with what an event rejects with; calls end first. */
-export async function play(client: DemoClient, { calls, together, gap, question, events }: Play): Promise<Score> {
+export async function play(client: McpClient, { calls, together, gap, question, events }: Play): Promise<Score> {
   const score: Score = { wanted: calls, latencies: [], served: new Map(), again: { cut: 0, refused: 0, unknown: 0 }, lost: [] };
   const happening: Promise<void>[] = [];
   const failures: unknown[] = [];
@@ -57,7 +57,7 @@ export async function play(client: DemoClient, { calls, together, gap, question,
   return score;
 }
 
-async function answer(client: DemoClient, call: number, question: Play['question'], score: Score): Promise<void> {
+async function answer(client: McpClient, call: number, question: Play['question'], score: Score): Promise<void> {
   const begin = performance.now();
   for (;;) {
     const attempt = await question(client, call);
