@@ -6,9 +6,9 @@
  * waits for its client, its child; every one is answered once; while the worker shuts down nothing is begun, and what waits may
  * go on.
  */
-import { Envelope, offer, type CallHead, type ChangedHead, type Cluster, type ControlHead } from '@causeway/cluster';
+import { Envelope, type CallHead, type ChangedHead, type Cluster, type ControlHead } from '@causeway/cluster';
 import type { ServerConfig } from '@causeway/config';
-import { asCausewayError, CausewayError, LISTS, type Frame, type List } from '@causeway/protocol';
+import { asCausewayError, CausewayError } from '@causeway/protocol';
 import { Register } from '@causeway/runtime';
 import type { Definitions } from './definitions.ts';
 import type { EraDeps } from './era/deps.ts';
@@ -16,12 +16,13 @@ import type { Eras } from './era/eras.ts';
 import { LegacyCall } from './era/modern-over-legacy.ts';
 import { callModern } from './era/modern-over-modern.ts';
 import { EraRefused } from './pool/greet.ts';
-import { servesOnce, servesOne } from './pool/lease.ts';
+import { servesOne } from './pool/lease.ts';
 import type { Pool } from './pool/pool.ts';
-import type { Era, PooledProcess } from './pool/pooled-process.ts';
+import type { Era } from './pool/pooled-process.ts';
 import { Pools, type PoolsDeps } from './pool/pools.ts';
 import type { SessionDeps } from './session/deps.ts';
 import type { StreamPorts } from './session/stream-ports.ts';
+import { Changes } from './stateless/changes.ts';
 import { CallWindows } from './stateless/call-windows.ts';
 import { describe } from './stateless/description.ts';
 import { Listens } from './stateless/listen.ts';
@@ -54,6 +55,7 @@ export class StatelessDoor {
   readonly #sent: SentAnswers;
   readonly #windows = new CallWindows();
   readonly #tools = new ToolHeaders();
+  readonly #changes: Changes;
   readonly pools: Pools;
 
   constructor(deps: DoorDeps) {
@@ -61,9 +63,10 @@ export class StatelessDoor {
     this.#sent = new SentAnswers(deps);
     this.#deps = { ...deps, parked: this.#parked, sent: this.#sent, streamPorts: portsOf(deps) };
     this.#listens = new Listens(deps.wheel);
+    this.#changes = new Changes(deps, { tools: this.#tools, listens: this.#listens });
     this.pools = new Pools({
       ...deps,
-      heard: (pool, frame, process) => this.#heard(pool, frame, process),
+      heard: (pool, frame, process) => this.#changes.heard(pool, frame, process),
       lapsed: ({ order }) => this.#tools.forget(order.server.name),
       inForce: (server) => deps.servers.inForce(server),
     });
@@ -116,9 +119,8 @@ export class StatelessDoor {
   }
 
   /** Another worker's child has noticed a change. */
-  changed({ server, list, quiet }: ChangedHead): void {
-    this.#tools.forget(server);
-    if (!quiet) this.#listens.changed(server, list);
+  changed(head: ChangedHead): void {
+    this.#changes.changed(head);
   }
 
   /** Servers are defined otherwise, or not at all: their subscriptions end, and their children once nobody uses them. */
@@ -225,29 +227,6 @@ export class StatelessDoor {
   #fail(response: Response, error: unknown): void {
     if (!(error instanceof CausewayError)) this.#deps.log.error({ err: error }, 'request of the stateless era not served');
     response.fail(asCausewayError(error));
-  }
-
-  /** What a child says without being asked. */
-  #heard(pool: Pool, frame: Frame, process: PooledProcess): void {
-    const { method = '' } = frame;
-    const [, list, what] = method.split('/');
-    if (what === 'list_changed' && (LISTS as readonly string[]).includes(list ?? '')) return this.#announce(pool, list as List, process);
-    if (method === 'notifications/resources/updated') this.#listens.updated(pool, frame);
-  }
-
-  /**
-   * Subscriptions may be open at any worker that serves the same server. Of children that serve nobody after their one use only
-   * those are heard that listen: else a server that says so at each start, and a client that lists again, would go on for ever.
-   */
-  #announce({ order }: Pool, list: List, process: PooledProcess): void {
-    const { cluster, worker } = this.#deps;
-    const quiet = servesOnce(order) && !this.#listens.has(process);
-    const head: ChangedHead = { t: 'changed', server: order.server.name, list, ...(quiet ? { quiet } : {}) };
-    this.changed(head);
-    for (const [other, { servers }] of cluster.ledger.workers()) {
-      if (other !== worker && Object.hasOwn(servers, head.server))
-        offer(() => cluster.bus.publish(cluster.subjects.changed(other), new Envelope(head)));
-    }
   }
 }
 
