@@ -83,3 +83,15 @@ describe('sizes over NATS', () => {
     for (const [nth, mib] of grown.entries()) assert.ok(mib < 48, `${['edge', 'worker'][nth]}: ${mib} MiB more`);
   });
 });
+
+describe('a worker that is told to leave', () => {
+  it('sends the large answers first that it has', async () => {
+    await using cluster = await openBridgeCluster({ servers: { hostile: hostile() }, edges: 1, workers: 1, nats: 1 });
+    const url = cluster.url('hostile');
+    const sessions = await Promise.all(Array.from({ length: 16 }, () => hello(url)));
+    const asked = sessions.map(({ headers }, nth) => post(url, toolCall(nth, 'big', { bytes: 8 * MIB + nth }), headers, 60_000));
+    await Promise.race(asked);
+    cluster.workers[0]!.kill('SIGTERM');
+    for (const [nth, answer] of (await Promise.all(asked)).entries()) assert.equal(textOf(answer.messages.at(-1))?.length, 8 * MIB + nth);
+  });
+});

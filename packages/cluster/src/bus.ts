@@ -85,6 +85,8 @@ export interface Bus extends AsyncDisposable {
   readonly status: BusStatus;
   /** Sends and forgets; throws `BusError` (`disconnected`, `too_large`, `aborted`). Leaves within a few turns of the event loop. */
   publish(subject: string, data: Uint8Array | Envelope, reply?: string): void;
+  /** Resolves once nothing waits that was published: it has left, or will not. Large messages leave as whoever they are for takes them. */
+  flushed(): Promise<void>;
   /** One answer from one subscriber; rejects with `BusError`. */
   request(subject: string, data: Uint8Array | Envelope, options: RequestOptions): Promise<BusMessage>;
   /**

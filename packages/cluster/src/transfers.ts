@@ -54,6 +54,8 @@ export class PartSender {
   /** By receiver: what large messages there are. */
   readonly #windows = new Map<string, Window<Outgoing>>();
   readonly #most: number;
+  /** Whoever waits until there is none of either. */
+  #idle: PromiseWithResolvers<void> | undefined;
   #waiting = 0;
   #count = 0;
 
@@ -103,6 +105,13 @@ export class PartSender {
     }
     this.#serve(transfer.window);
     return true;
+  }
+
+  /** Resolves once nothing waits here, and nothing is under way: each message has its end. */
+  async idle(): Promise<void> {
+    if (this.#lanes.size === 0 && this.#transfers.size === 0) return;
+    this.#idle ??= Promise.withResolvers();
+    await this.#idle.promise;
   }
 
   /** The connection is gone, or is to go: ends everything under way. */
@@ -178,6 +187,9 @@ export class PartSender {
     this.#leave(outgoing);
     if (outgoing.window?.empty) this.#windows.delete(this.#options.receiver(outgoing.subject));
     if (failure !== undefined && outgoing.reply !== undefined) this.#options.bounce(outgoing.reply, failure);
+    if (this.#lanes.size > 0 || this.#transfers.size > 0) return;
+    this.#idle?.resolve();
+    this.#idle = undefined;
   }
 
   /** Lets the next message of its subject come to the front, if it is there itself. */

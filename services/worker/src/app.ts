@@ -4,7 +4,7 @@
 import { hostname } from 'node:os';
 import type { Cluster, NewRecord } from '@causeway/cluster';
 import { CausewayError, newWorkerId, type SessionToken, type WorkerId } from '@causeway/protocol';
-import { createMetrics, type Health, type Log, type Metrics, type Wheel } from '@causeway/runtime';
+import { createMetrics, withDeadline, type Health, type Log, type Metrics, type Wheel } from '@causeway/runtime';
 import { Absences } from './absences.ts';
 import { Capacity } from './capacity.ts';
 import { addChecks } from './checks.ts';
@@ -23,6 +23,9 @@ import type { StatelessDoor } from './stateless-door.ts';
 import { Standstill } from './standstill.ts';
 import { Takeover, type TakeoverDeps } from './takeover.ts';
 import { openTenure, type Tenure } from './tenure.ts';
+
+/** Milliseconds in which what was said at the end may leave. */
+const LAST_WORDS = 3_000;
 
 export interface WorkerDeps {
   readonly cluster: Cluster;
@@ -106,12 +109,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
       control: createControl({ bus, capacity, log, draining: (draining) => tenure.update({ draining }) }),
     }),
   );
-  stack.defer(async () => {
-    capacity.refuse();
-    await Promise.all([capacity.giveUp(), door.close(new CausewayError('session.ended')), spares.close()]);
-    // The door stays open until nobody knocks: what is already on its way here is told where to go.
-    await tenure.leave();
-  });
+  stack.defer(() => leave({ bus, capacity, door, spares, tenure }, log));
   spares.fill();
   const owned = stack.move();
   return {
@@ -119,7 +117,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
     probe: (name) => probeNamed(name, servers, startProbed(start, marks)),
     serve,
     unready: () => unready({ capacity, tenure }),
-    drain: (deadline, alone = false) => drain({ deadline, alone }, { capacity, door, spares, tenure, wheel }),
+    drain: (deadline, alone = false) => drain({ deadline, alone }, { bus, capacity, door, spares, tenure, wheel }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
@@ -158,6 +156,7 @@ function followBus(
 }
 
 interface Draining {
+  readonly bus: Cluster['bus'];
   readonly capacity: Capacity;
   readonly door: StatelessDoor;
   readonly spares: Spares;
@@ -172,16 +171,26 @@ function unready({ capacity, tenure }: Pick<Draining, 'capacity' | 'tenure'>): v
 
 async function drain(
   { deadline, alone }: { readonly deadline: number; readonly alone: boolean },
-  { capacity, door, spares, tenure, wheel }: Draining,
+  { bus, capacity, door, spares, tenure, wheel }: Draining,
 ): Promise<void> {
   capacity.refuse();
   tenure.update({ draining: true });
   const { promise, resolve } = Promise.withResolvers<void>();
   const cancel = wheel.after(deadline, resolve);
   const released = capacity.sessions.map((session) => session.release());
-  await Promise.race([promise, Promise.all([spares.close(), door.drain(alone), ...released])]);
+  const done = Promise.all([spares.close(), door.drain(alone), ...released]).then(() => bus.flushed());
+  await Promise.race([promise, done]);
   cancel();
   await capacity.giveUp();
+}
+
+async function leave({ bus, capacity, door, spares, tenure }: Omit<Draining, 'wheel'>, log: Log): Promise<void> {
+  capacity.refuse();
+  await Promise.all([capacity.giveUp(), door.close(new CausewayError('session.ended')), spares.close()]);
+  // Once it has left nobody waits for it, nor for what it has sent.
+  await withDeadline(bus.flushed(), LAST_WORDS).catch(() => log.warn({ ms: LAST_WORDS }, 'not everything was sent'));
+  // The door stays open until nobody knocks: what is already on its way here is told where to go.
+  await tenure.leave();
 }
 
 /** Whether the session, or the child without one, that a mark names is still here. */

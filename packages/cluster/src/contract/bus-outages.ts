@@ -59,6 +59,19 @@ export function ends(pair: Register): void {
     await a.part[Symbol.asyncDispose]();
   });
 
+  pair('what was published before a bus is closed leaves, large messages too; it can be waited for', async ({ world, a, b, p }) => {
+    const heard = await hear(b.part, `${p}.last.>`);
+    await routed(world, a.part, b.part);
+    for (let nth = 0; nth < 4; nth += 1) a.part.publish(`${p}.last.${nth}`, pattern(1_500_000, nth));
+    await a.part.flushed();
+    assert.equal(heard.messages.length, 4);
+    for (let nth = 4; nth < 8; nth += 1) a.part.publish(`${p}.last.${nth}`, pattern(1_500_000, nth));
+    a.part.publish(`${p}.last.7`, Buffer.from('{"last":true}'));
+    await a.part[Symbol.asyncDispose]();
+    await heard.count(9);
+    await a.part.flushed();
+  });
+
   pair('a member that vanished is nobody', async ({ world, a, b, p }) => {
     await b.part.subscribe(`${p}.x.>`, ({ reply }) => b.part.publish(reply!, Buffer.from('{}')));
     await routed(world, a.part, b.part);

@@ -78,6 +78,11 @@ export class MemoryBus implements Bus {
     this.#hub.post({ from: this.#member, message: new LocalMessage(subject, reply, data) });
   }
 
+  async flushed(): Promise<void> {
+    // by then the hub has delivered what it has now
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
   request(subject: string, data: Uint8Array | Envelope, options: RequestOptions): Promise<BusMessage> {
     return this.#requests.ask(subject, options, (reply) => this.publish(subject, data, reply));
   }

@@ -29,7 +29,7 @@ import { subscribeOn } from './subscribe.ts';
 
 /** Bytes that a part adds to its data: preface and the longest reply address that we make. */
 const PART_OVERHEAD = 1024;
-/** Milliseconds that the last flush may wait for the server. */
+/** Milliseconds in which at the end what waits may leave. */
 const FLUSH_DEADLINE = 5_000;
 
 export interface NatsBusOptions {
@@ -123,6 +123,12 @@ class NatsBus implements Bus {
     else this.#post(subject, whole(pieces[0]!), reply);
   }
 
+  async flushed(): Promise<void> {
+    await this.#parts.idle();
+    this.#outbox.flush();
+    if (this.#link.live) await this.#link.whileLive(this.#link.nc.flush()).catch(() => undefined);
+  }
+
   request(subject: string, data: Uint8Array | Envelope, options: RequestOptions): Promise<BusMessage> {
     return this.#requests.ask(subject, options, (reply) => this.publish(subject, data, reply));
   }
@@ -158,8 +164,7 @@ class NatsBus implements Bus {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closed) return;
     for (const receiver of this.#receivers) receiver.close();
-    this.#outbox.flush();
-    if (this.#link.live) await within(FLUSH_DEADLINE, this.#link.nc.flush()).catch(() => undefined);
+    await within(FLUSH_DEADLINE, this.flushed()).catch(() => undefined);
     this.#closed = true;
     this.#tell();
     this.#parts.drop('aborted');

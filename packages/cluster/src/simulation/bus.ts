@@ -80,6 +80,9 @@ export class SimulatedBus implements Bus {
     this.member.data.up(subject, () => this.#net.route(this, message));
   }
 
+  /** What was published is on its way. */
+  async flushed(): Promise<void> {}
+
   request(subject: string, data: Uint8Array | Envelope, options: RequestOptions): Promise<BusMessage> {
     return this.#requests.ask(subject, options, (reply) => this.publish(subject, data, reply));
   }
