@@ -24,8 +24,10 @@ export type BusFailure =
   | 'timeout'
   /** Not connected: nothing was sent. */
   | 'disconnected'
-  /** Above `maxMessageBytes`, or more than may wait behind large messages: nothing was sent. */
+  /** Above `maxMessageBytes`: nothing was sent. */
   | 'too_large'
+  /** More than may wait behind large messages: nothing was sent. */
+  | 'crowded'
   /** The bus was closed, or the caller's signal fired. */
   | 'aborted';
 
@@ -83,7 +85,7 @@ export type StatusListener = (status: BusStatus, silent?: boolean) => void;
 
 export interface Bus extends AsyncDisposable {
   readonly status: BusStatus;
-  /** Sends and forgets; throws `BusError` (`disconnected`, `too_large`, `aborted`). Leaves within a few turns of the event loop. */
+  /** Sends and forgets; throws `BusError` (`disconnected`, `too_large`, `crowded`, `aborted`). Leaves within a few turns of the event loop. */
   publish(subject: string, data: Uint8Array | Envelope, reply?: string): void;
   /** Resolves once nothing waits that was published: it has left, or will not. Large messages leave as whoever they are for takes them. */
   flushed(): Promise<void>;

@@ -63,6 +63,8 @@ export class Requests {
     const pending = this.#pending.get(message.subject);
     if (message.kind === 'undelivered') pending?.reject('no_responders');
     else if (message.kind === 'too_large') pending?.reject('too_large');
+    // What was asked has been done, or not: the answer found no room here.
+    else if (message.kind === 'crowded') pending?.reject('timeout');
     else pending?.resolve(message);
     return true;
   }

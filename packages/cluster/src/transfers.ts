@@ -70,11 +70,11 @@ export class PartSender {
     return this.#lanes.size > 0 && this.#lanes.has(subject);
   }
 
-  /** Sends a message that is given in pieces. Throws BusError `too_large` when as much waits as may wait: eight messages of the largest size, or of 32 MiB. */
+  /** Sends a message that is given in pieces. Throws BusError `crowded` when as much waits as may wait: eight messages of the largest size, or of 32 MiB. */
   send(subject: string, pieces: readonly Uint8Array[], reply: string | undefined): void {
     const { partBytes } = this.#options.limits;
     const length = lengthOf(pieces);
-    if (this.#waiting + length > this.#most) throw new BusError('too_large', subject);
+    if (this.#waiting + length > this.#most) throw new BusError('crowded', subject);
     this.#waiting += length;
     const count = length > partBytes ? Math.ceil(length / partBytes) : 0;
     const address = count === 0 ? '' : this.#prefix + (this.#count += 1).toString(36);

@@ -191,7 +191,7 @@ describe('parts', () => {
     for (let index = 0; index < 8; index += 1) sender.send(`s.${index % 3}`, large, undefined);
     assert.throws(
       () => sender.send('s.4', [Buffer.alloc(1)], undefined),
-      (error: unknown) => error instanceof BusError && error.failure === 'too_large',
+      (error: unknown) => error instanceof BusError && error.failure === 'crowded',
     );
     sender.drop('aborted');
     sender.send('s', large, undefined);
