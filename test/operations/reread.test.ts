@@ -124,6 +124,26 @@ describe('a configuration that is read again', { concurrency: 2 }, () => {
     assert.match(String((await warned('failing'))['why']), /exited with code 3/);
   });
 
+  it('limits hold as they are now; sessions beyond a lower one go on', async () => {
+    await using life = await openLifeline();
+    const servers = { one: marked(life, 'a') };
+    const limits = (sessions: number, callsPerSession = 64) => ({ limits: { sessions, callsPerSession } });
+    await using bridge = await openCauseway('run', { servers, config: limits(1), args: ['--no-probe'] });
+    const url = bridge.url('one');
+    const opened = [(await hello(url)).headers];
+    await assert.rejects(hello(url), /503.*limit\.total/);
+    await reread(bridge, servers, limits(2));
+    opened.push((await hello(url)).headers);
+    await assert.rejects(hello(url), /503.*limit\.total/);
+    await reread(bridge, servers, limits(1, 1));
+    for (const headers of opened) assert.equal(await definition(url, headers), 'a');
+    await assert.rejects(hello(url), /503.*limit\.total/);
+    await using running = await openCall(url, toolCall('slow', 'sleep', { ms: 1_000, text: 'slept' }), opened[0]);
+    assertRefused(await post(url, toolCall(2, 'echo'), opened[0]), { status: 429, code: -31429, reason: 'limit.calls' });
+    assert.equal(textOf(await running.message('the answer', ({ id }) => id === 'slow')), 'slept');
+    assert.equal(bridge.logs.items.filter(({ level }) => level === 'warn').length, 0, 'nothing needs a restart');
+  });
+
   it('a server that was paused for its failures is started at once when it is mended', async () => {
     await using life = await openLifeline();
     await using bridge = await openCauseway('run', {
@@ -176,6 +196,9 @@ describe('a configuration that is read again', { concurrency: 2 }, () => {
     const opened = await Promise.all([0, 1, 2, 3].map((nth) => hello(cluster.url('one', nth))));
     const old = (await hello(cluster.url('gone'))).headers;
     const after = { one: marked(life, 'b'), fresh: marked(life, 'c') };
+    await reread(cluster.edges[0]!, after, { http: { maxBody: '1MiB' }, limits: { sessions: 100 } });
+    const left = cluster.edges[0]!.logs.items.find(({ settings }) => settings !== undefined);
+    assert.deepEqual(left?.['settings'], ['http.maxBody'], 'of an edge nothing changes, and it goes on');
     await reread(cluster.workers[0]!, after);
     await hello(cluster.url('gone', 1)).then(({ headers }) => fetch(cluster.url('gone', 1), { method: 'DELETE', headers }));
     await reread(cluster.workers[1]!, after);

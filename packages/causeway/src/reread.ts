@@ -2,7 +2,7 @@
  * Owns reading the configuration again while a bridge runs (SIGHUP): the files of the start, with its flags and variables.
  *
  * Invariants: what cannot be used changes nothing, and is said in one line with every fault and its place; of what can be
- * used only the servers are put to use, at once; what else has changed stays as it was, and is named.
+ * used servers and limits are put to use, at once; what else has changed stays as it was, and is named.
  */
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError, formatFault, loadConfig, type Config, type Loaded, type LoadInput } from '@causeway/config';
@@ -18,9 +18,10 @@ export interface Begun {
 
 export interface RereadDeps extends Begun {
   readonly log: Log;
-  readonly worker: Pick<Worker, 'serve'>;
+  /** Absent: an edge, which has no use for servers and limits, and so only looks. */
+  readonly worker?: Pick<Worker, 'serve'>;
   /** Told of the servers, and of the names of those that are new, or started otherwise now, and can be. */
-  readonly served: (servers: Config['servers'], names: readonly string[]) => void;
+  readonly served?: (servers: Config['servers'], names: readonly string[]) => void;
 }
 
 /** Whether SIGHUP means reading again: there is a file, and no terminal whose end sends it, too. */
@@ -36,7 +37,7 @@ export function rereader({ input, loaded, log, worker, served }: RereadDeps): ()
     let now: Loaded;
     try {
       now = loadConfig(again);
-      if (Object.keys(now.config.servers).length === 0)
+      if (worker && Object.keys(now.config.servers).length === 0)
         throw new ConfigError([{ where: now.file ?? 'settings', path: 'servers', text: 'there is none to run' }]);
     } catch (error) {
       const said = error instanceof ConfigError ? { faults: error.faults.map(formatFault) } : { err: error };
@@ -48,21 +49,23 @@ export function rereader({ input, loaded, log, worker, served }: RereadDeps): ()
     }
     const settings = changedSettings(loaded, now);
     if (settings.length > 0) log.warn({ settings }, 'settings that change with a restart only stay as they were');
+    if (!worker) return log.info({}, 'configuration read again');
     const { servers } = now.config;
-    const replaced = worker.serve(servers);
+    const replaced = worker.serve(now.config);
     log.info({ ...replaced }, 'configuration read again');
     const startable = [...replaced.added, ...replaced.changed].filter((server) => {
       const missing = missingCommand(servers[server]!, process.env);
       if (missing) log.warn({ server, why: missing.message, hint: missing.hints[0] }, 'server cannot be started');
       return !missing;
     });
-    served(servers, startable);
+    served?.(servers, startable);
   };
 }
 
-/** Of settings outside `servers`: which are others than at the start. */
+/** Of settings that are not put to use: which are others than at the start. */
 function changedSettings({ config: before, origins }: Loaded, { config: now }: Loaded): readonly string[] {
-  return [...origins.keys()].filter((path) => !isDeepStrictEqual(valueAt(before, path), valueAt(now, path)));
+  const left = [...origins.keys()].filter((path) => !path.startsWith('limits.'));
+  return left.filter((path) => !isDeepStrictEqual(valueAt(before, path), valueAt(now, path)));
 }
 
 function valueAt(config: Config, path: string): unknown {

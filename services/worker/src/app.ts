@@ -9,7 +9,7 @@ import { Absences } from './absences.ts';
 import { Capacity } from './capacity.ts';
 import { addChecks } from './checks.ts';
 import { createControl } from './control.ts';
-import { Definitions, type Replaced } from './definitions.ts';
+import { Definitions, type Defined, type Replaced } from './definitions.ts';
 import { addFigures } from './figures.ts';
 import { openIntake } from './intake.ts';
 import { openMachine, type Machine } from './machine.ts';
@@ -45,8 +45,8 @@ export interface Worker extends AsyncDisposable {
   readonly id: WorkerId;
   /** Starts a child of the server once and stops it; resolves with the first stray line on its stdout. Rejects with CausewayError `server.*`. */
   probe(server: string): Promise<string | undefined>;
-  /** Starts these servers from now on, as they are defined here; what runs ends as it began. Says what is another now. */
-  serve(servers: WorkerOptions['servers']): Replaced;
+  /** Starts these servers from now on, as they are defined here, under these limits; what runs ends as it began. Says which are others now. */
+  serve(defined: Defined): Replaced;
   /** It is not ready, and edges place nothing here any more; what comes all the same is taken in. */
   unready(): void;
   /**
@@ -66,7 +66,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
   const { clock, wheel, start } = machine;
   const now = (): number => clock.monotonic();
   const held = (): number => cluster.ledger.workers().get(id)?.sessions ?? 0;
-  const [capacity, marks, servers] = [new Capacity(), new Set<string>(), new Definitions(options.servers)];
+  const [capacity, marks, servers] = [new Capacity(), new Set<string>(), new Definitions(options)];
   // Whoever knows the key can put it back; while it is looked for nobody should place a session here.
   const key = await cluster.sessions.signingKey();
   const generation = await cluster.sessions.tend();
@@ -76,7 +76,7 @@ export async function openWorker(deps: WorkerDeps, options: WorkerOptions): Prom
     await openTenure(
       {
         ...{ ledger: cluster.ledger, wheel, log, now, standstill, sessions: capacity },
-        grace: () => graceOf({ ...options, servers: servers.all }),
+        grace: () => graceOf({ worker: options.worker, limits: servers.limits, servers: servers.all }),
       },
       first,
     ),
@@ -201,8 +201,8 @@ function isHeld(capacity: Capacity, marks: ReadonlySet<string>, mark: string): b
 
 function firstRecord(
   worker: WorkerId,
-  { limits: totals, worker: { capacity } }: WorkerOptions,
-  { served }: Definitions,
+  { worker: { capacity } }: WorkerOptions,
+  { served, limits }: Definitions,
 ): Omit<NewRecord, 'version'> {
-  return { v: 1, worker, host: hostname(), capacity, draining: false, servers: served, limits: totalsOf(totals) };
+  return { v: 1, worker, host: hostname(), capacity, draining: false, servers: served, limits: totalsOf(limits) };
 }

@@ -1,5 +1,5 @@
 /**
- * Owns which servers this worker can start, and how each is defined. All of them can be replaced, at once; whoever begins
+ * Owns which servers this worker can start, how each is defined, and under which limits. All of it can be replaced, at once; whoever begins
  * something looks here, and keeps what it found, so that what runs ends as it began.
  *
  * Invariants: a definition that would start the same child in the same way is the same object, before and after, so what
@@ -18,13 +18,18 @@ export interface Replaced {
   readonly removed: readonly string[];
 }
 
+/** What of the configuration can be replaced. */
+export type Defined = Pick<Config, 'servers' | 'limits'>;
+
 export class Definitions {
   #all: Config['servers'];
   #served: Served;
+  #limits: Config['limits'];
 
-  constructor(servers: Config['servers']) {
+  constructor({ servers, limits }: Defined) {
     this.#all = servers;
     this.#served = mapped(servers, servedOf);
+    this.#limits = limits;
   }
 
   get all(): Config['servers'] {
@@ -36,6 +41,11 @@ export class Definitions {
     return this.#served;
   }
 
+  /** Those of the whole cluster, and on calls. */
+  get limits(): Config['limits'] {
+    return this.#limits;
+  }
+
   get(name: string): ServerConfig | undefined {
     return Object.hasOwn(this.#all, name) ? this.#all[name] : undefined;
   }
@@ -45,7 +55,8 @@ export class Definitions {
     return this.get(server.name) === server;
   }
 
-  replace(servers: Config['servers']): Replaced {
+  replace({ servers, limits }: Defined): Replaced {
+    this.#limits = limits;
     const [before, told] = [this.#all, this.#served];
     const had = (name: string): boolean => Object.hasOwn(before, name);
     this.#all = mapped(servers, (server) =>

@@ -7,12 +7,12 @@ import { ANONYMOUS, CausewayError, identityLabel, type WorkerId } from '@causewa
 import type { Log, Metrics } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
 import { createBreaker, type Breaker } from './child/breaker.ts';
-import type { Definitions, Replaced } from './definitions.ts';
+import type { Defined, Definitions, Replaced } from './definitions.ts';
 import { EdgeWatch } from './edges.ts';
 import { openEras, type ErasDeps, type OpenEras } from './era/eras.ts';
 import { addLeaseFigure, addServerDurations, addServerFigure } from './figures.ts';
 import type { Machine } from './machine.ts';
-import type { WorkerOptions } from './options.ts';
+import { totalsOf, type WorkerOptions } from './options.ts';
 import type { SessionDeps } from './session/deps.ts';
 import { Room } from './pool/room.ts';
 import { Session } from './session/session.ts';
@@ -60,8 +60,8 @@ export interface Serving {
   readonly spares: Spares;
   /** A session, not begun yet; `from`: the record of the one that is taken over. Throws CausewayError. */
   readonly build: (facts: BuiltSession, from?: StoredSession) => Session;
-  /** Starts these servers from now on; says what is another now. */
-  readonly serve: (servers: WorkerOptions['servers']) => Replaced;
+  /** As `Worker.serve`. */
+  readonly serve: (defined: Defined) => Replaced;
 }
 
 /** What is opened is left to `stack`. */
@@ -84,6 +84,7 @@ export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Ser
     cluster,
     id,
     options,
+    servers,
     edges,
     capacity,
     tenure,
@@ -112,7 +113,7 @@ export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Ser
       if (!tenure.held) throw new CausewayError('cluster.unavailable', { retryAfter: 2 });
       return buildSession(facts, sessionDeps, deps, from);
     },
-    serve: (next) => replace(deps.servers, next, { breaker, door, spares, eras }),
+    serve: (next) => replace(servers, next, { breaker, door, spares, eras, tenure }),
   };
 }
 
@@ -121,9 +122,10 @@ interface Replacing {
   readonly door: StatelessDoor;
   readonly spares: Spares;
   readonly eras: OpenEras;
+  readonly tenure: Tenure;
 }
 
-function replace(servers: Definitions, next: WorkerOptions['servers'], { breaker, door, spares, eras }: Replacing): Replaced {
+function replace(servers: Definitions, next: Defined, { breaker, door, spares, eras, tenure }: Replacing): Replaced {
   const replaced = servers.replace(next);
   const otherwise = [...replaced.changed, ...replaced.removed];
   for (const server of otherwise) breaker.forget(server);
@@ -131,6 +133,7 @@ function replace(servers: Definitions, next: WorkerOptions['servers'], { breaker
   spares.fill();
   // Last: whoever comes for one of them finds all of it.
   eras.replaced();
+  tenure.update({ limits: totalsOf(servers.limits) });
   return replaced;
 }
 

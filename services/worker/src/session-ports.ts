@@ -7,6 +7,7 @@ import type { WorkerId } from '@causeway/protocol';
 import type { Durations, Log, Wheel } from '@causeway/runtime';
 import type { Capacity } from './capacity.ts';
 import type { Breaker } from './child/breaker.ts';
+import type { Definitions } from './definitions.ts';
 import type { EdgeWatch } from './edges.ts';
 import type { Eras } from './era/eras.ts';
 import { startInEra } from './era/start-in-era.ts';
@@ -30,6 +31,7 @@ export interface SessionDoors {
   readonly cluster: Cluster;
   readonly id: WorkerId;
   readonly options: WorkerOptions;
+  readonly servers: Pick<Definitions, 'limits'>;
   readonly edges: EdgeWatch;
   readonly capacity: Capacity;
   readonly tenure: Tenure;
@@ -47,12 +49,27 @@ export interface SessionDoors {
 }
 
 export function depsOfSessions(doors: SessionDoors): SessionDeps {
-  const { cluster, id, options, edges, capacity, tenure, standstill, vigil, reply, breaker, eras, durations, log, wheel, startChild } =
-    doors;
+  const {
+    cluster,
+    id,
+    options,
+    servers,
+    edges,
+    capacity,
+    tenure,
+    standstill,
+    vigil,
+    reply,
+    breaker,
+    eras,
+    durations,
+    log,
+    wheel,
+    startChild,
+  } = doors;
   const { bus, subjects } = cluster;
-  const { streams, limits } = options;
+  const { streams } = options;
   const budget = new JournalBudget(streams.workerJournalBytes);
-  const totals = totalsOf(limits);
   return {
     worker: id,
     edges,
@@ -66,9 +83,9 @@ export function depsOfSessions(doors: SessionDoors): SessionDeps {
     awake: () => tenure.awake(),
     // In memory there is no other worker that could take anything over.
     recoverable: ({ recovery }) => cluster.kind === 'nats' && recovery === 'restart',
-    limitsOf: ({ limits: { sessions: server } }) => ({ ...totals, ...(server === undefined ? {} : { server }) }),
+    limitsOf: ({ limits: { sessions: server } }) => ({ ...totalsOf(servers.limits), ...(server === undefined ? {} : { server }) }),
     admit: (claim, how) => tenure.admit(claim, how),
-    calls: new CallLimits({ perSession: limits.callsPerSession, perIdentity: limits.callsPerIdentity }),
+    calls: new CallLimits(() => servers.limits),
     durations,
     removeLater: (ended) => vigil.removeLater(ended),
     charge: (stream, bytes) => budget.charge(stream, bytes),

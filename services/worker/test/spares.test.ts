@@ -6,7 +6,7 @@ import { fakeTime, silentLog } from '@causeway/runtime';
 import type { ChildListeners } from '../src/child/child.ts';
 import { Definitions } from '../src/definitions.ts';
 import { Spares } from '../src/spares.ts';
-import { EXIT, Nursery, server } from './era/scripted-child.ts';
+import { EXIT, limits, Nursery, server } from './era/scripted-child.ts';
 
 const SESSION = { token: 'a-session' as SessionToken, epoch: 1 };
 const { signal } = new AbortController();
@@ -29,7 +29,7 @@ function setting(warm: number) {
   const marks = new Set<string>();
   const named: string[] = [];
   const git = server({ warm });
-  const servers = new Definitions({ git });
+  const servers = new Definitions({ servers: { git }, limits });
   const spares = new Spares({
     start: async ({ token }, _, listeners) => {
       named.push(token);
@@ -100,7 +100,7 @@ test('those of a definition that is no longer in force are ended, and nobody is 
   spares.fill();
   const first = await nth(1);
   const { args: _, ...rest } = git;
-  servers.replace({ git: { ...rest, args: ['--other'] } });
+  servers.replace({ servers: { git: { ...rest, args: ['--other'] } }, limits });
   spares.fill();
   await nth(2);
   await settled();

@@ -9,6 +9,7 @@ import { isOwn } from '../own-nats.ts';
 import { openEdgeOn, openNatsFor, otherListeners } from '../open-bridge.ts';
 import { loadInput, type Line } from '../options.ts';
 import { openProbes } from '../probes.ts';
+import { rereader, rereads, type Begun } from '../reread.ts';
 import { listenFailure } from '../start-failure.ts';
 
 export async function edge(line: Line): Promise<number> {
@@ -16,7 +17,9 @@ export async function edge(line: Line): Promise<number> {
     throw new Failure(EXIT.usage, `an edge starts no servers, and "${line.words.join(' ')}" is left over`, [
       'the workers do: causeway worker --nats URL -- COMMAND',
     ]);
-  const { config, warnings } = loadConfig({ ...loadInput(line, splitCommand), servers: false });
+  const input = { ...loadInput(line, splitCommand), servers: false };
+  const loaded = loadConfig(input);
+  const { config, warnings } = loaded;
   for (const text of warnings) warn(text);
   if (config.nats === undefined || isOwn(config.nats))
     throw new Failure(EXIT.usage, 'an edge needs the NATS servers that its workers are on', [
@@ -26,17 +29,20 @@ export async function edge(line: Line): Promise<number> {
     ]);
   const id = newEdgeId();
   await using log = await openLog({ ...config.log, service: 'causeway-edge', instance: id });
-  return runProcess({ log, drain: config.drain, failed: report, start: (abandon) => start({ config, log, id, abandon }) });
+  return runProcess({
+    ...{ log, drain: config.drain, failed: report, rereads: rereads({ input, loaded }) },
+    start: (abandon) => start({ input, loaded, log, id, abandon }),
+  });
 }
 
-interface Start {
-  readonly config: Config;
+interface Start extends Begun {
   readonly log: OpenLog;
   readonly id: ReturnType<typeof newEdgeId>;
   readonly abandon: AbortSignal;
 }
 
-async function start({ config, log, id, abandon }: Start): Promise<Running> {
+async function start({ input, loaded, log, id, abandon }: Start): Promise<Running> {
+  const { config } = loaded;
   await using stack = new AsyncDisposableStack();
   try {
     const { health, metrics, listener, started, connected } = stack.use(await openProbes('edge', config, log));
@@ -49,7 +55,8 @@ async function start({ config, log, id, abandon }: Start): Promise<Running> {
     stack.use(announce(opened, config.admin.token !== undefined, log));
     log.info({ url: opened.url, ...listener, ...otherListeners(opened) }, 'listening');
     const owned = stack.move();
-    return { unready: () => opened.unready(), drain: (ms) => opened.drain(ms), [Symbol.asyncDispose]: () => owned.disposeAsync() };
+    const reread = rereader({ input, loaded, log });
+    return { reread, unready: () => opened.unready(), drain: (ms) => opened.drain(ms), [Symbol.asyncDispose]: () => owned.disposeAsync() };
   } catch (error) {
     throw await listenFailure(error, config);
   }

@@ -12,8 +12,8 @@ import type { EdgeContext } from '../context.ts';
 import { NOBODY } from './owner-watch.ts';
 
 const ATTEMPTS = 3;
-/** A worker's own affairs: another may do what it cannot. */
-const ELSEWHERE: ReadonlySet<Reason> = new Set(['limit.worker', 'cluster.draining', 'cluster.unavailable']);
+/** A worker's own affairs: another may do what it cannot. One that has given up a server says so before its record does. */
+const ELSEWHERE: ReadonlySet<Reason> = new Set(['limit.worker', 'cluster.draining', 'cluster.unavailable', 'server.unknown']);
 const NONE: ReadonlySet<WorkerId> = new Set();
 
 type Parts = Pick<EdgeContext, 'cluster' | 'servers' | 'opens' | 'clock' | 'random'>;

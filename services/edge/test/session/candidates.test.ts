@@ -73,4 +73,13 @@ for (const [what, message, headers] of [
     other.on(({ reply }) => other.say(reply, { t: 'no', reason: 'limit.worker' }));
     assert.deepEqual(await reason(await post(message, headers)), [503, 'limit.worker']);
   });
+  test(`${what} goes to another worker where one has given the server up, and its record does not say so yet`, async (t) => {
+    const { cluster, worker, post } = await setting(t);
+    await using other = await scriptedWorker(cluster, serve);
+    worker.on(({ reply }) => worker.say(reply, { t: 'no', reason: 'server.unknown' }));
+    for (let nth = 0; nth < 8; nth++) assert.equal((await post(message, headers)).status, 200);
+    assert.ok(other.heard.length >= 8 && worker.heard.length > 0);
+    other.on(({ reply }) => other.say(reply, { t: 'no', reason: 'server.unknown' }));
+    assert.deepEqual(await reason(await post(message, headers)), [503, 'cluster.no_worker'], 'until the records say so');
+  });
 }

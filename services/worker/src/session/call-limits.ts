@@ -2,27 +2,26 @@
  * Owns how many calls may be in flight: of one session, and of one identity over all of its sessions on this worker.
  * Invariant: what counts is a set of running calls for each identity, gone with its last call.
  */
+import type { Config } from '@causeway/config';
 import { CausewayError, type Identity } from '@causeway/protocol';
 import { Chain } from '@causeway/runtime';
 
-export interface CallLimitsOptions {
-  readonly perSession: number;
-  readonly perIdentity: number;
-}
+export type CallLimitsOptions = Pick<Config['limits'], 'callsPerSession' | 'callsPerIdentity'>;
 
 export class CallLimits {
-  readonly #options: CallLimitsOptions;
+  readonly #limits: () => CallLimitsOptions;
   readonly #running = new Map<Identity, Chain<object>>();
 
-  constructor(options: CallLimitsOptions) {
-    this.#options = options;
+  /** `limits`: those of now. */
+  constructor(limits: () => CallLimitsOptions) {
+    this.#limits = limits;
   }
 
   /** Asserts room for one more where a session has `running` calls. Throws CausewayError `limit.calls`. */
   assertRoom(running: number, identity: Identity | undefined): void {
-    const { perSession, perIdentity } = this.#options;
-    assertBelow(perSession, running, 'session');
-    assertBelow(perIdentity, identity === undefined ? 0 : (this.#running.get(identity)?.size ?? 0), 'identity');
+    const { callsPerSession, callsPerIdentity } = this.#limits();
+    assertBelow(callsPerSession, running, 'session');
+    assertBelow(callsPerIdentity, identity === undefined ? 0 : (this.#running.get(identity)?.size ?? 0), 'identity');
   }
 
   /** The call counts until the returned function is called. */

@@ -106,6 +106,8 @@ export class Nursery {
   }
 }
 
+export const limits = { callsPerSession: 64, callsPerIdentity: 256 };
+
 export const server = (more: Partial<ServerConfig> = {}): ServerConfig => ({
   name: 'git',
   command: 'git-mcp',

@@ -20,7 +20,7 @@ import { Definitions } from '../../src/definitions.ts';
 import { openEras, type Eras } from '../../src/era/eras.ts';
 import { CallLimits } from '../../src/session/call-limits.ts';
 import { StatelessDoor, type DoorDeps } from '../../src/stateless-door.ts';
-import { Nursery, type Message, type ScriptedChild } from '../era/scripted-child.ts';
+import { limits, Nursery, type Message, type ScriptedChild } from '../era/scripted-child.ts';
 
 export interface Told {
   readonly head: DownHead;
@@ -99,12 +99,12 @@ export function statelessWorld(
     now: () => time.clock.monotonic(),
     key,
     marks: new Set<string>(),
-    servers: new Definitions({ [server.name]: server }),
+    servers: new Definitions({ servers: { [server.name]: server }, limits }),
     eras:
       era === 'auto'
         ? foundOut(time, nursery)
         : { modern: async () => era === 'modern', legacy: () => era === 'legacy', learn: () => undefined },
-    calls: new CallLimits({ perSession: 64, perIdentity: 256 }),
+    calls: new CallLimits(() => limits),
     durations: new Durations(time.clock, methodLabel),
     elsewhere: async () => false,
     draining: () => draining,
@@ -202,7 +202,7 @@ export function statelessWorld(
 function foundOut({ clock, wheel }: FakeTime, nursery: Nursery): Eras {
   const breaker = createBreaker({ now: () => clock.monotonic(), random: () => 0 });
   return openEras({
-    ...{ wheel, log: silentLog(), servers: new Definitions({}), others: () => [], update: () => undefined },
+    ...{ wheel, log: silentLog(), servers: new Definitions({ servers: {}, limits }), others: () => [], update: () => undefined },
     start: (_, listeners) => nursery.start(listeners),
     attempt: (name) => breaker.attempt(name),
   });
