@@ -117,7 +117,8 @@ async function checkFirstWord([word, next]: readonly string[]): Promise<void> {
     throw new Failure(EXIT.usage, `connect: ${(await import('./alias-table.ts')).REVERSE}`, [asProgram]);
   if (isProgram) return;
   const { nearest } = await import('@causeway/config');
-  const verb = nearest(word, VERBS);
+  // A file or a package is no mistyped verb.
+  const verb = /[./@]/.test(word) ? undefined : nearest(word, VERBS);
   throw new Failure(
     EXIT.usage,
     `"${word}" is neither a verb nor a program on $PATH${verb === undefined ? '' : `; did you mean "${verb}"?`}`,

@@ -68,7 +68,7 @@ const VERBS_TEXT = `Verbs:
   tools     what a server can do            call      call one tool of a server
   client    what to write in a client       health    ask a running bridge: --live, --ready
   demo      what clients see of losses      warm      start each server once: packages ahead
-  doctor    look for what would go wrong    nats    keys, buckets: before the first start`;
+  doctor    look for what would go wrong    nats      keys, buckets: before the first start`;
 
 const TITLES: Readonly<Record<Flag['group'], string>> = {
   server: 'Servers',

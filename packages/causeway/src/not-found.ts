@@ -8,6 +8,8 @@ export function notFoundHint(command: string, path: string): string[] {
   const looked = `looked in $PATH (${folders(path).length} directories)`;
   const shell = shellHint(command);
   if (shell !== undefined) return [`hint: causeway runs no shell: ${shell}`];
+  const runner = runnerHint(command);
+  if (runner !== undefined) return [`hint: ${runner}`];
   if (/\s/.test(command)) return ['hint: the command has blanks in it; give its arguments as words of their own, or in "args"'];
   if (command.includes('/')) return ['hint: there is no program at that path, or it may not be executed'];
   const known = nearest(command, INSTALL.keys());
@@ -27,6 +29,16 @@ function shellHint(command: string): string | undefined {
   if (/^cd(?:\s|$)/.test(command)) return `--cwd is the directory of the child ("cwd" in a file), ${through}`;
   if (/[|&;<>$`]|^(?:exec|export|source|eval|ulimit)(?:\s|$)/.test(command)) return '--shell runs the line through one ("shell" in a file)';
   return undefined;
+}
+
+/** What runs the files that servers are written in, by their ends. */
+const INTERPRETERS: Readonly<Record<string, string>> = { js: 'node', mjs: 'node', cjs: 'node', ts: 'node', py: 'python3', rb: 'ruby' };
+
+/** For what is no program, but a script or a package. */
+function runnerHint(command: string): string | undefined {
+  if (/^@[\w.-]+\/[\w.-]+(?:@[\w.^~-]+)?$/.test(command)) return `a package is run by npx: npx -y ${command}`;
+  const interpreter = INTERPRETERS[/\.([a-z]+)$/.exec(command)?.[1] ?? ''];
+  return interpreter === undefined || /\s/.test(command) ? undefined : `a script is run by its interpreter: ${interpreter} ${command}`;
 }
 
 /** The failure for a server whose command does not exist, or `undefined` when it does or cannot be judged. */

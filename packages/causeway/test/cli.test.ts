@@ -124,6 +124,24 @@ test('a command that does not exist: 127, with a hint', async () => {
   );
 });
 
+test('a script and a package are told what runs them', async (context) => {
+  const cwd = folder(context, { 'server.js': '' });
+  for (const [word, hint] of [
+    ['server.js', 'a script is run by its interpreter: node server.js'],
+    ['./src/server.py', 'a script is run by its interpreter: python3 ./src/server.py'],
+    ['@modelcontextprotocol/server-everything', 'a package is run by npx: npx -y @modelcontextprotocol/server-everything'],
+    ['@scope/mcp@1.2.3', 'a package is run by npx: npx -y @scope/mcp@1.2.3'],
+  ] as const) {
+    const bare = await causeway([word], { cwd });
+    assert.equal(
+      bare.err,
+      `error: "${word}" is neither a verb nor a program on $PATH\n  to run a program of that name: causeway -- ${word}\n  hint: ${hint}\n`,
+    );
+    const behind = await causeway(['--', word], { cwd });
+    assert.deepEqual([bare.code, behind.code, behind.err.split('\n')[1]], [2, 127, `  hint: ${hint}`]);
+  }
+});
+
 test('a line for a shell is told how it is given to one', async (context) => {
   const cwd = folder(context);
   const inTable = 'hint: causeway runs no shell: ';
