@@ -92,12 +92,15 @@ function yamlDocument(file: string, text: string): Document {
   const lineCounter = new LineCounter();
   const parsed = parseYaml(text, { lineCounter, prettyErrors: false, uniqueKeys: true, strict: true });
   const at = (offset: number): Place => ({ line: lineCounter.linePos(offset).line || 1, column: lineCounter.linePos(offset).col || 1 });
-  const faults = parsed.errors.map((error): Fault => ({
-    where: file,
-    ...at(error.pos[0]),
-    path: '',
-    text: error.code === 'DUPLICATE_KEY' ? givenTwice(takeOut(parsed, error.pos[0])) : `not valid YAML: ${unquoted(error.message)}`,
-  }));
+  // A variable between braces or brackets looks like more braces: what else is wrong in that line follows from it.
+  const isVariable = (error: { readonly pos: readonly [number, number] }): boolean => text.startsWith('${', error.pos[0] - 1);
+  const lines = new Set(parsed.errors.filter(isVariable).map(({ pos }) => at(pos[0]).line));
+  const faults = parsed.errors.flatMap((error): Fault[] => {
+    const place = { where: file, ...at(error.pos[0]), path: '' };
+    if (isVariable(error)) return [{ ...place, text: 'between braces or brackets YAML wants a variable in quotes: "${NAME}"' }];
+    if (error.code === 'DUPLICATE_KEY') return [{ ...place, text: givenTwice(takeOut(parsed, error.pos[0])) }];
+    return lines.has(place.line) ? [] : [{ ...place, text: `not valid YAML: ${unquoted(error.message)}` }];
+  });
   const readable = parsed.errors.every(({ code }) => code === 'DUPLICATE_KEY');
   visit(parsed, {
     Scalar(_key, node) {

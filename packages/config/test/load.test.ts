@@ -490,3 +490,17 @@ test("a client's file whose servers are no object is told so; its timeouts are o
   assert.deepEqual([config.servers['a']!.requestTimeout, config.servers['b']!.requestTimeout], [2_500_000, 5_000_000]);
   assert.deepEqual(warnings, ['times.json: b: timeout 5000000 taken as milliseconds']);
 });
+
+test('a variable without quotes between braces or brackets is told as that, and nothing that follows from it', (context) => {
+  const cwd = folder(context, {
+    'causeway.yaml': `servers:
+  a: { command: x, env: { A: \${NOPE}, B: "\${NOPE}" }, args: [\${NOPE}, b] }
+  b: { command: x, env: { A: \${NOPE} } }
+`,
+  });
+  const text = 'between braces or brackets YAML wants a variable in quotes: "${NAME}"';
+  assert.deepEqual(
+    faultsOf({ cwd }),
+    ['2:31', '2:63', '3:31'].map((place) => `causeway.yaml:${place}  ${text}`),
+  );
+});
