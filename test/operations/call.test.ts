@@ -130,6 +130,14 @@ describe('tools and calls of a bridge', () => {
     await nothingLeft();
   });
 
+  it('a shell is told the names of servers, and ids of sessions', async () => {
+    assert.equal((await operator.run('completion', 'words', '--', 'call', 'e')).stdout, 'everything\n');
+    const { headers } = await hello(bridge.url('hostile'));
+    const [id] = (await operator.run('sessions', '-q')).stdout.split('\n');
+    assert.equal((await operator.run('completion', 'words', '--', 'sessions', 'kill', id!.slice(0, 3))).stdout, `${id}\n`);
+    await fetch(bridge.url('hostile'), { method: 'DELETE', headers });
+  });
+
   it('a client is told where each server is, or the one that was asked for', async () => {
     const all = await operator.run('client', 'cursor');
     const { mcpServers } = all.json() as { mcpServers: Record<string, unknown> };

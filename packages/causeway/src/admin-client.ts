@@ -53,8 +53,11 @@ function withToken(url: string, token: string | undefined): Target {
 
 export class AdminClient {
   readonly #target: Target;
+  readonly #wait: number;
 
-  constructor(asked: Asked) {
+  /** `wait`: milliseconds for each answer. */
+  constructor(asked: Asked, wait = WAIT) {
+    this.#wait = wait;
     this.#target = chooseTarget(asked, findBridges(), process.env);
   }
 
@@ -62,7 +65,7 @@ export class AdminClient {
   async ask<T>(method: 'GET' | 'POST' | 'DELETE', path: string): Promise<T> {
     const { url, token } = this.#target;
     const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-    const { status, text } = await ask(new URL(`/api/v1/${path}`, url), { method, headers, wait: WAIT, hints: [NAME_ANOTHER] });
+    const { status, text } = await ask(new URL(`/api/v1/${path}`, url), { method, headers, wait: this.#wait, hints: [NAME_ANOTHER] });
     const body = parsed(text);
     if (status === 200 && body !== undefined) return body as T;
     const refusal = body?.error;

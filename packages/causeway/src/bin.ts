@@ -34,6 +34,7 @@ async function dispatch(argv: readonly string[]): Promise<number> {
   if (verb === 'tools') return (await import('./commands/tools.ts')).tools(rest);
   if (verb === 'call') return (await import('./commands/call.ts')).call(rest);
   if (verb === 'client') return (await import('./commands/client.ts')).client(rest);
+  if (verb === 'completion') return (await import('./commands/completion.ts')).completion(rest);
   if (verb === 'nats') return (await import('./commands/nats.ts')).nats(rest);
   if (verb === 'config') return (await import('./commands/config.ts')).config(rest);
   if (isOperation(verb)) return operate(verb, rest);

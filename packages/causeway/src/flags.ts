@@ -212,7 +212,19 @@ export const OPERATIONS = ['sessions', 'workers', 'servers', 'limits', 'doctor',
 export type Operation = (typeof OPERATIONS)[number];
 /** What is asked as a client asks it; these have `--format json`, too. */
 const ASKING = ['demo', 'tools', 'call'] as const;
-export const VERBS = ['run', 'edge', 'worker', 'config', 'init', 'health', 'nats', 'client', ...ASKING, ...OPERATIONS] as const;
+export const VERBS = [
+  'run',
+  'edge',
+  'worker',
+  'config',
+  'init',
+  'health',
+  'nats',
+  'client',
+  'completion',
+  ...ASKING,
+  ...OPERATIONS,
+] as const;
 export type Verb = (typeof VERBS)[number];
 
 export function isVerb(word: string | undefined): word is Verb {

@@ -39,6 +39,7 @@ const USAGE: Readonly<Record<Verb, string>> = {
        [--timeout TIME]                    default 10m; the call is cancelled then, and by Ctrl-C${WHOM}`,
   client: `causeway client claude-code|claude-desktop|cursor|vscode [SERVER]
        what to write in the configuration of that client; all servers of the bridge where none is named${WHOM}`,
+  completion: `causeway completion bash|zsh|fish     a script for that shell, which says how it is loaded; completes verbs, options, servers and ids`,
   nats: `causeway nats keys DIRECTORY HOST…     make the keys of a NATS with one user for each role; what is there is kept
        causeway nats buckets [options]        make the buckets, as the user that may; exit 0 or 4`,
   sessions: `causeway sessions [ls] [--server NAME] [--limit N]     the sessions of a running bridge, the newest first
@@ -59,6 +60,11 @@ const USAGE: Readonly<Record<Verb, string>> = {
     'causeway health [--live|--ready] [--url URL] [--port PORT] [--timeout TIME]     ask a running bridge, for 3 s unless told otherwise; exit 0, 1 or 4',
 };
 
+/** How a verb is used, a line for each way; what is said of it stands behind several blanks. */
+export function usageOf(verb: Verb): string {
+  return USAGE[verb];
+}
+
 const VERBS_TEXT = `Verbs:
   run       (default) everything in one process, bus in memory
   edge      the HTTP side, over NATS        worker    the children's side, over NATS
@@ -68,7 +74,8 @@ const VERBS_TEXT = `Verbs:
   tools     what a server can do            call      call one tool of a server
   client    what to write in a client       health    ask a running bridge: --live, --ready
   demo      what clients see of losses      warm      start each server once: packages ahead
-  doctor    look for what would go wrong    nats      keys, buckets: before the first start`;
+  doctor    look for what would go wrong    nats      keys, buckets: before the first start
+  completion bash, zsh, fish`;
 
 const TITLES: Readonly<Record<Flag['group'], string>> = {
   server: 'Servers',
