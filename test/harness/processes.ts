@@ -164,8 +164,8 @@ export async function openCauseway(verb: 'run' | 'edge' | 'worker', options: Cau
     if (options.mark === undefined) await assertNoneWith(MARK, mark);
   };
   try {
-    const port = await ready(launched, verb);
-    const base = `http://127.0.0.1:${port}`;
+    const { port, protocol } = await ready(launched, verb);
+    const base = `${protocol}//127.0.0.1:${port}`;
     const url = (server: string, door: 'mcp' | 'sse' = 'mcp') => `${base}/servers/${server}/${door}`;
     return { ...launched, port, mark, base, file, write, url, [Symbol.asyncDispose]: dispose };
   } catch (error) {
@@ -175,13 +175,15 @@ export async function openCauseway(verb: 'run' | 'edge' | 'worker', options: Cau
   }
 }
 
-async function ready(launched: Launched, verb: 'run' | 'edge' | 'worker'): Promise<number> {
+async function ready(launched: Launched, verb: 'run' | 'edge' | 'worker'): Promise<{ readonly port: number; readonly protocol: string }> {
   const message = verb === 'worker' ? 'working' : 'listening';
   const gone = launched.exited.then(({ code, signal }): never => {
     throw new Error(`it ended (code ${code}, signal ${signal})`);
   });
   const line = await Promise.race([launched.logs.next(`log line "${message}"`, ({ msg }) => msg === message, 20_000), gone]);
-  return verb === 'worker' ? 0 : Number(new URL(String(line['url'])).port);
+  if (verb === 'worker') return { port: 0, protocol: 'http:' };
+  const { port, protocol } = new URL(String(line['url']));
+  return { port: Number(port), protocol };
 }
 
 function jsonLine(line: string): LogLine | undefined {

@@ -77,6 +77,13 @@ export function onlyCluster(found: readonly FoundBridge[], option: (bridge: Foun
   throw new Failure(EXIT.usage, 'several bridges run on this machine; say which', choices);
 }
 
+/** Where a bridge of this user that runs here serves MCP on `port`. */
+export function servedOn(port: number): URL | undefined {
+  return findBridges()
+    .flatMap(({ serves }) => URL.parse(serves) ?? [])
+    .find((url) => Number(url.port || (url.protocol === 'https:' ? 443 : 80)) === port);
+}
+
 /** Where such a directory may be, the best place first. */
 function folders(env: Env): string[] {
   const runtime = env['XDG_RUNTIME_DIR'];

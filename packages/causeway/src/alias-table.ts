@@ -11,7 +11,6 @@ const STATELESS =
   'a session of an older client always has a process of its own; requests of 2026-07-28 need no session anyway, and --sharing says who shares their processes: leave it out';
 const MODERN =
   'clients of 2026-07-28 are always served, on the same URL as the older ones: leave it out; --child-protocol legacy is for a server that is not to be asked for it';
-const TLS = 'TLS is not served by causeway itself in this release; put a proxy in front and name its URL with --base-url';
 
 /** By kebab-case name; the camelCase spelling means the same, except where it stands here itself. */
 export const ALIASES: Readonly<Record<string, Alias>> = {
@@ -67,12 +66,9 @@ export const ALIASES: Readonly<Record<string, Alias>> = {
   '-H': { refuse: REVERSE, value: true },
   '--oauth2-bearer': { refuse: 'it guards nothing on the way in; --api-key asks clients for a key', value: true },
   '--oauth2Bearer': { refuse: 'it guards nothing on the way in; --api-key asks clients for a key', value: true },
-  '--ssl-cert': { refuse: TLS, value: true },
-  '--ssl-key': { refuse: TLS, value: true },
-  '--ssl-ca': { refuse: TLS, value: true },
-  '--tls-cert': { refuse: TLS, value: true },
-  '--tls-key': { refuse: TLS, value: true },
-  '--tls-client-ca': { refuse: TLS, value: true },
+  '--ssl-cert': { to: '--tls-cert' },
+  '--ssl-key': { to: '--tls-key' },
+  '--ssl-ca': { to: '--tls-client-ca' },
   '--tunnel': { refuse: 'causeway opens no tunnel; cloudflared and ngrok do' },
 };
 

@@ -9,11 +9,12 @@ import { silentLog, type Log } from '@causeway/runtime';
 import type { Worker } from '@causeway/worker';
 import { serverUrl } from './banner.ts';
 import { openEdgeOn, openMemory, openWorkerOn } from './open-bridge.ts';
+import { checkedCertificate } from './tls-files.ts';
 
 /** What a configuration file holds, as an object; `${…}` in it is text. At least one server, and no `nats` nor `diagnostics`. */
 export interface BridgeOptions {
   readonly servers: Readonly<Record<string, ServerOptions>>;
-  readonly listen?: ListenOptions;
+  readonly listen?: ListenOptions & { readonly tls?: TlsOptions };
   /** Absent: no listener for operators. A token that is not given is made; see `Bridge.admin`. */
   readonly admin?: AdminOptions;
   readonly http?: Readonly<Record<string, unknown>>;
@@ -39,6 +40,14 @@ export interface ListenOptions {
   readonly host?: string;
   /** Default 8000; 0 is any free one. */
   readonly port?: number;
+}
+
+/** PEM files; they are read again whenever they change. */
+export interface TlsOptions {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Authorities, one of which must have signed the certificate of a client. Default: clients need none. */
+  readonly clientCaFile?: string;
 }
 
 export interface AdminOptions extends ListenOptions {
@@ -87,8 +96,9 @@ function checked(options: Readonly<Record<string, unknown>>): Config {
   if (servers === undefined || servers === null || (typeof servers === 'object' && Object.keys(servers).length === 0))
     faults.push({ where: 'options', path: 'servers', text: 'needs at least one server' });
   try {
-    const { config } = loadConfig({ value, env: {}, cwd: process.cwd() });
-    if (faults.length === 0) return config;
+    const loaded = loadConfig({ value, env: {}, cwd: process.cwd() });
+    checkedCertificate({ ...loaded, origins: new Map() });
+    if (faults.length === 0) return loaded.config;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     faults.push(...error.faults);

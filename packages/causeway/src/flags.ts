@@ -75,6 +75,24 @@ export const FLAGS: readonly Flag[] = [
 
   flag('listen', '-p --port PORT', 'default 8000; 0 is any free port', { path: 'listen.port', env: 'CAUSEWAY_PORT', not: WORKER }),
   flag('listen', '--host HOST', 'default 127.0.0.1; 0.0.0.0 lets others in', { path: 'listen.host', env: 'CAUSEWAY_HOST', not: WORKER }),
+  flag('listen', '--tls-cert FILE', 'serve https with this certificate (PEM), and what is between it and its authority', {
+    path: 'listen.tls.certFile',
+    env: 'CAUSEWAY_TLS_CERT',
+    rare: true,
+    not: WORKER,
+  }),
+  flag('listen', '--tls-key FILE', 'its private key (PEM)', {
+    path: 'listen.tls.keyFile',
+    env: 'CAUSEWAY_TLS_KEY',
+    rare: true,
+    not: WORKER,
+  }),
+  flag('listen', '--tls-client-ca FILE', 'ask clients for a certificate of these authorities (PEM)', {
+    path: 'listen.tls.clientCaFile',
+    env: 'CAUSEWAY_TLS_CLIENT_CA',
+    rare: true,
+    not: WORKER,
+  }),
   flag('listen', '--base-url URL', 'public URL in front of this bridge', {
     path: 'http.baseUrl',
     env: 'CAUSEWAY_BASE_URL',

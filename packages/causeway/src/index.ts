@@ -7,4 +7,5 @@ export {
   type DrainOptions,
   type ListenOptions,
   type ServerOptions,
+  type TlsOptions,
 } from './create-bridge.ts';

@@ -1,14 +1,16 @@
-/** Owns what `doctor` looks at on this machine: commands, packages, open files, ports. Starts nothing; a port is held for a moment. */
+/** Owns what `doctor` looks at on this machine: commands, packages, the certificate, open files, ports. Starts nothing; a port is held for a moment. */
 import { accessSync, constants, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { Finding } from '@causeway/cluster';
-import type { Config, ServerConfig } from '@causeway/config';
+import type { Config, Loaded, ServerConfig } from '@causeway/config';
+import { dayOf } from '@causeway/runtime';
 import { findBridges } from './admin-file.ts';
 import { findCommand } from './find-command.ts';
 import { missingCommand } from './not-found.ts';
 import { unpinned } from './pinned.ts';
 import { portHolder } from './port-holder.ts';
 import { classFailure } from './start-failure.ts';
+import { checkedCertificate } from './tls-files.ts';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -35,6 +37,23 @@ function enterable(folder: string): boolean {
     return statSync(folder).isDirectory();
   } catch {
     return false;
+  }
+}
+
+/** Milliseconds before its end in which a certificate should have been renewed: two weeks. */
+const SOON = 14 * 24 * 3_600_000;
+
+/** What clients are shown, if it can be. */
+export function lookAtCertificate(loaded: Pick<Loaded, 'config' | 'origins'>, now = Date.now()): Finding[] {
+  const tell = (state: Finding['state'], text: string): Finding[] => [{ name: 'certificate', state, text }];
+  try {
+    const certificate = checkedCertificate(loaded);
+    if (certificate === undefined) return [];
+    const { names, ends } = certificate;
+    const of = `certificate of ${names.join(', ') || 'no name'}`;
+    return ends - now < SOON ? tell('warn', `${of} ends soon, on ${dayOf(ends)}`) : tell('ok', `${of}, until ${dayOf(ends)}`);
+  } catch (error) {
+    return tell('fail', (error as Error).message);
   }
 }
 

@@ -106,12 +106,13 @@ export async function openNatsFor(part: Part, { config, log: whole, signal }: Ov
 /** Where NATS is and who we are to it. */
 export function natsOptions(
   nats: NonNullable<Config['nats']>,
-): Pick<NatsClusterOptions, 'servers' | 'prefix' | 'credentials' | 'replicas'> {
+): Pick<NatsClusterOptions, 'servers' | 'prefix' | 'credentials' | 'tls' | 'replicas'> {
   const credentials = credentialsOf(nats);
   return {
     servers: nats.servers,
     prefix: nats.prefix,
     ...(credentials === undefined ? {} : { credentials }),
+    ...(nats.tls === undefined ? {} : { tls: nats.tls }),
     ...(nats.replicas === undefined ? {} : { replicas: nats.replicas }),
   };
 }

@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import type { Edge } from '@causeway/edge';
 import { silentLog, type Log } from '@causeway/runtime';
-import { announce, findBridges } from '../src/admin-file.ts';
+import { announce, findBridges, servedOn } from '../src/admin-file.ts';
 
 const edge = { url: 'http://127.0.0.1:8000', admin: { url: 'http://127.0.0.1:8001', token: 'T0KEN', cluster: 'c' } } as Edge;
 
@@ -60,6 +60,20 @@ test('the token is in a file of this user alone, is found there, and goes with t
   told[Symbol.dispose]();
   assert.equal(existsSync(file), false);
   told[Symbol.dispose]();
+});
+
+test('where a bridge serves on a port is found, with TLS and on the ports that URLs leave out', (t) => {
+  runtime(t);
+  for (const [url, port] of [
+    ['https://127.0.0.1:8443', 8443],
+    ['https://10.0.0.1:443', 443],
+    ['http://[::1]', 80],
+  ] as const) {
+    using told = announce({ ...edge, url }, false, silentLog());
+    assert.ok(told);
+    assert.equal(servedOn(port)?.origin, new URL(url).origin);
+    assert.equal(servedOn(8000), undefined);
+  }
 });
 
 test('a token that was configured is not written down', (t) => {

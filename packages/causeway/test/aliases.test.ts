@@ -86,6 +86,10 @@ test('mcp-proxy, TypeScript and Python: their command lines mean the same here',
     ['--sessionIdleTimeout 90000 --keepAliveTimeout 1000 --modern -- x y', '--idle 90s -- x y'],
     ['--debug --shell -- "a | b"', '--log-level debug --shell -- "a | b"'],
     ['--corsAddAllowedHeader X-A --cors -- x y', '--cors-header X-A --cors -- x y'],
+    [
+      '--port 8443 --sslCert a.pem --sslKey a.key --ssl-ca ca.pem -- x y',
+      '--port 8443 --tls-cert a.pem --tls-key a.key --tls-client-ca ca.pem -- x y',
+    ],
     // Python
     ['--port 8080 -- your-command --arg1 value1 --arg2 value2', '-p 8080 -- your-command --arg1 value1 --arg2 value2'],
     [
@@ -111,7 +115,7 @@ test('mcp-proxy, TypeScript and Python: their command lines mean the same here',
       '--cors https://a.example --cors https://b.example -- uvx mcp-server-fetch',
     ],
   ];
-  assert.equal(table.length, 20);
+  assert.equal(table.length, 21);
   for (const [theirs, ours] of table) assert.deepEqual(meant(theirs), meant(ours), theirs);
   assert.deepEqual(meant(table[8]![0]).auth.apiKeys, [{ id: 'key-1', sha256: createHash('sha256').update('a=b,c').digest('hex') }]);
 });
@@ -145,8 +149,6 @@ test('what is not served yet is refused by name, never silently nothing', () => 
     ['--no-modern -- x', /^--no-modern: clients of 2026-07-28 are always served.*leave it out.*--child-protocol legacy/],
     ['--modern=false -- x', /^--modern=false: clients of 2026-07-28 are always served/],
     ['--oauth2Bearer secret -- x', /--oauth2Bearer: it guards nothing.*--api-key/],
-    ['--sslCert a --sslKey b -- x', /--sslCert: TLS is not served/],
-    ['--tls-cert a -- x', /--tls-cert: TLS is not served/],
     ['--sse https://x/sse', /--sse: connecting to a remote server/],
     ['--streamableHttp https://x/mcp', /--streamableHttp: connecting to a remote server/],
     ['https://x/mcp', /connecting to a remote server/],

@@ -61,12 +61,27 @@ function homeOf(env: Scope['env']): string | undefined {
   }
 }
 
-/** Files to log in with are named as everything else is: from the directory of the file that says so. */
-function fromDirectory(nats: unknown, directory: string): void {
-  if (typeof nats !== 'object' || nats === null) return;
-  const named = nats as Record<string, unknown>;
-  for (const key of ['credsFile', 'nkeyFile'])
-    if (typeof named[key] === 'string' && named[key] !== '') named[key] = resolve(directory, named[key]);
+/** Settings that name a file, by their groups. */
+const FILES: readonly (readonly [group: Path, keys: readonly string[]])[] = [
+  [
+    ['listen', 'tls'],
+    ['certFile', 'keyFile', 'clientCaFile'],
+  ],
+  [['nats'], ['credsFile', 'nkeyFile']],
+  [
+    ['nats', 'tls'],
+    ['caFile', 'certFile', 'keyFile'],
+  ],
+];
+
+/** Keys and credentials are named as everything else is: from the directory of the file that says so. */
+function fromDirectory(settings: Readonly<Record<string, unknown>>, directory: string): void {
+  for (const [group, keys] of FILES) {
+    const named = group.reduce<unknown>((at, key) => (at as Record<string, unknown> | null | undefined)?.[key], settings);
+    if (typeof named !== 'object' || named === null) continue;
+    const files = named as Record<string, unknown>;
+    for (const key of keys) if (typeof files[key] === 'string' && files[key] !== '') files[key] = resolve(directory, files[key]);
+  }
 }
 
 const NO_CLIENTS = 'not a file of an MCP client: it has no "mcpServers", nor "servers" as VS Code writes them';
@@ -129,7 +144,7 @@ class Collection {
       else if (value !== null && value !== undefined)
         settings[name] = longForm(name, this.#literal() ? structuredClone(value) : interpolateTree(value, [name], scope, fault), fault);
     }
-    if (!this.#literal()) fromDirectory(settings['nats'], dirname(absolute));
+    if (!this.#literal()) fromDirectory(settings, dirname(absolute));
     return settings;
   }
 

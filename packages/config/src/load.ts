@@ -14,10 +14,10 @@ import { ConfigError, formatFault, pathText, type Fault, type Path } from './fau
 import { findings } from './issues.ts';
 import { mistypedVariables } from './mistyped.ts';
 import { pathFaults } from './own-paths.ts';
+import { reachFaults, reachWarnings } from './reach.ts';
 import { settingsSchema, type ParsedSettings } from './schema.ts';
 import { checkOverride, environmentOverrides, members, setIn, settingPaths, variablesOf, type Override } from './settings.ts';
 import type { Config, JwtConfig } from './types.ts';
-import { isLoopback } from './units.ts';
 
 export interface LoadInput {
   /** The file named by the user; absent: `$CAUSEWAY_CONFIG`, then the search order unless there are `commands`. */
@@ -79,11 +79,11 @@ export function loadConfig(input: LoadInput): Loaded {
   );
   if (settings !== undefined) {
     const files = said ? new Set<string>() : fromFile;
-    checkPublic(settings, main, files, collected);
+    const reach = { settings, main, fromFile: files };
+    faults.push(...reachFaults(reach));
     for (const { path, text } of bareSecondsBelow(raw, settings))
       if (main !== undefined && fromFile.has(path.join('.'))) warnings.push(formatFault(faultAt(main, path, text)));
-    if (input.listens !== false) warnOfEverybody(settings, files, warnings);
-    checkAdmin(settings, main, files, collected);
+    if (input.listens !== false) warnings.push(...reachWarnings(reach));
   }
   const mistyped = mistypedVariables(input.env);
   if (faults.length > 0 || settings === undefined) throw new ConfigError(faults.toSorted(byPlace), mistyped);
@@ -126,7 +126,7 @@ function checkSettings(
   const result = settingsSchema.safeParse(raw);
   if (result.success) return result.data;
   for (const found of findings(result.error.issues, { input: raw, root: [], known: keysAt })) {
-    const setting = found.path.slice(0, 2).join('.');
+    const setting = settingAt(found.path, origins);
     const origin = origins.get(setting);
     const elsewhere = origin !== undefined && origin !== 'default' && !origin.startsWith(`${main?.file}`);
     const asked = origin === 'default' && !present(raw, found.path) ? askedBy(setting, main, origins) : undefined;
@@ -143,9 +143,15 @@ function checkSettings(
   return undefined;
 }
 
+/** The setting at a path, or that the path leads into. */
+function settingAt(path: Path, origins: ReadonlyMap<string, string>): string {
+  const names = path.map((_, at) => path.slice(0, at + 1).join('.'));
+  return names.find((name) => origins.has(name)) ?? path.slice(0, 2).join('.');
+}
+
 /** What makes `setting` necessary, where its group is set by variables and flags alone. */
 function askedBy(setting: string, main: Document | undefined, origins: ReadonlyMap<string, string>): string | undefined {
-  const group = setting.slice(0, setting.indexOf('.') + 1);
+  const group = setting.slice(0, setting.lastIndexOf('.') + 1);
   const said = [...origins].flatMap(([path, origin]) => (path.startsWith(group) && origin !== 'default' ? [origin] : []));
   return main !== undefined && said.some((origin) => origin.startsWith(main.file)) ? undefined : said[0];
 }
@@ -160,59 +166,6 @@ function keysAt(path: Path): readonly string[] {
   let shape = members(settingsSchema);
   for (const key of path) shape = shape?.[key] === undefined ? undefined : members(shape[key]);
   return Object.keys(shape ?? {});
-}
-
-function checkPublic(
-  { listen, diagnostics }: ParsedSettings,
-  main: Document | undefined,
-  fromFile: ReadonlySet<string>,
-  { faults }: Collected,
-): void {
-  const open = !isLoopback(listen.host);
-  const silent = fromFile.has('listen.host');
-  if (main !== undefined && open && silent) {
-    faults.push(
-      faultAt(
-        main,
-        ['listen'],
-        `${listen.host} can be reached by others, and a file alone does not open it: start with --host ${listen.host} (or CAUSEWAY_HOST=${listen.host})`,
-      ),
-    );
-  }
-  if (
-    main !== undefined &&
-    diagnostics.port !== false &&
-    !isLoopback(diagnostics.host) &&
-    fromFile.has('diagnostics.host') &&
-    (!open || silent)
-  ) {
-    faults.push(
-      faultAt(
-        main,
-        ['diagnostics'],
-        `${diagnostics.host} can be reached by others, and a file alone does not open it: start with CAUSEWAY_DIAGNOSTICS_HOST=${diagnostics.host}`,
-      ),
-    );
-  }
-}
-
-function warnOfEverybody({ listen, auth }: ParsedSettings, fromFile: ReadonlySet<string>, warnings: string[]): void {
-  if (isLoopback(listen.host) || fromFile.has('listen.host') || auth.apiKeys.length > 0 || auth.jwt !== undefined) return;
-  warnings.push(`${listen.host} can be reached by others, and nobody is asked for a key: set --api-key, or listen on 127.0.0.1`);
-}
-
-/** Who reaches the admin listener can end sessions: an address that others reach is said on purpose, and has a token. */
-function checkAdmin({ admin }: ParsedSettings, main: Document | undefined, fromFile: ReadonlySet<string>, { faults }: Collected): void {
-  if (admin.port === false || isLoopback(admin.host)) return;
-  const fault = (text: string): void => {
-    faults.push(main === undefined ? { where: 'settings', path: 'admin', text } : faultAt(main, ['admin'], text));
-  };
-  if (fromFile.has('admin.host'))
-    fault(`${admin.host} can be reached by others, and a file alone does not open it: start with CAUSEWAY_ADMIN_HOST=${admin.host}`);
-  if (admin.token === undefined)
-    fault(
-      `${admin.host} can be reached by others: the admin listener needs a token there (admin.token: \${file:…}, or CAUSEWAY_ADMIN_TOKEN)`,
-    );
 }
 
 function hashed({ auth }: ParsedSettings): Config['auth'] {

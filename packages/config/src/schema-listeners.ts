@@ -1,6 +1,21 @@
-/** Owns what may be written of the addresses that are listened on: for clients, for probes, for operators. */
+/** Owns what may be written of the addresses that are listened on: for clients, with TLS or without, for probes, for operators. */
 import { z } from 'zod';
 import { countOrNone, key, port, text } from './forms.ts';
+
+const tls = z
+  .strictObject({
+    certFile: text.describe(
+      'PEM file: the certificate, and behind it those between it and its authority. A file that has changed is taken up without a restart.',
+    ),
+    keyFile: text.describe('PEM file: its private key, without a passphrase.'),
+    clientCaFile: text
+      .optional()
+      .describe(
+        'PEM file of authorities: whoever connects must show a certificate that one of them has signed. Absent: nobody is asked for one.',
+      ),
+  })
+  .optional()
+  .describe('TLS (1.2 or newer) where clients connect. Absent: plain HTTP.');
 
 export const listen = z
   .strictObject({
@@ -10,6 +25,7 @@ export const listen = z
         'Address to listen on. One that others can reach must be said on the command line (`--host`) or in `CAUSEWAY_HOST`, not only here.',
       ),
     port: port.prefault(8000).describe('Port; 0 is any free one.'),
+    tls,
   })
   .prefault({})
   .describe('Where clients connect. Short: `"host:port"`, or the port alone.');

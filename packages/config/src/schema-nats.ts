@@ -2,6 +2,21 @@
 import { z } from 'zod';
 import { count, natsServer, OWN_NATS, text } from './forms.ts';
 
+const tls = z
+  .strictObject({
+    caFile: text
+      .optional()
+      .describe('PEM file of the authorities that may have signed the certificates of the servers. Default: those that Node knows.'),
+    certFile: text.optional().describe('PEM file: a certificate to show to the servers.'),
+    keyFile: text.optional().describe('PEM file: its private key.'),
+  })
+  .refine(({ certFile, keyFile }) => (certFile === undefined) === (keyFile === undefined), {
+    path: ['keyFile'],
+    error: 'certFile and keyFile go together',
+  })
+  .optional()
+  .describe('TLS to the servers. Written at all, `{}` too, it is demanded, as by a `tls://` address; else it is up to the server.');
+
 export const nats = z
   .strictObject({
     servers: z
@@ -19,6 +34,7 @@ export const nats = z
     token: text.optional().describe('Token.'),
     credsFile: text.optional().describe('File with a user JWT and seed.'),
     nkeyFile: text.optional().describe('File with an NKEY seed.'),
+    tls,
     replicas: count
       .refine((copies) => copies <= 5, 'at most 5')
       .optional()
@@ -37,9 +53,9 @@ export const nats = z
     error: 'auto is one server, and stands alone',
   })
   .refine(
-    ({ servers, user, token, credsFile, nkeyFile, replicas = 1 }) =>
-      !servers.includes(OWN_NATS) || (replicas === 1 && [user, token, credsFile, nkeyFile].every((one) => one === undefined)),
-    'with auto there is nothing to log in with, and one copy of everything',
+    ({ servers, user, token, credsFile, nkeyFile, tls: secured, replicas = 1 }) =>
+      !servers.includes(OWN_NATS) || (replicas === 1 && [user, token, credsFile, nkeyFile, secured].every((one) => one === undefined)),
+    'with auto there is nothing to log in with, no TLS, and one copy of everything',
   )
   .optional()
   .describe('The message bus. Absent: in memory, one process.');

@@ -22,6 +22,9 @@ export interface Override {
 const NAMES: Readonly<Record<string, readonly string[]>> = {
   'listen.host': ['CAUSEWAY_HOST', 'MCP_PROXY_HOST'],
   'listen.port': ['CAUSEWAY_PORT', 'MCP_PROXY_PORT'],
+  'listen.tls.certFile': ['CAUSEWAY_TLS_CERT'],
+  'listen.tls.keyFile': ['CAUSEWAY_TLS_KEY'],
+  'listen.tls.clientCaFile': ['CAUSEWAY_TLS_CLIENT_CA'],
   'http.baseUrl': ['CAUSEWAY_BASE_URL'],
   'http.allowedHosts': ['CAUSEWAY_ALLOWED_HOSTS'],
   'http.allowedOrigins': ['CAUSEWAY_ALLOWED_ORIGINS'],

@@ -25,6 +25,16 @@ export interface ListenConfig {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /** Absent: plain HTTP. */
+  readonly tls?: ListenTlsConfig;
+}
+
+/** PEM files. */
+export interface ListenTlsConfig {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** Clients must show a certificate of one of these authorities. */
+  readonly clientCaFile?: string;
 }
 
 export interface DiagnosticsConfig {
@@ -124,6 +134,8 @@ export interface NatsConfig {
   readonly token?: string;
   readonly credsFile?: string;
   readonly nkeyFile?: string;
+  /** PEM files; there at all: TLS is demanded. Without `caFile` the authorities that Node knows. */
+  readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
   /** Copies of each bucket; absent: 3 in a cluster of three or more, else 1. */
   readonly replicas?: number;
 }

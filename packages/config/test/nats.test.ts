@@ -65,8 +65,11 @@ test('auto is a server that a process starts for itself: alone, with nothing to 
   assert.deepEqual(faultsOf({ cwd, overrides: [{ ...auto, value: ['auto', 'localhost'] }] }), [
     '--nats  nats.servers: auto is one server, and stands alone',
   ]);
-  for (const more of [{ nats: { url: 'auto', token: 'a' } }, { nats: { url: 'auto', replicas: 3 } }])
-    assert.match(faultsOf({ cwd, value: more })[0]!, /with auto there is nothing to log in with, and one copy of everything/);
+  for (const more of [{ token: 'a' }, { tls: {} }, { replicas: 3 }])
+    assert.match(
+      faultsOf({ cwd, value: { nats: { url: 'auto', ...more } } })[0]!,
+      /with auto there is nothing to log in with, no TLS, and one copy of everything/,
+    );
 });
 
 test('where only a variable asks for NATS, it is named as what lacks the servers', (context) => {

@@ -32,6 +32,9 @@ const token = fc.stringMatching(/^[a-z]{1,8}$/);
 const VALUES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   'listen.host': fc.constant('localhost'),
   'listen.port': fc.integer({ min: 0, max: 65_535 }),
+  'listen.tls.certFile': literal,
+  'listen.tls.keyFile': literal,
+  'listen.tls.clientCaFile': literal,
   'diagnostics.host': fc.constant('::1'),
   'diagnostics.port': port,
   'admin.host': fc.constant('127.0.0.2'),
@@ -59,6 +62,9 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   'nats.servers': fc.array(fc.constantFrom('nats://a:4222', 'tls://b'), { minLength: 1 }),
   'nats.prefix': token,
   'nats.credsFile': literal,
+  'nats.tls.caFile': literal,
+  'nats.tls.certFile': literal,
+  'nats.tls.keyFile': literal,
   'nats.replicas': fc.integer({ min: 1, max: 5 }),
   'limits.sessions': count,
   'limits.sessionsPerIdentity': count,
@@ -132,8 +138,10 @@ test('what is printed can be read again, and is the same', (context) => {
     writeFileSync(join(cwd, 'c.json'), text);
     return load({ cwd, file: 'c.json' });
   };
+  // What stands in pairs is there from the start.
+  const tls = { certFile: 'c', keyFile: 'k' };
   const jwt = { issuer: 'https://idp.example', audience: ['a'] };
-  const servers = { servers: { a: { command: 'x' } }, nats: { servers: ['nats://a'] }, auth: { jwt } };
+  const servers = { servers: { a: { command: 'x' } }, listen: { tls }, nats: { servers: ['nats://a'], tls }, auth: { jwt } };
   fc.assert(
     fc.property(fc.record(values, { requiredKeys: [] }), (chosen) => {
       const value = structuredClone(servers) as Record<string, unknown>;

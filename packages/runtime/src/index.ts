@@ -2,6 +2,7 @@
 export { DeadlineError, withDeadline } from './async.ts';
 export { bindOrFree } from './bind.ts';
 export { boundConnections } from './bound-connections.ts';
+export { CertificateError, dayOf, readCertificate, type Certificate, type CertificateFiles } from './certificate.ts';
 export { Chain, type Link } from './chain.ts';
 export { createWheel, systemClock, type Clock, type Wheel } from './clock.ts';
 export { Counts } from './counts.ts';
@@ -18,3 +19,4 @@ export { urlOf } from './url.ts';
 export { Register } from './register.ts';
 export { Recent, RecentMap, remember, rememberAs } from './remember.ts';
 export { Retries } from './retries.ts';
+export { watchFiles } from './watch-files.ts';

@@ -6,6 +6,7 @@
 import { constants } from 'node:os';
 import { parseArgs } from 'node:util';
 import { tokenOf } from '@causeway/protocol';
+import { servedOn } from '../admin-file.ts';
 import { Loss } from '../demo/loss.ts';
 import { percentile, play, type Event, type Score } from '../demo/play.ts';
 import { containersOf, kill, ownerOf, start, type Container } from '../demo/stack.ts';
@@ -141,7 +142,7 @@ function tell({ json }: Wanted, score: Score, story: readonly string[]): void {
 }
 
 const OPTIONS = {
-  url: { type: 'string', default: 'http://localhost:8000/mcp' },
+  url: { type: 'string' },
   'api-key': { type: 'string' },
   calls: { type: 'string', default: '200' },
   together: { type: 'string', default: '4' },
@@ -164,11 +165,12 @@ async function options(argv: readonly string[]): Promise<Wanted> {
       args: [...argv],
       options: OPTIONS,
     });
-    if (!URL.canParse(values.url) || !/^https?:/.test(values.url)) throw fail(`${values.url} is no http URL`);
+    const url = values.url ?? `${servedOn(8000)?.protocol ?? 'http:'}//localhost:8000/mcp`;
+    if (!URL.canParse(url) || !/^https?:/.test(url)) throw fail(`${url} is no http URL`);
     const apiKey = values['api-key'];
     if (values.format !== 'table' && values.format !== 'json') throw fail(`--format ${values.format}: there are table and json`);
     return {
-      endpoint: { url: values.url, headers: apiKey === undefined ? {} : bearer(apiKey) },
+      endpoint: { url, headers: apiKey === undefined ? {} : bearer(apiKey) },
       calls: count('calls', values.calls, 100_000),
       together: count('together', values.together, 64),
       gap: count('gap', values.gap, 60_000),

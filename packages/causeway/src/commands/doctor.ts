@@ -7,7 +7,7 @@ import { examineNats, findNatsServer, type Finding, type NatsExamination } from 
 import { loadConfig, splitCommand, type Config } from '@causeway/config';
 import { examineIssuer } from '@causeway/edge';
 import { EXIT } from '../failure.ts';
-import { lookAtFiles, lookAtPorts, lookAtServers } from '../machine.ts';
+import { lookAtCertificate, lookAtFiles, lookAtPorts, lookAtServers } from '../machine.ts';
 import { natsOptions } from '../open-bridge.ts';
 import { isOwn } from '../own-nats.ts';
 import { formatOf, print, printJson } from '../operation.ts';
@@ -19,7 +19,8 @@ const COLOUR = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
 
 export async function doctor(argv: readonly string[]): Promise<number> {
   const { json, rest } = formatOf(argv);
-  const { config, file, warnings } = loadConfig(loadInput(parseLine('doctor', rest), splitCommand));
+  const loaded = loadConfig(loadInput(parseLine('doctor', rest), splitCommand));
+  const { config, file, warnings } = loaded;
   const servers = Object.values(config.servers);
   const nats = await lookAtNats(config);
   const findings: Finding[] = [
@@ -28,6 +29,7 @@ export async function doctor(argv: readonly string[]): Promise<number> {
     ...nats.findings,
     ...(await lookAtIssuer(config)),
     ...lookAtServers(servers, process.env),
+    ...lookAtCertificate(loaded),
     lookAtFiles(config.worker.capacity),
     ...(await lookAtPorts(config)),
   ];

@@ -1,5 +1,6 @@
 /** Owns `causeway health`: asks a running bridge how it is, for images without curl. Exit 0, 1 (not well) or 4 (no answer). */
 import { parseArgs } from 'node:util';
+import { servedOn } from '../admin-file.ts';
 import { EXIT, Failure } from '../failure.ts';
 import { ask } from '../http-question.ts';
 import { meantOption } from '../meant.ts';
@@ -10,13 +11,20 @@ const USAGE = 'causeway health [--live|--ready] [--url URL] [--port PORT] [--tim
 
 export async function health(argv: readonly string[]): Promise<number> {
   const { live, url, port, timeout } = await options(argv);
-  const base = url ?? `http://127.0.0.1:${port ?? process.env['CAUSEWAY_PORT'] ?? '8000'}`;
-  if (!URL.canParse(base) || !base.startsWith('http:')) throw new Failure(EXIT.usage, `${base} is no http URL`);
+  const base = url ?? ofThisMachine(port ?? process.env['CAUSEWAY_PORT'] ?? '8000');
+  if (!URL.canParse(base) || !/^https?:/.test(base)) throw new Failure(EXIT.usage, `${base} is no http URL`);
   const { status, text } = await ask(new URL(live ? '/livez' : '/readyz?verbose', base), {
     wait: timeout === undefined ? WAIT_MS : await waitOf(timeout),
+    // One of this machine is asked by its address, and its certificate is made for its name.
+    trusting: url === undefined,
   });
   process.stdout.write(text.endsWith('\n') ? text : `${text}\n`);
   return status === 200 ? EXIT.ok : EXIT.unexpected;
+}
+
+/** With TLS or without, as the bridge on that port says of itself. */
+function ofThisMachine(port: string): string {
+  return servedOn(Number(port))?.protocol === 'https:' ? `https://127.0.0.1:${port}` : `http://127.0.0.1:${port}`;
 }
 
 /** What reads times is loaded only for whoever gives one: this runs every few seconds. */

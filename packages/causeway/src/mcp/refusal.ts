@@ -1,5 +1,6 @@
 /** Owns what becomes of a command whose request was not answered: words and exit code, by who can act (docs/errors.md). Pure. */
 import { EXIT, Failure } from '../failure.ts';
+import { tlsHints } from '../http-question.ts';
 import type { Attempt } from './client.ts';
 
 /** `about` begins the message: what was asked, or whom. */
@@ -8,7 +9,9 @@ export function refusalOf(attempt: Exclude<Attempt, { readonly kind: 'answered' 
   const said = `${about}${status === 0 ? ' does not answer' : ''}: ${text}`;
   const message = kind === 'unknown' ? `${said.replace(/\.$/, '')}; nobody knows whether it ran` : said;
   const ours = data.source === 'causeway' ? data.reason : undefined;
+  const url = URL.parse(about);
   const hints = [
+    ...(status === 0 && url !== null ? tlsHints(url, text) : []),
     ...(status === 401 ? ['give a key that its clients have: --api-key KEY'] : []),
     ...(data.nearest === undefined ? [] : [`did you mean "${data.nearest}"?`]),
     ...(Array.isArray(data.stderr) ? data.stderr.map((line) => `| ${line}`) : []),

@@ -58,7 +58,7 @@ export class Dispatch {
     this.#guard = createGuard(http, listen.host);
     this.#cors = createCors(http.cors);
     this.#callers = createCallers(auth, tokens);
-    this.#resource = createProtectedResource(http, auth);
+    this.#resource = createProtectedResource(http, auth, listen.tls ? 'https' : 'http');
     this.#bodies = new Bodies({ limit: http.maxBody, most: UNFINISHED * http.maxBody });
   }
 

@@ -21,9 +21,10 @@ export interface ProtectedResource {
   challenge(path: string, req: IncomingMessage, error: CausewayError): string;
 }
 
-export function createProtectedResource({ baseUrl }: HttpConfig, { jwt }: AuthConfig): ProtectedResource {
+/** `scheme`: what the listener speaks; where something else stands in front, `http.baseUrl` says so. */
+export function createProtectedResource({ baseUrl }: HttpConfig, { jwt }: AuthConfig, scheme: 'http' | 'https'): ProtectedResource {
   if (!jwt) return { answer: () => false, challenge: () => 'Bearer realm="causeway"' };
-  const base = ({ headers: { host = '' } }: IncomingMessage): string => baseUrl?.replace(/\/$/, '') ?? `http://${host}`;
+  const base = ({ headers: { host = '' } }: IncomingMessage): string => baseUrl?.replace(/\/$/, '') ?? `${scheme}://${host}`;
   return {
     answer(path, req, res) {
       const of = path.slice(WELL_KNOWN.length);

@@ -35,12 +35,16 @@ function watch(res: ServerResponse, wheel: Wheel): void {
 }
 
 /** What Node tells its own timeouts by: bytes that it has handed over and the kernel has not taken. */
-interface Handled {
-  readonly _handle?: { readonly writeQueueSize?: number } | null;
+interface Handle {
+  readonly writeQueueSize?: number;
+  /** Of TLS: the connection below it, and what that was given. */
+  readonly _parent?: { readonly writeQueueSize: number; readonly bytesWritten: number };
 }
 
 /** Changes with every byte that the kernel takes. All else that Node tells changes with whole writes, and an answer is one. */
 function takenBy(socket: Socket): number {
-  const waiting = (socket as Handled)._handle?.writeQueueSize ?? 0;
-  return socket.bytesWritten - socket.writableLength - waiting;
+  const { _handle: handle } = socket as { readonly _handle?: Handle | null };
+  // TLS counts what it has encrypted until all of it is gone.
+  if (handle?._parent) return handle._parent.bytesWritten - handle._parent.writeQueueSize;
+  return socket.bytesWritten - socket.writableLength - (handle?.writeQueueSize ?? 0);
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { test } from 'node:test';
-import { refuseHalf } from '../../src/http/localhost.ts';
+import { otherHalf, refuseHalf } from '../../src/http/localhost.ts';
 
 async function holding(address: string, port = 0): Promise<Server & AsyncDisposable> {
   const server = createServer();
@@ -20,13 +20,12 @@ test('a port that another program has on the second address is in use', { skip }
   await using ours = await holding('127.0.0.1');
   await using other = await holding(SECOND, at(ours).port);
   void other;
-  await assert.rejects(refuseHalf([at(ours)], ['127.0.0.1', SECOND]), { code: 'EADDRINUSE', address: SECOND });
+  await assert.rejects(refuseHalf(at(ours).port, [SECOND]), { code: 'EADDRINUSE', address: SECOND });
 });
 
 test('one that is free, or whose address is not there, or that is ours, is no matter', { skip }, async () => {
   await using ours = await holding('127.0.0.1');
-  await using also = await holding(SECOND, at(ours).port);
-  await refuseHalf([at(ours), at(also)], ['127.0.0.1', SECOND]);
+  assert.ok(!(await otherHalf([at(ours)])).includes('127.0.0.1'));
   // An address for documentation: nobody's.
-  await refuseHalf([at(ours)], ['127.0.0.1', '192.0.2.1', '127.0.0.3']);
+  await refuseHalf(at(ours).port, ['192.0.2.1', '127.0.0.3']);
 });

@@ -1,8 +1,13 @@
 /** Over real sockets, in a time of their own: clients that do not read what has ended, and others that take their time. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { request as overHttp, type IncomingMessage } from 'node:http';
+import { request as overTls } from 'node:https';
 import type { Socket } from 'node:net';
+import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { connect } from 'node:tls';
 import { openMemoryCluster } from '@causeway/cluster';
 import { newEdgeId } from '@causeway/protocol';
 import { createHealth, fakeTime, silentLog, type FakeTime } from '@causeway/runtime';
@@ -29,25 +34,34 @@ interface Setting {
 
 const turns = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 30));
 
-async function setting(t: TestContext): Promise<Setting> {
+const MADE = join(import.meta.dirname, '../../../../test/fixtures/tls');
+const TLS = { certFile: join(MADE, 'server.pem'), keyFile: join(MADE, 'server.key') };
+const ca = readFileSync(join(MADE, 'ca.pem'));
+
+async function setting(t: TestContext, tls?: typeof TLS): Promise<Setting> {
   const stack = new AsyncDisposableStack();
   t.after(() => stack.disposeAsync());
   const time = fakeTime();
   const cluster = stack.use(await openMemoryCluster());
   const worker = stack.use(await scriptedWorker(cluster, obliging));
   const deps = { id: newEdgeId(), cluster, log: silentLog(), random: () => 0.5, ...time };
-  const server = stack.use(createServer(await openContext(stack, deps, edgeOptions), { health: createHealth() }));
-  const url = new URL(await server.listen(edgeOptions.listen));
+  const listen = { ...edgeOptions.listen, ...(tls && { tls }) };
+  const server = stack.use(createServer(await openContext(stack, deps, { ...edgeOptions, listen }), { health: createHealth() }));
+  const url = new URL(await server.listen(listen));
   const accept = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
   const body = '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}';
-  const opened = await fetch(new URL(PATH, url), { method: 'POST', headers: accept, body });
-  await opened.arrayBuffer();
-  const session = { 'mcp-session-id': opened.headers.get('mcp-session-id')!, 'mcp-protocol-version': '2025-06-18' };
+  const open = (tls ? overTls : overHttp)(new URL(PATH, url), { method: 'POST', headers: accept, agent: false, ca }).end(body);
+  const [opened] = (await once(open, 'response')) as [IncomingMessage];
+  await once(opened.resume(), 'close');
+  // TLS takes nothing at once.
+  await turns();
+  const session = { 'mcp-session-id': String(opened.headers['mcp-session-id']), 'mcp-protocol-version': '2025-06-18' };
   const ask = async (method: 'GET' | 'POST', more: Readonly<Record<string, string>> = {}): Promise<BothEnds> => {
     const ends = await bothEnds(Number(url.port));
     stack.defer(() => void ends.client.destroy());
-    ends.client.write(request(method, method === 'POST' ? call(2) : '', { host: url.host, ...session, ...more }));
-    return ends;
+    const client = tls ? connect({ socket: ends.client, ca, servername: 'localhost' }) : ends.client;
+    client.write(request(method, method === 'POST' ? call(2) : '', { host: url.host, ...session, ...more }));
+    return { client, socket: ends.socket };
   };
   return { time, worker, session, ask };
 }
@@ -63,7 +77,7 @@ function request(method: 'GET' | 'POST', body: string, headers: Readonly<Record<
 
 /** Resolves once what is written waits at the edge's end, and the kernel takes no more. */
 async function full({ socket }: BothEnds): Promise<void> {
-  while (socket.writableLength === 0) await turns();
+  while (queuedAt(socket) === 0) await turns();
   for (let queued = -1; queued !== queuedAt(socket); await turns()) queued = queuedAt(socket);
 }
 
@@ -106,13 +120,18 @@ function flood(worker: ScriptedWorker): void {
   });
 }
 
-test('an answer in JSON that is not read is let go, and its memory with it', async (t) => {
-  const { time, worker, ask } = await setting(t);
-  const idle = time.wheel.size;
-  worker.on(({ reply }) => worker.say(reply, { t: 'server', seq: 1, last: true }, LARGE));
-  await assertLetGo(time, await ask('POST'));
-  assert.equal(time.wheel.size, idle, 'nobody looks any more');
-});
+for (const [over, tls] of [
+  ['', undefined],
+  [', over TLS', TLS],
+] as const) {
+  test(`an answer in JSON that is not read is let go, and its memory with it${over}`, async (t) => {
+    const { time, worker, ask } = await setting(t, tls);
+    const idle = time.wheel.size;
+    worker.on(({ reply }) => worker.say(reply, { t: 'server', seq: 1, last: true }, LARGE));
+    await assertLetGo(time, await ask('POST'));
+    assert.equal(time.wheel.size, idle, 'nobody looks any more');
+  });
+}
 
 test('a stream that has ended with an answer, or with its session, is let go when it is not read', async (t) => {
   const { time, worker, ask } = await setting(t);
@@ -162,12 +181,14 @@ test('a stream that has not ended is not watched here', async (t) => {
   assert.ok(!asked.socket.destroyed);
 });
 
-for (const [form, notes] of [
-  ['JSON', 0],
-  ['an event stream', 1],
+for (const [form, notes, tls] of [
+  ['JSON', 0, undefined],
+  ['an event stream', 1, undefined],
+  ['JSON, over TLS', 0, TLS],
+  ['an event stream, over TLS', 1, TLS],
 ] as const) {
   test(`a client that takes its time has all of its answer: ${form}`, async (t) => {
-    const { time, worker, ask } = await setting(t);
+    const { time, worker, ask } = await setting(t, tls);
     const idle = time.wheel.size;
     worker.on(({ reply }) => {
       if (notes > 0) worker.say(reply, { t: 'server', seq: 1 }, NOTE);
