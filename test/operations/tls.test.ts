@@ -132,10 +132,13 @@ describe('TLS', () => {
     rmSync(folder, { recursive: true });
   });
 
-  it('an edge over NATS has it, and asks its clients for certificates, where that is said', async () => {
-    await using nats = await startNats({ nodes: 1 });
-    await using _worker = await openCauseway('worker', { servers: { hostile: hostile() }, args: ['--nats', nats.urls[0]!] });
-    await using edge = await openCauseway('edge', { args: ['--nats', nats.urls[0]!, ...FLAGS, '--tls-client-ca', CA] });
+  it('an edge over NATS with TLS has it, and asks its clients for certificates, where that is said', async () => {
+    const asks = `tls { cert_file: "${FILES.certFile}", key_file: "${FILES.keyFile}", ca_file: "${CA}", verify: true }`;
+    await using server = await startNats({ nodes: 1, config: asks });
+    const own = { caFile: CA, certFile: join(MADE, 'client.pem'), keyFile: join(MADE, 'client.key') };
+    const nats = { url: server.urls[0]!.replace('nats:', 'tls:'), tls: own };
+    await using _worker = await openCauseway('worker', { servers: { hostile: hostile() }, config: { nats } });
+    await using edge = await openCauseway('edge', { config: { nats }, args: [...FLAGS, '--tls-client-ca', CA] });
     const client = { cert: readFileSync(join(MADE, 'client.pem')), key: readFileSync(join(MADE, 'client.key')) };
     assert.deepEqual(await ask(edge.base, client), [200, 'server']);
     await assert.rejects(ask(edge.base), /certificate required|ECONNRESET|hang up/i);
@@ -182,6 +185,11 @@ describe('TLS', () => {
       ] as const) {
         const { code, stderr, stdout } = await operator.run(...args, ...taken);
         assert.deepEqual([code, stderr, stdout], [2, `error: ${told}\n`, '']);
+      }
+      const unknown = { CAUSEWAY_NATS_URL: 'tls://127.0.0.1:1', CAUSEWAY_NATS_TLS_CA_FILE: '/none.pem' };
+      for (const verb of [['edge'], ['worker', ...taken.slice(2)], ['run', ...taken], ['nats', 'buckets']]) {
+        const { code, stderr } = await operator.runWith(unknown, ...verb);
+        assert.deepEqual([code, stderr], [2, 'error: CAUSEWAY_NATS_TLS_CA_FILE  nats.tls.caFile: /none.pem: no such file\n'], verb[0]);
       }
       const edge = await operator.run('edge', '--nats', '127.0.0.1:1', '--tls-cert', '/none.pem', '--tls-key', FILES.keyFile);
       assert.deepEqual([edge.code, edge.stderr], [2, 'error: --tls-cert  listen.tls.certFile: /none.pem: no such file\n']);

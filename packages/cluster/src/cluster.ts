@@ -50,7 +50,7 @@ export interface NatsClusterOptions {
   /** `Subjects.workerInbox` or `Subjects.edgeInbox` of this process. */
   readonly inbox: string;
   readonly credentials?: NatsCredentials;
-  /** PEM files. Without, a server that asks for TLS is met with the system's authorities. */
+  /** PEM files, read at every (re)connection; there at all, TLS is demanded, as by a `tls://` URL. Without, a server that asks for it is met with Node's authorities. */
   readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string };
   /** Milliseconds until opening gives up. Default 30,000. */
   readonly connectDeadline?: number;

@@ -13,6 +13,8 @@ export interface CertificateFiles {
   readonly clientCaFile?: string | undefined;
 }
 
+type Setting = keyof CertificateFiles | 'caFile';
+
 export interface Certificate {
   /** For `node:tls`. */
   readonly context: SecureContextOptions;
@@ -25,10 +27,10 @@ export interface Certificate {
 /** A file that cannot be used. */
 export class CertificateError extends Error {
   /** Which of them. */
-  readonly setting: keyof CertificateFiles;
+  readonly setting: Setting;
 
   /** `text` is what is wrong with `file`, and what to change. */
-  constructor(setting: keyof CertificateFiles, file: string, text: string) {
+  constructor(setting: Setting, file: string, text: string) {
     super(`${file}: ${text}`);
     this.name = 'CertificateError';
     this.setting = setting;
@@ -40,35 +42,35 @@ const FLOOR = 'TLSv1.2';
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /** Throws a CertificateError. */
-export function readCertificate(files: CertificateFiles, now = Date.now()): Certificate {
-  const fault = (setting: keyof CertificateFiles, text: string): CertificateError =>
-    new CertificateError(setting, files[setting] ?? '', text);
-  const read = (setting: keyof CertificateFiles): string => {
-    try {
-      return readFileSync(files[setting]!, 'utf8');
-    } catch (error) {
-      throw fault(setting, unreadable(error as NodeJS.ErrnoException));
-    }
-  };
-  const cert = read('certFile');
-  const key = read('keyFile');
-  const [own, ...others] = certificatesIn(cert, (text) => fault('certFile', text));
+export function readCertificate({ certFile, keyFile, clientCaFile }: CertificateFiles, now = Date.now()): Certificate {
+  const ofCert = faultOf('certFile', certFile);
+  const ofKey = faultOf('keyFile', keyFile);
+  const [cert, key] = [read(certFile, ofCert), read(keyFile, ofKey)];
+  const [own, ...others] = certificatesIn(cert, ofCert);
   const outdated = validity(own!, now);
-  if (outdated !== undefined) throw fault('certFile', outdated);
-  if (!own!.checkPrivateKey(privateKey(key, (text) => fault('keyFile', text))))
-    throw others.some((other) => other.checkPrivateKey(createPrivateKey(key)))
-      ? fault('certFile', `the certificate of the key ${files.keyFile} is not the first in it: put it before those of its authorities`)
-      : fault('keyFile', `it is not the key of the certificate ${files.certFile}: give the two that were made together`);
+  if (outdated !== undefined) throw ofCert(outdated);
+  const secret = privateKey(key, ofKey);
+  if (!own!.checkPrivateKey(secret))
+    throw others.some((other) => other.checkPrivateKey(secret))
+      ? ofCert(`the certificate of the key ${keyFile} is not the first in it: put it before those of its authorities`)
+      : ofKey(`it is not the key of the certificate ${certFile}: give the two that were made together`);
   const context: SecureContextOptions = { cert, key, minVersion: FLOOR };
-  tryContext(context, (text) => fault('certFile', text));
-  const names = namesOf(own!);
-  const ends = own!.validToDate.getTime();
-  if (files.clientCaFile === undefined) return { context, names, ends };
-  const ca = read('clientCaFile');
-  const authorities = certificatesIn(ca, (text) => fault('clientCaFile', text)).map((authority) => validity(authority, now));
-  if (authorities.every((text) => text !== undefined)) throw fault('clientCaFile', authorities[0]!);
-  tryContext({ ca }, (text) => fault('clientCaFile', text));
-  return { context: { ...context, ca }, names, ends };
+  tryContext(context, ofCert);
+  return {
+    context: clientCaFile === undefined ? context : { ...context, ca: readAuthorities('clientCaFile', clientCaFile, now) },
+    names: namesOf(own!),
+    ends: own!.validToDate.getTime(),
+  };
+}
+
+/** Authorities, one of which at least is valid now. Throws a CertificateError. */
+export function readAuthorities(setting: Setting, file: string, now = Date.now()): string {
+  const fault = faultOf(setting, file);
+  const ca = read(file, fault);
+  const outdated = certificatesIn(ca, fault).map((authority) => validity(authority, now));
+  if (outdated.every((text) => text !== undefined)) throw fault(outdated[0]!);
+  tryContext({ ca }, fault);
+  return ca;
 }
 
 /** `2027-01-31`. */
@@ -77,6 +79,18 @@ export function dayOf(ms: number): string {
 }
 
 type Fault = (text: string) => CertificateError;
+
+function faultOf(setting: Setting, file: string): Fault {
+  return (text) => new CertificateError(setting, file, text);
+}
+
+function read(file: string, fault: Fault): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw fault(unreadable(error as NodeJS.ErrnoException));
+  }
+}
 
 function unreadable({ code, message }: NodeJS.ErrnoException): string {
   if (code === 'ENOENT') return 'no such file';

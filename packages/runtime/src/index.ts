@@ -2,7 +2,7 @@
 export { DeadlineError, withDeadline } from './async.ts';
 export { bindOrFree } from './bind.ts';
 export { boundConnections } from './bound-connections.ts';
-export { CertificateError, dayOf, readCertificate, type Certificate, type CertificateFiles } from './certificate.ts';
+export { CertificateError, dayOf, readAuthorities, readCertificate, type Certificate, type CertificateFiles } from './certificate.ts';
 export { Chain, type Link } from './chain.ts';
 export { createWheel, systemClock, type Clock, type Wheel } from './clock.ts';
 export { Counts } from './counts.ts';

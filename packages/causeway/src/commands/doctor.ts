@@ -4,7 +4,7 @@
  */
 import { styleText } from 'node:util';
 import { examineNats, findNatsServer, type Finding, type NatsExamination } from '@causeway/cluster';
-import { loadConfig, splitCommand, type Config } from '@causeway/config';
+import { loadConfig, splitCommand, type Config, type Loaded } from '@causeway/config';
 import { examineIssuer } from '@causeway/edge';
 import { EXIT } from '../failure.ts';
 import { lookAtCertificate, lookAtFiles, lookAtPorts, lookAtServers } from '../machine.ts';
@@ -13,6 +13,7 @@ import { isOwn } from '../own-nats.ts';
 import { formatOf, print, printJson } from '../operation.ts';
 import { loadInput } from '../options.ts';
 import { parseLine } from '../parse-line.ts';
+import { checkNatsFiles } from '../tls-files.ts';
 
 const SIGN = { ok: '✔', warn: '!', fail: '✖' } as const;
 const COLOUR = { ok: 'green', warn: 'yellow', fail: 'red' } as const;
@@ -22,7 +23,7 @@ export async function doctor(argv: readonly string[]): Promise<number> {
   const loaded = loadConfig(loadInput(parseLine('doctor', rest), splitCommand));
   const { config, file, warnings } = loaded;
   const servers = Object.values(config.servers);
-  const nats = await lookAtNats(config);
+  const nats = await lookAtNats(loaded);
   const findings: Finding[] = [
     lookAtConfig(config, file),
     ...warnings.map((text): Finding => ({ name: 'config', state: 'warn', text })),
@@ -52,8 +53,11 @@ function lookAtConfig({ servers, nats }: Config, file: string | undefined): Find
   return { name: 'config', state: 'warn', text: `${text}: "run" would have nothing to serve; give --config FILE, or a command` };
 }
 
-async function lookAtNats({ nats }: Config): Promise<NatsExamination> {
+async function lookAtNats(loaded: Loaded): Promise<NatsExamination> {
+  const { nats } = loaded.config;
   if (isOwn(nats)) return lookForServer();
+  const fault = natsFault(loaded);
+  if (fault !== undefined) return { reachable: false, findings: [{ name: 'nats', state: 'fail', text: fault }] };
   if (nats !== undefined) return examineNats({ ...natsOptions(nats), name: 'causeway-doctor' });
   return { reachable: true, findings: [{ name: 'nats', state: 'ok', text: 'no NATS configured: one process, bus in memory' }] };
 }
@@ -71,6 +75,16 @@ async function lookAtIssuer({ auth: { jwt } }: Config): Promise<Finding[]> {
     return [keys === 0 ? finding('fail', `no keys at ${url}`) : finding('ok', `${keys === 1 ? '1 key' : `${keys} keys`} at ${url}`)];
   } catch (error) {
     return [finding('fail', (error as Error).message)];
+  }
+}
+
+/** What is wrong with the files that it is met with. */
+function natsFault(loaded: Loaded): string | undefined {
+  try {
+    checkNatsFiles(loaded);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
   }
 }
 

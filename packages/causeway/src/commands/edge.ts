@@ -11,7 +11,7 @@ import { loadInput, type Line } from '../options.ts';
 import { openProbes } from '../probes.ts';
 import { rereader, rereads, type Begun } from '../reread.ts';
 import { listenFailure } from '../start-failure.ts';
-import { checkedCertificate } from '../tls-files.ts';
+import { checkedCertificate, checkNatsFiles } from '../tls-files.ts';
 
 export async function edge(line: Line): Promise<number> {
   if (line.words.length > 0)
@@ -29,6 +29,7 @@ export async function edge(line: Line): Promise<number> {
       'without NATS: causeway run, everything in one process',
     ]);
   checkedCertificate(loaded);
+  checkNatsFiles(loaded);
   const id = newEdgeId();
   await using log = await openLog({ ...config.log, service: 'causeway-edge', instance: id });
   return runProcess({

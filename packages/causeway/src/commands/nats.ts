@@ -13,6 +13,7 @@ import { subverb } from '../operation.ts';
 import { loadInput } from '../options.ts';
 import { parseLine } from '../parse-line.ts';
 import { listenFailure } from '../start-failure.ts';
+import { checkNatsFiles } from '../tls-files.ts';
 
 export async function nats(argv: readonly string[]): Promise<number> {
   if (argv[0] === undefined) throw new Failure(EXIT.usage, 'nats what?', ['causeway nats keys | buckets']);
@@ -30,10 +31,12 @@ async function keys([directory, ...hosts]: readonly string[]): Promise<number> {
 }
 
 async function buckets(argv: readonly string[]): Promise<number> {
-  const { config, warnings } = loadConfig({ ...loadInput(parseLine('edge', argv), splitCommand), servers: false, listens: false });
+  const loaded = loadConfig({ ...loadInput(parseLine('edge', argv), splitCommand), servers: false, listens: false });
+  const { config, warnings } = loaded;
   for (const text of warnings) warn(text);
   const { nats: given } = config;
   if (given === undefined || isOwn(given)) throw new Failure(EXIT.usage, 'which NATS?', ['--nats nats://host:4222, or CAUSEWAY_NATS_URL']);
+  checkNatsFiles(loaded);
   try {
     const inbox = subjects(given.prefix).bootInbox(newWorkerId());
     await using _ = await openNatsCluster({ ...natsOptions(given), name: 'causeway-buckets', inbox, warn });

@@ -13,13 +13,14 @@ import { drainBoth, openBridge, otherListeners, type OpenBridge } from '../open-
 import { loadInput, type Line } from '../options.ts';
 import { rereader, rereads, type Begun } from '../reread.ts';
 import { childFailure, listenFailure } from '../start-failure.ts';
-import { checkedCertificate } from '../tls-files.ts';
+import { checkedCertificate, checkNatsFiles } from '../tls-files.ts';
 
 export async function run(line: Line): Promise<number> {
   const input = loadInput(line, splitCommand);
   const loaded = loadConfig(input);
   for (const text of loaded.warnings) warn(text);
   checkedCertificate(loaded);
+  checkNatsFiles(loaded);
   const absent = checkCommands(loaded);
   const { config } = loaded;
   await using log = await openLog({ ...config.log, service: 'causeway' });

@@ -10,6 +10,7 @@ import { loadInput, type Line } from '../options.ts';
 import { openProbes } from '../probes.ts';
 import { rereader, rereads, type Begun } from '../reread.ts';
 import { listenFailure } from '../start-failure.ts';
+import { checkNatsFiles } from '../tls-files.ts';
 
 export async function worker(line: Line): Promise<number> {
   const input = { ...loadInput(line, splitCommand), listens: false };
@@ -22,6 +23,7 @@ export async function worker(line: Line): Promise<number> {
       '--nats nats://host:4222, or CAUSEWAY_NATS_URL, or "nats:" in the file',
       'without NATS: causeway run, everything in one process',
     ]);
+  checkNatsFiles(loaded);
   const servers = Object.values(config.servers);
   if (servers.length === 0)
     throw new Failure(EXIT.usage, 'a worker needs servers to run', ['--config FILE, or a command: causeway worker --nats URL -- COMMAND']);

@@ -24,6 +24,7 @@ import {
 import type { NatsClusterOptions, NatsCredentials } from '../cluster.ts';
 import { Link } from './link.ts';
 import { isPassing, patiently } from './patience.ts';
+import { tlsFault, tlsOptions } from './tls.ts';
 
 const CONNECT_DEADLINE = 30_000;
 /** Milliseconds between attempts, and the most that chance adds. */
@@ -74,7 +75,7 @@ export async function connectNats(options: NatsClusterOptions): Promise<NatsConn
 export function connectionOptions(options: NatsClusterOptions, role: string): NodeConnectionOptions {
   const urls = options.servers.map((server) => new URL(server.includes('://') ? server : `nats://${server}`));
   const named = urls.find((url) => url.username !== '');
-  const tls = options.tls ?? (urls.some((url) => url.protocol === 'tls:') ? {} : undefined);
+  const tls = tlsOptions(options, urls);
   return {
     servers: urls.map((url) => url.host),
     name: `${options.name}:${role}`,
@@ -123,7 +124,7 @@ function fromFile(path: string, make: (bytes: Buffer) => Authenticator): Authent
   };
 }
 
-/** Waits for a first server to answer, until the deadline; a refusal of the credentials ends the wait. */
+/** Waits for a first server to answer, until the deadline; a refusal of the credentials, or one by TLS, ends the wait. */
 export async function dial(connection: NodeConnectionOptions, options: NatsClusterOptions, ends: number): Promise<NatsConnection> {
   const begun = performance.now();
   let told = false;
@@ -137,7 +138,8 @@ export async function dial(connection: NodeConnectionOptions, options: NatsClust
       return nc;
     } catch (error) {
       const wait = RETRY + Math.random() * RETRY;
-      if (error instanceof AuthorizationError || left < wait) throw unreachable(error, options);
+      if (error instanceof AuthorizationError || tlsFault(error) !== undefined || left < wait)
+        throw unreachable(error, options, connection.tls !== undefined);
       if (!told && performance.now() - begun > SILENT) {
         told = true;
         options.warn?.(
@@ -189,12 +191,18 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function unreachable(cause: unknown, options: NatsClusterOptions): CausewayError {
+function unreachable(cause: unknown, options: NatsClusterOptions, overTls: boolean): CausewayError {
   const [where, why] = [placesOf(options), reasonOf(cause)];
+  const fault = tlsFault(cause);
+  // It lets go, without a word that the client passes on, who shows no certificate or one that it does not trust.
+  const asks =
+    overTls && why === 'timeout' ? ' If it asks for certificates: nats.tls.certFile and keyFile give it one that it trusts.' : '';
   const message =
     cause instanceof AuthorizationError
       ? `NATS at ${where} refused the credentials (${why}). Check the NATS user, password, token or credentials file.`
-      : `No NATS server answered at ${where} (${why}). Start one there, or correct the NATS address.`;
+      : fault !== undefined
+        ? `NATS at ${where} answers, but ${fault[0]}. ${fault[1]}`
+        : `No NATS server answered at ${where} (${why}). Start one there, or correct the NATS address.${asks}`;
   return new CausewayError('cluster.unavailable', { message, cause });
 }
 
