@@ -3,10 +3,10 @@
  * neither a verb nor a program, ends it before anything is started; only the verb's own code is loaded.
  */
 import { EXIT, Failure, report, reportJson } from './failure.ts';
-import { hasJson, isOperation, isVerb, VERBS, type Operation, type Verb } from './flags.ts';
 import { setUpEngine } from './engine.ts';
 import { outliveReader } from './reader.ts';
 import { giveBackAtRest } from './rest.ts';
+import { hasJson, isOperation, isVerb, VERBS, type Operation, type Verb } from './verbs.ts';
 
 /** Runs the command line; sets the exit code, or exits when something was started. */
 export async function main(argv: readonly string[]): Promise<void> {

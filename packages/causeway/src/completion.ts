@@ -3,8 +3,9 @@
  * second list of verbs, words and options.
  * Invariant: it says nothing rather than something wrong; it asks a bridge only for what has ids or names of its own.
  */
-import { FLAGS, isRole, isVerb, takes, VERBS, type Verb } from './flags.ts';
+import { FLAGS, takes } from './flags.ts';
 import { usageOf } from './help.ts';
+import { isRole, isVerb, VERBS, type Verb } from './verbs.ts';
 
 /** Ids and names of a running bridge, where one is found. */
 export type Names = (of: 'sessions' | 'workers' | 'servers') => Promise<readonly string[]>;

@@ -2,10 +2,7 @@
  * Owns the list of our own options: what each is called, what it sets, what it says of itself. Loads nothing, so that
  * help is quick. The peers' names for the same are in `aliases.ts`.
  */
-
-/** Verbs that take options of this list. */
-const ROLES = ['run', 'edge', 'worker', 'config', 'doctor', 'warm'] as const;
-export type Role = (typeof ROLES)[number];
+import type { Role, Verb } from './verbs.ts';
 
 export interface Flag {
   /** e.g. `--port`; the camelCase spelling is accepted too. */
@@ -223,43 +220,6 @@ export function camelCase(name: string): string {
 /** `--baseUrl` → `--base-url`. */
 export function kebabCase(name: string): string {
   return name.replaceAll(/(?<=[a-z0-9])[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-}
-
-/** What an operator asks; all of them answer with `--format json` too. */
-export const OPERATIONS = ['sessions', 'workers', 'servers', 'limits', 'doctor', 'warm'] as const;
-export type Operation = (typeof OPERATIONS)[number];
-/** What is asked as a client asks it; these have `--format json`, too. */
-const ASKING = ['demo', 'tools', 'call'] as const;
-export const VERBS = [
-  'run',
-  'edge',
-  'worker',
-  'config',
-  'init',
-  'health',
-  'nats',
-  'client',
-  'completion',
-  ...ASKING,
-  ...OPERATIONS,
-] as const;
-export type Verb = (typeof VERBS)[number];
-
-export function isVerb(word: string | undefined): word is Verb {
-  return VERBS.includes(word as Verb);
-}
-
-export function isOperation(word: string | undefined): word is Operation {
-  return OPERATIONS.includes(word as Operation);
-}
-
-export function isRole(verb: Verb): verb is Role {
-  return ROLES.includes(verb as Role);
-}
-
-/** Whether its answer, and its failure, may be asked for as JSON. */
-export function hasJson(word: string | undefined): boolean {
-  return isOperation(word) || ASKING.includes(word as (typeof ASKING)[number]);
 }
 
 /** Whether a verb takes an option: `warm` those that say what a worker starts. */

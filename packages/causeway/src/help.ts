@@ -1,6 +1,7 @@
 /** Owns the help texts, made from the list of options; short first, everything on `--help --all`. */
 import { PEER_NAMES } from './alias-table.ts';
-import { camelCase, FLAGS, isRole, takes, type Flag, type Verb } from './flags.ts';
+import { camelCase, FLAGS, takes, type Flag } from './flags.ts';
+import { isRole, type Verb } from './verbs.ts';
 
 const EXAMPLES = `Examples:
   causeway -- npx -y @modelcontextprotocol/server-everything     a server on http://127.0.0.1:8000/mcp

@@ -5,8 +5,9 @@
 import { Command, CommanderError, Option } from 'commander';
 import { rewrite } from './aliases.ts';
 import { EXIT, Failure, say } from './failure.ts';
-import { FLAGS, takes, type Flag, type Verb } from './flags.ts';
+import { FLAGS, takes, type Flag } from './flags.ts';
 import type { Line } from './options.ts';
+import type { Verb } from './verbs.ts';
 
 /** The options of a role and the command behind them. Throws a `Failure` for any that is not known. */
 export function parseLine(role: Verb, argv: readonly string[]): Line {

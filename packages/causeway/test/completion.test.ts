@@ -5,7 +5,8 @@ import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, test } from 'node:test';
 import { completions, type Names } from '../src/completion.ts';
-import { FLAGS, takes, VERBS } from '../src/flags.ts';
+import { FLAGS, takes } from '../src/flags.ts';
+import { VERBS } from '../src/verbs.ts';
 import { BIN, causeway, folder } from './support/cli.ts';
 
 const names: Names = async (of) => ({ sessions: ['s1', 't2'], workers: ['w1'], servers: ['git', 'files'] })[of];
