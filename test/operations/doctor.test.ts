@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { startNats, type Nats } from '@causeway/cluster';
-import { openIdentityProvider } from '../../services/edge/test/identity-provider.ts';
+import { openIdentityProvider } from '@causeway/edge/identity-provider';
 import { openLedger } from '../harness/ledger.ts';
 import { openOperator, type Operator, type Said } from '../harness/operator.ts';
 import { hostile } from '../harness/processes.ts';

@@ -8,7 +8,7 @@ import { Client, ClientCredentialsProvider, StreamableHTTPClientTransport } from
 import { ClientCredentialsProvider as EarlierProvider } from '@modelcontextprotocol/sdk/client/auth-extensions.js';
 import { Client as EarlierClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as EarlierTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
-import { openIdentityProvider, type IdentityProvider } from '../../services/edge/test/identity-provider.ts';
+import { openIdentityProvider, type IdentityProvider } from '@causeway/edge/identity-provider';
 import { hostile, openCauseway, type Causeway } from '../harness/processes.ts';
 import { assertRefused } from '../harness/refusal.ts';
 import { hello, openStream, post, textOf, toolCall } from '../harness/speak.ts';
