@@ -37,6 +37,7 @@ const VALUES: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   'listen.tls.clientCaFile': literal,
   'diagnostics.host': fc.constant('::1'),
   'diagnostics.port': port,
+  'diagnostics.tools': fc.nat(300),
   'admin.host': fc.constant('127.0.0.2'),
   'admin.port': port,
   'http.baseUrl': fc.webUrl(),

@@ -2,6 +2,7 @@
  * Owns the composition of an edge: its parts in the order of their dependencies, released in reverse.
  */
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 import type { Cluster } from '@causeway/cluster';
 import { newEdgeId, type EdgeId } from '@causeway/protocol';
 import {
@@ -44,7 +45,8 @@ export interface Edge extends AsyncDisposable {
   unready(): void;
   /**
    * Begins no call any more, waits until running ones are answered, at most `deadline` milliseconds, and sends listeners away.
-   * Whose call has no answer then is sent away to come back for it, or told that nothing is known of it.
+   * Whose call has no answer then is sent away to come back for it, or told that nothing is known of it. What is over is waited for
+   * until its client has taken it.
    */
   drain(deadline: number): Promise<void>;
 }
@@ -83,6 +85,7 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
       const late = AbortSignal.timeout(deadline);
       await Promise.all([edge.exchanges.answered(late), retired(edge.streams, late)]);
       edge.exchanges.leave();
+      await taken(edge.untaken, late);
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
@@ -92,6 +95,13 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
 async function retired(streams: Iterable<OpenStream>, late: AbortSignal): Promise<void> {
   const over = Promise.all([...streams].map((stream) => stream.retire(late)));
   await Promise.race([over, once(late, 'abort')]);
+}
+
+/** Resolves when clients have taken all that is over, or have gone, or it is too late. */
+async function taken(untaken: Iterable<ServerResponse>, late: AbortSignal): Promise<void> {
+  if (late.aborted) return;
+  const gone = Promise.all([...untaken].map((res) => once(res, 'close')));
+  await Promise.race([gone, once(late, 'abort')]);
 }
 
 async function openAdminIn(stack: AsyncDisposableStack, edge: EdgeContext, at: EdgeOptions['admin']): Promise<AdminDoor | undefined> {

@@ -1,6 +1,7 @@
 /**
  * Owns what the parts of an edge share: made once in open-context.ts, handed down, never stored elsewhere.
  */
+import type { ServerResponse } from 'node:http';
 import type { Cluster } from '@causeway/cluster';
 import type { Config } from '@causeway/config';
 import type { EdgeId, Identity, Reason, SessionClaims } from '@causeway/protocol';
@@ -41,6 +42,8 @@ export interface EdgeContext {
   readonly verified: Map<string, VerifiedSession>;
   /** Open streams that no POST waits for: a drain sends their clients away, of a call that was resumed only when its time is over. */
   readonly streams: Set<OpenStream>;
+  /** Responses that are over, but for what their clients have not taken: a drain waits for them. */
+  readonly untaken: Set<ServerResponse>;
   /** Of what clients asked, from its coming to its answer. */
   readonly durations: Durations;
   /** The failures that clients were told. */

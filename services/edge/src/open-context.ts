@@ -45,6 +45,7 @@ export async function openContext(stack: AsyncDisposableStack, deps: ContextDeps
     key,
     verified: new Map(),
     streams: new Set(),
+    untaken: new Set(),
     durations: new Durations(clock, methodLabel, { most: options.diagnostics.tools, other: OTHER, attributeOf: nameAttribute }),
     told: new Counts(),
     options,

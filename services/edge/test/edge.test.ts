@@ -400,6 +400,27 @@ test('a drain ends as soon as what runs is answered', async (t) => {
   await drained;
 });
 
+for (const [form, before] of [
+  ['an answer', []],
+  ['a stream with an answer', ['{"note":1}']],
+] as const)
+  test(`a drain waits until a client has taken ${form}`, async (t) => {
+    const { worker, post, open, edge } = await setting(t);
+    const session = await open();
+    const large = `"${'x'.repeat(16_000_000)}"`;
+    worker.on(({ reply }) => {
+      for (const note of before) worker.say(reply, { t: 'server', seq: 1 }, note);
+      worker.say(reply, { t: 'server', seq: 1 + before.length, last: true }, large);
+    });
+    const answer = await post({ jsonrpc: '2.0', id: 1, method: 'a' }, session);
+    let over = false;
+    const drained = edge.drain(60_000).finally(() => (over = true));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.ok(!over, 'most of it waits in the edge');
+    assert.ok((await answer.text()).includes(large));
+    await drained;
+  });
+
 /** A GET that goes on with what has this id. */
 const resume = (url: string, session: Record<string, string>, last?: string): Promise<Response> =>
   fetch(url, { headers: { ...session, accept: 'text/event-stream', ...(last === undefined ? {} : { 'last-event-id': last }) } });

@@ -6,12 +6,11 @@
  * heartbeat after the last write, which is longer than TCP's keep-alive so that a vanished client is still noticed; `taken` is told only for what the socket took.
  */
 import type { ServerResponse } from 'node:http';
-import type { Clock, Wheel } from '@causeway/runtime';
-import { seeOut } from './see-out.ts';
+import type { Clock } from '@causeway/runtime';
+import { seeOut, type SeeOutDeps } from './see-out.ts';
 
-export interface EventStreamOptions {
+export interface EventStreamOptions extends SeeOutDeps {
   readonly clock: Pick<Clock, 'monotonic'>;
-  readonly wheel: Wheel;
   /** Milliseconds that nothing may be written. */
   readonly heartbeat: number;
   /** The client's socket has taken everything up to this position. */
@@ -114,7 +113,7 @@ export class EventStream {
     this.begin();
     if (this.#slices.length > 0) this.#ending = true;
     else this.#res.end();
-    seeOut(this.#res, this.#options.wheel);
+    seeOut(this.#res, this.#options);
   }
 
   /** Tells the client when to come back, and ends. */
@@ -155,7 +154,7 @@ export class EventStream {
       for (let from = 0; from < bytes.length; from += SLICE) this.#slices.push(bytes.subarray(from, from + SLICE));
       this.#pump();
     }
-    if (last) seeOut(this.#res, this.#options.wheel);
+    if (last) seeOut(this.#res, this.#options);
     else this.#credit();
   }
 

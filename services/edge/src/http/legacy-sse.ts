@@ -120,6 +120,7 @@ class LegacyStream implements OpenListener, OpenStream {
     this.#events = new EventStream(this.#res, {
       clock: this.#edge.clock,
       wheel: this.#edge.wheel,
+      untaken: this.#edge.untaken,
       heartbeat: this.#edge.options.streams.heartbeat,
       taken: (seq) => this.#taken(seq),
     });

@@ -4,7 +4,7 @@
  *
  * Invariants: once the gate is not open, what begins an answer says that it is the last of its connection; once it is closed,
  * no connection is kept without a request on it. What runs is answered before; a request that crosses the end of an idle
- * connection is not read, and would have been refused.
+ * connection is not read, and would have been refused; what is over is left to its client to take.
  */
 import type { IncomingMessage, OutgoingHttpHeaders } from 'node:http';
 import { ServerResponse } from '@causeway/runtime';
@@ -26,15 +26,19 @@ export function partingResponse(gate: EdgeContext['gate'], ended: () => void): t
   };
 }
 
-/** Closes connections without a request, once for whatever calls it within one turn. */
-export function closingIdle(server: () => { closeIdleConnections(): void }): () => void {
+/** Closes connections without a request, once for whatever calls it within one turn; not those of `untaken` responses. */
+export function closingIdle(server: () => { closeIdleConnections(): void }, untaken: EdgeContext['untaken']): () => void {
   let due = false;
   return () => {
     if (due) return;
     due = true;
     setImmediate(() => {
       due = false;
+      // Node takes a connection for idle once the end of its answer was written, however much of that waits for the client.
+      const over = [...untaken].filter(({ finished }) => finished);
+      for (const res of over) res.finished = false;
       server().closeIdleConnections();
+      for (const res of over) res.finished = true;
     });
   };
 }

@@ -195,6 +195,7 @@ export class PostReply {
     this.#events = new EventStream(this.#res, {
       clock: this.#edge.clock,
       wheel: this.#edge.wheel,
+      untaken: this.#edge.untaken,
       heartbeat,
       taken: (seq) => this.#posted.taken?.(seq),
       ...(session === undefined ? {} : { headers: { 'mcp-session-id': session } }),
@@ -213,7 +214,7 @@ export class PostReply {
     const session = this.#posted.opened?.();
     if (session !== undefined) headers['mcp-session-id'] = session;
     this.#res.writeHead(status, headers).end(body);
-    seeOut(this.#res, this.#edge.wheel);
+    seeOut(this.#res, this.#edge);
     this.#finish();
   }
 

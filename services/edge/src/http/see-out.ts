@@ -1,5 +1,6 @@
 /**
- * Owns what becomes of a response after its end: while bytes of it wait for a client, it looks whether that takes any.
+ * Owns what becomes of a response after its end: while bytes of it wait for a client, it looks whether that takes any, and an edge that
+ * goes waits for them.
  *
  * Invariants: a response that the socket took at once costs nothing; a client that reads is let be, however slowly, as far as the
  * kernel tells; a connection of which the kernel takes nothing for `STALL` is destroyed, and what waited with it. A stream
@@ -7,18 +8,20 @@
  */
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Wheel } from '@causeway/runtime';
+import type { EdgeContext } from '../context.ts';
+
+export type SeeOutDeps = Pick<EdgeContext, 'wheel' | 'untaken'>;
 
 /** Milliseconds that a client may stand still, and between two looks: as a worker has them for its readers. */
 const STALL = 30_000;
 const LOOK = 5_000;
 
 /** Called once, when nothing more will be written. */
-export function seeOut(res: ServerResponse, wheel: Wheel): void {
-  if (res.writableLength > 0 && !res.destroyed) watch(res, wheel);
+export function seeOut(res: ServerResponse, deps: SeeOutDeps): void {
+  if (res.writableLength > 0 && !res.destroyed) watch(res, deps);
 }
 
-function watch(res: ServerResponse, wheel: Wheel): void {
+function watch(res: ServerResponse, { wheel, untaken }: SeeOutDeps): void {
   const { socket } = res.req;
   let seen = takenBy(socket);
   let still = 0;
@@ -31,7 +34,11 @@ function watch(res: ServerResponse, wheel: Wheel): void {
     cancel = wheel.after(LOOK, look);
   };
   let cancel = wheel.after(LOOK, look);
-  res.once('close', () => cancel());
+  untaken.add(res);
+  res.once('close', () => {
+    untaken.delete(res);
+    cancel();
+  });
 }
 
 /** What Node tells its own timeouts by: bytes that it has handed over and the kernel has not taken. */

@@ -60,7 +60,7 @@ export function createServer(edge: EdgeContext, { health, tokens }: ServerDeps, 
   const unread = new Unread(edge);
   const dispatch = new Dispatch(edge, { health, unread, tokens });
   const queued = new Queued();
-  const part = closingIdle(() => secure ?? app.server);
+  const part = closingIdle(() => secure ?? app.server, edge.untaken);
   const broken = (error: Error, socket: Socket): void => refuseBroken(edge, { error, socket, linger: times.linger });
   const bound = (server: NetServer): void => boundConnections(server, { listener: 'mcp', most: http.maxConnections, log });
   const connections = connectionOptions(times, partingResponse(edge.gate, part));

@@ -154,6 +154,7 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
         events = new EventStream(res, {
           clock: edge.clock,
           wheel: edge.wheel,
+          untaken: edge.untaken,
           heartbeat: streams.heartbeat,
           taken: (seq) => listening.taken(seq),
           headers: { 'mcp-session-id': String(req.headers['mcp-session-id']) },

@@ -36,7 +36,7 @@ async function open(
   const [, res] = (await once(server, 'request')) as [unknown, ServerResponse];
   const taken: number[] = [];
   const events = new EventStream(res, {
-    ...{ clock, wheel, heartbeat: HEARTBEAT },
+    ...{ clock, wheel, untaken: new Set<ServerResponse>(), heartbeat: HEARTBEAT },
     taken: (seq) => taken.push(seq),
     headers: { connection: 'close' },
   });
