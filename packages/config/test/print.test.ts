@@ -142,7 +142,7 @@ test('what is printed can be read again, and is the same', (context) => {
   // What stands in pairs is there from the start.
   const tls = { certFile: 'c', keyFile: 'k' };
   const jwt = { issuer: 'https://idp.example', audience: ['a'] };
-  const servers = { servers: { a: { command: 'x' } }, listen: { tls }, nats: { servers: ['nats://a'], tls }, auth: { jwt } };
+  const servers = { servers: { a: { command: 'x' } }, listen: { tls }, nats: { servers: ['nats://a'], tls: { ...tls } }, auth: { jwt } };
   fc.assert(
     fc.property(fc.record(values, { requiredKeys: [] }), (chosen) => {
       const value = structuredClone(servers) as Record<string, unknown>;
