@@ -8,7 +8,7 @@ import { defineConfig } from 'oxlint';
 /** Module, `*` for a whole scope → the only place in `src` that may import it. */
 const doors: readonly (readonly [module: string, door: string])[] = [
   ['fastify', 'services/edge/src/http/**'],
-  ['jose', 'services/edge/src/http/tokens.ts'],
+  ['jose', 'services/edge/src/access/tokens.ts'],
   ['execa', 'services/worker/src/child/**'],
   ['@nats-io/*', 'packages/cluster/src/nats/**'],
   ['pino', 'packages/runtime/src/**'],

@@ -15,11 +15,11 @@ import {
   type Log,
   type Metrics,
 } from '@causeway/runtime';
+import type { Tokens } from './access/tokens.ts';
 import type { EdgeContext, EdgeOptions, OpenStream } from './context.ts';
 import { addFigures } from './figures.ts';
 import { openAdmin, type AdminDoor } from './http/admin.ts';
 import { createServer } from './http/server.ts';
-import type { Tokens } from './http/tokens.ts';
 import { openContext } from './open-context.ts';
 
 export interface EdgeDeps {
@@ -114,7 +114,7 @@ async function openAdminIn(stack: AsyncDisposableStack, edge: EdgeContext, at: E
 async function openTokens(edge: EdgeContext): Promise<Tokens | undefined> {
   const { jwt } = edge.options.auth;
   if (!jwt) return undefined;
-  const { Tokens } = await import('./http/tokens.ts');
+  const { Tokens } = await import('./access/tokens.ts');
   const tokens = new Tokens(jwt, edge);
   tokens.prepare();
   return tokens;

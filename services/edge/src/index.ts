@@ -5,4 +5,4 @@ export type { SessionsView } from './admin/sessions.ts';
 export type { ServerView, WorkerDetail, WorkerView } from './admin/workers.ts';
 export type { EdgeOptions } from './context.ts';
 export type { AdminDoor } from './http/admin.ts';
-export { examineIssuer } from './http/issuer.ts';
+export { examineIssuer } from './access/issuer.ts';

@@ -4,7 +4,7 @@ import { openMemoryCluster } from '@causeway/cluster';
 import { ANONYMOUS, mintSession, newEdgeId } from '@causeway/protocol';
 import { createWheel, silentLog } from '@causeway/runtime';
 import type { EdgeContext } from '../src/context.ts';
-import { createCallers } from '../src/http/callers.ts';
+import { createCallers } from '../src/access/callers.ts';
 import { createGuard, requireJson } from '../src/http/guard.ts';
 import { route } from '../src/http/routes.ts';
 import { findSession } from '../src/http/visit.ts';

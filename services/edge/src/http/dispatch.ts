@@ -9,18 +9,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CausewayError } from '@causeway/protocol';
 import { answerProbe, type Health } from '@causeway/runtime';
+import { createCallers, type Caller, type Callers } from '../access/callers.ts';
+import { createProtectedResource, type ProtectedResource } from '../access/protected-resource.ts';
+import type { Tokens } from '../access/tokens.ts';
 import type { EdgeContext } from '../context.ts';
 import { Bodies } from './body.ts';
-import { createCallers, type Caller, type Callers } from './callers.ts';
 import { createCors, type Cors } from './cors.ts';
 import { createGuard, requireJson, type Guard } from './guard.ts';
 import { message, openSse } from './legacy-sse.ts';
-import { createProtectedResource, type ProtectedResource } from './protected-resource.ts';
 import { noteFailure, refuseFailure, type RefusalOptions } from './refusal.ts';
 import { METHODS, originForm, route, type Endpoint } from './routes.ts';
 import { answerServerList } from './server-list.ts';
 import { get, post, remove } from './streamable.ts';
-import type { Tokens } from './tokens.ts';
 import type { Unread } from './unread.ts';
 import { isOfUnseen, ofSession, type Visit } from './visit.ts';
 

@@ -1,6 +1,6 @@
 /**
  * Owns what is refused from a request's head alone, before its body is read and anything is published:
- * Host, Origin, repeated headers, method, Accept, Content-Type (BAR S05-S10, S32). Who asks is found out in callers.ts.
+ * Host, Origin, repeated headers, method, Accept, Content-Type (BAR S05-S10, S32). Who asks is found out in access/callers.ts.
  * Pure; answers by throwing CausewayError.
  */
 import type { IncomingMessage } from 'node:http';

@@ -8,6 +8,7 @@ import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import { boundConnections, urlOf, type Health } from '@causeway/runtime';
 import fastify from 'fastify';
+import type { Tokens } from '../access/tokens.ts';
 import type { EdgeContext, EdgeOptions } from '../context.ts';
 import { refuseBroken } from './broken.ts';
 import { Dispatch } from './dispatch.ts';
@@ -16,7 +17,6 @@ import { closingIdle, partingResponse } from './parting.ts';
 import { Queued } from './queued.ts';
 import { asRefusal } from './refusal.ts';
 import { SecureServers } from './secure.ts';
-import type { Tokens } from './tokens.ts';
 import { Unread } from './unread.ts';
 
 const MAX_HEADER_BYTES = 16 * 1024;

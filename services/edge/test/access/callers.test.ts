@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { test } from 'node:test';
 import type { AuthConfig } from '@causeway/config';
 import { ANONYMOUS, identityOf } from '@causeway/protocol';
-import { createCallers, type Caller } from '../../src/http/callers.ts';
+import { createCallers, type Caller } from '../../src/access/callers.ts';
 
 const request = (headers: Record<string, string>): IncomingMessage => ({ headers }) as unknown as IncomingMessage;
 const from = (remoteAddress: string, headersDistinct: Readonly<Record<string, readonly string[]>>): IncomingMessage =>

@@ -3,7 +3,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import type { JwtConfig } from '@causeway/config';
 import { fakeTime, silentLog, type FakeTime } from '@causeway/runtime';
 import { generateKeyPair, SignJWT, UnsecuredJWT } from 'jose';
-import { Tokens } from '../../src/http/tokens.ts';
+import { Tokens } from '../../src/access/tokens.ts';
 import { openIdentityProvider, type IdentityProvider } from '../identity-provider.ts';
 
 describe('tokens of an identity provider', () => {
