@@ -217,6 +217,42 @@ describe('a configuration that is read again', { concurrency: 2 }, () => {
     }
   });
 
+  it('an API key that is gone counts no more: its streams end, its calls are answered, other clients go on', async () => {
+    const servers = { one: hostile() };
+    const keyed = (...ids: readonly string[]): Readonly<Record<string, unknown>> => ({
+      auth: { apiKeys: ids.map((id) => ({ id, key: `key-of-${id}` })) },
+    });
+    const key = (id: string): Headers => ({ 'x-api-key': `key-of-${id}` });
+    await using bridge = await openCauseway('run', { servers, config: keyed('ann', 'bob') });
+    const url = bridge.url('one');
+    const [ann, bob] = [await hello(url, '2025-11-25', key('ann')), await hello(url, '2025-11-25', key('bob'))];
+    await using lost = await openStream(url, { headers: ann.headers });
+    await using legacy = await openStream(bridge.url('one', 'sse'), { headers: key('ann') });
+    await using kept = await openStream(url, { headers: bob.headers });
+    const running = post(url, toolCall(1, 'sleep', { ms: 1_500 }), ann.headers);
+
+    await reread(bridge, servers, keyed('bob', 'eve'));
+    await within(5_000, 'the end of its streams', Promise.all([lost.ended, legacy.ended]));
+    assert.equal(textOf((await running).messages.at(-1)), 'slept');
+    assert.equal((await post(url, toolCall(2, 'pid'), ann.headers)).status, 401);
+    await hello(url, '2025-11-25', key('eve'));
+    await post(url, toolCall(3, 'notify'), bob.headers);
+    await kept.message('a word on the stream of the other', ({ method }) => method === 'notifications/tools/list_changed');
+    const { before, now } = bridge.logs.items.find(({ msg }) => msg === 'api keys renewed')!;
+    assert.deepEqual(
+      [before, now],
+      [
+        ['ann', 'bob'],
+        ['bob', 'eve'],
+      ],
+    );
+    assert.doesNotMatch(bridge.stdout(), /key-of/);
+
+    await reread(bridge, servers);
+    assert.equal((await post(url, toolCall(4, 'pid'))).status, 401, 'nobody opens a bridge by leaving a line out');
+    assert.deepEqual(bridge.logs.items.findLast(({ settings }) => settings !== undefined)?.['settings'], ['auth.apiKeys']);
+  });
+
   it('without a file it ends the bridge, as before', async () => {
     await using bare = launch(['run', '--port', '0', '--no-probe', '--', process.execPath, '-e', 'process.stdin.resume()']);
     await bare.logs.next('listening', ({ msg }) => msg === 'listening', 20_000);

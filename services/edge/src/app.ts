@@ -41,6 +41,8 @@ export interface Edge extends AsyncDisposable {
   /** Where operators ask, unless that is off. */
   readonly admin?: AdminDoor;
   ready(): boolean;
+  /** These API keys count from now on; what lasts ends of clients whose key counts no more. A bridge that asked for keys goes on to. */
+  renew(apiKeys: EdgeOptions['auth']['apiKeys']): void;
   /** Readiness turns false; nothing else changes. */
   unready(): void;
   /**
@@ -75,6 +77,7 @@ export async function openEdge(deps: EdgeDeps, options: EdgeOptions): Promise<Ed
     url,
     ...(diagnostics ? { diagnosticsUrl: diagnostics.url } : {}),
     ...(admin ? { admin } : {}),
+    renew: (apiKeys) => server.renew(apiKeys),
     ready: () => health.ready().status === 200,
     unready: () => {
       if (edge.gate.state === 'open') edge.gate.state = 'unready';

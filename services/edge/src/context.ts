@@ -60,6 +60,8 @@ export interface EdgeContext {
 
 /** A stream to a client that was begun by itself, not with a call. */
 export interface OpenStream {
+  /** Whose it is. */
+  readonly identity: Identity;
   /** The edge goes: ends it in a way that the client loses nothing, at once or when `late` says so; resolves when it has ended. */
   retire(late: AbortSignal): Promise<void>;
 }

@@ -58,7 +58,7 @@ async function start({ input, loaded, log, id, abandon }: Start): Promise<Runnin
     stack.use(announce(opened, config.admin.token !== undefined, log));
     log.info({ url: opened.url, ...listener, ...otherListeners(opened) }, 'listening');
     const owned = stack.move();
-    const reread = rereader({ input, loaded, log });
+    const reread = rereader({ input, loaded, log, edge: opened });
     return { reread, unready: () => opened.unready(), drain: (ms) => opened.drain(ms), [Symbol.asyncDispose]: () => owned.disposeAsync() };
   } catch (error) {
     throw await listenFailure(error, config);

@@ -85,7 +85,7 @@ async function start(log: OpenLog, { input, loaded, probe, absent, abandon }: St
     if (probe) for (const name of names) void probeAgain(worker, servers[name]!, { log, stopping: stopping.signal });
   };
   return {
-    reread: rereader({ input, loaded, log, worker, served }),
+    reread: rereader({ input, loaded, log, worker, edge: bridge.edge, served }),
     unready: () => {
       stopping.abort();
       bridge.edge.unready();

@@ -29,16 +29,18 @@ export interface Callers {
   callerOf(req: IncomingMessage): Caller | Promise<Caller>;
   /** Asserts that the caller may use the server. Throws `request.scope`. */
   requireScopes(caller: Caller, server: string): void;
+  /** These API keys count from now on. Returns the identities of those that count no more. */
+  renew(apiKeys: AuthConfig['apiKeys']): ReadonlySet<Identity>;
 }
 
 /** `tokens` goes with `auth.jwt`. */
 export function createCallers(auth: AuthConfig, tokens?: Pick<Tokens, 'verify'>): Callers {
   const { jwt } = auth;
-  const keys = auth.apiKeys.map(({ id, sha256 }) => ({ identity: identityOf('api-key', id), digest: Buffer.from(sha256, 'hex') }));
+  let keys = auth.apiKeys.map(keyOf);
   const byHeader = headerIdentity(auth);
-  const asked = keys.length > 0 || auth.identityHeader !== undefined || tokens !== undefined;
+  const asked = auth.identityHeader !== undefined || tokens !== undefined;
   const byKey = (req: IncomingMessage): Identity | undefined => {
-    const presented = keys.length === 0 ? undefined : keyOf(req);
+    const presented = keys.length === 0 ? undefined : presentedBy(req);
     if (presented === undefined) return undefined;
     const given = createHash('sha256').update(presented).digest();
     return keys.filter(({ digest }) => digest.length === given.length && timingSafeEqual(digest, given))[0]?.identity;
@@ -56,7 +58,7 @@ export function createCallers(auth: AuthConfig, tokens?: Pick<Tokens, 'verify'>)
         const verified = tokens!.verify(token);
         return verified instanceof Promise ? verified.then(ofToken) : ofToken(verified);
       }
-      if (asked) throw new CausewayError('request.unauthorized');
+      if (asked || keys.length > 0) throw new CausewayError('request.unauthorized');
       const address = auth.anonymousBy === 'address' ? req.socket.remoteAddress : undefined;
       return address === undefined ? { identity: ANONYMOUS } : { identity: ANONYMOUS, share: identityOf('address', networkOf(address)) };
     },
@@ -66,7 +68,17 @@ export function createCallers(auth: AuthConfig, tokens?: Pick<Tokens, 'verify'>)
       if (needed.every((scope) => scopes.has(scope))) return;
       throw new CausewayError('request.scope', { facts: { scope: needed.join(' ') } });
     },
+    renew(apiKeys) {
+      const before = keys;
+      keys = apiKeys.map(keyOf);
+      const gone = before.filter((key) => !keys.some(({ identity, digest }) => identity === key.identity && digest.equals(key.digest)));
+      return new Set(gone.map(({ identity }) => identity));
+    },
   };
+}
+
+function keyOf({ id, sha256 }: AuthConfig['apiKeys'][number]): { readonly identity: Identity; readonly digest: Buffer } {
+  return { identity: identityOf('api-key', id), digest: Buffer.from(sha256, 'hex') };
 }
 
 /** All that a token needs for a server; `undefined`: for any. */
@@ -103,7 +115,7 @@ function headerIdentity({ identityHeader, identityProxies }: AuthConfig): (req: 
   };
 }
 
-function keyOf(req: IncomingMessage): string | undefined {
+function presentedBy(req: IncomingMessage): string | undefined {
   const header = req.headers['x-api-key'];
   return typeof header === 'string' ? header : bearerOf(req);
 }

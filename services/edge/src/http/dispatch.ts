@@ -76,6 +76,12 @@ export class Dispatch {
     }
   }
 
+  /** These API keys count from now on; what lasts ends of clients whose key counts no more. */
+  renew(apiKeys: EdgeContext['options']['auth']['apiKeys']): void {
+    const gone = this.#callers.renew(apiKeys);
+    for (const stream of this.#edge.streams) if (gone.has(stream.identity)) void stream.retire(AbortSignal.abort());
+  }
+
   /** Refuses a request whose body was not read. */
   refuse(error: unknown, res: ServerResponse): void {
     const { error: told } = noteFailure(error, this.#edge);

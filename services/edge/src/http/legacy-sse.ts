@@ -9,7 +9,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errorOf, type DownHead, type Place, type ServerHead } from '@causeway/cluster';
-import { CausewayError, ERRORS, rawId, readClientBody } from '@causeway/protocol';
+import { CausewayError, ERRORS, rawId, readClientBody, type Identity } from '@causeway/protocol';
 import type { EdgeContext, KnownSession, OpenStream } from '../context.ts';
 import { labelOf } from '../label.ts';
 import { abandon, notify, retire, tell } from '../session/call.ts';
@@ -56,6 +56,10 @@ class LegacyStream implements OpenListener, OpenStream {
     this.#calls = new StreamCalls(edge, visit.server, (error) => this.#events?.message(error));
     this.#opening = new SessionOpening(edge, { ...visit, transport: 'sse' }, this);
     this.#cancelVerdict = edge.wheel.after(VERDICT, () => this.#giveUp());
+  }
+
+  get identity(): Identity {
+    return this.#visit.identity;
   }
 
   open(): void {

@@ -48,6 +48,8 @@ export interface ServerDeps {
 export interface HttpServer extends AsyncDisposable {
   /** The URL that it listens on; rejects with Node's own error. */
   listen(at: EdgeOptions['listen']): Promise<string>;
+  /** These API keys count from now on; what lasts ends of clients whose key counts no more. */
+  renew(apiKeys: EdgeOptions['auth']['apiKeys']): void;
   /** The gate has closed: connections without a request are closed, those with one after its answer. */
   part(): void;
 }
@@ -101,6 +103,7 @@ export function createServer(edge: EdgeContext, { health, tokens }: ServerDeps, 
       }
       return urlOf(main, host, secure === undefined ? 'http' : 'https');
     },
+    renew: (apiKeys) => dispatch.renew(apiKeys),
     part,
     async [Symbol.asyncDispose]() {
       secure?.[Symbol.dispose]();

@@ -159,7 +159,7 @@ class StatelessPost implements StatelessListener, Posted {
 }
 
 function untilLeave(edge: EdgeContext, visit: Visit, res: ServerResponse, post: StatelessPost): void {
-  const open: OpenStream = { retire: async () => post.retire() };
+  const open: OpenStream = { identity: visit.identity, retire: async () => post.retire() };
   edge.streams.add(open);
   const cancelVouched = whileVouched(edge, visit, () => post.retire());
   res.once('close', () => {

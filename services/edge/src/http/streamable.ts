@@ -143,6 +143,7 @@ export function get(edge: EdgeContext, visit: Visit, req: IncomingMessage, res: 
     events?.dismiss(streams.retry);
   };
   const open: OpenStream = {
+    identity: visit.identity,
     retire: async (late) => (ofCall() ? once(res, 'close', { signal: late }).then(undefined, dismiss) : dismiss()),
   };
   const ports: ListenPorts = {

@@ -26,6 +26,22 @@ test('keys: without any everybody is anonymous; with some, one must fit', () => 
   }
 });
 
+test('keys that are renewed: whose key is gone, or another one now, is told', () => {
+  const key = (id: string, text: string) => ({ id, sha256: createHash('sha256').update(text).digest('hex') });
+  const callers = createCallers({ ...open, apiKeys: [key('a', '1'), key('b', '2'), key('c', '3')] });
+  assert.deepEqual(
+    callers.renew([key('c', '3'), key('b', 'two'), key('d', '4')]),
+    new Set(['a', 'b'].map((id) => identityOf('api-key', id))),
+  );
+  for (const text of ['1', '2']) assert.throws(() => callers.callerOf(request({ 'x-api-key': text })), { reason: 'request.unauthorized' });
+  for (const [id, text] of [
+    ['b', 'two'],
+    ['c', '3'],
+    ['d', '4'],
+  ] as const)
+    assert.equal((callers.callerOf(request({ 'x-api-key': text })) as Caller).identity, identityOf('api-key', id));
+});
+
 test('a header tells who asks if a proxy that is believed has set it, once; without it nobody is let in', () => {
   const proxied = createCallers({ ...open, identityHeader: 'x-user', identityProxies: ['127.0.0.1', '10.0.0.0/8', 'fd00::/8'] });
   const ann = identityOf('header', 'ann');
