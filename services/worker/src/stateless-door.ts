@@ -8,7 +8,7 @@
  */
 import { Envelope, type CallHead, type ChangedHead, type Cluster, type ControlHead } from '@causeway/cluster';
 import type { ServerConfig } from '@causeway/config';
-import { asCausewayError, CausewayError } from '@causeway/protocol';
+import { asCausewayError, CausewayError, ERRORS } from '@causeway/protocol';
 import { Register } from '@causeway/runtime';
 import type { Definitions } from './definitions.ts';
 import type { EraDeps } from './era/deps.ts';
@@ -79,7 +79,8 @@ export class StatelessDoor {
     // An edge that heard nothing asks again: it is running.
     if (known) return reply(to, { t: 'ok' });
     const again = head.again === true;
-    if (!this.#windows.isNew(to.slice(0, to.lastIndexOf('.')), head.number, again)) {
+    const edge = to.slice(0, to.lastIndexOf('.'));
+    if (!this.#windows.isNew(edge, head.number, again)) {
       const attach = { t: 'attach', identity: head.identity, stream: head.stream } as const;
       // What comes twice by itself has its answer, or will.
       if (again && !this.#sent.attach(attach, to)) reply(to, { t: 'no', reason: 'cluster.owner_lost' });
@@ -92,6 +93,10 @@ export class StatelessDoor {
       release();
     });
     this.#running.set(head.stream, response);
+    const fail = (error: unknown): void => {
+      if (response.untouched && ERRORS[asCausewayError(error).reason].executed === 'no') this.#windows.refused(edge, head.number);
+      this.#fail(response, error);
+    };
     try {
       const server = servers.get(head.server) ?? this.#parked.serverOf(head.parked, head.server);
       if (!server) throw new CausewayError('server.unknown');
@@ -100,9 +105,9 @@ export class StatelessDoor {
       calls.assertRoom(0, head.share);
       release = calls.hold(response, head.share);
       const request = { server, head, body, method: head.frame.method ?? '', meta, params, response };
-      this.#serve(request).catch((error: unknown) => this.#fail(response, error));
+      this.#serve(request).catch(fail);
     } catch (error) {
-      this.#fail(response, error);
+      fail(error);
     }
   }
 

@@ -2,8 +2,8 @@
  * Owns knowing which of the numbered requests of each edge have come: one that was lost on its way is sent again, and one that was
  * taken must not run twice, however long ago that was. Pure.
  *
- * Invariants: of one edge no number is new twice; what is not known for certain not to have come counts as come; for each edge
- * there is kept as much as is missing, within a bound.
+ * Invariants: of one edge no number is new twice, but one that was refused, which has not run; what is not known for certain not to have
+ * come counts as come; for each edge there is kept as much as is missing, within a bound.
  */
 import { remember, RecentMap } from '@causeway/runtime';
 
@@ -29,5 +29,11 @@ export class CallWindows {
     for (let lost = Math.max(window.newest + 1, number - MISSING); lost < number; lost++) remember(window.missing, lost, MISSING);
     window.newest = number;
     return true;
+  }
+
+  /** It was refused, and its edge may not hear that: it may come again. */
+  refused(edge: string, number: number): void {
+    const window = this.#edges.get(edge);
+    if (window) remember(window.missing, number, MISSING);
   }
 }

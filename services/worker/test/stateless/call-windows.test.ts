@@ -22,6 +22,16 @@ test('what was lost is new once, whether it is sent again or was only late', () 
   assert.equal(windows.isNew('e', 6, false), false);
 });
 
+test('what was refused has not run, and is new once more', () => {
+  const windows = new CallWindows();
+  for (const number of [0, 1, 2]) windows.isNew('e', number, false);
+  windows.refused('e', 1);
+  assert.equal(windows.isNew('e', 1, true), true);
+  assert.equal(windows.isNew('e', 1, true), false);
+  windows.refused('unknown', 1);
+  assert.equal(windows.isNew('unknown', 1, true), false);
+});
+
 test('of an edge that is not known nothing is known not to have come', () => {
   const windows = new CallWindows();
   assert.equal(windows.isNew('e', 7, true), false);
