@@ -28,7 +28,7 @@ describe('tokens', () => {
     const { issuer } = provider;
     bridge = stack.use(
       await openCauseway('run', {
-        servers: { hostile: hostile(), guarded: hostile() },
+        servers: { hostile: hostile(), guarded: hostile({}, { default: true }) },
         config: {
           auth: {
             apiKeys: [{ id: 'a', key: 'a-key-of-its-own' }],
@@ -72,6 +72,17 @@ describe('tokens', () => {
     assert.equal((data as { scope?: string }).scope, 'mcp guarded.use');
     assert.match(answer.headers.get('www-authenticate') ?? '', /error="insufficient_scope".*scope="mcp guarded\.use"$/);
     await hello(bridge.url('guarded'), '2025-11-25', bearer(await provider.token({ scope: 'guarded.use mcp' })));
+  });
+
+  it('so they are where the path does not name it: at the address of the default server', async () => {
+    const root = `${bridge.base}/mcp`;
+    const bare = (await post(root, list)).headers.get('www-authenticate') ?? '';
+    assert.match(bare, / scope="mcp guarded\.use"$/);
+    const { scopes_supported: scopes } = (await (await fetch(metadataOf(bare))).json()) as { readonly scopes_supported?: unknown };
+    assert.deepEqual(scopes, ['mcp', 'guarded.use']);
+    const short = await post(root, list, bearer(await provider.token({ scope: 'mcp' })));
+    assert.equal(short.status, 403);
+    assert.match(short.headers.get('www-authenticate') ?? '', /error="insufficient_scope".*scope="mcp guarded\.use"$/);
   });
 
   it('a session is of whom the token names: a newer token goes on with it, that of another client finds nothing', async () => {

@@ -21,15 +21,25 @@ export interface ProtectedResource {
   challenge(path: string, req: IncomingMessage, error: CausewayError): string;
 }
 
-/** `scheme`: what the listener speaks; where something else stands in front, `http.baseUrl` says so. */
-export function createProtectedResource({ baseUrl }: HttpConfig, { jwt }: AuthConfig, scheme: 'http' | 'https'): ProtectedResource {
+export interface ResourceDeps {
+  /** What the listener speaks; where something else stands in front, `http.baseUrl` says so. */
+  readonly scheme: 'http' | 'https';
+  /** Name of the server to which a path leads, whether it exists or not. */
+  readonly serverAt: (path: string) => string | undefined;
+}
+
+export function createProtectedResource(
+  { baseUrl }: HttpConfig,
+  { jwt }: AuthConfig,
+  { scheme, serverAt }: ResourceDeps,
+): ProtectedResource {
   if (!jwt) return { answer: () => false, challenge: () => 'Bearer realm="causeway"' };
   const base = ({ headers: { host = '' } }: IncomingMessage): string => baseUrl?.replace(/\/$/, '') ?? `${scheme}://${host}`;
   return {
     answer(path, req, res) {
       const of = path.slice(WELL_KNOWN.length);
       if (!path.startsWith(WELL_KNOWN) || !PATH.test(of)) return false;
-      const scopes = scopesOf(jwt, serverIn(of));
+      const scopes = scopesOf(jwt, serverAt(of));
       const body = JSON.stringify({
         resource: base(req) + of,
         authorization_servers: [jwt.issuer],
@@ -45,24 +55,20 @@ export function createProtectedResource({ baseUrl }: HttpConfig, { jwt }: AuthCo
       res.end(req.method === 'HEAD' ? undefined : body);
       return true;
     },
-    challenge(path, req, { reason, message }) {
+    challenge(path, req, { reason, message, facts }) {
       const of = PATH.test(path) ? path : '';
-      const scopes = scopesOf(jwt, serverIn(of));
+      const { scope: lacking } = facts;
+      const scope = typeof lacking === 'string' ? lacking : scopesOf(jwt, serverAt(of)).join(' ');
       const error = reason === 'request.scope' ? 'insufficient_scope' : bearerOf(req) === undefined ? undefined : 'invalid_token';
       const parameters = {
         realm: 'causeway',
         ...(error === undefined ? {} : { error, error_description: message.replaceAll(/["\\]/g, "'") }),
         resource_metadata: base(req) + WELL_KNOWN + of,
-        ...(scopes.length === 0 ? {} : { scope: scopes.join(' ') }),
+        ...(scope === '' ? {} : { scope }),
       };
       return `Bearer ${Object.entries(parameters)
         .map(([name, value]) => `${name}="${value}"`)
         .join(', ')}`;
     },
   };
-}
-
-/** The server that a path below `/servers/` names. */
-function serverIn(path: string): string | undefined {
-  return /^\/servers\/([^/]+)/.exec(path)?.[1];
 }

@@ -18,7 +18,7 @@ import { createCors, type Cors } from './cors.ts';
 import { createGuard, requireJson, type Guard } from './guard.ts';
 import { message, openSse } from './legacy-sse.ts';
 import { noteFailure, refuseFailure, type RefusalOptions } from './refusal.ts';
-import { METHODS, originForm, route, type Endpoint } from './routes.ts';
+import { METHODS, originForm, route, type Endpoint, type Route } from './routes.ts';
 import { answerServerList } from './server-list.ts';
 import { get, post, remove } from './streamable.ts';
 import type { Unread } from './unread.ts';
@@ -58,7 +58,8 @@ export class Dispatch {
     this.#guard = createGuard(http, listen.host);
     this.#cors = createCors(http.cors);
     this.#callers = createCallers(auth, tokens);
-    this.#resource = createProtectedResource(http, auth, listen.tls ? 'https' : 'http');
+    const serverAt = (path: string): string | undefined => serverIn(routeOf(edge, path));
+    this.#resource = createProtectedResource(http, auth, { scheme: listen.tls ? 'https' : 'http', serverAt });
     this.#bodies = new Bodies({ limit: http.maxBody, most: UNFINISHED * http.maxBody });
   }
 
@@ -117,7 +118,7 @@ export class Dispatch {
 
   #admit(caller: Caller, req: IncomingMessage): Admitted {
     const { identity, share, until } = caller;
-    const found = ofSession(this.#edge, req, identity, route(pathOf(req), this.#edge.servers, this.#edge.options.http.paths));
+    const found = ofSession(this.#edge, req, identity, routeOf(this.#edge, pathOf(req)));
     if (found.kind === 'none') throw new CausewayError('request.path');
     if (found.kind === 'unknown-server') throw unknownServer(this.#edge, req, { server: found.name, identity });
     const { endpoint, server, base } = found;
@@ -169,8 +170,17 @@ function unknownServer(edge: EdgeContext, req: IncomingMessage, named: Pick<Visi
  * they are refused as by a server of that time: a JSON-RPC error they take for the answer of a newer one.
  */
 function allowed(edge: EdgeContext, req: IncomingMessage): Pick<RefusalOptions, 'allow' | 'plain'> {
-  const found = route(pathOf(req), edge.servers, edge.options.http.paths);
+  const found = routeOf(edge, pathOf(req));
   return found.kind === 'endpoint' ? { allow: METHODS[found.endpoint].join(', '), plain: found.endpoint === 'sse' } : { allow: 'GET' };
+}
+
+function routeOf({ servers, options }: EdgeContext, path: string): Route {
+  return route(path, servers, options.http.paths);
+}
+
+function serverIn(found: Route): string | undefined {
+  if (found.kind === 'none') return undefined;
+  return found.kind === 'endpoint' ? found.server.name : found.name;
 }
 
 function isLook({ method }: IncomingMessage): boolean {
