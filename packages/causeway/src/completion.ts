@@ -1,7 +1,8 @@
 /**
  * Owns what may come next on a command line, for a shell that asks. The lines of the help are its grammar, so that there is no
  * second list of verbs, words and options.
- * Invariant: it says nothing rather than something wrong; it asks a bridge only for what has ids or names of its own.
+ * Invariant: it says nothing rather than something wrong; it asks a bridge only for what has ids or names of its own, of which ids may
+ * begin as options do.
  */
 import { FLAGS, takes } from './flags.ts';
 import { usageOf } from './help.ts';
@@ -27,14 +28,15 @@ async function candidates([first, ...rest]: readonly string[], current: string, 
   const options = optionsOf(verb);
   const value = options.get(before.at(-1) ?? '');
   if (value !== undefined) return alternatives(value);
-  if (current.startsWith('-')) return [...options.keys()];
+  const dashed = current.startsWith('-');
   const words = before.filter((word, at) => !word.startsWith('-') && options.get(before[at - 1] ?? '') === undefined);
   const next = new Set(linesOf(verb).flatMap((tokens) => following(tokens, words) ?? []));
   const lists = [...next].map(async (token) => {
     if (/^ID…?$/.test(token) && (verb === 'sessions' || verb === 'workers')) return names(verb);
+    if (dashed) return [];
     return token === '[SERVER]' ? names('servers') : alternatives(token);
   });
-  return (await Promise.all(lists)).flat();
+  return [...(dashed ? options.keys() : []), ...(await Promise.all(lists)).flat()];
 }
 
 /** What is written as it stands: `ls` of `[ls]`, `bash` and `zsh` of `bash|zsh`; nothing of `PORT`. */

@@ -89,6 +89,14 @@ describe('the next word', () => {
   });
 });
 
+test('an id of a session that begins with a hyphen is offered, beside the options', async () => {
+  const hyphened: Names = async () => ['-a1', 'b2', '--c'];
+  assert.deepEqual(await completions(['sessions', 'kill', '-a'], hyphened), ['-a1']);
+  assert.ok((await completions(['sessions', 'kill', '--'], hyphened)).includes('--yes'));
+  assert.deepEqual(await completions(['sessions', 'kill', '--c'], hyphened), ['--c']);
+  await completions(['call', '--'], nobody);
+});
+
 test('bash has it from the script alone', async (context) => {
   const { code, out } = await causeway(['completion', 'bash']);
   assert.equal(code, 0);
