@@ -66,7 +66,7 @@ export interface Serving {
 
 /** What is opened is left to `stack`. */
 export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Serving {
-  const { cluster, id, options, servers, capacity, tenure, machine, reply, log } = deps;
+  const { cluster, id, options, servers, capacity, tenure, machine, log } = deps;
   const { clock, wheel, random, start } = machine;
   const now = (): number => clock.monotonic();
   const breaker = createBreaker({ now, random });
@@ -80,24 +80,7 @@ export function openServing(stack: AsyncDisposableStack, deps: ServingDeps): Ser
     cluster.bus.publish(to, new Envelope({ t: 'ping' }), cluster.subjects.edgeLost(id, edge, nth));
   const edges = stack.use(new EdgeWatch(wheel, ping));
   const vigil = stack.use(openVigil(deps));
-  const shared = depsOfSessions({
-    cluster,
-    id,
-    options,
-    servers,
-    edges,
-    capacity,
-    tenure,
-    standstill: deps.standstill,
-    vigil,
-    reply,
-    breaker,
-    eras,
-    durations,
-    log,
-    wheel,
-    startChild,
-  });
+  const shared = depsOfSessions({ ...deps, edges, vigil, breaker, eras, durations, wheel, startChild });
   const room: Room = new Room({ cluster, worker: id, wheel, now, random, giveUp: (place, limit) => door.pools.giveUp(place, limit) });
   const elsewhere = room.find.bind(room);
   const roomElsewhere = room.isElsewhere.bind(room);

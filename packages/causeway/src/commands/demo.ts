@@ -13,7 +13,7 @@ import { containersOf, kill, ownerOf, start, type Container } from '../demo/stac
 import { EXIT, Failure } from '../failure.ts';
 import { McpClient, type Attempt, type Endpoint } from '../mcp/client.ts';
 import { bearer } from '../mcp/endpoint.ts';
-import { meantOption } from '../meant.ts';
+import { optionFailure } from '../meant.ts';
 import { print, printJson } from '../operation.ts';
 
 interface Wanted {
@@ -180,8 +180,6 @@ async function options(argv: readonly string[]): Promise<Wanted> {
     };
   } catch (error) {
     if (error instanceof Failure) throw error;
-    const { message } = error as Error;
-    const names = Object.keys(OPTIONS).map((name) => `--${name}`);
-    throw new Failure(EXIT.usage, message.split('. ')[0]!, [...(await meantOption(message, names)), USAGE]);
+    throw await optionFailure(error, OPTIONS, USAGE);
   }
 }

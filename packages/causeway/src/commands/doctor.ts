@@ -5,7 +5,6 @@
 import { styleText } from 'node:util';
 import { examineNats, findNatsServer, type Finding, type NatsExamination } from '@causeway/cluster';
 import { loadConfig, splitCommand, type Config, type Loaded } from '@causeway/config';
-import { examineIssuer } from '@causeway/edge';
 import { EXIT } from '../failure.ts';
 import { lookAtCertificate, lookAtFiles, lookAtPorts, lookAtServers } from '../machine.ts';
 import { natsOptions } from '../open-bridge.ts';
@@ -70,6 +69,8 @@ async function lookAtIssuer({ auth: { jwt } }: Config): Promise<Finding[]> {
     state,
     text: `identity provider ${jwt.issuer}: ${text}`,
   });
+  // Whoever has none need not load an edge.
+  const { examineIssuer } = await import('@causeway/edge');
   try {
     const { url, keys } = await examineIssuer(jwt);
     return [keys === 0 ? finding('fail', `no keys at ${url}`) : finding('ok', `${keys === 1 ? '1 key' : `${keys} keys`} at ${url}`)];

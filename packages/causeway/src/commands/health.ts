@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import { servedOn } from '../admin-file.ts';
 import { EXIT, Failure } from '../failure.ts';
 import { ask } from '../http-question.ts';
-import { meantOption } from '../meant.ts';
+import { optionFailure } from '../meant.ts';
 
 const WAIT_MS = 3_000;
 
@@ -56,8 +56,6 @@ async function options(argv: readonly string[]): Promise<Wanted> {
     if (values.live && values.ready) throw new Error('--live and --ready are two questions; ask one');
     return { live: values.live ?? false, url: values.url, port: values.port, timeout: values.timeout };
   } catch (error) {
-    const { message } = error as Error;
-    const names = Object.keys(OPTIONS).map((name) => `--${name}`);
-    throw new Failure(EXIT.usage, message.split('. ')[0]!, [...(await meantOption(message, names)), USAGE]);
+    throw await optionFailure(error, OPTIONS, USAGE);
   }
 }

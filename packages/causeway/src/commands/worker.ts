@@ -34,7 +34,7 @@ export async function worker(line: Line): Promise<number> {
   await using log = await openLog({ ...config.log, service: 'causeway-worker', instance: id });
   return runProcess({
     ...{ log, drain: config.drain, failed: report, rereads: rereads({ input, loaded }) },
-    start: (abandon) => start({ input, loaded, log, id, abandon }),
+    start: (abandon) => start({ input, loaded, log, id, missing, abandon }),
   });
 }
 
@@ -46,12 +46,14 @@ function missingCommands(servers: Config['servers']): readonly Failure[] {
 interface Start extends Begun {
   readonly log: OpenLog;
   readonly id: ReturnType<typeof newWorkerId>;
+  /** What health says of the servers as they are at first. */
+  readonly missing: readonly Failure[];
   readonly abandon: AbortSignal;
 }
 
-async function start({ input, loaded, log, id, abandon }: Start): Promise<Running> {
+async function start({ input, loaded, log, id, missing: first, abandon }: Start): Promise<Running> {
   const { config } = loaded;
-  let missing = missingCommands(config.servers);
+  let missing = first;
   await using stack = new AsyncDisposableStack();
   try {
     const { health, metrics, listener, started, connected } = stack.use(await openProbes('worker', config, log));

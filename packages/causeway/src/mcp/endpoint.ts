@@ -8,7 +8,7 @@ import { findBridges, onlyCluster } from '../admin-file.ts';
 import { serverUrl } from '../banner.ts';
 import { EXIT, Failure } from '../failure.ts';
 import { ask } from '../http-question.ts';
-import { meantOption } from '../meant.ts';
+import { optionFailure } from '../meant.ts';
 import { pairOf } from '../options.ts';
 
 type Headers = Readonly<Record<string, string>>;
@@ -73,9 +73,7 @@ async function parse(
   try {
     return parseArgs({ args: [...argv], options, allowPositionals: true });
   } catch (error) {
-    const { message } = error as Error;
-    const names = Object.keys(options).map((name) => `--${name}`);
-    throw new Failure(EXIT.usage, message.split('. ')[0]!, [...(await meantOption(message, names)), usage]);
+    throw await optionFailure(error, options, usage);
   }
 }
 

@@ -53,9 +53,9 @@ export function createCallers(auth: AuthConfig, tokens?: Pick<Tokens, 'verify'>)
     callerOf(req) {
       const vouched = byKey(req) ?? byHeader(req);
       if (vouched) return { identity: vouched, share: vouched };
-      const token = tokens && bearerOf(req);
-      if (token !== undefined) {
-        const verified = tokens!.verify(token);
+      const token = tokens ? bearerOf(req) : undefined;
+      if (tokens && token !== undefined) {
+        const verified = tokens.verify(token);
         return verified instanceof Promise ? verified.then(ofToken) : ofToken(verified);
       }
       if (asked || keys.length > 0) throw new CausewayError('request.unauthorized');

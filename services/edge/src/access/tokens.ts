@@ -77,7 +77,7 @@ export class Tokens {
   async #payload(token: string): Promise<JWTPayload> {
     const { issuer, audience, algorithms, type } = this.#config;
     try {
-      const { payload } = await jwtVerify(token, named(this.#key), {
+      const { payload } = await jwtVerify(token, this.#key, {
         issuer,
         audience: [...audience],
         algorithms: [...algorithms],
@@ -92,7 +92,9 @@ export class Tokens {
     }
   }
 
+  /** With keys that a token does not name, each would have to be tried. */
   readonly #key: JWTVerifyGetKey = async (header, token) => {
+    if (typeof header.kid !== 'string') throw refused('it does not name its key (kid)');
     const keys = await this.#open();
     await this.#refresh(keys);
     return keys(header, token);
@@ -137,14 +139,6 @@ function read({ sub, exp, scope, scp }: JWTPayload): Verified {
   // RFC 9068 §2.2.3; as `scp` some providers write the same.
   const written = [scope ?? scp].flat().flatMap((one) => (typeof one === 'string' ? one.split(' ') : []));
   return { subject: sub, scopes: new Set(written), until: (exp! + SKEW) * 1000 };
-}
-
-/** With keys that a token does not name, each would have to be tried. */
-function named(keys: JWTVerifyGetKey): JWTVerifyGetKey {
-  return (header, token) => {
-    if (typeof header.kid !== 'string') throw refused('it does not name its key (kid)');
-    return keys(header, token);
-  };
 }
 
 function refused(why: string): CausewayError {
